@@ -1,0 +1,67 @@
+// Package door is what the project's commands share: how one starts, is
+// interrupted, reports a usage error and ends with the exit code that
+// spec/verdict.go gives its verdict, and when it draws a progress bar.
+//
+// A command is a cobra.Command whose RunE does the work and returns nil, an
+// Exit, or an error of usage or environment.
+package door
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cheggaaa/pb/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"sharedbarrier/spec"
+)
+
+// Exit is the error by which a command that has said all it had to say ends
+// with an exit code other than 0.
+type Exit int
+
+// Error returns the code in words.
+func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// Main runs cmd with the program's arguments and ends the program. The
+// command's context ends at the first SIGINT or SIGTERM; the second one kills.
+// Errors other than Exit are printed as one line on stderr, and the exit code
+// is spec.ExitUsage.
+func Main(cmd *cobra.Command) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	os.Exit(code(cmd.Name(), cmd.ExecuteContext(ctx)))
+}
+
+func code(name string, err error) int {
+	var exit Exit
+	switch {
+	case err == nil:
+		return spec.ExitOK
+	case errors.As(err, &exit):
+		return int(exit)
+	default:
+		line := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+		fmt.Fprintf(os.Stderr, "%s: %s (see --help)\n", name, line)
+		return spec.ExitUsage
+	}
+}
+
+// Bar starts a progress bar on stderr, laid out by a template of
+// github.com/cheggaaa/pb. Where stderr is not a terminal the bar is not drawn.
+// The caller must call Finish.
+func Bar(layout string, total int64) *pb.ProgressBar {
+	bar := pb.New64(total).SetTemplateString(layout).SetRefreshRate(250 * time.Millisecond)
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return bar // never started: counts, draws nothing
+	}
+	return bar.SetWriter(os.Stderr).Start()
+}

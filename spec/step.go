@@ -1,0 +1,181 @@
+package spec
+
+import "fmt"
+
+// A Step is one atomic step of the protocol. A process is at the step that it
+// will do next. The label returned by String is the program counter, the TLA+
+// action, the name in a trace and the announcement of a port.
+type Step uint8
+
+// The steps of a call, in the order in which a call takes them.
+const (
+	Call Step = iota
+	LockInit
+	InitExit
+	UnlockInit
+	LockEnter
+	TestFirst
+	UnlockFirst
+	AwaitDrain
+	LockFirst
+	LowerFlag
+	CountEnter
+	ResetEnter
+	ResetExit
+	RaiseFlag
+	UnlockEnter
+	AwaitFlag
+	LockExit
+	CountExit
+	ClearExit
+	UnlockExit
+
+	// Withdrawal: what a call does at AwaitFlag when its context has ended.
+	LockWithdraw
+	TestFlag
+	UncountEnter
+	UnlockWithdraw
+
+	// Construction, done outside any call and without the lock.
+	MakeEnter
+	MakeExit
+	MakeFlag
+
+	numSteps
+)
+
+// LockUse says what a step does with the lock.
+type LockUse uint8
+
+// The four uses of the lock.
+const (
+	Outside LockUse = iota // the lock is not held and not asked for
+	Acquire                // blocks until the lock is this process's own
+	Held                   // runs under the lock
+	Release                // gives the lock back
+)
+
+var lockUses = [...]string{Outside: "no", Acquire: "acquire", Held: "held", Release: "release"}
+
+// String returns no, acquire, held or release.
+func (l LockUse) String() string { return lockUses[l] }
+
+// A Branch is one way on from a step: to step To if the condition If holds.
+// The branch with an empty condition is the only one, or the otherwise.
+type Branch struct {
+	If string
+	To Step
+}
+
+type stepRow struct {
+	label  string
+	lock   LockUse
+	reads  []Word
+	writes []Word
+	effect string
+	next   []Branch
+}
+
+var steps = [numSteps]stepRow{
+	Call:        {"Call", Outside, nil, nil, "the call begins with party count n (outside until then)", []Branch{{"", LockInit}}},
+	LockInit:    {"LockInit", Acquire, nil, nil, "acquire", []Branch{{"", InitExit}}},
+	InitExit:    {"InitExit", Held, []Word{Exit}, []Word{Exit}, "if exit = −1: exit := n", []Branch{{"", UnlockInit}}},
+	UnlockInit:  {"UnlockInit", Release, nil, nil, "release", []Branch{{"", LockEnter}}},
+	LockEnter:   {"LockEnter", Acquire, nil, nil, "acquire", []Branch{{"", TestFirst}}},
+	TestFirst:   {"TestFirst", Held, []Word{Enter}, nil, "read enter", []Branch{{"enter = 0", UnlockFirst}, {"", CountEnter}}},
+	UnlockFirst: {"UnlockFirst", Release, nil, nil, "release", []Branch{{"", AwaitDrain}}},
+	AwaitDrain:  {"AwaitDrain", Outside, []Word{Exit}, nil, "read exit", []Branch{{"exit = n", LockFirst}, {"", AwaitDrain}}},
+	LockFirst:   {"LockFirst", Acquire, nil, nil, "acquire", []Branch{{"", LowerFlag}}},
+	LowerFlag:   {"LowerFlag", Held, nil, []Word{Flag}, "flag := 0", []Branch{{"", CountEnter}}},
+	CountEnter:  {"CountEnter", Held, []Word{Enter}, []Word{Enter}, "enter := enter + 1", []Branch{{"enter = n", ResetEnter}, {"", UnlockEnter}}},
+	ResetEnter:  {"ResetEnter", Held, nil, []Word{Enter}, "enter := 0", []Branch{{"", ResetExit}}},
+	ResetExit:   {"ResetExit", Held, nil, []Word{Exit}, "exit := 0", []Branch{{"", RaiseFlag}}},
+	RaiseFlag:   {"RaiseFlag", Held, nil, []Word{Flag}, "flag := 1", []Branch{{"", UnlockEnter}}},
+	UnlockEnter: {"UnlockEnter", Release, nil, nil, "release", []Branch{{"", AwaitFlag}}},
+	AwaitFlag:   {"AwaitFlag", Outside, []Word{Flag}, nil, "read flag", []Branch{{"flag ≠ 0", LockExit}, {"", AwaitFlag}}},
+	LockExit:    {"LockExit", Acquire, nil, nil, "acquire", []Branch{{"", CountExit}}},
+	CountExit:   {"CountExit", Held, []Word{Exit}, []Word{Exit}, "exit := exit + 1", []Branch{{"exit = n", ClearExit}, {"", UnlockExit}}},
+	ClearExit:   {"ClearExit", Held, nil, []Word{Exit}, "exit := −1", []Branch{{"", UnlockExit}}},
+	UnlockExit:  {"UnlockExit", Release, nil, nil, "release; the call returns", []Branch{{"", Call}}},
+
+	LockWithdraw:   {"LockWithdraw", Acquire, nil, nil, "acquire", []Branch{{"", TestFlag}}},
+	TestFlag:       {"TestFlag", Held, []Word{Flag}, nil, "read flag", []Branch{{"flag ≠ 0", CountExit}, {"", UncountEnter}}},
+	UncountEnter:   {"UncountEnter", Held, []Word{Enter}, []Word{Enter}, "enter := enter − 1", []Branch{{"", UnlockWithdraw}}},
+	UnlockWithdraw: {"UnlockWithdraw", Release, nil, nil, "release; the call returns the context's error", []Branch{{"", Call}}},
+
+	MakeEnter: {"MakeEnter", Outside, nil, []Word{Enter}, "enter := 0", []Branch{{"", MakeExit}}},
+	MakeExit:  {"MakeExit", Outside, nil, []Word{Exit}, "exit := −1", []Branch{{"", MakeFlag}}},
+	MakeFlag:  {"MakeFlag", Outside, nil, []Word{Flag}, "flag := 1", []Branch{{"", Call}}},
+}
+
+// The three groups of steps, each in the order in which they are taken.
+var (
+	CallSteps         = stepRange(Call, UnlockExit)
+	WithdrawalSteps   = stepRange(LockWithdraw, UnlockWithdraw)
+	ConstructionSteps = stepRange(MakeEnter, MakeFlag)
+)
+
+// AllSteps lists every step: those of a call, of withdrawal, of construction.
+var AllSteps = stepRange(Call, numSteps-1)
+
+func stepRange(first, last Step) []Step {
+	var list []Step
+	for s := first; s <= last; s++ {
+		list = append(list, s)
+	}
+	return list
+}
+
+// String returns the step's label.
+func (s Step) String() string {
+	if s >= numSteps {
+		return fmt.Sprintf("Step(%d)", uint8(s))
+	}
+	return steps[s].label
+}
+
+// ParseStep returns the step that has the label. Labels are case-sensitive.
+func ParseStep(label string) (Step, error) {
+	for s, row := range steps {
+		if row.label == label {
+			return Step(s), nil
+		}
+	}
+	return 0, fmt.Errorf("spec: no step is labelled %q; the labels stand in spec/PROTOCOL.md", label)
+}
+
+// MarshalText returns the label, so that a step is its label in JSON.
+func (s Step) MarshalText() ([]byte, error) {
+	if s >= numSteps {
+		return nil, fmt.Errorf("spec: %v is not a step", s)
+	}
+	return []byte(s.String()), nil
+}
+
+// UnmarshalText accepts what MarshalText returns.
+func (s *Step) UnmarshalText(text []byte) error {
+	parsed, err := ParseStep(string(text))
+	if err == nil {
+		*s = parsed
+	}
+	return err
+}
+
+// Lock says what the step does with the lock.
+func (s Step) Lock() LockUse { return steps[s].lock }
+
+// Holds reports whether a process that is at s holds the lock: it does from
+// the end of an Acquire step to the end of the Release step that follows.
+func (s Step) Holds() bool { return steps[s].lock == Held || steps[s].lock == Release }
+
+// Reads lists the words that the step reads, in the order of the segment.
+func (s Step) Reads() []Word { return steps[s].reads }
+
+// Writes lists the words that the step may write, in the order of the segment.
+func (s Step) Writes() []Word { return steps[s].writes }
+
+// Effect says in one line what the step does to the words or the lock.
+func (s Step) Effect() string { return steps[s].effect }
+
+// Next lists the ways on from the step, the otherwise last.
+func (s Step) Next() []Branch { return steps[s].next }
