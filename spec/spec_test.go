@@ -1,0 +1,154 @@
+package spec_test
+
+import (
+	"regexp"
+	"slices"
+	"testing"
+
+	. "sharedbarrier/spec"
+)
+
+func TestParse_EveryNameComesBack(t *testing.T) {
+	for _, s := range AllSteps {
+		if got, err := ParseStep(s.String()); err != nil || got != s {
+			t.Errorf("ParseStep(%q) = %v, %v; want %v", s.String(), got, err, s)
+		}
+	}
+	for _, e := range AllEvents {
+		if got, err := ParseEvent(e.String()); err != nil || got != e {
+			t.Errorf("ParseEvent(%q) = %v, %v; want %v", e.String(), got, err, e)
+		}
+	}
+	for _, p := range AllProperties {
+		if got, err := ParseProperty(p.String()); err != nil || got != p {
+			t.Errorf("ParseProperty(%q) = %v, %v; want %v", p.String(), got, err, p)
+		}
+	}
+	for _, s := range AllScenarios {
+		if got, err := ParseScenario(s.String()); err != nil || got != s {
+			t.Errorf("ParseScenario(%q) = %v, %v; want %v", s.String(), got, err, s)
+		}
+	}
+}
+
+func TestParse_UnknownNames(t *testing.T) {
+	for _, name := range []string{"", "call", "Lock", "Reuse"} {
+		if got, err := ParseStep(name); err == nil {
+			t.Errorf("ParseStep(%q) = %v, want an error", name, got)
+		}
+		if got, err := ParseEvent(name); err == nil {
+			t.Errorf("ParseEvent(%q) = %v, want an error", name, got)
+		}
+		if got, err := ParseProperty(name); err == nil {
+			t.Errorf("ParseProperty(%q) = %v, want an error", name, got)
+		}
+		if got, err := ParseScenario(name); err == nil {
+			t.Errorf("ParseScenario(%q) = %v, want an error", name, got)
+		}
+	}
+}
+
+func TestStep_Text(t *testing.T) {
+	var s Step
+	if err := s.UnmarshalText([]byte("RaiseFlag")); err != nil || s != RaiseFlag {
+		t.Errorf("UnmarshalText(RaiseFlag) = %v, step %v", err, s)
+	}
+	if err := s.UnmarshalText([]byte("nonsense")); err == nil || s != RaiseFlag {
+		t.Errorf("UnmarshalText(nonsense) = %v, step %v; want an error and RaiseFlag kept", err, s)
+	}
+	if text, err := Step(255).MarshalText(); err == nil {
+		t.Errorf("Step(255).MarshalText() = %q, want an error", text)
+	}
+}
+
+// TestSteps_LockDiscipline walks the table: a step that follows an acquire
+// holds the lock, one that follows a release does not, and a word is written
+// under the lock or by construction (PROTOCOL.md, section 3).
+func TestSteps_LockDiscipline(t *testing.T) {
+	for _, s := range AllSteps {
+		holdsAfter := s.Lock() == Acquire || s.Lock() == Held
+		for _, b := range s.Next() {
+			if b.To.Holds() != holdsAfter {
+				t.Errorf("%v (%v) leads to %v (%v)", s, s.Lock(), b.To, b.To.Lock())
+			}
+		}
+		constructs := slices.Contains(ConstructionSteps, s)
+		if len(s.Writes()) > 0 && s.Lock() != Held && !constructs {
+			t.Errorf("%v writes %v with lock %v", s, s.Writes(), s.Lock())
+		}
+		polls := s == AwaitDrain || s == AwaitFlag
+		if len(s.Reads()) > 0 && s.Lock() != Held && !polls {
+			t.Errorf("%v reads %v with lock %v", s, s.Reads(), s.Lock())
+		}
+	}
+}
+
+func TestSteps_EveryStepIsReached(t *testing.T) {
+	reached := map[Step]bool{Call: true, MakeEnter: true, LockWithdraw: true} // starts of call, construction, withdrawal
+	for _, s := range AllSteps {
+		for _, b := range s.Next() {
+			reached[b.To] = true
+		}
+	}
+	for _, s := range AllSteps {
+		if !reached[s] {
+			t.Errorf("nothing leads to %v", s)
+		}
+	}
+}
+
+func TestSteps_ConditionsNameAWordThatIsRead(t *testing.T) {
+	named := regexp.MustCompile(`^(enter|exit|flag) `)
+	for _, s := range AllSteps {
+		next := s.Next()
+		for i, b := range next {
+			last := i == len(next)-1
+			if (b.If == "") != last {
+				t.Errorf("%v: branch %d of %d has condition %q", s, i+1, len(next), b.If)
+			}
+			if b.If == "" {
+				continue
+			}
+			m := named.FindStringSubmatch(b.If)
+			if m == nil || !slices.ContainsFunc(s.Reads(), func(w Word) bool { return w.String() == m[1] }) {
+				t.Errorf("%v: condition %q is not on a word of %v", s, b.If, s.Reads())
+			}
+		}
+	}
+}
+
+func TestWords_FillTheSegment(t *testing.T) {
+	for i, w := range AllWords {
+		if w.Offset() != 4*i {
+			t.Errorf("%v at offset %d, want %d", w, w.Offset(), 4*i)
+		}
+	}
+	if got := 4 * len(AllWords); got != Size {
+		t.Errorf("the words are %d bytes, want %d", got, Size)
+	}
+	want := Words{Enter.Initial(), Exit.Initial(), Flag.Initial()}
+	if Initial != want {
+		t.Errorf("Initial = %v, want %v", Initial, want)
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	for _, c := range []struct {
+		verdict  Verdict
+		property Property
+		want     int
+	}{
+		{Verified, 0, 0},
+		{Passed, 0, 0},
+		{Hang, NoHang, 11},
+		{Violated, NoEarlyExit, 12},
+		{Violated, Quiescent, 12},
+		{Violated, NoHang, 13},
+		{Unfinished, 0, 75},
+		{Verdict("nonsense"), 0, 75},
+	} {
+		if got := ExitCode(c.verdict, c.property); got != c.want {
+			t.Errorf("ExitCode(%v, %v) = %d, want %d", c.verdict, c.property, got, c.want)
+		}
+	}
+}
