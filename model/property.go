@@ -1,0 +1,90 @@
+package model
+
+import "sharedbarrier/spec"
+
+// Violates reports whether s alone refutes the safety property p. NoHang is no
+// property of a state: of it, Violates reports false for every state.
+func Violates(cfg Config, s State, p spec.Property) bool {
+	switch p {
+	case spec.NoEarlyExit:
+		return s.exitedEarly(cfg)
+	case spec.WordsInRange:
+		return s.wordsOutOfRange(cfg)
+	case spec.LockExclusive:
+		return s.sharesLock(cfg)
+	case spec.Quiescent:
+		return s.restless(cfg)
+	default:
+		return false
+	}
+}
+
+// exitedEarly: someone has completed a round that a party of it has not begun.
+func (s *State) exitedEarly(cfg Config) bool {
+	var completed int32
+	for p := range cfg.Procs {
+		completed = max(completed, s.procs[p].rounds)
+	}
+	for q := range cfg.Procs {
+		if s.begun(q) < min(completed, cfg.lastRound(q)) {
+			return true
+		}
+	}
+	return false
+}
+
+// begun is how many calls process p has begun and not left unfinished.
+func (s *State) begun(p int) int32 {
+	if s.Inside(p) {
+		return s.procs[p].rounds + 1
+	}
+	return s.procs[p].rounds
+}
+
+func (s *State) wordsOutOfRange(cfg Config) bool {
+	n := int32(cfg.Procs)
+	return s.words.Enter < 0 || s.words.Enter > n ||
+		s.words.Exit < spec.NotSet || s.words.Exit > n ||
+		s.words.Flag != spec.Down && s.words.Flag != spec.Up
+}
+
+// sharesLock looks at the steps, not at the locks: a lock that is given to two
+// would not know it.
+func (s *State) sharesLock(cfg Config) bool {
+	holders := 0
+	for p := range cfg.Procs {
+		if s.procs[p].step.Holds() && !s.procs[p].dead {
+			holders++
+		}
+	}
+	return holders > 1
+}
+
+// restless: everyone is outside, and the words say otherwise.
+func (s *State) restless(cfg Config) bool {
+	for p := range cfg.Procs {
+		if s.Inside(p) {
+			return false
+		}
+	}
+	return s.words.Enter != 0 || s.words.Exit != spec.NotSet && s.words.Exit != int32(cfg.Procs)
+}
+
+// Stuck reports whether nobody can move of his own in s, though not everybody
+// rests: a deadlock, which refutes NoHang. A call that gives up does not help
+// the others.
+func Stuck(cfg Config, s State) bool {
+	rest := true
+	for p := range cfg.Procs {
+		rest = rest && s.rests(cfg, p)
+	}
+	if rest {
+		return false
+	}
+	for _, a := range Enabled(cfg, s) {
+		if a.Event != spec.GiveUp {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,175 @@
+package model
+
+import (
+	"fmt"
+	"math"
+
+	"sharedbarrier/spec"
+)
+
+// A Config is one question: which scenario, with how many processes and calls.
+// Init, Enabled and Apply want one for which Validate returns nil.
+type Config struct {
+	Scenario spec.Scenario
+	Procs    int // 1 to MaxProcs
+	Rounds   int // calls that each process makes before it rests; 0: no bound, rounds are relative
+
+	// Twin asks for the scenario's neighbour, which is one condition away and
+	// keeps what PROTOCOL.md asks of callers. See TwinOf.
+	Twin bool
+
+	// WeakReads lets AwaitDrain and AwaitFlag return any value that the word
+	// has had since the process last held the lock (PROTOCOL.md, Memory order).
+	WeakReads bool
+}
+
+// TwinOf says what is different in the scenario's twin, or nothing if there is
+// none.
+func TwinOf(sc spec.Scenario) string {
+	switch sc {
+	case spec.LateConstruction:
+		return "nobody calls before process 0 has finished constructing"
+	case spec.Shrinking, spec.Growing:
+		return "nobody makes its second-round call before all have returned from the first"
+	case spec.Disagreeing:
+		return "process 0 passes n like the others"
+	case spec.Surplus:
+		return "all pass n"
+	case spec.Crash:
+		return "process 0 dies only after its last call"
+	case spec.AbandonWait:
+		return "process 0 withdraws where it abandoned"
+	case spec.SplitLock:
+		return "the lock file stays where it is"
+	default:
+		return ""
+	}
+}
+
+// Validate returns an error that says what to change when the question makes
+// no sense.
+func (cfg Config) Validate() error {
+	least, bounded := 1, false
+	switch cfg.Scenario {
+	case spec.Single:
+		if cfg.Procs != 1 {
+			return fmt.Errorf("scenario single has 1 process, not %d: ask for 1, or for scenario reuse", cfg.Procs)
+		}
+	case spec.Shrinking, spec.Growing:
+		least, bounded = 2, true
+	case spec.Disagreeing, spec.Surplus:
+		least = 2
+	case spec.Crash:
+		bounded = cfg.Twin
+	case spec.Fork:
+		return fmt.Errorf("scenario fork is about the handles of real processes and is not the model's to decide")
+	}
+	switch {
+	case cfg.Procs < least || cfg.Procs > MaxProcs:
+		return fmt.Errorf("scenario %v with %d processes: give from %d to %d", cfg.Scenario, cfg.Procs, least, MaxProcs)
+	case cfg.Rounds < 0:
+		return fmt.Errorf("%d rounds: give 1 or more, or 0 for no bound", cfg.Rounds)
+	case bounded && cfg.Rounds == 0:
+		return fmt.Errorf("scenario %v counts rounds from the first: give a bound on rounds of 2 or more", cfg.Scenario)
+	case cfg.Twin && TwinOf(cfg.Scenario) == "":
+		return fmt.Errorf("scenario %v has no twin", cfg.Scenario)
+	}
+	return nil
+}
+
+// parties returns the count that process p passes in its call of round r,
+// counted from 1.
+func (cfg Config) parties(p, r int) int32 {
+	n := cfg.Procs
+	switch cfg.Scenario {
+	case spec.Shrinking:
+		if r > 1 {
+			n--
+		}
+	case spec.Growing:
+		if r == 1 {
+			n--
+		}
+	case spec.Disagreeing:
+		if p == 0 && !cfg.Twin {
+			n--
+		}
+	case spec.Surplus:
+		if !cfg.Twin {
+			n--
+		}
+	}
+	return int32(n)
+}
+
+// lastRound returns the last round that process p is a party of.
+func (cfg Config) lastRound(p int) int32 {
+	switch {
+	case cfg.Rounds == 0:
+		return math.MaxInt32
+	case cfg.Scenario == spec.Shrinking && p == cfg.Procs-1:
+		return 1
+	default:
+		return int32(cfg.Rounds)
+	}
+}
+
+// splitsSteps reports whether a step that reads and writes a word is two.
+func (cfg Config) splitsSteps() bool { return cfg.Scenario == spec.SplitLock }
+
+// rests reports whether process p will never move again because it has made
+// its last call, or because it is dead.
+func (s *State) rests(cfg Config, p int) bool {
+	me := &s.procs[p]
+	return me.dead || me.step == spec.Call && me.rounds >= cfg.lastRound(p)
+}
+
+// mayBegin reports whether nothing but its own rest keeps a process that is
+// outside from calling. Only twins hold callers back.
+func (s *State) mayBegin(cfg Config, p int) bool {
+	if !cfg.Twin {
+		return true
+	}
+	switch cfg.Scenario {
+	case spec.LateConstruction:
+		return s.procs[0].step < spec.MakeEnter
+	case spec.Shrinking, spec.Growing:
+		return s.procs[p].rounds != 1 || s.leastRounds(cfg) >= 1
+	default:
+		return true
+	}
+}
+
+// canHappen reports whether event e can happen to process p in the scenario.
+func (s *State) canHappen(cfg Config, p int, e spec.Event) bool {
+	me := &s.procs[p]
+	if me.dead {
+		return false
+	}
+	abandons := cfg.Scenario == spec.AbandonWait && p == 0
+	switch e {
+	case spec.GiveUp:
+		return (cfg.Scenario == spec.Withdraw || abandons && cfg.Twin) && canGiveUp(me.step)
+	case spec.Die:
+		return cfg.Scenario == spec.Crash && p == 0 && (!cfg.Twin || s.rests(cfg, p))
+	case spec.Abandon:
+		return abandons && !cfg.Twin && (me.step == spec.AwaitDrain || me.step == spec.AwaitFlag)
+	default:
+		return false
+	}
+}
+
+// canGiveUp reports whether a call that is at the step minds its context.
+func canGiveUp(step spec.Step) bool {
+	switch step {
+	case spec.LockInit, spec.LockEnter, spec.AwaitDrain, spec.LockFirst, spec.AwaitFlag:
+		return true
+	default:
+		return false
+	}
+}
+
+// canRelink reports whether the lock file can be unlinked and made anew.
+func (s *State) canRelink(cfg Config) bool {
+	return cfg.Scenario == spec.SplitLock && !cfg.Twin && s.linked == 0
+}
