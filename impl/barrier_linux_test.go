@@ -1,0 +1,229 @@
+package impl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"sharedbarrier/spec"
+)
+
+var names atomic.Int64
+
+// newNames returns the two names of a barrier of its own for the test, whose
+// files are removed after it.
+func newNames(t testing.TB) (name, lockPath string) {
+	name = fmt.Sprintf("sharedbarrier-test-%d-%d", os.Getpid(), names.Add(1))
+	lockPath = filepath.Join(t.TempDir(), "lock")
+	t.Cleanup(func() {
+		if err := Remove(name, lockPath); err != nil {
+			t.Errorf("Remove(%q): got %v, want nil", name, err)
+		}
+	})
+	return name, lockPath
+}
+
+// create returns a new barrier, closed after the test.
+func create(t testing.TB) (b *Barrier, name, lockPath string) {
+	name, lockPath = newNames(t)
+	b, err := Create(name, lockPath)
+	if err != nil {
+		t.Fatalf("Create(%q): got %v, want nil", name, err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b, name, lockPath
+}
+
+func attach(t testing.TB, name, lockPath string) *Barrier {
+	b, err := Attach(t.Context(), name, lockPath)
+	if err != nil {
+		t.Fatalf("Attach(%q): got %v, want nil", name, err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func wantWords(t testing.TB, b *Barrier, want spec.Words) {
+	t.Helper()
+	if got, err := b.Words(); err != nil || got != want {
+		t.Errorf("Words(): got %v, %v, want %v", got, err, want)
+	}
+}
+
+func wantError(t testing.TB, call string, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: got %v, want %v", call, got, want)
+	}
+}
+
+func TestRoundsOfManyParties(t *testing.T) {
+	const parties, rounds = 5, 200
+	_, name, lockPath := create(t)
+	var begun [parties]atomic.Int64
+	var group sync.WaitGroup
+	for p := range parties {
+		b := attach(t, name, lockPath)
+		group.Go(func() {
+			for r := int64(1); r <= rounds; r++ {
+				begun[p].Store(r)
+				if err := b.Wait(t.Context(), parties); err != nil {
+					t.Errorf("p%d: Wait %d: got %v, want nil", p, r, err)
+					return
+				}
+				for q := range begun {
+					if got := begun[q].Load(); got < r {
+						t.Errorf("p%d returned from call %d when p%d had begun %d", p, r, q, got)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	b := attach(t, name, lockPath)
+	wantWords(t, b, spec.Initial)
+}
+
+func TestCreateIsReadyAndExclusive(t *testing.T) {
+	b, name, lockPath := create(t)
+	wantWords(t, b, spec.Initial)
+	info, err := os.Lstat(shm + name)
+	if err != nil || info.Mode() != 0o600 || info.Size() != spec.Size {
+		t.Errorf("Lstat(%q): got mode %v, size %d, %v, want -rw-------, %d, nil", name, info.Mode(), info.Size(), err, spec.Size)
+	}
+	_, err = Create(name, lockPath)
+	wantError(t, "second Create", err, fs.ErrExist)
+	if err := b.Wait(t.Context(), 1); err != nil {
+		t.Errorf("Wait after a failed Create: got %v, want nil", err)
+	}
+}
+
+func TestConstructResetsWhatExists(t *testing.T) {
+	b, name, lockPath := create(t)
+	b.segment.store(spec.Enter, 3)
+	b.segment.store(spec.Exit, 2)
+	b.segment.store(spec.Flag, spec.Down)
+	c, err := Construct(name, lockPath)
+	if err != nil {
+		t.Fatalf("Construct: got %v, want nil", err)
+	}
+	defer c.Close()
+	wantWords(t, b, spec.Initial)
+}
+
+func TestBadNames(t *testing.T) {
+	lockPath := filepath.Join(t.TempDir(), "lock")
+	for _, name := range []string{"", ".", "..", "a/b", "/a", "a\x00b", strings.Repeat("x", 256)} {
+		_, err := Create(name, lockPath)
+		wantError(t, fmt.Sprintf("Create(%.20q)", name), err, ErrName)
+		_, err = Attach(t.Context(), name, lockPath)
+		wantError(t, fmt.Sprintf("Attach(%.20q)", name), err, ErrName)
+		wantError(t, fmt.Sprintf("Remove(%.20q)", name), Remove(name, lockPath), ErrName)
+	}
+	if _, err := os.Lstat(lockPath); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a bad name left the lock file behind: Lstat: %v", err)
+	}
+}
+
+func TestBadParties(t *testing.T) {
+	b, _, _ := create(t)
+	for _, parties := range []int{math.MinInt, -1, 0, math.MaxInt32 + 1} {
+		wantError(t, fmt.Sprintf("Wait(%d)", parties), b.Wait(t.Context(), parties), ErrParties)
+	}
+	wantWords(t, b, spec.Initial)
+}
+
+func TestEndedContextDoesNothing(t *testing.T) {
+	b, _, _ := create(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b.SetHook(func(s spec.Step) { t.Errorf("Wait with an ended context took %v", s) })
+	wantError(t, "Wait", b.Wait(ctx, 1), context.Canceled)
+	wantWords(t, b, spec.Initial)
+}
+
+func TestClosedHandle(t *testing.T) {
+	b, _, _ := create(t)
+	if err := b.Close(); err != nil {
+		t.Fatalf("Close: got %v, want nil", err)
+	}
+	wantError(t, "second Close", b.Close(), ErrClosed)
+	wantError(t, "Wait", b.Wait(t.Context(), 1), ErrClosed)
+	_, err := b.Words()
+	wantError(t, "Words", err, ErrClosed)
+}
+
+func TestBusyHandle(t *testing.T) {
+	b, _, _ := create(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var once sync.Once
+	polling, done := make(chan struct{}), make(chan error)
+	b.SetHook(func(s spec.Step) {
+		if s == spec.AwaitFlag {
+			once.Do(func() { close(polling) })
+		}
+	})
+	go func() { done <- b.Wait(ctx, 2) }()
+	<-polling
+	wantError(t, "second Wait", b.Wait(t.Context(), 2), ErrBusy)
+	wantError(t, "Close during Wait", b.Close(), ErrBusy)
+	wantWords(t, b, spec.Words{Enter: 1, Exit: 2, Flag: spec.Down})
+	cancel()
+	wantError(t, "cancelled Wait", <-done, context.Canceled)
+	wantWords(t, b, spec.Words{Enter: 0, Exit: 2, Flag: spec.Down})
+}
+
+func TestCorruptWords(t *testing.T) {
+	for _, tc := range []struct {
+		words spec.Words
+		want  error
+	}{
+		{spec.Words{Enter: 0, Exit: 2, Flag: 1}, nil},
+		{spec.Words{Enter: 0, Exit: 3, Flag: 1}, ErrCorrupt},
+		{spec.Words{Enter: 0, Exit: -2, Flag: 1}, ErrCorrupt},
+		{spec.Words{Enter: 1, Exit: 2, Flag: 1}, nil},
+		{spec.Words{Enter: 3, Exit: 2, Flag: 1}, ErrCorrupt},
+		{spec.Words{Enter: -1, Exit: 2, Flag: 1}, ErrCorrupt},
+	} {
+		b, _, _ := create(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		b.SetHook(func(s spec.Step) {
+			if s == spec.CountEnter {
+				cancel()
+			}
+		})
+		b.segment.setWords(tc.words)
+		err := b.Wait(ctx, 2)
+		if tc.want == nil {
+			if errors.Is(err, ErrCorrupt) {
+				t.Errorf("Wait with %v: got %v", tc.words, err)
+			}
+			continue
+		}
+		wantError(t, fmt.Sprintf("Wait with %v", tc.words), err, tc.want)
+		if c := new(CorruptError); !errors.As(err, &c) || c.Words != tc.words || c.Parties != 2 {
+			t.Errorf("Wait with %v: got %#v, want these words and 2 parties", tc.words, c)
+		}
+		wantWords(t, b, tc.words)
+		if held, err := b.lock.try(); !held {
+			t.Errorf("Wait with %v left the lock held: try: %v", tc.words, err)
+		}
+		b.lock.release()
+	}
+}
+
+// setWords is for tests that need the words to be wrong.
+func (s *segment) setWords(w spec.Words) {
+	s.store(spec.Enter, w.Enter)
+	s.store(spec.Exit, w.Exit)
+	s.store(spec.Flag, w.Flag)
+}

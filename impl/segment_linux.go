@@ -1,0 +1,224 @@
+package impl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/spec"
+)
+
+// shm is where POSIX shared memory lives on Linux.
+const shm = "/dev/shm/"
+
+// openFlags of a segment: a symbolic link is refused, a FIFO does not block.
+const openFlags = unix.O_RDWR | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
+
+// A segment is the mapped words.
+type segment struct {
+	name    string
+	mapping []byte
+	*words
+}
+
+// createSegment makes the segment with its initial words, or fails with
+// fs.ErrExist. It gets its name only when it is complete: until then it is a
+// file without one (O_TMPFILE), so that no one can attach to half a barrier,
+// and a process that dies on the way leaves nothing behind.
+func createSegment(name string) (*segment, error) {
+	fd, err := unix.Open(shm, unix.O_RDWR|unix.O_CLOEXEC|unix.O_TMPFILE, 0o600)
+	if err != nil {
+		return nil, pathError("create segment", name, err)
+	}
+	defer unix.Close(fd)
+	if err := reserve(fd); err != nil {
+		return nil, pathError("create segment", name, err)
+	}
+	s, err := mapSegment(fd, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, word := range spec.AllWords {
+		s.store(word, word.Initial())
+	}
+	self := "/proc/self/fd/" + strconv.Itoa(fd)
+	if err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, shm+name, unix.AT_SYMLINK_FOLLOW); err != nil {
+		s.unmap()
+		return nil, pathError("create segment", name, err)
+	}
+	return s, nil
+}
+
+// attachSegment maps the segment as it is. It waits, a tick at a time, while
+// the segment is one that a peer is about to size or to construct.
+func attachSegment(ctx context.Context, name string) (*segment, error) {
+	fd, err := openSegment(name)
+	if err != nil {
+		return nil, pathError("attach to segment", name, err)
+	}
+	defer unix.Close(fd)
+	for {
+		switch size, err := sizeOf(fd); {
+		case err != nil:
+			return nil, pathError("attach to segment", name, err)
+		case size == spec.Size:
+			return awaitConstruction(ctx, fd, name)
+		case size != 0:
+			return nil, pathError("attach to segment", name, wrongSize(size))
+		}
+		if err := tick(ctx); err != nil {
+			return nil, fmt.Errorf("attach to segment %q: still empty, its maker has not sized it: %w", name, err)
+		}
+	}
+}
+
+// awaitConstruction maps a segment of the right size and waits while its words
+// are those that a constructor has only begun to write: a new segment is all
+// zeros, and no call ever leaves the flag down while nobody has entered and
+// exit is 0 or not set (only the last to enter passes through, under the lock).
+func awaitConstruction(ctx context.Context, fd int, name string) (*segment, error) {
+	s, err := mapSegment(fd, name)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		w := s.snapshot()
+		if w.Enter < 0 || w.Exit < spec.NotSet || w.Flag != spec.Down && w.Flag != spec.Up {
+			s.unmap()
+			return nil, &CorruptError{Name: name, Words: w}
+		}
+		if halfMade := w.Enter == 0 && w.Exit <= 0 && w.Flag == spec.Down; !halfMade {
+			return s, nil
+		}
+		if err := tick(ctx); err != nil {
+			s.unmap()
+			return nil, fmt.Errorf("attach to segment %q: its words (%v) are not constructed: %w", name, w, err)
+		}
+	}
+}
+
+// constructSegment maps the segment, which it makes or sizes if need be. It
+// leaves the words of one that exists to the caller.
+func constructSegment(name string) (*segment, error) {
+	for {
+		s, err := createSegment(name)
+		if !errors.Is(err, fs.ErrExist) {
+			return s, err
+		}
+		s, err = reopenSegment(name)
+		if !errors.Is(err, fs.ErrNotExist) { // else removed since: make it anew
+			return s, err
+		}
+	}
+}
+
+func reopenSegment(name string) (*segment, error) {
+	fd, err := openSegment(name)
+	if err != nil {
+		return nil, pathError("construct segment", name, err)
+	}
+	defer unix.Close(fd)
+	size, err := sizeOf(fd)
+	if err == nil && size != spec.Size {
+		if err = wrongSize(size); size == 0 { // made by a peer that is about to do the same
+			err = reserve(fd)
+		}
+	}
+	if err != nil {
+		return nil, pathError("construct segment", name, err)
+	}
+	return mapSegment(fd, name)
+}
+
+func openSegment(name string) (fd int, err error) {
+	return retryEINTR(func() (int, error) { return unix.Open(shm+name, openFlags, 0) })
+}
+
+// sizeOf returns the size of a regular file in bytes.
+func sizeOf(fd int) (int64, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return 0, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return 0, ErrNotRegular
+	}
+	return st.Size, nil
+}
+
+// reserve sizes the segment and has its page set aside now: on a full
+// /dev/shm, a segment that is merely truncated to its size would kill whoever
+// touches it first, with SIGBUS.
+func reserve(fd int) error {
+	_, err := retryEINTR(func() (int, error) { return 0, unix.Fallocate(fd, 0, 0, spec.Size) })
+	return err
+}
+
+func mapSegment(fd int, name string) (*segment, error) {
+	mapping, err := unix.Mmap(fd, 0, spec.Size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, pathError("map segment", name, err)
+	}
+	return &segment{name, mapping, wordsOf(mapping)}, nil
+}
+
+func (s *segment) unmap() error {
+	if err := unix.Munmap(s.mapping); err != nil {
+		return pathError("unmap segment", s.name, err)
+	}
+	return nil
+}
+
+func removeSegment(name string) error {
+	if err := unix.Unlink(shm + name); err != nil && err != unix.ENOENT {
+		return pathError("remove segment", name, err)
+	}
+	return nil
+}
+
+// snapshot reads the words one after the other: each is atomic, the three
+// together are not, unless the lock is held.
+func (s *segment) snapshot() spec.Words {
+	return spec.Words{Enter: s.load(spec.Enter), Exit: s.load(spec.Exit), Flag: s.load(spec.Flag)}
+}
+
+func tick(ctx context.Context) error {
+	timer := time.NewTimer(spec.Tick)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func retryEINTR(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+func wrongSize(size int64) error {
+	return fmt.Errorf("%w: %d bytes, want %d", ErrSize, size, spec.Size)
+}
+
+// pathError says what was being done to which file, with the sentinel that
+// stands for the system's error, if there is one.
+func pathError(op, name string, err error) error {
+	switch err {
+	case unix.ENOSPC:
+		err = fmt.Errorf("%w (%w)", ErrNoSpace, err)
+	case unix.ELOOP, unix.EISDIR, unix.ENXIO:
+		err = fmt.Errorf("%w (%w)", ErrNotRegular, err)
+	}
+	return fmt.Errorf("%s %q: %w", op, shm+name, err)
+}

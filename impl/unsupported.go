@@ -1,0 +1,36 @@
+//go:build !linux
+
+package impl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"sharedbarrier/spec"
+)
+
+// errUnsupported is what every function returns where there is no futex and no
+// /dev/shm: no handle is ever made there.
+var errUnsupported = fmt.Errorf("shared barrier on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+
+type (
+	segment struct{}
+	lock    struct{}
+)
+
+func createSegment(string) (*segment, error)                  { return nil, errUnsupported }
+func attachSegment(context.Context, string) (*segment, error) { return nil, errUnsupported }
+func constructSegment(string) (*segment, error)               { return nil, errUnsupported }
+func removeSegment(string) error                              { return errUnsupported }
+func (*segment) snapshot() spec.Words                         { return spec.Words{} }
+func (*segment) unmap() error                                 { return errUnsupported }
+
+func openLock(string) (*lock, error) { return nil, errUnsupported }
+func removeLock(string) error        { return errUnsupported }
+func (*lock) release() error         { return errUnsupported }
+func (*lock) close() error           { return errUnsupported }
+
+func (*Barrier) call(context.Context, int32) error { return errUnsupported }
+func (*Barrier) construct()                        {}
