@@ -4,7 +4,9 @@ import "sharedbarrier/spec"
 
 // Violates reports whether s alone refutes the safety property p. NoHang is no
 // property of a state: of it, Violates reports false for every state.
-func Violates(cfg Config, s State, p spec.Property) bool {
+func Violates(cfg Config, s State, p spec.Property) bool { return s.violates(cfg, p) }
+
+func (s *State) violates(cfg Config, p spec.Property) bool {
 	switch p {
 	case spec.NoEarlyExit:
 		return s.exitedEarly(cfg)
@@ -23,7 +25,9 @@ func Violates(cfg Config, s State, p spec.Property) bool {
 func (s *State) exitedEarly(cfg Config) bool {
 	var completed int32
 	for p := range cfg.Procs {
-		completed = max(completed, s.procs[p].rounds)
+		if r := s.procs[p].rounds; r >= cfg.firstRound(p) {
+			completed = max(completed, r)
+		}
 	}
 	for q := range cfg.Procs {
 		if s.begun(q) < min(completed, cfg.lastRound(q)) {
@@ -70,19 +74,34 @@ func (s *State) restless(cfg Config) bool {
 	return s.words.Enter != 0 || s.words.Exit != spec.NotSet && s.words.Exit != int32(cfg.Procs)
 }
 
+// violations is Violates for all properties, as a set of bits.
+func (s *State) violations(cfg Config) (set uint8) {
+	for _, p := range spec.AllProperties {
+		if s.violates(cfg, p) {
+			set |= 1 << p
+		}
+	}
+	return set
+}
+
 // Stuck reports whether nobody can move of his own in s, though not everybody
 // rests: a deadlock, which refutes NoHang. A call that gives up does not help
 // the others.
 func Stuck(cfg Config, s State) bool {
-	rest := true
-	for p := range cfg.Procs {
-		rest = rest && s.rests(cfg, p)
-	}
-	if rest {
+	if s.allRest(cfg) {
 		return false
 	}
 	for _, a := range Enabled(cfg, s) {
 		if a.Event != spec.GiveUp {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *State) allRest(cfg Config) bool {
+	for p := range cfg.Procs {
+		if !s.rests(cfg, p) {
 			return false
 		}
 	}

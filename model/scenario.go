@@ -23,6 +23,10 @@ type Config struct {
 	WeakReads bool
 }
 
+// maxRounds keeps the table of a protocol small. More rounds than two show
+// nothing that two do not, and no bound shows all.
+const maxRounds = 100
+
 // TwinOf says what is different in the scenario's twin, or nothing if there is
 // none.
 func TwinOf(sc spec.Scenario) string {
@@ -49,27 +53,25 @@ func TwinOf(sc spec.Scenario) string {
 // Validate returns an error that says what to change when the question makes
 // no sense.
 func (cfg Config) Validate() error {
-	least, bounded := 1, false
+	least := 1
 	switch cfg.Scenario {
 	case spec.Single:
 		if cfg.Procs != 1 {
 			return fmt.Errorf("scenario single has 1 process, not %d: ask for 1, or for scenario reuse", cfg.Procs)
 		}
-	case spec.Shrinking, spec.Growing:
-		least, bounded = 2, true
-	case spec.Disagreeing, spec.Surplus:
+	case spec.Shrinking, spec.Growing, spec.Disagreeing, spec.Surplus:
 		least = 2
-	case spec.Crash:
-		bounded = cfg.Twin
 	case spec.Fork:
 		return fmt.Errorf("scenario fork is about the handles of real processes and is not the model's to decide")
 	}
 	switch {
+	case cfg.Rounds > maxRounds:
+		return fmt.Errorf("%d rounds: give at most %d, or 0 for no bound, which covers any number", cfg.Rounds, maxRounds)
 	case cfg.Procs < least || cfg.Procs > MaxProcs:
 		return fmt.Errorf("scenario %v with %d processes: give from %d to %d", cfg.Scenario, cfg.Procs, least, MaxProcs)
 	case cfg.Rounds < 0:
 		return fmt.Errorf("%d rounds: give 1 or more, or 0 for no bound", cfg.Rounds)
-	case bounded && cfg.Rounds == 0:
+	case NeedsBound(cfg) && cfg.Rounds == 0:
 		return fmt.Errorf("scenario %v counts rounds from the first: give a bound on rounds of 2 or more", cfg.Scenario)
 	case cfg.Twin && TwinOf(cfg.Scenario) == "":
 		return fmt.Errorf("scenario %v has no twin", cfg.Scenario)
@@ -114,6 +116,14 @@ func (cfg Config) lastRound(p int) int32 {
 	}
 }
 
+// firstRound returns the first round that process p is a party of.
+func (cfg Config) firstRound(p int) int32 {
+	if cfg.Scenario == spec.Growing && p == cfg.Procs-1 {
+		return 2
+	}
+	return 1
+}
+
 // splitsSteps reports whether a step that reads and writes a word is two.
 func (cfg Config) splitsSteps() bool { return cfg.Scenario == spec.SplitLock }
 
@@ -124,19 +134,59 @@ func (s *State) rests(cfg Config, p int) bool {
 	return me.dead || me.step == spec.Call && me.rounds >= cfg.lastRound(p)
 }
 
-// mayBegin reports whether nothing but its own rest keeps a process that is
-// outside from calling. Only twins hold callers back.
+// mayBegin reports whether nothing but its own rest keeps process p, which is
+// outside, from calling. Only twins hold callers back.
 func (s *State) mayBegin(cfg Config, p int) bool {
-	if !cfg.Twin {
+	if !s.procs[p].heldBack(cfg) {
 		return true
 	}
-	switch cfg.Scenario {
-	case spec.LateConstruction:
-		return s.procs[0].step < spec.MakeEnter
-	case spec.Shrinking, spec.Growing:
-		return s.procs[p].rounds != 1 || s.leastRounds(cfg) >= 1
-	default:
+	for q := range cfg.Procs {
+		if s.procs[q].holdsBack(cfg) {
+			return false
+		}
+	}
+	return true
+}
+
+// heldBack reports whether the twin lets the process, which is outside, call
+// only when nobody holds it back.
+func (me *proc) heldBack(cfg Config) bool {
+	switch {
+	case !cfg.Twin || me.step != spec.Call:
+		return false
+	case cfg.Scenario == spec.LateConstruction:
 		return true
+	case cfg.Scenario == spec.Shrinking || cfg.Scenario == spec.Growing:
+		return me.rounds == 1
+	default:
+		return false
+	}
+}
+
+// holdsBack reports whether the twin has others wait for the process.
+func (me *proc) holdsBack(cfg Config) bool {
+	switch {
+	case !cfg.Twin:
+		return false
+	case cfg.Scenario == spec.LateConstruction:
+		return me.step == spec.MakeEnter || me.step == spec.MakeExit || me.step == spec.MakeFlag
+	case cfg.Scenario == spec.Shrinking || cfg.Scenario == spec.Growing:
+		return me.rounds == 0
+	default:
+		return false
+	}
+}
+
+// special returns the process that differs from the others in the scenario, or
+// -1 if all are interchangeable.
+func (cfg Config) special() int {
+	switch cfg.Scenario {
+	case spec.LateConstruction, spec.Disagreeing, spec.Crash, spec.AbandonWait:
+		return 0
+	case spec.Shrinking, spec.Growing:
+		return cfg.Procs - 1
+	default:
+		return -1
 	}
 }
 
@@ -172,4 +222,17 @@ func canGiveUp(step spec.Step) bool {
 // canRelink reports whether the lock file can be unlinked and made anew.
 func (s *State) canRelink(cfg Config) bool {
 	return cfg.Scenario == spec.SplitLock && !cfg.Twin && s.linked == 0
+}
+
+// NeedsBound reports whether the scenario counts rounds from the first, so
+// that Config.Rounds must not be 0.
+func NeedsBound(cfg Config) bool {
+	switch cfg.Scenario {
+	case spec.Shrinking, spec.Growing:
+		return true
+	case spec.Crash:
+		return cfg.Twin // rests come into it
+	default:
+		return false
+	}
 }

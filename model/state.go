@@ -127,21 +127,28 @@ func Init(cfg Config) State {
 func Enabled(cfg Config, s State) []Action {
 	var list []Action
 	for p := range cfg.Procs {
-		if s.canStep(cfg, p) {
-			a := Action{Proc: p, Step: s.procs[p].step}
-			if a.Step == spec.Call {
-				a.Parties = int(cfg.parties(p, int(s.procs[p].rounds)+1))
-			}
-			list = append(list, a)
-		}
-		for _, e := range [...]spec.Event{spec.GiveUp, spec.Die, spec.Abandon} {
-			if s.canHappen(cfg, p, e) {
-				list = append(list, Action{Proc: p, Step: s.procs[p].step, Event: e})
-			}
-		}
+		list = s.actions(cfg, p, list)
 	}
 	if s.canRelink(cfg) {
 		list = append(list, Action{Proc: -1, Event: spec.Relink})
+	}
+	return list
+}
+
+// actions appends what process p can do in s, and what can happen to it.
+func (s *State) actions(cfg Config, p int, list []Action) []Action {
+	step := s.procs[p].step
+	if s.canStep(cfg, p) {
+		a := Action{Proc: p, Step: step}
+		if step == spec.Call {
+			a.Parties = int(cfg.parties(p, int(s.procs[p].rounds)+1))
+		}
+		list = append(list, a)
+	}
+	for _, e := range [...]spec.Event{spec.GiveUp, spec.Die, spec.Abandon} {
+		if s.canHappen(cfg, p, e) {
+			list = append(list, Action{Proc: p, Step: step, Event: e})
+		}
 	}
 	return list
 }
@@ -176,7 +183,9 @@ func apply(cfg Config, s State, a Action) State {
 		s.linked = 1
 	}
 	if cfg.WeakReads {
-		s.notice(cfg)
+		for p := range cfg.Procs {
+			s.procs[p].notice(s.words)
+		}
 	}
 	return s
 }
@@ -206,19 +215,20 @@ func (s *State) canStep(cfg Config, p int) bool {
 	case me.step.Lock() == spec.Acquire:
 		return s.locks[s.linked] == free
 	case me.step == spec.AwaitDrain || me.step == spec.AwaitFlag:
-		return me.seen || s.goes(p)
+		return me.seen || me.goes(s.words)
 	default:
 		return true
 	}
 }
 
-// goes reports whether the poll that p is at would see what it waits for.
-func (s *State) goes(p int) bool {
-	switch s.procs[p].step {
+// goes reports whether the poll that the process is at goes on when it reads
+// its word of w.
+func (me *proc) goes(w spec.Words) bool {
+	switch me.step {
 	case spec.AwaitDrain:
-		return s.words.Exit == s.procs[p].parties
+		return w.Exit == me.parties
 	case spec.AwaitFlag:
-		return s.words.Flag != spec.Down
+		return w.Flag != spec.Down
 	default:
 		return false
 	}
@@ -385,19 +395,16 @@ func (me *proc) fetch(cfg Config, word int32) (value int32, ok bool) {
 	}
 }
 
-// notice records who could now return from a poll, at once or later with a
-// value that is stale by then (PROTOCOL.md, Memory order). Of the values that
-// the word has had since the poller last held the lock, all that counts is
-// whether the awaited one is among them.
-func (s *State) notice(cfg Config) {
-	for p := range cfg.Procs {
-		me := &s.procs[p]
-		switch me.step {
-		case spec.AwaitDrain, spec.AwaitFlag:
-			me.seen = me.seen || s.goes(p)
-		default:
-			me.seen = false
-		}
+// notice records that a process which polls could return from the poll now, and
+// so may do so later with a value that is stale by then (PROTOCOL.md, Memory
+// order). Of the values that the word has had since the process last held the
+// lock, all that counts is whether the awaited one is among them.
+func (me *proc) notice(w spec.Words) {
+	switch me.step {
+	case spec.AwaitDrain, spec.AwaitFlag:
+		me.seen = me.seen || me.goes(w)
+	default:
+		me.seen = false
 	}
 }
 

@@ -1,0 +1,290 @@
+package model
+
+import "sharedbarrier/spec"
+
+// A barrier is the protocol that a Config asks about, with the way back from
+// its numbers to states. Its table is made by calling the functions of state.go
+// for every local state under every shared state that it may meet, so the
+// barrier is told there and nowhere else.
+type barrier struct {
+	*protocol
+	cfg    Config
+	local  numbering[local]
+	shared numbering[shared]
+	kind   numbering[kind]
+}
+
+// local is what one process knows and holds.
+type local struct {
+	proc
+	holds   [2]bool // which of the lock files
+	special bool    // it is process Config.special
+}
+
+// shared is what all see: the words, which locks are taken, where the path leads.
+type shared struct {
+	words  spec.Words
+	taken  [2]bool
+	linked uint8
+}
+
+// A kind is what an edge of the barrier is, and where it leads its process.
+type kind struct {
+	action Action // but for who and with which party count
+	next   spec.Step
+}
+
+// A numbering gives things numbers in the order in which they come.
+type numbering[T comparable] struct {
+	list   []T
+	number map[T]int
+}
+
+func (n *numbering[T]) of(x T) int {
+	i, ok := n.number[x]
+	if !ok {
+		if n.number == nil {
+			n.number = map[T]int{}
+		}
+		i = len(n.list)
+		n.number[x] = i
+		n.list = append(n.list, x)
+	}
+	return i
+}
+
+// slack is how far beyond -1 and n the table follows the words. WordsInRange
+// fails at once there; the slack serves who explores on beyond that.
+const slack = 3
+
+func (cfg Config) follows(w spec.Words) bool {
+	high := int32(cfg.Procs) + slack
+	return -1-slack <= w.Enter && w.Enter <= high && -1-slack <= w.Exit && w.Exit <= high
+}
+
+// compile makes the table of the barrier that cfg asks about.
+func compile(cfg Config) *barrier {
+	b := &barrier{cfg: cfg, protocol: &protocol{
+		procs: cfg.Procs, relative: cfg.Rounds == 0, same: cfg.interchangeable(),
+	}}
+	b.kind.of(kind{}) // an edge of kind 0 is none
+	s := Init(cfg)
+	b.firstShared = uint16(b.shared.of(s.shared()))
+	for p := range cfg.Procs {
+		b.firstLocals = append(b.firstLocals, uint16(b.local.of(s.local(cfg, p))))
+	}
+	b.lay(b.explore())
+	b.judge = func() func(*view) uint8 {
+		var s State
+		return func(v *view) uint8 {
+			b.fill(&s, v)
+			return s.violations(cfg)
+		}
+	}
+	b.rests = func(v *view) bool {
+		var s State
+		b.fill(&s, v)
+		return s.allRest(cfg)
+	}
+	return b
+}
+
+// explore finds every local and every shared state, and fills in the rows of
+// the table. It meets pairs that no run meets, so it finds more than is
+// reachable; it ends because words that have gone too far are not followed.
+func (b *barrier) explore() (rows []row) {
+	for l, s := 0, 0; l < len(b.local.list) || s < len(b.shared.list); {
+		oldL, oldS := l, s
+		l, s = len(b.local.list), len(b.shared.list)
+		rows = append(rows, make([]row, l-oldL)...)
+		for i := range rows {
+			from := oldS
+			if i >= oldL {
+				from = 0
+			}
+			for j := from; j < s; j++ {
+				rows[i].edges = append(rows[i].edges, b.out(i, j))
+				rows[i].reacts = append(rows[i].reacts, b.reaction(i, j))
+			}
+		}
+		for j := oldS; j < s; j++ {
+			b.alone = append(b.alone, b.environment(j))
+		}
+	}
+	return rows
+}
+
+// A row is what the table says of one local state, by shared state.
+type row struct {
+	edges  [][]edge
+	reacts []uint16
+}
+
+// out returns the edges of local state l under shared state s.
+func (b *barrier) out(l, s int) []edge {
+	me, all := b.local.list[l], b.shared.list[s]
+	for file := range all.taken {
+		if me.holds[file] && !all.taken[file] {
+			return nil // cannot be
+		}
+	}
+	p := b.seat(me)
+	from := b.lone(me, all, p)
+	var list []edge
+	for _, a := range from.actions(b.cfg, p, nil) {
+		to := apply(b.cfg, from, a)
+		e := edge{local: uint16(b.local.of(to.local(b.cfg, p)))}
+		a.Proc, a.Parties = 0, 0
+		e.kind = uint8(b.kind.of(kind{a, to.Step(p)}))
+		if to.procs[p].rounds > from.procs[p].rounds {
+			e.how |= completes
+		}
+		if a.Event == spec.GiveUp {
+			e.how |= idle
+		}
+		if b.cfg.follows(to.words) {
+			e.shared = uint16(b.shared.of(to.shared()))
+		} else {
+			e.how |= escapes
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// environment returns what can happen under shared state s to no process.
+func (b *barrier) environment(s int) edge {
+	from := b.lone(local{}, b.shared.list[s], b.same[0])
+	if !from.canRelink(b.cfg) {
+		return edge{}
+	}
+	a := Action{Proc: -1, Event: spec.Relink}
+	to := apply(b.cfg, from, a)
+	return edge{
+		shared: uint16(b.shared.of(to.shared())),
+		kind:   uint8(b.kind.of(kind{action: Action{Event: spec.Relink}})),
+	}
+}
+
+// seat returns a process that could be in the local state.
+func (b *barrier) seat(me local) int {
+	if me.special {
+		return b.cfg.special()
+	}
+	return b.same[0]
+}
+
+// lone returns a state in which process p is me, all is as it is, and the
+// others do nothing but hold the locks that are taken and not p's.
+func (b *barrier) lone(me local, all shared, p int) State {
+	s := State{words: all.words, linked: all.linked, locks: [2]int8{free, free}}
+	for q := range s.procs {
+		s.procs[q].rounds = 1 // so that nobody is held back
+	}
+	s.procs[p] = me.proc
+	for file := range all.taken {
+		switch {
+		case me.holds[file]:
+			s.locks[file] = int8(p)
+		case all.taken[file]:
+			s.locks[file] = int8((p + 1) % MaxProcs)
+		}
+	}
+	return s
+}
+
+// reaction returns the local state that l becomes when another process makes
+// the shared state s.
+func (b *barrier) reaction(l, s int) uint16 {
+	if !b.cfg.WeakReads {
+		return uint16(l)
+	}
+	me := b.local.list[l]
+	p := b.seat(me)
+	to := b.lone(me, b.shared.list[s], p)
+	to.procs[p].notice(to.words)
+	return uint16(b.local.of(to.local(b.cfg, p)))
+}
+
+// lay writes the rows into the table.
+func (b *barrier) lay(rows []row) {
+	t := b.protocol
+	t.locals, t.shareds, t.kinds = len(b.local.list), len(b.shared.list), len(b.kind.list)
+	for _, r := range rows {
+		for _, edges := range r.edges {
+			t.first = append(t.first, uint32(len(t.edges)))
+			t.edges = append(t.edges, edges...)
+		}
+		if b.cfg.WeakReads {
+			t.reacts = append(t.reacts, r.reacts...)
+		}
+	}
+	t.first = append(t.first, uint32(len(t.edges)))
+	if b.cfg.Twin {
+		for _, me := range b.local.list {
+			t.waits = append(t.waits, me.heldBack(b.cfg))
+			t.blocks = append(t.blocks, me.holdsBack(b.cfg))
+		}
+	}
+}
+
+// local returns what process p knows and holds.
+func (s *State) local(cfg Config, p int) local {
+	me := local{proc: s.procs[p], special: p == cfg.special()}
+	if cfg.Rounds == 0 {
+		me.rounds = 0
+	}
+	for file, holder := range s.locks {
+		me.holds[file] = holder == int8(p)
+	}
+	return me
+}
+
+// shared returns what all see.
+func (s *State) shared() shared {
+	all := shared{words: s.words, linked: s.linked}
+	for file, holder := range s.locks {
+		all.taken[file] = holder != free
+	}
+	return all
+}
+
+// fill makes s, which may hold another state of b, the state that v stands for.
+func (b *barrier) fill(s *State, v *view) {
+	all := b.shared.list[v.shared]
+	s.words, s.linked, s.locks = all.words, all.linked, [2]int8{free, free}
+	for p := range b.procs {
+		me := &b.local.list[v.locals[p]]
+		s.procs[p] = me.proc
+		s.procs[p].rounds += int32(v.rounds[p])
+		for file := range s.locks {
+			if me.holds[file] {
+				s.locks[file] = int8(p)
+			}
+		}
+	}
+}
+
+// view returns the numbers of s, which must be a state of b.
+func (b *barrier) view(s *State) (v view) {
+	v.shared = uint16(b.shared.number[s.shared()])
+	for p := range b.procs {
+		v.locals[p] = uint16(b.local.number[s.local(b.cfg, p)])
+		if b.relative {
+			v.rounds[p] = uint8(s.procs[p].rounds)
+		}
+	}
+	return v
+}
+
+// interchangeable returns the range of processes that are alike in cfg.
+func (cfg Config) interchangeable() [2]int {
+	switch special := cfg.special(); special {
+	case -1:
+		return [2]int{0, cfg.Procs}
+	case 0:
+		return [2]int{1, cfg.Procs}
+	default:
+		return [2]int{0, special}
+	}
+}

@@ -1,0 +1,121 @@
+package model
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"sharedbarrier/spec"
+)
+
+// Options say how to explore, not what: of the result they change nothing but
+// whether there is one.
+type Options struct {
+	Workers   int             // goroutines; 0: as many as GOMAXPROCS
+	Symmetry  bool            // take states that differ by a permutation of alike processes for one
+	Check     []spec.Property // what to check; nil: everything
+	MaxStates int64           // distinct states to end at, roughly; 0: no limit
+	MaxMemory int64           // bytes of states to end at, roughly; 0: no limit
+	Progress  func(Progress)  // called now and then from one goroutine; nil: never
+}
+
+// Progress is how far an exploration is.
+type Progress struct {
+	Generated int64
+	Distinct  int64
+	Queue     int64 // states of this level yet to be expanded
+	Depth     int
+}
+
+// A Report is a Result and what else an exploration found out.
+type Report struct {
+	Result
+	Why         string    // Unfinished: what ended it; Verified: empty
+	Interrupted bool      // it was the context
+	Reached     []Outcome // what was seen to happen, in the order of PROTOCOL.md
+	Bytes       int64     // memory that the states took
+}
+
+// An Outcome is one way on from a step that was taken, and how often.
+type Outcome struct {
+	Step  spec.Step
+	Event spec.Event // NoEvent: the step itself
+	Next  spec.Step  // where it led the process
+	Count int64
+}
+
+// Explore visits every state of cfg, breadth first, and checks the properties
+// in each, and that there is no deadlock (as NoHang). It ends at the first level
+// that holds a violation and returns the shortest counterexample. It is exact: two
+// states are never taken for one. The report does not depend on the number of
+// workers, times aside. Explore blocks until it is done or ctx ends; it panics
+// if cfg is not valid.
+func Explore(ctx context.Context, cfg Config, opt Options) Report {
+	if err := cfg.Validate(); err != nil {
+		panic("model: " + err.Error())
+	}
+	start := time.Now()
+	b := compile(cfg)
+	l := newLayout(b.protocol)
+	var r Report
+	switch {
+	case l.words == 1:
+		r = explore[[1]uint64](ctx, b, l, opt)
+	case l.words == 2:
+		r = explore[[2]uint64](ctx, b, l, opt)
+	case l.words <= 4:
+		r = explore[[4]uint64](ctx, b, l, opt)
+	default:
+		r = explore[[8]uint64](ctx, b, l, opt)
+	}
+	r.Version, r.Scenario, r.Procs, r.Rounds = ResultVersion, cfg.Scenario.String(), cfg.Procs, cfg.Rounds
+	r.Seconds = time.Since(start).Seconds()
+	return r
+}
+
+func explore[S packed](ctx context.Context, b *barrier, l layout, opt Options) (r Report) {
+	x := newSearch[S](b.protocol, l, opt)
+	why, f := x.run(ctx)
+	x.tally()
+	r.Generated, r.Distinct, r.Bytes, r.Depth = x.generated, x.distinct, x.bytes, len(x.levels)
+	r.Reached = b.outcomes(x.taken())
+	r.Trace = []Entry{}
+	switch why {
+	case complete:
+		r.Verdict = spec.Verified
+	case found:
+		r.Verdict, r.Property = spec.Violated, f.property.String()
+		if f.property == spec.NoHang {
+			r.Verdict = spec.Hang
+		}
+		r.Depth = f.level + 1
+		r.Trace = trace(b.cfg, concrete(b, x, x.path(f)))
+	default:
+		r.Verdict, r.Interrupted = spec.Unfinished, why == interrupted
+		r.Why = reasons[why]
+	}
+	return r
+}
+
+var reasons = map[end]string{
+	outOfTable:    fmt.Sprintf("the words went beyond n by more than %d, or a process got ahead of another by more than %d rounds", slack, maxAhead),
+	tooManyStates: "the limit on states was reached",
+	tooMuchMemory: "the limit on memory was reached",
+	interrupted:   "interrupted",
+}
+
+// outcomes tells what the counts by kind stand for.
+func (b *barrier) outcomes(taken []int64) (list []Outcome) {
+	for k, n := range taken {
+		if n > 0 {
+			a := b.kind.list[k].action
+			list = append(list, Outcome{a.Step, a.Event, b.kind.list[k].next, n})
+		}
+	}
+	slices.SortFunc(list, func(a, b Outcome) int {
+		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Event, b.Event), cmp.Compare(a.Next, b.Next))
+	})
+	return list
+}

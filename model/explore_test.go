@@ -1,0 +1,108 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"sharedbarrier/spec"
+)
+
+// String names the question in the tests.
+func (cfg Config) String() string {
+	name := fmt.Sprintf("%v/n=%d/r=%d", cfg.Scenario, cfg.Procs, cfg.Rounds)
+	if cfg.Twin {
+		name += "/twin"
+	}
+	if cfg.WeakReads {
+		name += "/weak"
+	}
+	return name
+}
+
+// questions lists every scenario with its twin at n processes.
+func questions(n int) (list []Config) {
+	for _, sc := range spec.AllScenarios {
+		for _, rounds := range []int{0, 2} {
+			for _, twin := range []bool{false, true} {
+				for _, weak := range []bool{false, true} {
+					cfg := Config{Scenario: sc, Procs: n, Rounds: rounds, Twin: twin, WeakReads: weak}
+					if cfg.Validate() == nil {
+						list = append(list, cfg)
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// TestConform_ExploreAgreesWithNaive compares the packed, compiled, parallel
+// exploration with the naive one on all that it counts.
+func TestConform_ExploreAgreesWithNaive(t *testing.T) {
+	for n := 1; n <= 3; n++ {
+		for _, cfg := range questions(n) {
+			t.Run(cfg.String(), func(t *testing.T) {
+				t.Parallel()
+				want := naive(cfg)
+				got := Explore(context.Background(), cfg, Options{Workers: 2})
+				if got.Verdict != want.Verdict || got.Property != want.Property || got.Generated != want.Generated ||
+					got.Distinct != want.Distinct || got.Depth != want.Depth {
+					t.Errorf("Explore(%v): %s, naive exploration: %s", cfg, brief(got.Result), brief(want))
+				}
+				if got.Verdict != spec.Verified && len(got.Trace) != got.Depth-1 {
+					t.Errorf("Explore(%v): a counterexample of %d steps, want %d", cfg, len(got.Trace), got.Depth-1)
+				}
+			})
+		}
+	}
+}
+
+func brief(r Result) string {
+	return fmt.Sprintf("%s %s generated %d distinct %d depth %d", r.Verdict, r.Property, r.Generated, r.Distinct, r.Depth)
+}
+
+// TestExplore_SameForAnyNumberOfWorkers compares whole reports, and those of
+// explorations that stop at a limit, where the order of work could show.
+func TestExplore_SameForAnyNumberOfWorkers(t *testing.T) {
+	for _, cfg := range []Config{
+		{Scenario: spec.Reuse, Procs: 4},
+		{Scenario: spec.Disagreeing, Procs: 4},
+		{Scenario: spec.SplitLock, Procs: 4, Rounds: 2},
+	} {
+		for _, opt := range []Options{{}, {Symmetry: true}, {MaxStates: 5000}, {MaxMemory: 1 << 20}} {
+			var want Report
+			for workers := 1; workers <= 7; workers++ {
+				opt.Workers = workers
+				got := Explore(context.Background(), cfg, opt)
+				got.Seconds = 0
+				if workers == 1 {
+					want = got
+				} else if !reflect.DeepEqual(got, want) {
+					t.Errorf("Explore(%v, %+v): %v, with one worker: %v", cfg, opt, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestExplore_LimitsAreNeverVerified: beyond a limit the verdict is unfinished.
+func TestExplore_LimitsAreNeverVerified(t *testing.T) {
+	cfg := Config{Scenario: spec.Reuse, Procs: 4}
+	whole := Explore(context.Background(), cfg, Options{})
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, got := range map[string]Report{
+		"states":    Explore(context.Background(), cfg, Options{MaxStates: whole.Distinct - 1}),
+		"memory":    Explore(context.Background(), cfg, Options{MaxMemory: 1 << 10}),
+		"interrupt": Explore(cancelled, cfg, Options{}),
+	} {
+		if got.Verdict != spec.Unfinished || got.Why == "" || got.Interrupted != (name == "interrupt") {
+			t.Errorf("%s: verdict %s (%q, interrupted %v), want unfinished with the reason", name, got.Verdict, got.Why, got.Interrupted)
+		}
+	}
+	if got := Explore(context.Background(), cfg, Options{MaxStates: whole.Distinct}); got.Verdict != spec.Verified {
+		t.Errorf("with a limit that is not passed: verdict %s, want verified", got.Verdict)
+	}
+}

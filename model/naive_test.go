@@ -1,0 +1,51 @@
+package model
+
+import (
+	"fmt"
+
+	"sharedbarrier/spec"
+)
+
+// naive explores cfg by the simplest means there are, as the oracle for Explore:
+// a map of strings, one level after the other, no packing, no table, no symmetry.
+func naive(cfg Config) Result {
+	r := Result{Verdict: spec.Verified, Generated: 1}
+	level := []State{Init(cfg)}
+	known := map[string]bool{key(cfg, level[0]): true}
+	for len(level) > 0 {
+		r.Depth++
+		r.Distinct = int64(len(known))
+		for _, p := range spec.AllProperties {
+			for _, s := range level {
+				if Violates(cfg, s, p) {
+					r.Verdict, r.Property = spec.Violated, p.String()
+					return r
+				}
+			}
+		}
+		var next []State
+		stuck := false
+		for _, s := range level {
+			stuck = stuck || Stuck(cfg, s)
+			for _, a := range Enabled(cfg, s) {
+				to := Apply(cfg, s, a)
+				r.Generated++
+				if k := key(cfg, to); !known[k] {
+					known[k] = true
+					next = append(next, to)
+				}
+			}
+		}
+		if stuck {
+			r.Verdict, r.Property = spec.Hang, spec.NoHang.String()
+			r.Distinct = int64(len(known))
+			return r
+		}
+		level = next
+	}
+	return r
+}
+
+func key(cfg Config, s State) string {
+	return fmt.Sprint(s.words, s.locks, s.linked, s.procs[:cfg.Procs])
+}

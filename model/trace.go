@@ -1,0 +1,70 @@
+package model
+
+import "slices"
+
+// path returns a shortest path to what was found, from the initial state on:
+// of each state the first predecessor in the order of the store.
+func (x *search[S]) path(f finding) []S {
+	path := []S{*x.shards[f.place.shard].at(f.place.i)}
+	for level := f.level - 1; level >= 0; level-- {
+		path = append(path, x.predecessor(level, path[len(path)-1]))
+	}
+	slices.Reverse(path)
+	return path
+}
+
+// predecessor returns the first state of the level that has an edge to s.
+func (x *search[S]) predecessor(level int, s S) S {
+	for i := range x.shards {
+		from, to := x.level(level, i)
+		for k := from; k < to; k++ {
+			if at := x.shards[i].at(k); x.leads(at, s) {
+				return *at
+			}
+		}
+	}
+	panic("model: a state that was found has no predecessor")
+}
+
+// leads reports whether an edge leads from one state to the other.
+func (x *search[S]) leads(from *S, to S) (yes bool) {
+	var v view
+	unpack(&x.layout, from, &v)
+	x.successors(&v, func(e edge, p int) {
+		if next, ok := x.step(&v, p, e); ok && x.represent(&next) == to {
+			yes = true
+		}
+	})
+	return yes
+}
+
+// concrete turns a path of packed states, each of which may stand for its
+// permutations, into the actions of a run. It takes them from Enabled and Apply,
+// so a trace is evidence whatever the table says.
+func concrete[S packed](b *barrier, x *search[S], path []S) []Action {
+	var actions []Action
+	s := Init(b.cfg)
+steps:
+	for _, next := range path[1:] {
+		for _, a := range Enabled(b.cfg, s) {
+			to := Apply(b.cfg, s, a)
+			if v := b.view(&to); x.represent(&v) == next {
+				actions, s = append(actions, a), to
+				continue steps
+			}
+		}
+		panic("model: the table and Apply differ after " + s.String())
+	}
+	return actions
+}
+
+// trace runs the actions from the initial state and records the words.
+func trace(cfg Config, actions []Action) []Entry {
+	entries := []Entry{}
+	s := Init(cfg)
+	for _, a := range actions {
+		s = Apply(cfg, s, a)
+		entries = append(entries, Entry{Proc: a.Proc, Label: a.Label(), Parties: a.Parties, Words: s.words})
+	}
+	return entries
+}
