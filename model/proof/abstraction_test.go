@@ -1,0 +1,150 @@
+package proof_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"sharedbarrier/model"
+	"sharedbarrier/model/proof"
+	"sharedbarrier/spec"
+)
+
+// TestConform_Model checks the abstraction on everything that 1 to 5 named
+// processes can reach in an unbounded number of rounds: each state maps to one
+// that the table of moves reaches and that satisfies the invariant, what can
+// happen in it maps to what the table allows there, no more and no less, and
+// there are as many abstract states as there are states when processes of the
+// same step and rounds are not told apart.
+func TestConform_Model(t *testing.T) {
+	for _, sc := range []spec.Scenario{spec.Reuse, spec.Withdraw} {
+		for n := 1; n <= 5; n++ {
+			t.Run(fmt.Sprintf("scenario=%v/procs=%d", sc, n), func(t *testing.T) {
+				t.Parallel()
+				if n == 5 && testing.Short() {
+					t.Skip("n = 5 is left out with -short")
+				}
+				conform(t, sc, n)
+			})
+		}
+	}
+}
+
+func conform(t *testing.T, sc spec.Scenario, n int) {
+	table, err := proof.Scenario(sc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	abstract := proof.Search(table, n)
+	if abstract.Property != "" {
+		t.Fatalf("Search(%v, %d) breaks %s, want nothing", sc, n, abstract.Property)
+	}
+	inv := proof.TheInvariant()
+	moves := map[proof.State]map[edge]bool{} // what the table allows in each state
+	cfg := model.Config{Scenario: sc, Procs: n}
+	orbits, edges := map[orbit]bool{}, 0
+
+	first := model.Init(cfg)
+	seen := map[model.State]struct{}{first: {}}
+	for queue := []model.State{first}; len(queue) > 0; {
+		s := queue[0]
+		queue = queue[1:]
+		orbits[orbitOf(s, n)] = true
+		a := counters(t, s, n)
+		want, known := moves[a]
+		if !known {
+			if !abstract.Has(a) {
+				t.Fatalf("%v maps to %v, which the table of moves does not reach", s, a)
+			}
+			if broken := inv.Broken(&a); broken != nil {
+				t.Fatalf("%v maps to %v, which breaks %v", s, a, broken)
+			}
+			want = allowed(table, a)
+			moves[a] = want
+		}
+		got := map[edge]bool{}
+		for _, action := range model.Enabled(cfg, s) {
+			next := model.Apply(cfg, s, action)
+			edges++
+			got[edge{action.Label(), action.Step, s.Rounds(action.Proc), counters(t, next, n)}] = true
+			if _, old := seen[next]; !old {
+				seen[next] = struct{}{}
+				queue = append(queue, next)
+			}
+		}
+		if !maps.Equal(got, want) {
+			t.Fatalf("in %v\nthe model does %v\nthe table      %v", s, got, want)
+		}
+	}
+	if len(orbits) != len(abstract.States) {
+		t.Errorf("%d states are %d orbits under symmetry, the table of moves reaches %d", len(seen), len(orbits), len(abstract.States))
+	}
+	t.Logf("%d states, %d edges, %d orbits", len(seen), edges, len(orbits))
+}
+
+// An edge is what happens to one process, and the abstract state afterwards.
+type edge struct {
+	label  string
+	from   spec.Step
+	rounds int
+	to     proof.State
+}
+
+// counters is the abstraction: the state without the processes' names.
+func counters(t *testing.T, s model.State, n int) proof.State {
+	a := proof.State{N: int32(n), Words: s.Words()}
+	if s.Holder() >= 0 {
+		a.Lock = 1
+		if step := s.Step(s.Holder()); !step.Holds() {
+			t.Fatalf("in %v the holder of the lock is at %v", s, step)
+		}
+	}
+	for p := range n {
+		if s.Rounds(p) > 1 {
+			t.Fatalf("in %v process %d is %d rounds ahead, want at most 1", s, p, s.Rounds(p))
+		}
+		a.At[s.Rounds(p)][s.Step(p)]++
+	}
+	return a
+}
+
+// An orbit is the same for two states exactly if renaming processes makes one
+// of the other. It is written without the counters that it is held against.
+type orbit struct {
+	words spec.Words
+	procs [5][4]int
+}
+
+func orbitOf(s model.State, n int) orbit {
+	o := orbit{words: s.Words()}
+	for p := range n {
+		o.procs[p] = [4]int{int(s.Step(p)), s.Rounds(p), s.Parties(p), 0}
+		if s.Holder() == p {
+			o.procs[p][3] = 1
+		}
+	}
+	slices.SortFunc(o.procs[:n], func(a, b [4]int) int { return slices.Compare(a[:], b[:]) })
+	return o
+}
+
+// allowed lists what the table allows in s.
+func allowed(table proof.Table, s proof.State) map[edge]bool {
+	set := map[edge]bool{}
+	for _, m := range table {
+		label, _, _ := strings.Cut(m.Name, ".")
+		try := func(g proof.Group, next proof.Successor) {
+			if next.Possible(&s) {
+				set[edge{label, m.From, int(g), next.Eval(&s)}] = true
+			}
+		}
+		try(proof.Behind, m.After(proof.Behind))
+		if m.Return {
+			try(proof.Behind, m.AfterLast())
+		} else {
+			try(proof.Ahead, m.After(proof.Ahead))
+		}
+	}
+	return set
+}

@@ -1,0 +1,83 @@
+package proof
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"sharedbarrier/spec"
+)
+
+// ResultVersion is the version of the JSON form of Result.
+const ResultVersion = 1
+
+// A Result is what a solver found out about one condition. The command prints
+// it as one JSON object a line.
+type Result struct {
+	Version        int             `json:"version"`        // ResultVersion
+	Scenario       string          `json:"scenario"`       // name of the spec.Scenario that was proved
+	Mutant         string          `json:"mutant"`         // name of the Mutant; empty: the protocol itself
+	Condition      string          `json:"condition"`      // name of the Condition
+	Solver         string          `json:"solver"`         // its name and version
+	Verdict        spec.Verdict    `json:"verdict"`        // verified, violated or unfinished
+	Seconds        float64         `json:"seconds"`        // wall time
+	Counterexample *Counterexample `json:"counterexample"` // when violated, otherwise null
+}
+
+// A Counterexample shows that a condition is not valid. For a step it is a
+// counterexample to induction: a state that satisfies the invariant, and need
+// not be reachable, and a successor that does not.
+type Counterexample struct {
+	Before State    `json:"before"`
+	After  *State   `json:"after"`  // null when the condition is about one state
+	Breaks []string `json:"breaks"` // the clauses or the property that the last state breaks
+}
+
+// Counterexample returns s as the condition's counterexample, or an error if it
+// is none: then what the solver was asked is not what this package evaluates.
+func (c Condition) Counterexample(s State) (*Counterexample, error) {
+	after, breaks, refuted := c.Refuted(&s)
+	if !refuted {
+		return nil, fmt.Errorf("proof: the solver says that %s is refuted by %v, but it is not", c.Name, s)
+	}
+	return &Counterexample{Before: s, After: after, Breaks: breaks}, nil
+}
+
+// String returns the counterexample as an indented block of lines.
+func (ce *Counterexample) String() string {
+	var b strings.Builder
+	row := func(head string, s *State) {
+		fmt.Fprintf(&b, "  %-7s n=%d  %v  lock=%d\n", head, s.N, s.Words, s.Lock)
+		for _, g := range Groups {
+			if who := s.who(g); who != "" {
+				fmt.Fprintf(&b, "  %-7s %-6v  %s\n", "", g, who)
+			}
+		}
+	}
+	row("before", &ce.Before)
+	if ce.After != nil {
+		row("after", ce.After)
+	}
+	fmt.Fprintf(&b, "  breaks  %s\n", strings.Join(ce.Breaks, ", "))
+	return b.String()
+}
+
+// MarshalJSON returns the state with the steps at which there is anyone.
+func (s State) MarshalJSON() ([]byte, error) {
+	type counters map[spec.Step]int32
+	form := struct {
+		N      int32      `json:"n"`
+		Lock   int32      `json:"lock"`
+		Words  spec.Words `json:"words"`
+		Behind counters   `json:"behind"`
+		Ahead  counters   `json:"ahead"`
+	}{s.N, s.Lock, s.Words, counters{}, counters{}}
+	for _, step := range Steps {
+		for g, into := range []counters{Behind: form.Behind, Ahead: form.Ahead} {
+			if k := s.At[g][step]; k != 0 {
+				into[step] = k
+			}
+		}
+	}
+	return json.Marshal(form)
+}

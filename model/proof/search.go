@@ -1,0 +1,81 @@
+package proof
+
+// A Reached is what Search found: every state that n processes can reach, in
+// the order in which a breadth-first search meets them.
+type Reached struct {
+	States   []State
+	from     []int32 // the state that led to States[i]; -1: none
+	by       []string
+	index    map[State]int32
+	Property string // the safety property that the last of States breaks; empty: none
+}
+
+// Search runs the table for n processes from Initial until no new state is
+// found, or until one breaks a safety property.
+func Search(t Table, n int) Reached {
+	r := Reached{index: make(map[State]int32)}
+	properties := Properties(t)
+	moves := runnable(t)
+	if !r.add(Initial(n), -1, "", properties) {
+		return r
+	}
+	for i := int32(0); int(i) < len(r.States); i++ {
+		s := r.States[i]
+		for _, m := range moves {
+			if m.next.Possible(&s) && !r.add(m.next.Eval(&s), i, m.name, properties) {
+				return r
+			}
+		}
+	}
+	return r
+}
+
+type runnableMove struct {
+	name string
+	next Successor
+}
+
+// runnable lists what the processes of each group can do.
+func runnable(t Table) (list []runnableMove) {
+	for _, m := range t {
+		list = append(list, runnableMove{m.Name + " by one behind", m.After(Behind)})
+		if m.Return {
+			list = append(list, runnableMove{m.Name + " by the last one behind", m.AfterLast()})
+		} else {
+			list = append(list, runnableMove{m.Name + " by one ahead", m.After(Ahead)})
+		}
+	}
+	return list
+}
+
+// add takes in a state that is new; it returns false if the state breaks a
+// property.
+func (r *Reached) add(s State, from int32, by string, properties []Clause) bool {
+	if _, known := r.index[s]; known {
+		return true
+	}
+	r.index[s] = int32(len(r.States))
+	r.States, r.from, r.by = append(r.States, s), append(r.from, from), append(r.by, by)
+	for _, p := range properties {
+		if !p.Holds.True(&s) {
+			r.Property = p.Name
+			return false
+		}
+	}
+	return true
+}
+
+// Has reports whether the state was reached.
+func (r *Reached) Has(s State) bool {
+	_, ok := r.index[s]
+	return ok
+}
+
+// Schedule returns the shortest sequence of moves that leads to the last of
+// States.
+func (r *Reached) Schedule() (moves []string) {
+	for i := int32(len(r.States) - 1); r.from[i] >= 0; i = r.from[i] {
+		moves = append([]string{r.by[i]}, moves...)
+	}
+	return moves
+}

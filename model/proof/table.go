@@ -1,0 +1,185 @@
+package proof
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sharedbarrier/spec"
+)
+
+// A Move is one way in which one process can go from one step to the next: a
+// step of the protocol, one branch of a step that has two, or an event. It is
+// atomic.
+type Move struct {
+	Name   string       // the step's label, with the branch after a dot
+	From   spec.Step    // where the process is
+	When   Expr         // what must hold before, besides the lock; zero: nothing
+	Lock   spec.LockUse // Acquire: only when the lock is free; Release: frees it
+	Set    []Write      // the words that change
+	To     spec.Step    // where the process is afterwards
+	Return bool         // the process completes its call
+}
+
+// A Write gives a word a new value, computed from the state before.
+type Write struct {
+	Word  spec.Word
+	Value Expr
+}
+
+// A Table is a protocol as the list of its moves.
+type Table []Move
+
+func set(w spec.Word, value Expr) []Write { return []Write{{w, value}} }
+
+// Protocol returns the table of PROTOCOL.md, sections 4 and 5, in the order of
+// the text. Every call has the party count n. A wait is a move that is possible
+// only when its condition holds: staying where one is changes nothing.
+func Protocol() Table {
+	const held, acquire, release = spec.Held, spec.Acquire, spec.Release
+	return Table{
+		{Name: "Call", From: spec.Call, To: spec.LockInit},
+		{Name: "LockInit", From: spec.LockInit, Lock: acquire, To: spec.InitExit},
+		{Name: "InitExit.set", From: spec.InitExit, Lock: held, When: is(exit, -1), Set: set(spec.Exit, n), To: spec.UnlockInit},
+		{Name: "InitExit.keep", From: spec.InitExit, Lock: held, When: no(is(exit, -1)), To: spec.UnlockInit},
+		{Name: "UnlockInit", From: spec.UnlockInit, Lock: release, To: spec.LockEnter},
+		{Name: "LockEnter", From: spec.LockEnter, Lock: acquire, To: spec.TestFirst},
+		{Name: "TestFirst.first", From: spec.TestFirst, Lock: held, When: is(enter, 0), To: spec.UnlockFirst},
+		{Name: "TestFirst.later", From: spec.TestFirst, Lock: held, When: no(is(enter, 0)), To: spec.CountEnter},
+		{Name: "UnlockFirst", From: spec.UnlockFirst, Lock: release, To: spec.AwaitDrain},
+		{Name: "AwaitDrain", From: spec.AwaitDrain, When: eq(exit, n), To: spec.LockFirst},
+		{Name: "LockFirst", From: spec.LockFirst, Lock: acquire, To: spec.LowerFlag},
+		{Name: "LowerFlag", From: spec.LowerFlag, Lock: held, Set: set(spec.Flag, num(0)), To: spec.CountEnter},
+		{Name: "CountEnter.last", From: spec.CountEnter, Lock: held, When: eq(plus(enter, 1), n), Set: set(spec.Enter, plus(enter, 1)), To: spec.ResetEnter},
+		{Name: "CountEnter.more", From: spec.CountEnter, Lock: held, When: no(eq(plus(enter, 1), n)), Set: set(spec.Enter, plus(enter, 1)), To: spec.UnlockEnter},
+		{Name: "ResetEnter", From: spec.ResetEnter, Lock: held, Set: set(spec.Enter, num(0)), To: spec.ResetExit},
+		{Name: "ResetExit", From: spec.ResetExit, Lock: held, Set: set(spec.Exit, num(0)), To: spec.RaiseFlag},
+		{Name: "RaiseFlag", From: spec.RaiseFlag, Lock: held, Set: set(spec.Flag, num(1)), To: spec.UnlockEnter},
+		{Name: "UnlockEnter", From: spec.UnlockEnter, Lock: release, To: spec.AwaitFlag},
+		{Name: "AwaitFlag", From: spec.AwaitFlag, When: no(is(flag, 0)), To: spec.LockExit},
+		{Name: "LockExit", From: spec.LockExit, Lock: acquire, To: spec.CountExit},
+		{Name: "CountExit.last", From: spec.CountExit, Lock: held, When: eq(plus(exit, 1), n), Set: set(spec.Exit, plus(exit, 1)), To: spec.ClearExit},
+		{Name: "CountExit.more", From: spec.CountExit, Lock: held, When: no(eq(plus(exit, 1), n)), Set: set(spec.Exit, plus(exit, 1)), To: spec.UnlockExit},
+		{Name: "ClearExit", From: spec.ClearExit, Lock: held, Set: set(spec.Exit, num(-1)), To: spec.UnlockExit},
+		{Name: "UnlockExit", From: spec.UnlockExit, Lock: release, To: spec.Call, Return: true},
+
+		{Name: "LockWithdraw", From: spec.LockWithdraw, Lock: acquire, To: spec.TestFlag},
+		{Name: "TestFlag.up", From: spec.TestFlag, Lock: held, When: no(is(flag, 0)), To: spec.CountExit},
+		{Name: "TestFlag.down", From: spec.TestFlag, Lock: held, When: is(flag, 0), To: spec.UncountEnter},
+		{Name: "UncountEnter", From: spec.UncountEnter, Lock: held, Set: set(spec.Enter, plus(enter, -1)), To: spec.UnlockWithdraw},
+		{Name: "UnlockWithdraw", From: spec.UnlockWithdraw, Lock: release, To: spec.Call},
+
+		{Name: "GiveUp.LockInit", From: spec.LockInit, To: spec.Call},
+		{Name: "GiveUp.LockEnter", From: spec.LockEnter, To: spec.Call},
+		{Name: "GiveUp.AwaitDrain", From: spec.AwaitDrain, To: spec.Call},
+		{Name: "GiveUp.LockFirst", From: spec.LockFirst, To: spec.Call},
+		{Name: "GiveUp.AwaitFlag", From: spec.AwaitFlag, To: spec.LockWithdraw},
+	}
+}
+
+// Scenario returns the table of a scenario. Withdraw is Protocol; Reuse and
+// Single are its part without withdrawal, for every n and for n = 1, which every
+// n includes. All other scenarios are misuses, which the proof is not about.
+func Scenario(s spec.Scenario) (Table, error) {
+	switch s {
+	case spec.Withdraw:
+		return Protocol(), nil
+	case spec.Reuse, spec.Single:
+		return slices.DeleteFunc(Protocol(), func(m Move) bool {
+			return m.From >= spec.LockWithdraw || strings.HasPrefix(m.Name, spec.GiveUp.String())
+		}), nil
+	}
+	return nil, fmt.Errorf("proof: scenario %v is none of %v, %v and %v: the proof says nothing of it", s, spec.Withdraw, spec.Reuse, spec.Single)
+}
+
+// A Successor is the state after a move, as expressions over the state before.
+type Successor struct {
+	Guard []Expr // the move can be made
+	lock  Expr
+	words [3]Expr
+	at    [2][numSteps]Expr
+}
+
+// After returns what the move does when a process of group g makes it. A move
+// that completes a call takes its process from those behind to those ahead, and
+// there must be another one behind; the last one's is AfterLast's.
+//
+// A process ahead that completes a call would be two ahead, which State cannot
+// express: that is condition safety.NeverTwoAhead, and After panics.
+func (m Move) After(g Group) Successor {
+	if m.Return && g == Ahead {
+		panic("proof: " + m.Name + " by a process ahead has no successor")
+	}
+	next := m.common(g)
+	for _, group := range Groups {
+		for _, step := range Steps {
+			next.at[group][step] = Expr{op: count, group: []Group{group}, steps: []spec.Step{step}}
+		}
+	}
+	to := g
+	if m.Return {
+		next.Guard = append(next.Guard, le(num(2), the(behind)))
+		to = Ahead
+	}
+	from, into := &next.at[g][m.From], &next.at[to][m.To]
+	*from = plus(*from, -1)
+	*into = plus(*into, 1)
+	return next
+}
+
+// AfterLast returns what a completing move does when its process is the last
+// one behind: it would be ahead like all others, so all are behind again.
+func (m Move) AfterLast() Successor {
+	next := m.common(Behind)
+	next.Guard = append(next.Guard, is(the(behind), 1))
+	for _, step := range Steps {
+		next.at[Behind][step] = aheadAt(step)
+		next.at[Ahead][step] = num(0)
+	}
+	next.at[Behind][m.To] = plus(next.at[Behind][m.To], 1)
+	return next
+}
+
+// common is the part of the successor that does not depend on who moves where.
+func (m Move) common(g Group) Successor {
+	next := Successor{
+		Guard: []Expr{some(Expr{op: count, group: []Group{g}, steps: []spec.Step{m.From}}), m.When},
+		lock:  theLock,
+		words: [3]Expr{enter, exit, flag},
+	}
+	switch m.Lock {
+	case spec.Acquire:
+		next.Guard = append(next.Guard, is(theLock, 0))
+		next.lock = num(1)
+	case spec.Release:
+		next.lock = num(0)
+	}
+	for _, w := range m.Set {
+		next.words[w.Word] = w.Value
+	}
+	return next
+}
+
+// Possible reports whether the move can be made in s.
+func (next Successor) Possible(s *State) bool {
+	for _, g := range next.Guard {
+		if !g.True(s) {
+			return false
+		}
+	}
+	return true
+}
+
+// Eval returns the state after s, whether or not the move is possible in it.
+func (next Successor) Eval(s *State) State {
+	t := State{N: s.N, Lock: int32(next.lock.Eval(s))}
+	for _, w := range spec.AllWords {
+		*wordOf(&t.Words, w) = int32(next.words[w].Eval(s))
+	}
+	for _, g := range Groups {
+		for _, step := range Steps {
+			t.At[g][step] = int32(next.at[g][step].Eval(s))
+		}
+	}
+	return t
+}
