@@ -1,0 +1,230 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/report"
+)
+
+// mainEnv makes this test program the command itself.
+const mainEnv = "STRESS_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(mainEnv) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// A command is one run of the program, with a folder of its own for temporary
+// files.
+type command struct {
+	*exec.Cmd
+	out, err bytes.Buffer
+	dir      string
+}
+
+func newCommand(t *testing.T, args ...string) *command {
+	c := &command{Cmd: exec.CommandContext(t.Context(), "/proc/self/exe", args...), dir: t.TempDir()}
+	c.Env = append(os.Environ(), mainEnv+"=1", "TMPDIR="+c.dir)
+	c.Stdout, c.Stderr = &c.out, &c.err
+	return c
+}
+
+// exitCode waits until the program and, because they inherit its standard
+// error, all workers are gone.
+func (c *command) exitCode(t *testing.T) int {
+	t.Helper()
+	err := c.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return c.ProcessState.ExitCode()
+}
+
+// awaitWorkers waits until the program has started as many workers, and
+// returns their process numbers and the name of the segment.
+func (c *command) awaitWorkers(t *testing.T, workers int) (pids []int, segment string) {
+	t.Helper()
+	for len(pids) < workers {
+		if t.Context().Err() != nil {
+			t.Fatalf("%d of %d workers: %v\n%s", len(pids), workers, t.Context().Err(), c.err.String())
+		}
+		pids = c.children(t)
+		runtime.Gosched()
+	}
+	entries, err := os.ReadDir(c.dir)
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("the program's folder has %v (%v), want one entry", entries, err)
+	}
+	return pids, entries[0].Name()
+}
+
+// children lists the program's children; each stands with the thread that
+// started it.
+func (c *command) children(t *testing.T) (pids []int) {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", c.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			continue // the thread is gone
+		}
+		for _, field := range strings.Fields(string(text)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func (c *command) checkNothingLeft(t *testing.T, segment string) {
+	t.Helper()
+	if entries, err := os.ReadDir(c.dir); err != nil || len(entries) > 0 {
+		t.Errorf("left behind in the temporary folder: %v (%v)", entries, err)
+	}
+	if _, err := os.Lstat("/dev/shm/" + segment); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left behind: /dev/shm/%s (%v)", segment, err)
+	}
+}
+
+func TestProc_PrintsOneObject(t *testing.T) {
+	c := newCommand(t, "--procs", "2", "--rounds", "50", "--seed", "7", "--json")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if code := c.exitCode(t); code != spec.ExitOK {
+		t.Fatalf("exit code %d, want 0; stderr: %s", code, c.err.String())
+	}
+	var got map[string]any
+	if err := json.Unmarshal(c.out.Bytes(), &got); err != nil || bytes.Count(c.out.Bytes(), []byte("\n")) != 1 {
+		t.Fatalf("stdout is not one line of JSON (%v): %s", err, c.out.String())
+	}
+	for field, want := range map[string]any{
+		"version": 1.0, "verdict": "passed", "procs": 2.0, "rounds": 50.0, "calls": 100.0, "violations": 0.0, "seed": 7.0, "interrupted": false,
+	} {
+		if got[field] != want {
+			t.Errorf("%s is %v, want %v", field, got[field], want)
+		}
+	}
+	if rate, _ := got["rounds_per_second"].(float64); rate <= 0 {
+		t.Errorf("rounds_per_second is %v", got["rounds_per_second"])
+	}
+	latency, _ := got["latency_us"].(map[string]any)
+	for _, p := range []string{"p50", "p99", "max"} {
+		if v, _ := latency[p].(float64); v <= 0 {
+			t.Errorf("latency_us.%s is %v", p, latency[p])
+		}
+	}
+	if c.err.Len() > 0 {
+		t.Errorf("stderr, which is no terminal, has %q", c.err.String())
+	}
+}
+
+// TestProc_Signals interrupts and kills the program in mid-run: whatever
+// happens to it, its workers and its files are gone with it.
+func TestProc_Signals(t *testing.T) {
+	for _, c := range []struct {
+		signal syscall.Signal
+		code   int // -1: died of the signal
+	}{
+		{syscall.SIGINT, spec.ExitInterrupted},
+		{syscall.SIGTERM, spec.ExitInterrupted},
+		{syscall.SIGKILL, -1},
+	} {
+		t.Run(c.signal.String(), func(t *testing.T) {
+			p := newCommand(t, "--procs", "3", "--for", "1h", "--stall", "5m", "--json")
+			if err := p.Start(); err != nil {
+				t.Fatal(err)
+			}
+			_, segment := p.awaitWorkers(t, 3)
+			if err := p.Process.Signal(c.signal); err != nil {
+				t.Fatal(err)
+			}
+			if code := p.exitCode(t); code != c.code {
+				t.Errorf("exit code %d, want %d; stderr: %s", code, c.code, p.err.String())
+			}
+			p.checkNothingLeft(t, segment)
+			if c.code < 0 {
+				return
+			}
+			var rep report.Report
+			if err := json.Unmarshal(p.out.Bytes(), &rep); err != nil || rep.Verdict != spec.Passed || !rep.Interrupted {
+				t.Errorf("report %q (%v), want passed and interrupted", p.out.String(), err)
+			}
+		})
+	}
+}
+
+func TestProc_BadFlags(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--procs", "0"}, "--procs is 0; give at least 1"},
+		{[]string{"--procs", "x"}, "--procs"},
+		{[]string{"--rounds", "-1"}, "--rounds is -1"},
+		{[]string{"--for", "-1s"}, "--for is -1s"},
+		{[]string{"--for", "0"}, "give one of them"},
+		{[]string{"--stall", "0"}, "--stall is 0s"},
+		{[]string{"--seeds", "1"}, "--seeds"},
+		{[]string{"surprise"}, "surprise"},
+	} {
+		p := newCommand(t, c.args...)
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		code := p.exitCode(t)
+		if line := p.err.String(); code != spec.ExitUsage || !strings.Contains(line, c.want) || strings.Count(line, "\n") != 1 {
+			t.Errorf("stress %v: exit code %d, stderr %q; want %d and one line with %q", c.args, code, line, spec.ExitUsage, c.want)
+		}
+	}
+}
+
+// TestProc_HangPrintsTheCommandAgain stops a worker and reads what the program
+// says about it.
+func TestProc_HangPrintsTheCommandAgain(t *testing.T) {
+	p := newCommand(t, "--procs", "2", "--for", "1h", "--stall", "3s", "--seed", "5")
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	workers, segment := p.awaitWorkers(t, 2)
+	if err := syscall.Kill(workers[0], syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.exitCode(t); code != spec.ExitHang {
+		t.Errorf("exit code %d, want %d", code, spec.ExitHang)
+	}
+	// Whether it was stopped before or after it was ready is the machine's affair.
+	for _, want := range []string{"hang", "3s", "Words: enter=", "Lock: held by", "next step", "stopped"} {
+		if !strings.Contains(p.out.String(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, p.out.String())
+		}
+	}
+	if want := "go run ./stress --procs 2 --rounds 0 --for 1h0m0s --stall 3s --seed 5"; !strings.Contains(p.err.String(), want) {
+		t.Errorf("stderr %q, want %q in it", p.err.String(), want)
+	}
+	p.checkNothingLeft(t, segment)
+}

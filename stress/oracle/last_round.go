@@ -1,0 +1,27 @@
+//go:build linux
+
+package oracle
+
+// How a run ends: every worker must make the same number of calls, or those
+// who make one more wait for ever. The workers agree by the rounds themselves.
+// Worker 0 alone decides, before it begins a round, that this round is the last.
+// Nobody returns from that round before worker 0 has begun it (that is
+// what NoEarlyExit says, and what Return has just checked), so everybody sees
+// the decision on return.
+
+// RequestStop asks the workers to end after the round that comes next.
+func (w *Witness) RequestStop() { w.run.stop.Store(true) }
+
+// StopRequested reports whether RequestStop was called.
+func (w *Witness) StopRequested() bool { return w.run.stop.Load() }
+
+// Decide is called by worker 0 before it begins a round: if the run has been
+// asked to stop, or rounds (0: no bound) is reached, this round is the last.
+func (w *Witness) Decide(round, rounds int64) {
+	if w.StopRequested() || round == rounds {
+		w.run.last.Store(round)
+	}
+}
+
+// IsLast reports on return from round whether it was the last.
+func (w *Witness) IsLast(round int64) bool { return w.run.last.Load() == round }

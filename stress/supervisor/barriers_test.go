@@ -1,0 +1,96 @@
+//go:build linux
+
+package supervisor_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/worker"
+)
+
+// barriers are what the workers of the tests wait at: the real one, and some
+// that are wrong on purpose.
+var barriers = map[string]worker.Opener{
+	"real": worker.OpenReal,
+	"no-waiting": func(worker.Assignment, func(spec.Step)) (worker.Barrier, error) {
+		return noWaiting{}, nil
+	},
+	"early-by-one":  openTicket(1),
+	"early-by-none": openTicket(0),
+	"unopened": func(worker.Assignment, func(spec.Step)) (worker.Barrier, error) {
+		return nil, errUnopened
+	},
+	"failing": func(a worker.Assignment, hook func(spec.Step)) (worker.Barrier, error) {
+		b, err := worker.OpenReal(a, hook)
+		return &failing{Barrier: b, left: 10 + a.Worker}, err
+	},
+}
+
+var (
+	errUnopened = errors.New("this barrier does not open")
+	errFailing  = errors.New("this barrier fails")
+)
+
+// noWaiting lets everybody through.
+type noWaiting struct{}
+
+func (noWaiting) Wait(context.Context, int) error { return nil }
+func (noWaiting) Close() error                    { return nil }
+
+// failing is a real barrier that fails after some calls.
+type failing struct {
+	worker.Barrier
+	left int
+}
+
+func (f *failing) Wait(ctx context.Context, parties int) error {
+	if f.left--; f.left < 0 {
+		return errFailing
+	}
+	return f.Barrier.Wait(ctx, parties)
+}
+
+// ticket is a barrier by one counter in shared memory: the call that draws
+// ticket t waits until all tickets of its round are drawn, or, when it is wrong
+// on purpose, until all but a few are.
+type ticket struct {
+	drawn   *atomic.Int64
+	early   int64
+	mapping []byte
+}
+
+func openTicket(early int64) worker.Opener {
+	return func(a worker.Assignment, _ func(spec.Step)) (worker.Barrier, error) {
+		file, err := os.OpenFile(filepath.Join(a.Dir, "ticket"), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		if err := file.Truncate(8); err != nil {
+			return nil, err
+		}
+		m, err := syscall.Mmap(int(file.Fd()), 0, 8, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+		if err != nil {
+			return nil, err
+		}
+		return &ticket{(*atomic.Int64)(unsafe.Pointer(&m[0])), early, m}, nil
+	}
+}
+
+func (b *ticket) Wait(_ context.Context, parties int) error {
+	n := int64(parties)
+	mine := b.drawn.Add(1) - 1
+	for full := (mine/n + 1) * n; b.drawn.Load() < full-b.early; {
+		syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
+	}
+	return nil
+}
+
+func (b *ticket) Close() error { return syscall.Munmap(b.mapping) }

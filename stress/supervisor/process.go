@@ -1,0 +1,143 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"sharedbarrier/stress/worker"
+)
+
+// process is one worker process as the supervisor sees it.
+type process struct {
+	worker int
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+
+	mustered chan struct{} // closed when the worker is ready or can be so no more
+	ready    bool          // which of the two; written before mustered is closed
+
+	gone  chan struct{}    // closed when the process has ended; what follows is written before
+	state *os.ProcessState // how it ended
+	found *worker.Findings // the worker's last words; nil: it had none
+}
+
+// startProcess starts cmd as a worker. It is sent on exits when it has ended.
+func startProcess(cmd *exec.Cmd, a worker.Assignment, witness *os.File, exits chan<- *process) (*process, error) {
+	assignment, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // a programmer's mistake: all of Assignment can be marshalled
+	}
+	cmd.Args = append(cmd.Args, string(assignment))
+	cmd.ExtraFiles = []*os.File{witness}
+	cmd.Stderr = os.Stderr
+	// A group of its own: Ctrl-C at the terminal reaches the supervisor alone,
+	// which ends the workers in good order.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{
+		worker: a.Worker, cmd: cmd, stdin: stdin,
+		mustered: make(chan struct{}), gone: make(chan struct{}),
+	}
+	go p.listen(stdout, exits)
+	return p, nil
+}
+
+// listen reads what the worker says until it is gone.
+func (p *process) listen(stdout io.Reader, exits chan<- *process) {
+	for lines := bufio.NewReader(stdout); ; {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			break
+		}
+		var f worker.Findings
+		if string(line) == worker.Ready {
+			p.ready = true
+			close(p.mustered)
+		} else if json.Unmarshal(line, &f) == nil {
+			p.found = &f
+		}
+	}
+	if !p.ready {
+		close(p.mustered)
+	}
+	p.cmd.Wait() // the error says no more than the state
+	p.state = p.cmd.ProcessState
+	close(p.gone)
+	exits <- p
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// died reports whether the process, which is gone, ended in another way than
+// by its own will.
+func (p *process) died() bool { return !p.state.Success() }
+
+// failure says why the process, which is gone, ended: by its own words, or
+// else by its exit status.
+func (p *process) failure() error {
+	if p.found != nil && p.found.Failure != "" {
+		return errors.New(p.found.Failure)
+	}
+	return errors.New(p.state.String())
+}
+
+// askForReport tells the worker to say what it has found, and to end. A worker
+// that is gone has said it already.
+func (p *process) askForReport() { io.WriteString(p.stdin, worker.Report) }
+
+// findings waits until the process is gone, or kills it when ctx ends, and
+// returns what it has found: nil, if it left without a word.
+func (p *process) findings(ctx context.Context) *worker.Findings {
+	select {
+	case <-p.gone:
+	case <-ctx.Done():
+		p.kill()
+	}
+	return p.found
+}
+
+// describe says in a word or two what has become of the process.
+func (p *process) describe() string {
+	select {
+	case <-p.gone:
+		return p.state.String()
+	default:
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid()))
+	if err != nil {
+		return "unknown"
+	}
+	// pid (name) state …: the name may contain anything, so look after its end.
+	fields := strings.Fields(string(status[strings.LastIndexByte(string(status), ')')+1:]))
+	if len(fields) > 0 && (fields[0] == "T" || fields[0] == "t") {
+		return "stopped"
+	}
+	return "running"
+}
+
+// kill ends the process, whatever it is doing, and waits until it is gone.
+func (p *process) kill() {
+	p.cmd.Process.Kill() // fails only when it is gone
+	<-p.gone
+	p.stdin.Close()
+}

@@ -1,0 +1,256 @@
+//go:build linux
+
+// Package supervisor runs a stress test: it makes a barrier and a witness,
+// starts the workers, watches them, ends the run, and leaves nothing behind.
+//
+// A run ends when all workers have made their calls; when the time is up or
+// the context ends (after the round under way, so that what was measured is
+// kept); when an early exit was seen; or as a hang, when no round was completed
+// within the stall limit or a worker has died.
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"sharedbarrier/impl"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/oracle"
+	"sharedbarrier/stress/report"
+	"sharedbarrier/stress/worker"
+)
+
+// A Config says what to run.
+type Config struct {
+	Procs  int           // worker processes, at least 1
+	Rounds int64         // rounds to run; 0: no bound
+	For    time.Duration // how long to run; 0: no bound
+	Stall  time.Duration // the longest time without a completed round; must be positive
+	Seed   uint64        // of the pauses
+	Pauses bool          // workers pause at random and announce their steps
+
+	// Command returns a command that runs worker.Main. Its standard input and
+	// output and its extra files are the supervisor's to set.
+	Command func() *exec.Cmd
+
+	// Progress, unless nil, is called now and then with the rounds that were
+	// completed so far.
+	Progress func(rounds int64)
+
+	// Started, unless nil, is called with the process numbers of the workers
+	// once all are ready.
+	Started func(pids []int)
+}
+
+// How often the supervisor looks at the witness.
+const look = 50 * time.Millisecond
+
+// grace is how long a worker may take to report when it is asked to, before it
+// is killed: much longer than a worker needs that is not stopped.
+const grace = 2 * time.Second
+
+// Run runs the stress test that c describes. It blocks until the run has ended
+// and every worker is gone. When the context ends, the run ends after
+// the round under way and the report says Interrupted. An error means that the
+// run could not take place (no memory in /dev/shm, a worker that cannot start);
+// the barrier's faults are no errors but verdicts. Segment, lock file and
+// workers are gone when Run returns, whatever it returns.
+func Run(ctx context.Context, c Config) (_ report.Report, err error) {
+	dir, err := os.MkdirTemp("", "sharedbarrier-")
+	if err != nil {
+		return report.Report{}, fmt.Errorf("stress: make a folder for the lock file: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	// The folder's name is new, so the segment's is as well.
+	a := worker.Assignment{
+		Segment: filepath.Base(dir), LockPath: filepath.Join(dir, "lock"), Dir: dir,
+		Procs: c.Procs, Rounds: c.Rounds, Seed: c.Seed, Pauses: c.Pauses,
+	}
+	barrier, err := impl.Create(a.Segment, a.LockPath)
+	if err != nil {
+		return report.Report{}, fmt.Errorf("stress: %w", err)
+	}
+	defer func() { err = errors.Join(err, barrier.Close(), impl.Remove(a.Segment, a.LockPath)) }()
+
+	witness, err := oracle.NewWitness(c.Procs)
+	if err != nil {
+		return report.Report{}, fmt.Errorf("stress: %w", err)
+	}
+	defer witness.Close()
+
+	r := &run{Config: c, barrier: barrier, witness: witness, lockPath: a.LockPath}
+	defer r.killAll()
+	if err := r.start(a); err != nil {
+		return report.Report{}, err
+	}
+	stuck, err := r.muster(ctx)
+	if err == nil && stuck == nil {
+		stuck, err = r.watch(ctx)
+	}
+	if err != nil {
+		return report.Report{}, err
+	}
+	return r.finish(stuck, ctx.Err() != nil), nil
+}
+
+type run struct {
+	Config
+	barrier  *impl.Barrier
+	witness  *oracle.Witness
+	lockPath string
+	workers  []*process
+	exits    chan *process // each worker once, when it is gone
+}
+
+// start starts all workers.
+func (r *run) start(a worker.Assignment) error {
+	r.exits = make(chan *process, r.Procs)
+	for i := range r.Procs {
+		a.Worker = i
+		p, err := startProcess(r.Command(), a, r.witness.File(), r.exits)
+		if err != nil {
+			return fmt.Errorf("stress: start worker %d: %w", i, err)
+		}
+		r.workers = append(r.workers, p)
+	}
+	return nil
+}
+
+// muster returns when every worker is ready or the context has ended. That one
+// is not ready within the stall limit is a hang like any other.
+func (r *run) muster(ctx context.Context) (*report.Stuck, error) {
+	limit := time.NewTimer(r.Stall)
+	defer limit.Stop()
+	var pids []int
+	for i, p := range r.workers {
+		select {
+		case <-p.mustered:
+			if !p.ready {
+				<-p.gone
+				return nil, fmt.Errorf("stress: worker %d did not begin: %w", i, p.failure())
+			}
+			pids = append(pids, p.pid())
+		case <-limit.C:
+			return r.stuck(fmt.Sprintf("worker %d (pid %d) was not ready after %v", i, p.pid(), r.Stall))
+		case <-ctx.Done():
+			return nil, nil
+		}
+	}
+	if r.Started != nil {
+		r.Started(pids)
+	}
+	return nil, nil
+}
+
+// watch returns when the run is over, and says in what state it was stuck if
+// it was.
+func (r *run) watch(ctx context.Context) (*report.Stuck, error) {
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	var timeUp <-chan time.Time
+	if r.For > 0 {
+		timer := time.NewTimer(r.For)
+		defer timer.Stop()
+		timeUp = timer.C
+	}
+	interrupted := ctx.Done()
+	rounds, since := int64(0), time.Now()
+	for left := r.Procs; left > 0; {
+		select {
+		case <-timeUp:
+			r.witness.RequestStop()
+		case <-interrupted:
+			interrupted = nil
+			r.witness.RequestStop()
+		case p := <-r.exits:
+			if p.died() {
+				if r.witness.Violations() > 0 {
+					return nil, nil // the verdict is out; the death may follow from it
+				}
+				return r.stuck(fmt.Sprintf("worker %d (pid %d) died: %v", p.worker, p.pid(), p.failure()))
+			}
+			left--
+		case <-ticker.C:
+			if r.witness.Violations() > 0 {
+				return nil, nil
+			}
+			if now := r.witness.Rounds(); now > rounds {
+				rounds, since = now, time.Now()
+			}
+			if r.Progress != nil {
+				r.Progress(rounds)
+			}
+			if time.Since(since) > r.Stall {
+				return r.stuck(fmt.Sprintf("no round was completed for %v", r.Stall))
+			}
+		}
+	}
+	return nil, nil
+}
+
+// stuck describes where everybody is.
+func (r *run) stuck(why string) (*report.Stuck, error) {
+	words, err := r.barrier.Words()
+	if err != nil {
+		return nil, fmt.Errorf("stress: %w", err)
+	}
+	holder, err := lockHolder(r.lockPath)
+	if err != nil {
+		return nil, fmt.Errorf("stress: %w", err)
+	}
+	s := &report.Stuck{Why: why, Words: words, Holder: -1}
+	for i, p := range r.workers {
+		progress := r.witness.Progress(i)
+		if p.pid() == holder {
+			s.Holder = i
+		}
+		s.Workers = append(s.Workers, report.Worker{
+			Worker: i, PID: p.pid(), Step: progress.Step,
+			Begun: progress.Begun, Returned: progress.Returned, State: p.describe(),
+		})
+	}
+	return s, nil
+}
+
+// finish ends the workers, collects what they found, and sums up.
+func (r *run) finish(stuck *report.Stuck, interrupted bool) report.Report {
+	for _, p := range r.workers {
+		p.askForReport()
+	}
+	patience, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	s := newSummary()
+	for i, p := range r.workers {
+		if f := p.findings(patience); f != nil {
+			s.add(*f)
+		} else {
+			s.calls += r.witness.Progress(i).Returned // what it had measured is lost
+		}
+	}
+	rep := report.Report{
+		Version: report.Version, Procs: r.Procs, Seed: r.Seed, Environment: report.Here(), Interrupted: interrupted,
+		Rounds: r.witness.Rounds(), Calls: s.calls, Violations: r.witness.Violations(),
+		Rate: s.rate(r.witness.Rounds()), Latency: s.percentiles(),
+	}
+	switch {
+	case rep.Violations > 0:
+		rep.Verdict, rep.Early = spec.Violated, s.early
+	case stuck != nil:
+		rep.Verdict, rep.Stuck = spec.Hang, stuck
+	default:
+		rep.Verdict = spec.Passed
+	}
+	return rep
+}
+
+// killAll ends every worker that is still there and waits until it is gone.
+func (r *run) killAll() {
+	for _, p := range r.workers {
+		p.kill()
+	}
+}

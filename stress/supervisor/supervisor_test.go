@@ -1,0 +1,259 @@
+//go:build linux
+
+package supervisor_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/report"
+	"sharedbarrier/stress/supervisor"
+	"sharedbarrier/stress/worker"
+)
+
+// barrierEnv makes this test program a worker at the barrier that it names.
+const barrierEnv = "STRESS_TEST_BARRIER"
+
+func TestMain(m *testing.M) {
+	if open, ok := barriers[os.Getenv(barrierEnv)]; ok {
+		os.Exit(worker.Main(open, os.Args[1], os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
+// workersAt returns a command that starts this test program as a worker at the
+// barrier with the name.
+func workersAt(barrier string) func() *exec.Cmd {
+	return func() *exec.Cmd {
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), barrierEnv+"="+barrier)
+		return cmd
+	}
+}
+
+// patient is a stall limit that no slow machine reaches.
+const patient = 5 * time.Minute
+
+// run runs c and checks that nothing of it is left behind.
+func run(t *testing.T, c supervisor.Config) report.Report {
+	t.Helper()
+	rep, err := runIn(t, t.Context(), c)
+	if err != nil {
+		t.Fatalf("Run(%d workers, %d rounds) = %v", c.Procs, c.Rounds, err)
+	}
+	return rep
+}
+
+func runIn(t *testing.T, ctx context.Context, c supervisor.Config) (report.Report, error) {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	var segments []string
+	started := c.Started
+	c.Started = func(pids []int) {
+		segments = entries(t, dir)
+		if started != nil {
+			started(pids)
+		}
+	}
+	rep, err := supervisor.Run(ctx, c)
+	if left := entries(t, dir); len(left) > 0 {
+		t.Errorf("Run left %v in %s", left, dir)
+	}
+	for _, name := range segments {
+		if _, err := os.Lstat("/dev/shm/" + name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Run left the segment /dev/shm/%s (%v)", name, err)
+		}
+	}
+	return rep, err
+}
+
+// entries lists what is in dir: while a run lasts its one folder, which has the
+// name of its segment.
+func entries(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range list {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+func TestProc_RealBarrierPasses(t *testing.T) {
+	for _, procs := range []int{1, 2, 5} {
+		rep := run(t, supervisor.Config{Procs: procs, Rounds: 300, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real")})
+		if rep.Verdict != spec.Passed || rep.Rounds != 300 || rep.Calls != int64(300*procs) || rep.Violations != 0 {
+			t.Errorf("%d workers, 300 rounds: %v after %d rounds, %d calls, %d violations; want passed, 300, %d, 0",
+				procs, rep.Verdict, rep.Rounds, rep.Calls, rep.Violations, 300*procs)
+		}
+		if rep.Rate <= 0 || rep.Latency.P50 <= 0 || rep.Latency.Max < rep.Latency.P99 || rep.Latency.P99 < rep.Latency.P50 {
+			t.Errorf("%d workers: rate %v, latency %+v", procs, rep.Rate, rep.Latency)
+		}
+	}
+}
+
+// The oracle must see that these barriers are wrong; beside each stands what
+// makes it right.
+func TestHazard_OracleCatchesWrongBarriers(t *testing.T) {
+	for _, c := range []struct {
+		barrier string
+		want    spec.Verdict
+	}{
+		{"no-waiting", spec.Violated},
+		{"early-by-one", spec.Violated},
+		{"early-by-none", spec.Passed},
+	} {
+		rep := run(t, supervisor.Config{Procs: 4, Rounds: 2000, Stall: patient, Seed: 1, Pauses: true, Command: workersAt(c.barrier)})
+		if rep.Verdict != c.want {
+			t.Errorf("barrier %s: %v, want %v", c.barrier, rep.Verdict, c.want)
+		}
+		if c.want == spec.Passed {
+			continue
+		}
+		if rep.Violations == 0 || rep.Early == nil || rep.Early.Begun >= rep.Early.Round {
+			t.Errorf("barrier %s: %d violations, first %+v", c.barrier, rep.Violations, rep.Early)
+		}
+		if got := rep.ExitCode(); got != spec.ExitSafety {
+			t.Errorf("barrier %s: exit code %d, want %d", c.barrier, got, spec.ExitSafety)
+		}
+	}
+}
+
+func TestProc_EndsWhenTimeIsUp(t *testing.T) {
+	rep := run(t, supervisor.Config{Procs: 3, For: 300 * time.Millisecond, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real")})
+	if rep.Verdict != spec.Passed || rep.Rounds == 0 || rep.Calls != 3*rep.Rounds || rep.Interrupted {
+		t.Errorf("got %v after %d rounds and %d calls, interrupted %v; want passed, and 3 calls for each round",
+			rep.Verdict, rep.Rounds, rep.Calls, rep.Interrupted)
+	}
+}
+
+func TestProc_InterruptKeepsWhatWasMeasured(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	rep, err := runIn(t, ctx, supervisor.Config{
+		Procs: 3, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real"),
+		Progress: func(rounds int64) {
+			if rounds > 0 {
+				cancel()
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Verdict != spec.Passed || !rep.Interrupted || rep.Rounds == 0 || rep.Calls != 3*rep.Rounds || rep.ExitCode() != spec.ExitInterrupted {
+		t.Errorf("got %v after %d rounds and %d calls, interrupted %v, exit code %d; want passed, interrupted, 3 calls a round, %d",
+			rep.Verdict, rep.Rounds, rep.Calls, rep.Interrupted, rep.ExitCode(), spec.ExitInterrupted)
+	}
+}
+
+// TestProc_StoppedWorkerIsAHang stops one worker for ever. The neighbour, one
+// signal away, is continued and passes.
+func TestProc_StoppedWorkerIsAHang(t *testing.T) {
+	var pids []int
+	stopped := false
+	config := supervisor.Config{
+		Procs: 3, Stall: 5 * time.Second, Seed: 1, Pauses: true, Command: workersAt("real"),
+		Started: func(p []int) { pids = p },
+		Progress: func(rounds int64) {
+			if rounds > 0 && !stopped {
+				stopped = true
+				if err := syscall.Kill(pids[1], syscall.SIGSTOP); err != nil {
+					t.Error(err)
+				}
+			}
+		},
+	}
+	rep := run(t, config)
+	if rep.Verdict != spec.Hang || rep.Stuck == nil || rep.ExitCode() != spec.ExitHang {
+		t.Fatalf("got %v, stuck %+v, exit code %d; want hang", rep.Verdict, rep.Stuck, rep.ExitCode())
+	}
+	if len(rep.Stuck.Workers) != 3 || rep.Stuck.Workers[1].State != "stopped" || rep.Stuck.Workers[1].PID != pids[1] {
+		t.Errorf("workers %+v; want worker 1 (pid %d) stopped", rep.Stuck.Workers, pids[1])
+	}
+	// A worker announces a step before it takes it: at a step under the lock it
+	// surely holds it, before and after an acquire or a release either may be so.
+	if w := rep.Stuck.Workers[1]; w.Step.Lock() == spec.Held && rep.Stuck.Holder != 1 {
+		t.Errorf("worker 1 was stopped at %v, and the lock holder is %d", w.Step, rep.Stuck.Holder)
+	}
+	// All others have come as far as they can: nobody can return from the next round.
+	for _, w := range rep.Stuck.Workers {
+		if w.Begun < rep.Rounds || w.Returned > rep.Rounds+1 {
+			t.Errorf("worker %+v, after %d rounds", w, rep.Rounds)
+		}
+	}
+
+	stopped = false
+	config.For, config.Stall = 300*time.Millisecond, patient
+	config.Progress = func(rounds int64) {
+		if rounds > 0 && !stopped {
+			stopped = true
+			syscall.Kill(pids[1], syscall.SIGSTOP)
+			syscall.Kill(pids[1], syscall.SIGCONT)
+		}
+	}
+	if rep := run(t, config); rep.Verdict != spec.Passed || !stopped {
+		t.Errorf("worker stopped and continued: %v, want passed", rep.Verdict)
+	}
+}
+
+func TestProc_DeadWorkerIsNamed(t *testing.T) {
+	var pids []int
+	rep := run(t, supervisor.Config{
+		Procs: 3, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real"),
+		Started: func(p []int) { pids = p },
+		Progress: func(rounds int64) {
+			if rounds > 0 {
+				syscall.Kill(pids[2], syscall.SIGKILL)
+			}
+		},
+	})
+	if rep.Verdict != spec.Hang || rep.Stuck == nil {
+		t.Fatalf("got %v, stuck %v; want hang", rep.Verdict, rep.Stuck)
+	}
+	for _, want := range []string{"worker 2", "killed"} {
+		if !strings.Contains(rep.Stuck.Why, want) {
+			t.Errorf("the hang is put down to %q, want %q in it", rep.Stuck.Why, want)
+		}
+	}
+}
+
+func TestRun_WorkerThatCannotBegin(t *testing.T) {
+	for _, c := range []struct {
+		command func() *exec.Cmd
+		want    string
+	}{
+		{workersAt("unopened"), "worker 0 did not begin: " + errUnopened.Error()},
+		{func() *exec.Cmd { return exec.Command("/nonexistent") }, "start worker 0"},
+	} {
+		_, err := runIn(t, t.Context(), supervisor.Config{Procs: 2, Rounds: 1, Stall: patient, Command: c.command})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("Run = %v, want an error with %q", err, c.want)
+		}
+	}
+}
+
+// TestProc_FailingBarrierIsNamed has one worker's barrier fail in mid-run.
+func TestProc_FailingBarrierIsNamed(t *testing.T) {
+	rep := run(t, supervisor.Config{Procs: 2, Rounds: 50, Stall: patient, Seed: 1, Command: workersAt("failing")})
+	if rep.Verdict != spec.Hang || rep.Stuck == nil || !strings.Contains(rep.Stuck.Why, errFailing.Error()) {
+		t.Errorf("got %v, %+v; want a hang put down to %q", rep.Verdict, rep.Stuck, errFailing)
+	}
+}
+
+func TestReport_RateCountsFromTheFirstRound(t *testing.T) {
+	rep := run(t, supervisor.Config{Procs: 1, Rounds: 1, Stall: patient, Seed: 1, Command: workersAt("real")})
+	if rep.Rate != 0 {
+		t.Errorf("rate after one round is %v, want 0", rep.Rate)
+	}
+}

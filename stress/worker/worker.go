@@ -1,0 +1,231 @@
+//go:build linux
+
+// Package worker is one process of a stress run: it calls the barrier round
+// after round, pauses at random, lets the oracle judge each return, and
+// measures.
+//
+// A worker is a program started by the supervisor with the Assignment, in JSON,
+// as its last argument, and the witness as descriptor 3. It says "ready" on its
+// standard output, and at the end one line with its Findings. A line "report"
+// on its standard input ends it early, wherever it is. When either of the two
+// breaks, the supervisor is gone: then the worker ends, and removes what the
+// supervisor would have removed.
+package worker
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/impl"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/oracle"
+)
+
+// WitnessFD is the descriptor on which a worker finds the witness.
+const WitnessFD = 3
+
+// The lines that a worker and its supervisor exchange, beside the Assignment
+// and the Findings.
+const (
+	Ready  = "ready\n"
+	Report = "report\n"
+)
+
+// An Assignment tells a worker what to do.
+type Assignment struct {
+	Segment  string `json:"segment"`   // name of the segment
+	LockPath string `json:"lock_path"` // path of the lock file
+	Dir      string `json:"dir"`       // folder of the run, removed with all that is in it when the supervisor is gone
+	Worker   int    `json:"worker"`    // 0-based number of this worker
+	Procs    int    `json:"procs"`     // number of workers, and the party count of every call
+	Rounds   int64  `json:"rounds"`    // calls to make; 0: until asked to stop
+	Seed     uint64 `json:"seed"`      // of the run
+	Pauses   bool   `json:"pauses"`    // pause at random between calls and between steps
+}
+
+// Findings are what a worker has seen and measured.
+type Findings struct {
+	Calls   int64                  `json:"calls"`             // calls that returned
+	Early   *oracle.Violation      `json:"early,omitempty"`   // the first early exit that it saw
+	Elapsed time.Duration          `json:"elapsed"`           // from the first return to the last, in nanoseconds
+	Latency *hdrhistogram.Snapshot `json:"latency"`           // from the last party's begin to this worker's return, in nanoseconds
+	Failure string                 `json:"failure,omitempty"` // the error that ended it; empty: none
+}
+
+// A Barrier is what a worker waits at. *impl.Barrier is one.
+type Barrier interface {
+	Wait(ctx context.Context, parties int) error
+	Close() error
+}
+
+// An Opener opens the barrier of a run for one worker. hook is to be called
+// before each step; it is nil where nobody wants to know.
+type Opener func(a Assignment, hook func(spec.Step)) (Barrier, error)
+
+// OpenReal opens the shared-memory barrier of package impl.
+func OpenReal(a Assignment, hook func(spec.Step)) (Barrier, error) {
+	b, err := impl.Attach(context.Background(), a.Segment, a.LockPath)
+	if err != nil {
+		return nil, err
+	}
+	b.SetHook(hook)
+	return b, nil
+}
+
+// Main does the work of a worker process and returns its exit code: 0 whatever
+// it found, spec.ExitUsage if it could not begin or its barrier failed.
+func Main(open Opener, assignment string, stdin io.Reader, stdout io.Writer) int {
+	// A broken pipe is to be an error of Write, and not the end of the process.
+	signal.Ignore(unix.SIGPIPE)
+	var a Assignment
+	if err := json.Unmarshal([]byte(assignment), &a); err != nil {
+		fmt.Fprintln(os.Stderr, "worker: this command is started by the stress test itself:", err)
+		return spec.ExitUsage
+	}
+	witness, err := oracle.OpenWitness(os.NewFile(WitnessFD, "witness"), a.Procs)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		return spec.ExitUsage
+	}
+	w := &worker{Assignment: a, witness: witness, stdout: stdout, latency: NewHistogram()}
+	go w.obey(bufio.NewReader(stdin))
+	return w.work(open)
+}
+
+// NewHistogram returns an empty histogram of latencies in nanoseconds, from 1 ns
+// to an hour, with 3 significant digits.
+func NewHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, time.Hour.Nanoseconds(), 3)
+}
+
+type worker struct {
+	Assignment
+	witness *oracle.Witness
+	stdout  io.Writer
+
+	mu       sync.Mutex // guards what follows, between the calls and an early report
+	findings Findings
+	first    int64 // time of the first return
+	latency  *hdrhistogram.Histogram
+}
+
+func (w *worker) work(open Opener) int {
+	var hook func(spec.Step)
+	pauses := newPauses(w.Seed, w.Worker)
+	if w.Pauses {
+		hook = func(s spec.Step) {
+			w.witness.At(w.Worker, s)
+			pauses.beforeStep()
+		}
+	}
+	barrier, err := open(w.Assignment, hook)
+	if err != nil {
+		return w.fail(err)
+	}
+	w.say(Ready)
+
+	for round := int64(1); ; round++ {
+		if w.Pauses {
+			pauses.beforeCall()
+		}
+		if w.Worker == 0 {
+			w.witness.Decide(round, w.Rounds)
+		}
+		w.witness.Begin(w.Worker, round, now())
+		if err := barrier.Wait(context.Background(), w.Procs); err != nil {
+			return w.fail(err)
+		}
+		w.note(now(), w.witness.LastBegin(round), w.witness.Return(w.Worker, round))
+		if w.witness.IsLast(round) {
+			break
+		}
+	}
+	if err := barrier.Close(); err != nil {
+		return w.fail(err)
+	}
+	w.report()
+	return spec.ExitOK
+}
+
+// note records one return at time now from a round in which the last party
+// began at time lastBegin.
+func (w *worker) note(now, lastBegin int64, early []oracle.Violation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.findings.Calls++
+	if w.first == 0 {
+		w.first = now
+	}
+	w.findings.Elapsed = time.Duration(now - w.first)
+	// A return before the last begin is an early exit, and no latency.
+	if now >= lastBegin {
+		w.latency.RecordValue(max(1, now-lastBegin))
+	}
+	if len(early) > 0 && w.findings.Early == nil {
+		w.findings.Early = &early[0]
+	}
+}
+
+// obey waits for the word to end early. It is the only reader of the input.
+func (w *worker) obey(input *bufio.Reader) {
+	if line, err := input.ReadString('\n'); err != nil || line != Report {
+		w.orphaned()
+	}
+	w.report()
+	os.Exit(spec.ExitOK)
+}
+
+// say writes to the supervisor.
+func (w *worker) say(line string) {
+	if _, err := io.WriteString(w.stdout, line); err != nil {
+		w.orphaned()
+	}
+}
+
+// orphaned ends the worker when the supervisor is gone without a word. The
+// other workers notice as well; removing twice does no harm.
+func (w *worker) orphaned() {
+	impl.Remove(w.Segment, w.LockPath)
+	os.RemoveAll(w.Dir)
+	os.Exit(spec.ExitInterrupted)
+}
+
+// report says the findings in one line. It keeps the lock: nothing may be
+// found any more once the findings are out.
+func (w *worker) report() {
+	w.mu.Lock()
+	w.findings.Latency = w.latency.Export()
+	line, err := json.Marshal(w.findings)
+	if err != nil {
+		panic(err) // a programmer's mistake: all of Findings can be marshalled
+	}
+	w.say(string(line) + "\n")
+}
+
+func (w *worker) fail(err error) int {
+	w.mu.Lock()
+	w.findings.Failure = err.Error()
+	w.mu.Unlock()
+	w.report()
+	return spec.ExitUsage
+}
+
+// now returns monotonic nanoseconds on the clock that all processes of the
+// machine share.
+func now() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		panic(err) // Linux has had this clock since 2.6
+	}
+	return t.Nano()
+}
