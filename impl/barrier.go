@@ -66,10 +66,13 @@ func Attach(ctx context.Context, name, lockPath string) (*Barrier, error) {
 // segment exists and is neither empty nor spec.Size bytes.
 func Construct(name, lockPath string) (*Barrier, error) {
 	b, err := open(name, lockPath, constructSegment)
-	if err == nil {
-		b.construct()
+	if err != nil {
+		return nil, err
 	}
-	return b, err
+	if err := b.construct(); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
 }
 
 // Remove unlinks the segment and the lock file. What is missing already is no
@@ -130,7 +133,7 @@ func (b *Barrier) Words() (spec.Words, error) {
 	if b.use == closed {
 		return spec.Words{}, ErrClosed
 	}
-	return b.segment.snapshot(), nil
+	return b.segment.read()
 }
 
 // Close gives back what the handle holds in this process. It neither changes

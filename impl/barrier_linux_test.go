@@ -182,6 +182,33 @@ func TestBusyHandle(t *testing.T) {
 	wantWords(t, b, spec.Words{Enter: 0, Exit: 2, Flag: spec.Down})
 }
 
+// TestCancelledAsleep: a waiter that sleeps sees the end of its context at the
+// first attempt after it, and attempts are at most a tick apart.
+func TestCancelledAsleep(t *testing.T) {
+	b, _, _ := create(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	asleep := make(chan struct{})
+	attempts, late := 0, 0
+	b.SetHook(func(s spec.Step) {
+		if s != spec.AwaitFlag {
+			return
+		}
+		if attempts++; attempts == wordSpins+yields+2 {
+			close(asleep)
+		}
+		if ctx.Err() != nil {
+			late++
+		}
+	})
+	go func() { <-asleep; cancel() }()
+	wantError(t, "Wait", b.Wait(ctx, 2), context.Canceled)
+	if late > 1 {
+		t.Errorf("attempts after the end of the context: got %d, want at most 1", late)
+	}
+	wantWords(t, b, spec.Words{Enter: 0, Exit: 2, Flag: spec.Down})
+}
+
 func TestCorruptWords(t *testing.T) {
 	for _, tc := range []struct {
 		words spec.Words

@@ -2,6 +2,7 @@ package impl
 
 import (
 	"context"
+	"runtime/debug"
 
 	"sharedbarrier/spec"
 )
@@ -10,6 +11,7 @@ import (
 // PROTOCOL.md. A step that cannot be taken yet stays as it is, for another
 // attempt after a pause. The words are written under the lock only.
 func (b *Barrier) call(ctx context.Context, n int32) (err error) {
+	defer b.segment.catchFault(debug.SetPanicOnFault(true), &err)
 	words := b.segment.words
 	step, pause := spec.Call, pause{b: b}
 	for err == nil {
@@ -151,7 +153,8 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 var heedless = context.Background()
 
 // construct resets the words, without the lock.
-func (b *Barrier) construct() {
+func (b *Barrier) construct() (err error) {
+	defer b.segment.catchFault(debug.SetPanicOnFault(true), &err)
 	for step := spec.MakeEnter; ; {
 		if b.hook != nil {
 			b.hook(step)
@@ -165,7 +168,7 @@ func (b *Barrier) construct() {
 			step = spec.MakeFlag
 		case spec.MakeFlag:
 			b.segment.store(spec.Flag, spec.Flag.Initial())
-			return
+			return nil
 		}
 	}
 }

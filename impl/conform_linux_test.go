@@ -3,7 +3,6 @@ package impl
 import (
 	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,11 +22,6 @@ var (
 	replayRounds   = flag.Int("rounds", 0, "for TestConform_Replay; 0: no bound")
 	replayMutant   = flag.String("mutant", "", "for TestConform_Replay: a mutant of the barrier instead of the real one")
 )
-
-func TestMain(m *testing.M) {
-	flag.Set("rapid.steps", "250") // moves of a schedule on average: a few rounds. A flag given overrides it.
-	os.Exit(m.Run())
-}
 
 // conform has rapid draw schedules for cfg and holds the real barrier, or a
 // mutant of it, against the model. With anyCount, the calls pass any party

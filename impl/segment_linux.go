@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -87,7 +88,11 @@ func awaitConstruction(ctx context.Context, fd int, name string) (*segment, erro
 		return nil, err
 	}
 	for {
-		w := s.snapshot()
+		w, err := s.read()
+		if err != nil {
+			s.unmap()
+			return nil, err
+		}
 		if w.Enter < 0 || w.Exit < spec.NotSet || w.Flag != spec.Down && w.Flag != spec.Up {
 			s.unmap()
 			return nil, &CorruptError{Name: name, Words: w}
@@ -185,6 +190,29 @@ func removeSegment(name string) error {
 // together are not, unless the lock is held.
 func (s *segment) snapshot() spec.Words {
 	return spec.Words{Enter: s.load(spec.Enter), Exit: s.load(spec.Exit), Flag: s.load(spec.Flag)}
+}
+
+// read is snapshot for those who are not within a call.
+func (s *segment) read() (w spec.Words, err error) {
+	defer s.catchFault(debug.SetPanicOnFault(true), &err)
+	return s.snapshot(), nil
+}
+
+// catchFault is deferred around all access to the words. A segment that a peer
+// has truncated has no page any more, and to touch it is a SIGBUS: that is to
+// be an error here, and not the end of the program. Other panics pass.
+func (s *segment) catchFault(panicOnFault bool, err *error) {
+	debug.SetPanicOnFault(panicOnFault)
+	switch p := recover().(type) {
+	case nil:
+	case interface{ Addr() uintptr }: // what the runtime panics with on a fault
+		if !s.contains(p.Addr()) {
+			panic(p)
+		}
+		*err = pathError("access segment", s.name, fmt.Errorf("%w: a peer has truncated it", ErrSize))
+	default:
+		panic(p)
+	}
 }
 
 func tick(ctx context.Context) error {

@@ -24,7 +24,7 @@ func createSegment(string) (*segment, error)                  { return nil, errU
 func attachSegment(context.Context, string) (*segment, error) { return nil, errUnsupported }
 func constructSegment(string) (*segment, error)               { return nil, errUnsupported }
 func removeSegment(string) error                              { return errUnsupported }
-func (*segment) snapshot() spec.Words                         { return spec.Words{} }
+func (*segment) read() (spec.Words, error)                    { return spec.Words{}, errUnsupported }
 func (*segment) unmap() error                                 { return errUnsupported }
 
 func openLock(string) (*lock, error) { return nil, errUnsupported }
@@ -33,4 +33,4 @@ func (*lock) release() error         { return errUnsupported }
 func (*lock) close() error           { return errUnsupported }
 
 func (*Barrier) call(context.Context, int32) error { return errUnsupported }
-func (*Barrier) construct()                        {}
+func (*Barrier) construct() error                  { return errUnsupported }

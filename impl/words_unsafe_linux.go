@@ -32,6 +32,11 @@ func wordsOf(mapping []byte) *words {
 func (w *words) load(word spec.Word) int32     { return atomic.LoadInt32(&w[word]) }
 func (w *words) store(word spec.Word, v int32) { atomic.StoreInt32(&w[word], v) }
 
+// contains reports whether addr is that of one of the words.
+func (w *words) contains(addr uintptr) bool {
+	return addr-uintptr(unsafe.Pointer(w)) < spec.Size
+}
+
 // The futex operations are the shared ones, without FUTEX_PRIVATE_FLAG: the
 // waiters are other processes that have mapped the segment elsewhere.
 const (

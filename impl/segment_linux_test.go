@@ -1,0 +1,251 @@
+package impl
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/spec"
+)
+
+// TestSegmentKinds: Attach and Construct refuse what is no segment, and leave
+// it as it is.
+func TestSegmentKinds(t *testing.T) {
+	target := filepath.Join(t.TempDir(), "target")
+	if err := os.WriteFile(target, make([]byte, spec.Size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sized := func(n int) func(string) error {
+		return func(path string) error { return os.WriteFile(path, bytesOf(spec.Initial, n), 0o600) }
+	}
+	for _, tc := range []struct {
+		kind              string
+		make              func(path string) error
+		attach, construct error
+	}{
+		{"missing", func(string) error { return nil }, os.ErrNotExist, nil},
+		{"right size", sized(spec.Size), nil, nil},
+		{"too small", sized(spec.Size - 1), ErrSize, ErrSize},
+		{"too large", sized(spec.Size + 1), ErrSize, ErrSize},
+		{"symlink", func(path string) error { return os.Symlink(target, path) }, ErrNotRegular, ErrNotRegular},
+		{"dangling symlink", func(path string) error { return os.Symlink(target+"2", path) }, ErrNotRegular, ErrNotRegular},
+		{"fifo", func(path string) error { return unix.Mkfifo(path, 0o600) }, ErrNotRegular, ErrNotRegular},
+		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, ErrNotRegular, ErrNotRegular},
+	} {
+		name := fmt.Sprintf("sharedbarrier-test-%d-%d", os.Getpid(), names.Add(1))
+		t.Cleanup(func() { os.Remove(shm + name) })
+		lockPath := filepath.Join(t.TempDir(), "lock")
+		if err := tc.make(shm + name); err != nil {
+			t.Fatal(err)
+		}
+		b, err := Attach(t.Context(), name, lockPath)
+		wantError(t, "Attach to a segment that is "+tc.kind, err, tc.attach)
+		if err == nil {
+			b.Close()
+		}
+		if tc.kind != "missing" {
+			if _, err = Create(name, lockPath); !errors.Is(err, os.ErrExist) {
+				t.Errorf("Create over a segment that is %s: got %v, want %v", tc.kind, err, os.ErrExist)
+			}
+		}
+		b, err = Construct(name, lockPath)
+		wantError(t, "Construct of a segment that is "+tc.kind, err, tc.construct)
+		if err == nil {
+			wantWords(t, b, spec.Initial)
+			b.Close()
+		}
+	}
+	if got, err := os.ReadFile(target); err != nil || string(got) != string(make([]byte, spec.Size)) {
+		t.Errorf("the target of a symbolic link was written: %v, %v", got, err)
+	}
+}
+
+// bytesOf returns n bytes that begin as the words do.
+func bytesOf(w spec.Words, n int) []byte {
+	b := make([]byte, max(n, spec.Size))
+	for _, word := range spec.AllWords {
+		v := map[spec.Word]int32{spec.Enter: w.Enter, spec.Exit: w.Exit, spec.Flag: w.Flag}[word]
+		if _, err := binary.Encode(b[word.Offset():], binary.NativeEndian, v); err != nil {
+			panic(err)
+		}
+	}
+	return b[:n]
+}
+
+// TestLayout holds the words of a mapped segment against the bytes of the file.
+func TestLayout(t *testing.T) {
+	b, name, _ := create(t)
+	for _, w := range []spec.Words{spec.Initial, {Enter: 1, Exit: 2, Flag: 0}, {Enter: 0x01020304, Exit: -2, Flag: 1 << 30}} {
+		b.segment.setWords(w)
+		if got, err := os.ReadFile(shm + name); err != nil || string(got) != string(bytesOf(w, spec.Size)) {
+			t.Errorf("segment with %v: got bytes %v, %v, want %v", w, got, err, bytesOf(w, spec.Size))
+		}
+		wantWords(t, b, w)
+	}
+}
+
+func TestAttachRefusesCorruptWords(t *testing.T) {
+	b, name, lockPath := create(t)
+	for _, tc := range []struct {
+		words spec.Words
+		want  error
+	}{
+		{spec.Words{Enter: 7, Exit: 9, Flag: 0}, nil}, // of a barrier for more than 9
+		{spec.Words{Enter: -1, Exit: 9, Flag: 0}, ErrCorrupt},
+		{spec.Words{Enter: 7, Exit: -2, Flag: 0}, ErrCorrupt},
+		{spec.Words{Enter: 7, Exit: 9, Flag: 2}, ErrCorrupt},
+	} {
+		b.segment.setWords(tc.words)
+		c, err := Attach(t.Context(), name, lockPath)
+		wantError(t, fmt.Sprintf("Attach to %v", tc.words), err, tc.want)
+		if err == nil {
+			c.Close()
+		}
+		if corrupt := new(CorruptError); tc.want != nil && (!errors.As(err, &corrupt) || corrupt.Words != tc.words) {
+			t.Errorf("Attach to %v: got %#v, want these words", tc.words, corrupt)
+		}
+		wantWords(t, b, tc.words)
+	}
+}
+
+// TestAttachWaitsForConstruction: Attach returns only when a peer that makes
+// the segment step by step, as the original does, has done the last; and with
+// the context's error if it never does.
+func TestAttachWaitsForConstruction(t *testing.T) {
+	name, lockPath := newNames(t)
+	file, err := os.OpenFile(shm+name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	put := func(w spec.Words) func() error {
+		return func() error { _, err := file.WriteAt(bytesOf(w, spec.Size), 0); return err }
+	}
+	steps := []struct {
+		name string
+		do   func() error
+	}{
+		{"creation", func() error { return nil }},
+		{"sizing", func() error { return file.Truncate(spec.Size) }},
+		{"MakeEnter", put(spec.Words{})},
+		{"MakeExit", put(spec.Words{Exit: spec.NotSet})},
+	}
+	for _, step := range steps {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*spec.Tick)
+		_, err := Attach(ctx, name, lockPath)
+		wantError(t, "Attach after "+step.name, err, context.DeadlineExceeded)
+		cancel()
+	}
+	if err := file.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	attached := make(chan error)
+	go func() {
+		b, err := Attach(t.Context(), name, lockPath)
+		if err == nil {
+			wantWords(t, b, spec.Initial)
+			err = b.Close()
+		}
+		attached <- err
+	}()
+	for _, step := range append(steps, struct {
+		name string
+		do   func() error
+	}{"MakeFlag", put(spec.Initial)}) {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-attached; err != nil {
+		t.Errorf("Attach during construction: got %v, want nil", err)
+	}
+}
+
+// TestAttachMeanwhileCreated: nobody ever sees a segment of Create half made.
+func TestAttachMeanwhileCreated(t *testing.T) {
+	_, lockPath := newNames(t)
+	for range 200 {
+		name, _ := newNames(t)
+		done := make(chan error)
+		go func() {
+			for {
+				switch got, err := os.ReadFile(shm + name); {
+				case errors.Is(err, os.ErrNotExist):
+					continue
+				case err != nil:
+					done <- err
+				case string(got) != string(bytesOf(spec.Initial, spec.Size)):
+					done <- fmt.Errorf("segment first seen with %v", got)
+				}
+				close(done)
+				return
+			}
+		}()
+		b, err := Create(name, lockPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		b.Close()
+	}
+}
+
+func TestTruncatedByPeer(t *testing.T) {
+	b, name, lockPath := create(t)
+	if err := errors.Join(os.WriteFile(lockPath, []byte("pid"), 0o600), os.Truncate(lockPath, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Wait(t.Context(), 1); err != nil {
+		t.Errorf("Wait after the lock file was truncated: got %v, want nil", err)
+	}
+	b.SetHook(func(s spec.Step) {
+		if s == spec.CountEnter {
+			if err := os.Truncate(shm+name, 0); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	wantError(t, "Wait while the segment is truncated", b.Wait(t.Context(), 1), ErrSize)
+	_, err := b.Words()
+	wantError(t, "Words of a truncated segment", err, ErrSize)
+	if b.lock.held {
+		t.Error("the failed call holds the lock")
+	}
+	if err := b.Close(); err != nil {
+		t.Errorf("Close: got %v, want nil", err)
+	}
+}
+
+// TestHookPanics: whoever leaves a call by a panic has the lock no more, and
+// the panic arrives.
+func TestHookPanics(t *testing.T) {
+	b, _, _ := create(t)
+	b.SetHook(func(s spec.Step) {
+		if s == spec.CountEnter {
+			panic("hook")
+		}
+	})
+	func() {
+		defer func() {
+			if p := recover(); p != "hook" {
+				t.Errorf("recovered %v, want hook", p)
+			}
+		}()
+		b.Wait(t.Context(), 1)
+	}()
+	b.SetHook(nil)
+	if err := b.Wait(t.Context(), 1); err != nil {
+		t.Errorf("Wait after the panic: got %v, want nil", err)
+	}
+}
