@@ -50,7 +50,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated, 130 interrup
 			if err := settle(&c, cmd); err != nil {
 				return err
 			}
-			bar := newBar(c)
+			bar := newProgress(c)
 			c.Progress = bar.show
 			rep, err := supervisor.Run(cmd.Context(), c)
 			bar.finish()

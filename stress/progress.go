@@ -12,29 +12,30 @@ import (
 )
 
 // progress is the line that a run draws on a terminal: rounds, rate, time left.
+// The bar itself counts what ends the run: rounds, or else milliseconds.
 type progress struct {
-	bar    *pb.ProgressBar
-	start  time.Time
-	rounds bool // the bar counts rounds; otherwise milliseconds
+	bar      *pb.ProgressBar
+	start    time.Time
+	byRounds bool
 }
 
-func newBar(c supervisor.Config) progress {
+func newProgress(c supervisor.Config) progress {
+	const layout = `{{string . "rounds"}} rounds {{bar . }} {{string . "rate"}} rounds/s, {{rtime . "%s left" "" "? left"}}`
+	total := c.For.Milliseconds()
 	if c.Rounds > 0 {
-		const layout = `{{counters . }} rounds {{bar . }} {{speed . "%s rounds/s" }} {{rtime . "%s left" }}`
-		return progress{door.Bar(layout, c.Rounds), time.Now(), true}
+		total = c.Rounds
 	}
-	const layout = `{{string . "rounds"}} rounds {{bar . }} {{string . "rate"}} rounds/s {{rtime . "%s left" }}`
-	return progress{door.Bar(layout, c.For.Milliseconds()), time.Now(), false}
+	return progress{door.Bar(layout, total), time.Now(), c.Rounds > 0}
 }
 
 func (p progress) show(rounds int64) {
-	if p.rounds {
-		p.bar.SetCurrent(rounds)
-		return
-	}
 	elapsed := time.Since(p.start)
-	p.bar.SetCurrent(min(elapsed.Milliseconds(), p.bar.Total()))
 	p.bar.Set("rounds", rounds).Set("rate", int64(float64(rounds)/elapsed.Seconds()))
+	if p.byRounds {
+		p.bar.SetCurrent(rounds)
+	} else {
+		p.bar.SetCurrent(min(elapsed.Milliseconds(), p.bar.Total()))
+	}
 }
 
 // finish removes the line: the report says all that it said.
