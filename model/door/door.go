@@ -49,7 +49,7 @@ func code(name string, err error) int {
 	case errors.As(err, &exit):
 		return int(exit)
 	default:
-		line := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+		line := strings.Join(strings.Fields(err.Error()), " ") // also of an error that has several
 		fmt.Fprintf(os.Stderr, "%s: %s (see --help)\n", name, line)
 		return spec.ExitUsage
 	}

@@ -1,0 +1,102 @@
+package door
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"sharedbarrier/spec"
+)
+
+// commandEnv makes this test program a command that does what it names.
+const commandEnv = "DOOR_TEST_COMMAND"
+
+var commands = map[string]func(*cobra.Command, []string) error{
+	"succeed":  func(*cobra.Command, []string) error { return nil },
+	"violated": func(*cobra.Command, []string) error { return fmt.Errorf("wrapped: %w", Exit(spec.ExitSafety)) },
+	"fail":     func(*cobra.Command, []string) error { return errors.New("no such thing:\n  make it first\n") },
+	"progress": func(*cobra.Command, []string) error {
+		Bar(`{{bar . }}`, 10).SetCurrent(5).Finish()
+		return nil
+	},
+	"wait": func(cmd *cobra.Command, _ []string) error {
+		fmt.Println("waiting")
+		<-cmd.Context().Done()
+		return Exit(spec.ExitInterrupted)
+	},
+}
+
+func TestMain(m *testing.M) {
+	if run, ok := commands[os.Getenv(commandEnv)]; ok {
+		cmd := &cobra.Command{Use: "knock", Args: cobra.NoArgs, RunE: run}
+		cmd.Flags().Int("procs", 1, "")
+		Main(cmd)
+	}
+	os.Exit(m.Run())
+}
+
+func command(t *testing.T, name string, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
+	cmd = exec.CommandContext(t.Context(), "/proc/self/exe", args...)
+	cmd.Env = append(os.Environ(), commandEnv+"="+name)
+	stderr = new(bytes.Buffer)
+	cmd.Stderr = stderr
+	return cmd, stderr
+}
+
+func TestMain_ExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		command string
+		args    []string
+		code    int
+		stderr  string
+	}{
+		{"succeed", nil, spec.ExitOK, ""},
+		{"succeed", []string{"--procs", "2"}, spec.ExitOK, ""},
+		{"progress", nil, spec.ExitOK, ""}, // stderr is no terminal
+		{"violated", nil, spec.ExitSafety, ""},
+		{"fail", nil, spec.ExitUsage, "knock: no such thing: make it first (see --help)\n"},
+		{"succeed", []string{"--procs", "two"}, spec.ExitUsage, `knock: invalid argument "two" for "--procs" flag`},
+		{"succeed", []string{"--prosc"}, spec.ExitUsage, "knock: unknown flag: --prosc (see --help)\n"},
+		{"succeed", []string{"surprise"}, spec.ExitUsage, `knock: unknown command "surprise"`},
+	} {
+		cmd, stderr := command(t, c.command, c.args...)
+		err := cmd.Run()
+		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		got := stderr.String()
+		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.HasPrefix(got, c.stderr) || (c.stderr == "") != (got == "") || strings.Count(got, "\n") > 1 {
+			t.Errorf("%s %v: exit code %d and stderr %q; want %d and %q", c.command, c.args, code, got, c.code, c.stderr)
+		}
+	}
+}
+
+func TestMain_SignalEndsTheContext(t *testing.T) {
+	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		cmd, _ := command(t, "wait")
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fscanln(stdout, new(string)); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted {
+			t.Errorf("after %v: exit code %d, want %d", signal, code, spec.ExitInterrupted)
+		}
+	}
+}
