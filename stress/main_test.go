@@ -155,7 +155,7 @@ func TestProc_Signals(t *testing.T) {
 		{syscall.SIGKILL, -1},
 	} {
 		t.Run(c.signal.String(), func(t *testing.T) {
-			p := newCommand(t, "--procs", "3", "--for", "1h", "--stall", "5m", "--json")
+			p := newCommand(t, "--procs", "3", "--for", "2m", "--stall", "5m", "--json")
 			if err := p.Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +206,7 @@ func TestProc_BadFlags(t *testing.T) {
 // TestProc_HangPrintsTheCommandAgain stops a worker and reads what the program
 // says about it.
 func TestProc_HangPrintsTheCommandAgain(t *testing.T) {
-	p := newCommand(t, "--procs", "2", "--for", "1h", "--stall", "3s", "--seed", "5")
+	p := newCommand(t, "--procs", "2", "--for", "2m", "--stall", "3s", "--seed", "5")
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestProc_HangPrintsTheCommandAgain(t *testing.T) {
 			t.Errorf("the report lacks %q:\n%s", want, p.out.String())
 		}
 	}
-	if want := "go run ./stress --procs 2 --rounds 0 --for 1h0m0s --stall 3s --seed 5"; !strings.Contains(p.err.String(), want) {
+	if want := "go run ./stress --procs 2 --rounds 0 --for 2m0s --stall 3s --seed 5"; !strings.Contains(p.err.String(), want) {
 		t.Errorf("stderr %q, want %q in it", p.err.String(), want)
 	}
 	p.checkNothingLeft(t, segment)
