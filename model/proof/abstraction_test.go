@@ -19,38 +19,28 @@ import (
 // there are as many abstract states as there are states when processes of the
 // same step and rounds are not told apart.
 func TestConform_Model(t *testing.T) {
+	t.Parallel()
+	const most = 5
+	rows := [][]string{{"scenario", "n", "states of the model", "edges", "states of the abstraction"}}
 	for _, sc := range []spec.Scenario{spec.Reuse, spec.Withdraw} {
-		for n := 1; n <= 5; n++ {
-			t.Run(fmt.Sprintf("scenario=%v/procs=%d", sc, n), func(t *testing.T) {
-				t.Parallel()
-				if n == 5 && testing.Short() {
-					t.Skip("n = 5 is left out with -short")
-				}
-				conform(t, sc, n)
-			})
+		for n := 1; n <= most; n++ {
+			rows = append(rows, conform(t, sc, n))
 		}
 	}
+	golden(t, "sizes", rows)
 }
 
-func conform(t *testing.T, sc spec.Scenario, n int) {
-	table, err := proof.Scenario(sc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	abstract := proof.Search(table, n)
-	if abstract.Property != "" {
-		t.Fatalf("Search(%v, %d) breaks %s, want nothing", sc, n, abstract.Property)
-	}
+// conform returns the row of the table of sizes.
+func conform(t *testing.T, sc spec.Scenario, n int) []string {
+	t.Helper()
+	abstract := search(t, sc, n)
+	table, _ := proof.Scenario(sc)
 	inv := proof.TheInvariant()
 	moves := map[proof.State]map[edge]bool{} // what the table allows in each state
-	cfg := model.Config{Scenario: sc, Procs: n}
-	orbits, edges := map[orbit]bool{}, 0
-
-	first := model.Init(cfg)
-	seen := map[model.State]struct{}{first: {}}
-	for queue := []model.State{first}; len(queue) > 0; {
-		s := queue[0]
-		queue = queue[1:]
+	orbits, states, edges := map[orbit]bool{}, 0, 0
+	for s, out := range model.States(model.Config{Scenario: sc, Procs: n}) {
+		states++
+		edges += len(out)
 		orbits[orbitOf(s, n)] = true
 		a := counters(t, s, n)
 		want, known := moves[a]
@@ -65,23 +55,45 @@ func conform(t *testing.T, sc spec.Scenario, n int) {
 			moves[a] = want
 		}
 		got := map[edge]bool{}
-		for _, action := range model.Enabled(cfg, s) {
-			next := model.Apply(cfg, s, action)
-			edges++
-			got[edge{action.Label(), action.Step, s.Rounds(action.Proc), counters(t, next, n)}] = true
-			if _, old := seen[next]; !old {
-				seen[next] = struct{}{}
-				queue = append(queue, next)
-			}
+		for _, e := range out {
+			got[edge{e.Action.Label(), e.Action.Step, s.Rounds(e.Action.Proc), counters(t, e.To, n)}] = true
 		}
 		if !maps.Equal(got, want) {
 			t.Fatalf("in %v\nthe model does %v\nthe table      %v", s, got, want)
 		}
 	}
 	if len(orbits) != len(abstract.States) {
-		t.Errorf("%d states are %d orbits under symmetry, the table of moves reaches %d", len(seen), len(orbits), len(abstract.States))
+		t.Errorf("scenario %v, n = %d: %d states are %d orbits under symmetry, the table of moves reaches %d", sc, n, states, len(orbits), len(abstract.States))
 	}
-	t.Logf("%d states, %d edges, %d orbits", len(seen), edges, len(orbits))
+	return []string{code(sc.String()), fmt.Sprint(n), fmt.Sprint(states), fmt.Sprint(edges), fmt.Sprint(len(orbits))}
+}
+
+// TestConform_Explorer: where the states are too many to be named one by one,
+// the explorer finds as many under symmetry as the table of moves reaches.
+func TestConform_Explorer(t *testing.T) {
+	t.Parallel()
+	for _, sc := range []spec.Scenario{spec.Reuse, spec.Withdraw} {
+		for n := 1; n <= 8; n++ {
+			want := model.Explore(t.Context(), model.Config{Scenario: sc, Procs: n}, model.Options{Symmetry: true, Check: []spec.Property{spec.NoEarlyExit}})
+			if got := len(search(t, sc, n).States); int64(got) != want.Distinct || want.Verdict != spec.Verified {
+				t.Errorf("scenario %v, n = %d: the table of moves reaches %d states, the explorer %d (%s)", sc, n, got, want.Distinct, want.Verdict)
+			}
+		}
+	}
+}
+
+// search runs the table of moves of a scenario, which must not break anything.
+func search(t *testing.T, sc spec.Scenario, n int) proof.Reached {
+	t.Helper()
+	table, err := proof.Scenario(sc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := proof.Search(table, n)
+	if r.Property != "" {
+		t.Fatalf("Search(scenario %v, %d) breaks %s after %v", sc, n, r.Property, r.Schedule())
+	}
+	return r
 }
 
 // An edge is what happens to one process, and the abstract state afterwards.

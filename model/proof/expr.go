@@ -199,6 +199,9 @@ func (e Expr) countString() string {
 	if len(e.group) == 1 {
 		name = e.group[0].String()
 	}
+	if len(e.steps) == len(Steps) {
+		return name + "[every step]"
+	}
 	labels := make([]string, len(e.steps))
 	for i, step := range e.steps {
 		labels[i] = step.String()

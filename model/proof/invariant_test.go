@@ -44,6 +44,7 @@ func everyWord(s *proof.State, visit func(*proof.State)) {
 // TestInvariant_NoSolver decides every condition for 1 to 3 processes by trying
 // all states. It shares the formulas with what Z3 is asked, and nothing else.
 func TestInvariant_NoSolver(t *testing.T) {
+	t.Parallel()
 	conditions, inv := proof.Conditions(proof.Protocol()), proof.TheInvariant()
 	for n := 1; n <= 3; n++ {
 		admitted := 0
@@ -61,7 +62,7 @@ func TestInvariant_NoSolver(t *testing.T) {
 				}
 			}
 		})
-		reached := len(reach(t, n).States)
+		reached := len(search(t, spec.Withdraw, n).States)
 		t.Logf("n = %d: the invariant admits %d states, %d of them reachable", n, admitted, reached)
 		if admitted < reached {
 			t.Errorf("n = %d: the invariant admits %d states, fewer than the %d reachable", n, admitted, reached)
@@ -76,15 +77,6 @@ func holds(clauses []proof.Clause, s *proof.State) bool {
 		}
 	}
 	return true
-}
-
-func reach(t *testing.T, n int) proof.Reached {
-	t.Helper()
-	r := proof.Search(proof.Protocol(), n)
-	if r.Property != "" {
-		t.Fatalf("Search(Protocol, %d) breaks %s after %v", n, r.Property, r.Schedule())
-	}
-	return r
 }
 
 // places says where processes are really found in each phase.
@@ -103,7 +95,7 @@ var places = map[string][]spec.Step{
 // speak of, among the reachable states.
 func TestInvariant_NotVacuous(t *testing.T) {
 	inv, found := proof.TheInvariant(), map[string]bool{}
-	r := reach(t, 3)
+	r := search(t, spec.Withdraw, 3)
 	for i := range r.States {
 		s := &r.States[i]
 		for _, g := range proof.Groups {

@@ -71,7 +71,7 @@ var Mutants = []Mutant{
 		With: []Move{{Name: "LowerFlag", From: spec.LowerFlag, Lock: spec.Held, To: spec.CountEnter}},
 	},
 	{
-		Name: "lower-late", Says: "LowerFlag comes after CountEnter, in a critical section of its own",
+		Name: "lower-late", Says: "everyone lowers the flag, after UnlockEnter and without the lock",
 		With: []Move{
 			{Name: "LockFirst", From: spec.LockFirst, Lock: spec.Acquire, To: spec.CountEnter},
 			{Name: "UnlockEnter", From: spec.UnlockEnter, Lock: spec.Release, To: spec.LowerFlag},
@@ -94,11 +94,11 @@ var Mutants = []Mutant{
 		With: []Move{{Name: "ResetExit", From: spec.ResetExit, Lock: spec.Held, To: spec.RaiseFlag}},
 	},
 	{
-		Name: "raise-before-reset", Says: "RaiseFlag comes before ResetExit, and the lock is given back and taken again between",
+		Name: "reset-late", Says: "RaiseFlag comes before ResetExit and releases; ResetExit runs without the lock",
 		With: []Move{
 			{Name: "ResetEnter", From: spec.ResetEnter, Lock: spec.Held, Set: set(spec.Enter, num(0)), To: spec.RaiseFlag},
 			{Name: "RaiseFlag", From: spec.RaiseFlag, Lock: spec.Release, Set: set(spec.Flag, num(1)), To: spec.ResetExit},
-			{Name: "ResetExit", From: spec.ResetExit, Lock: spec.Acquire, Set: set(spec.Exit, num(0)), To: spec.UnlockEnter},
+			{Name: "ResetExit", From: spec.ResetExit, Set: set(spec.Exit, num(0)), To: spec.AwaitFlag},
 		},
 	},
 	{
@@ -110,7 +110,7 @@ var Mutants = []Mutant{
 		With: []Move{{Name: "LockExit", From: spec.LockExit, To: spec.CountExit}},
 	},
 	{
-		Name: "clear-too-soon", Says: "CountExit takes n − 1 for all",
+		Name: "clear-too-soon", Says: "CountExit clears at n − 1",
 		With: []Move{
 			{Name: "CountExit.last", From: spec.CountExit, Lock: spec.Held, When: eq(plus(exit, 2), n), Set: set(spec.Exit, plus(exit, 1)), To: spec.ClearExit},
 			{Name: "CountExit.more", From: spec.CountExit, Lock: spec.Held, When: no(eq(plus(exit, 2), n)), Set: set(spec.Exit, plus(exit, 1)), To: spec.UnlockExit},

@@ -30,6 +30,15 @@ func Search(t Table, n int) Reached {
 	return r
 }
 
+// SearchUpTo runs the table for 1, 2, … most processes until some number of them
+// breaks a property, and returns what the last search found.
+func SearchUpTo(t Table, most int) (r Reached) {
+	for n := 1; n <= most && r.Property == ""; n++ {
+		r = Search(t, n)
+	}
+	return r
+}
+
 type runnableMove struct {
 	name string
 	next Successor

@@ -3,8 +3,11 @@ package proof_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -71,6 +74,7 @@ func prove(t *testing.T, conditions []proof.Condition) map[string]proof.Result {
 
 // TestProof is the proof.
 func TestProof(t *testing.T) {
+	t.Parallel()
 	for _, sc := range []spec.Scenario{spec.Withdraw, spec.Reuse, spec.Single} {
 		table, err := proof.Scenario(sc)
 		if err != nil {
@@ -82,58 +86,76 @@ func TestProof(t *testing.T) {
 	}
 }
 
-// mostProcs is how many processes Search tries a mutant with. One or two are
-// enough for those that are unsafe.
+// mostProcs is how many processes a mutant is run with. One or two are enough
+// for those that are unsafe.
 const mostProcs = 4
-
-// search returns what the first number of processes finds that breaks anything.
-func search(m proof.Mutant) (r proof.Reached) {
-	for n := 1; n <= mostProcs && r.Property == ""; n++ {
-		r = proof.Search(m.Table(), n)
-	}
-	return r
-}
 
 // TestHazard_Mutants: the proof fails for each mutant that is unsafe, which is
 // decided by running it. For those that are said to be safe nothing is found.
 func TestHazard_Mutants(t *testing.T) {
-	if len(proof.Mutants) < 10 {
-		t.Errorf("%d mutants, want at least 10", len(proof.Mutants))
-	}
+	t.Parallel()
+	unsafe := [][]string{{"mutant", "what is changed", "breaks", "n", "moves", "conditions that are not valid"}}
+	safe := [][]string{{"mutant", "what is changed", "why it is safe", "conditions that are not valid"}}
+	small := refutedBySmall(proof.TheInvariant())
 	for _, m := range proof.Mutants {
-		t.Run(m.Name, func(t *testing.T) {
-			r := search(m)
-			if safe := r.Property == ""; safe != (m.Safe != "") {
-				t.Errorf("Search: breaks %q after %v; the table of mutants says: %q", r.Property, r.Schedule(), m.Safe)
+		r := proof.SearchUpTo(m.Table(), mostProcs)
+		if found := r.Property != ""; found == (m.Safe != "") {
+			t.Errorf("%s: breaks %q after %v; the table of mutants says %q", m.Name, r.Property, r.Schedule(), m.Safe)
+		}
+		conditions := proof.Conditions(m.Table())
+		invalid := prove(t, conditions)
+		for _, c := range conditions {
+			if _, found := invalid[c.Name]; !found && small(c) {
+				t.Errorf("%s: the solver says that %s is valid, but a state of one or two processes refutes it", m.Name, c.Name)
 			}
-			invalid := prove(t, proof.Conditions(m.Table()))
-			if len(invalid) == 0 && m.Safe == "" {
-				t.Errorf("all conditions are valid, but the mutant breaks %s after %v", r.Property, r.Schedule())
+		}
+		for name, result := range invalid {
+			if result.Counterexample == nil {
+				t.Errorf("%s: condition %s is not valid, and has no counterexample", m.Name, name)
 			}
-			for name, result := range invalid {
-				if result.Counterexample == nil {
-					t.Errorf("condition %s is not valid, and has no counterexample", name)
-				}
-			}
-		})
+		}
+		names := "none"
+		if len(invalid) > 0 {
+			names = code(strings.Join(slices.Sorted(maps.Keys(invalid)), "`, `"))
+		}
+		if m.Safe != "" {
+			safe = append(safe, []string{code(m.Name), m.Says, m.Safe, names})
+			continue
+		}
+		if len(invalid) == 0 {
+			t.Errorf("%s: all conditions are valid, but it breaks %s after %v", m.Name, r.Property, r.Schedule())
+		}
+		last := r.States[len(r.States)-1]
+		unsafe = append(unsafe, []string{code(m.Name), m.Says, code(r.Property), fmt.Sprint(last.N), fmt.Sprint(len(r.Schedule())), names})
 	}
+	if got := len(unsafe) - 1; got < 10 {
+		t.Errorf("%d mutants are unsafe, want at least 10", got)
+	}
+	golden(t, "mutants", unsafe)
+	golden(t, "safe", safe)
 }
 
-// without returns the invariant without one of its clauses, for each of them.
-func without() (names []string, invariants []proof.Invariant) {
+// part is a clause of the invariant, and the invariant without it.
+type part struct {
+	phase  string
+	clause proof.Clause
+	rest   proof.Invariant
+}
+
+func parts() (list []part) {
 	inv := proof.TheInvariant()
-	for _, part := range []struct {
-		phase   string
+	for _, p := range []struct {
+		name    string
 		clauses *[]proof.Clause
-	}{{"", &inv.Always}, {"Gathering.", &inv.Gathering}, {"Draining.", &inv.Draining}} {
-		all := *part.clauses
+	}{{"always", &inv.Always}, {"Gathering", &inv.Gathering}, {"Draining", &inv.Draining}} {
+		all := *p.clauses
 		for i, c := range all {
-			*part.clauses = append(append([]proof.Clause(nil), all[:i]...), all[i+1:]...)
-			names, invariants = append(names, part.phase+c.Name), append(invariants, inv)
+			*p.clauses = slices.Concat(all[:i], all[i+1:])
+			list = append(list, part{p.name, c, inv})
 		}
-		*part.clauses = all
+		*p.clauses = all
 	}
-	return names, invariants
+	return list
 }
 
 // weakSpot returns a condition that is not valid if inv is the invariant, or
@@ -175,10 +197,18 @@ func refutedBySmall(inv proof.Invariant) func(proof.Condition) bool {
 // TestInvariant_EachClauseCounts: without any one of its clauses the invariant
 // proves nothing.
 func TestInvariant_EachClauseCounts(t *testing.T) {
-	names, invariants := without()
-	for i, name := range names {
-		if weakSpot(t, invariants[i]) == "" {
-			t.Errorf("without %s all conditions are valid: the clause says nothing", name)
+	t.Parallel()
+	rows := [][]string{{"phase", "clause", "in words", "formula", "without it, not valid"}}
+	for _, p := range parts() {
+		weak := weakSpot(t, p.rest)
+		if weak == "" {
+			t.Errorf("without %s all conditions are valid: the clause says nothing", p.clause.Name)
 		}
+		formula := code(p.clause.Holds.String())
+		if p.clause.Name == "Counters" {
+			formula = "`0 ≤ behind[s]` and `0 ≤ ahead[s]` for each step s"
+		}
+		rows = append(rows, []string{p.phase, code(p.clause.Name), p.clause.Says, formula, code(weak)})
 	}
+	golden(t, "invariant", rows)
 }

@@ -85,7 +85,7 @@ func (o options) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r := report{options: o, out: out, solver: solver, total: len(conditions), began: time.Now()}
+	r := report{options: o, out: out, table: table, solver: solver, total: len(conditions), began: time.Now()}
 	return r.prove(ctx, conditions)
 }
 
@@ -125,6 +125,7 @@ func write(conditions []proof.Condition, dir string, out io.Writer) error {
 type report struct {
 	options
 	out    io.Writer
+	table  proof.Table
 	solver z3.Solver
 	total  int
 	began  time.Time
@@ -139,15 +140,15 @@ func (r *report) prove(ctx context.Context, conditions []proof.Condition) error 
 		fmt.Fprintf(r.out, "Z3 %s, %s\n\n", r.solver.Version, r.solver.Path)
 	}
 	bar := door.Bar(layout, int64(r.total))
-	table := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
+	lines := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
 	err := r.solver.Prove(ctx, conditions, r.limit, func(result proof.Result) {
 		bar.Increment()
 		r.count[result.Verdict]++
 		result.Scenario, result.Mutant = r.scenario, r.mutant
-		r.print(table, result)
+		r.print(lines, result)
 	})
 	bar.Finish()
-	table.Flush()
+	lines.Flush()
 	interrupted := errors.Is(err, context.Canceled)
 	if err != nil && !interrupted {
 		return err
@@ -166,7 +167,7 @@ func (r *report) prove(ctx context.Context, conditions []proof.Condition) error 
 	return nil
 }
 
-func (r *report) print(table io.Writer, result proof.Result) {
+func (r *report) print(lines io.Writer, result proof.Result) {
 	if r.json {
 		line, err := json.Marshal(result)
 		if err != nil {
@@ -175,9 +176,9 @@ func (r *report) print(table io.Writer, result proof.Result) {
 		fmt.Fprintf(r.out, "%s\n", line)
 		return
 	}
-	fmt.Fprintf(table, "%s\t%s\t%.2f s\n", result.Condition, result.Verdict, result.Seconds)
+	fmt.Fprintf(lines, "%s\t%s\t%.2f s\n", result.Condition, result.Verdict, result.Seconds)
 	if result.Counterexample != nil {
-		fmt.Fprint(table, strings.ReplaceAll(result.Counterexample.String(), "\t", " "))
+		fmt.Fprint(lines, result.Counterexample)
 	}
 }
 
@@ -193,8 +194,28 @@ func (r *report) sum(interrupted bool) {
 	case r.count[spec.Verified] == r.total:
 		fmt.Fprintf(r.out, "proved for every n ≥ 1 and every number of rounds: %s\n", strings.Join(safety(), ", "))
 	case r.count[spec.Violated] > 0:
+		r.really()
 		fmt.Fprintf(r.out, "not proved; repeat with: go run ./model/prove --scenario %s%s\n", r.scenario, r.again())
 	}
+}
+
+// mostProcs is how many processes a protocol that is not proved is run with.
+const mostProcs = 4
+
+// really says whether the protocol is wrong, as far as running it can tell: a
+// counterexample to induction need not be reachable.
+func (r *report) really() {
+	found := proof.SearchUpTo(r.table, mostProcs)
+	if found.Property == "" {
+		fmt.Fprintf(r.out, "\nRunning it with up to %d processes breaks no property: the invariant may be too weak for it.\n\n", mostProcs)
+		return
+	}
+	schedule, last := found.Schedule(), found.States[len(found.States)-1]
+	fmt.Fprintf(r.out, "\nRunning it with %d processes breaks %s after %d moves:\n", last.N, found.Property, len(schedule))
+	for _, move := range schedule {
+		fmt.Fprintf(r.out, "  %s\n", move)
+	}
+	fmt.Fprintf(r.out, "  %v\n\n", last)
 }
 
 func (r *report) again() string {

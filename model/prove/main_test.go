@@ -111,6 +111,7 @@ func TestHazard_Prove(t *testing.T) {
 	out, code, _ = prove(t, "--mutant", "no-drain")
 	want := []string{
 		"step.AwaitDrain.ahead", "violated", "before", "after", "breaks  Draining.DrainedFirst",
+		"Running it with 2 processes breaks NoEarlyExit after 44 moves:",
 		"go run ./model/prove --scenario withdraw --mutant no-drain",
 	}
 	for _, w := range want {
