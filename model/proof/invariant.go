@@ -17,11 +17,11 @@ var (
 
 	holders = &Definition{"holders", "how many are between an acquire and its release", allAt(holding()...)}
 
-	counted = &Definition{"counted", "how many have counted themselves into the round, and not out of it",
+	counted = &Definition{"counted", "while a round gathers: how many have counted themselves in",
 		behindAt(spec.ResetEnter, spec.ResetExit, spec.RaiseFlag, spec.UnlockEnter, spec.AwaitFlag,
 			spec.LockWithdraw, spec.TestFlag, spec.UncountEnter)}
 
-	left = &Definition{"left", "how many have counted themselves out of the round",
+	left = &Definition{"left", "while a round drains: how many have counted themselves out",
 		add(the(ahead), behindAt(spec.ClearExit, spec.UnlockExit))}
 )
 
