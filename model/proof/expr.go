@@ -63,15 +63,13 @@ func plus(t Expr, k int) Expr { return add(t, num(k)) }
 
 func add(terms ...Expr) Expr { return Expr{op: sum, args: terms} }
 
-// behindAt is how many of those behind are at one of the steps.
-func behindAt(steps ...spec.Step) Expr {
-	return Expr{op: count, group: []Group{Behind}, steps: steps}
+// at is how many of the group are at one of the steps.
+func at(g Group, steps ...spec.Step) Expr {
+	return Expr{op: count, group: []Group{g}, steps: steps}
 }
 
-// aheadAt is how many of those ahead are at one of the steps.
-func aheadAt(steps ...spec.Step) Expr {
-	return Expr{op: count, group: []Group{Ahead}, steps: steps}
-}
+func behindAt(steps ...spec.Step) Expr { return at(Behind, steps...) }
+func aheadAt(steps ...spec.Step) Expr  { return at(Ahead, steps...) }
 
 // allAt is how many of all processes are at one of the steps.
 func allAt(steps ...spec.Step) Expr { return Expr{op: count, group: Groups, steps: steps} }

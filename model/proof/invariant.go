@@ -96,7 +96,7 @@ func TheInvariant() Invariant {
 func counters() (list []Expr) {
 	for _, g := range Groups {
 		for _, step := range Steps {
-			list = append(list, le(num(0), Expr{op: count, group: []Group{g}, steps: []spec.Step{step}}))
+			list = append(list, le(num(0), at(g, step)))
 		}
 	}
 	return list

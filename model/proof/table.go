@@ -113,7 +113,7 @@ func (m Move) After(g Group) Successor {
 	next := m.common(g)
 	for _, group := range Groups {
 		for _, step := range Steps {
-			next.at[group][step] = Expr{op: count, group: []Group{group}, steps: []spec.Step{step}}
+			next.at[group][step] = at(group, step)
 		}
 	}
 	to := g
@@ -143,7 +143,7 @@ func (m Move) AfterLast() Successor {
 // common is the part of the successor that does not depend on who moves where.
 func (m Move) common(g Group) Successor {
 	next := Successor{
-		Guard: []Expr{some(Expr{op: count, group: []Group{g}, steps: []spec.Step{m.From}}), m.When},
+		Guard: []Expr{some(at(g, m.From)), m.When},
 		lock:  theLock,
 		words: [3]Expr{enter, exit, flag},
 	}

@@ -13,7 +13,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -79,10 +78,10 @@ func (o options) run(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("--timeout %v: must be more than 0", o.limit)
 	}
 	solver, err := z3.Find(ctx, func(line string) { fmt.Fprintln(os.Stderr, line) })
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case ctx.Err() != nil:
 		return door.Exit(spec.ExitInterrupted)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	r := report{options: o, out: out, table: table, solver: solver, total: len(conditions), began: time.Now()}
@@ -149,7 +148,7 @@ func (r *report) prove(ctx context.Context, conditions []proof.Condition) error 
 	})
 	bar.Finish()
 	lines.Flush()
-	interrupted := errors.Is(err, context.Canceled)
+	interrupted := ctx.Err() != nil
 	if err != nil && !interrupted {
 		return err
 	}
