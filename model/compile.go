@@ -53,13 +53,20 @@ func (n *numbering[T]) of(x T) int {
 	return i
 }
 
-// slack is how far beyond -1 and n the table follows the words. WordsInRange
-// fails at once there; the slack serves who explores on beyond that.
-const slack = 3
-
+// follows reports whether the table goes on where the words are w. Where callers
+// keep the rules the words stay in range; where they do not, and the exploration
+// goes on beyond that, every call of every round may have added one.
 func (cfg Config) follows(w spec.Words) bool {
-	high := int32(cfg.Procs) + slack
-	return -1-slack <= w.Enter && w.Enter <= high && -1-slack <= w.Exit && w.Exit <= high
+	low, high := int32(-2), int32(cfg.Procs)+1
+	if cfg.misuse() || cfg.Mutant != nil {
+		low, high = -4, 3*int32(cfg.Procs)
+	}
+	return low <= w.Enter && w.Enter <= high && low <= w.Exit && w.Exit <= high
+}
+
+// misuse reports whether callers break the rules of PROTOCOL.md.
+func (cfg Config) misuse() bool {
+	return TwinOf(cfg.Scenario) != "" && !cfg.Twin
 }
 
 // compile makes the table of the barrier that cfg asks about.
@@ -139,6 +146,9 @@ func (b *barrier) out(l, s int) []edge {
 		if to.procs[p].rounds > from.procs[p].rounds {
 			e.how |= completes
 		}
+		if a.Event != spec.NoEvent {
+			e.how |= event
+		}
 		if a.Event == spec.GiveUp {
 			e.how |= idle
 		}
@@ -163,6 +173,7 @@ func (b *barrier) environment(s int) edge {
 	return edge{
 		shared: uint16(b.shared.of(to.shared())),
 		kind:   uint8(b.kind.of(kind{action: Action{Event: spec.Relink}})),
+		how:    event,
 	}
 }
 
@@ -220,6 +231,9 @@ func (b *barrier) lay(rows []row) {
 		}
 	}
 	t.first = append(t.first, uint32(len(t.edges)))
+	for _, me := range b.local.list {
+		t.inside = append(t.inside, me.inside() && !me.dead)
+	}
 	if b.cfg.Twin {
 		for _, me := range b.local.list {
 			t.waits = append(t.waits, me.heldBack(b.cfg))
@@ -265,14 +279,16 @@ func (b *barrier) fill(s *State, v *view) {
 	}
 }
 
-// view returns the numbers of s, which must be a state of b.
-func (b *barrier) view(s *State) (v view) {
+// view returns the numbers of s, which a made of the state that before stands
+// for. Rounds it counts as the table does, which stops at maxAhead.
+func (b *barrier) view(s *State, before *view, a Action) (v view) {
 	v.shared = uint16(b.shared.number[s.shared()])
 	for p := range b.procs {
 		v.locals[p] = uint16(b.local.number[s.local(b.cfg, p)])
-		if b.relative {
-			v.rounds[p] = uint8(s.procs[p].rounds)
-		}
+	}
+	v.rounds = before.rounds
+	if b.relative && a.Event == spec.NoEvent && a.Step == spec.UnlockExit {
+		v.complete(a.Proc, b.procs)
 	}
 	return v
 }

@@ -3,7 +3,7 @@ package model
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"time"
 
@@ -15,10 +15,21 @@ import (
 type Options struct {
 	Workers   int             // goroutines; 0: as many as GOMAXPROCS
 	Symmetry  bool            // take states that differ by a permutation of alike processes for one
+	Liveness  bool            // look for fair loops too, not only for deadlock; not with Symmetry
 	Check     []spec.Property // what to check; nil: everything
 	MaxStates int64           // distinct states to end at, roughly; 0: no limit
 	MaxMemory int64           // bytes of states to end at, roughly; 0: no limit
 	Progress  func(Progress)  // called now and then from one goroutine; nil: never
+}
+
+// Validate returns an error that says what to change when the options
+// contradict each other.
+func (opt Options) Validate() error {
+	if opt.Symmetry && opt.Liveness {
+		return errors.New("symmetry and liveness do not go together: in a loop of representatives processes change places, " +
+			"so that one could seem to move for ever that does not; leave one of the two out")
+	}
+	return nil
 }
 
 // Progress is how far an exploration is.
@@ -47,13 +58,13 @@ type Outcome struct {
 }
 
 // Explore visits every state of cfg, breadth first, and checks the properties
-// in each, and that there is no deadlock (as NoHang). It ends at the first level
+// in each, and that there is no deadlock (as NoHang) and, if asked, no fair loop. It ends at the first level
 // that holds a violation and returns the shortest counterexample. It is exact: two
 // states are never taken for one. The report does not depend on the number of
 // workers, times aside. Explore blocks until it is done or ctx ends; it panics
-// if cfg is not valid.
+// if cfg or opt is not valid.
 func Explore(ctx context.Context, cfg Config, opt Options) Report {
-	if err := cfg.Validate(); err != nil {
+	if err := cmp.Or(cfg.Validate(), opt.Validate()); err != nil {
 		panic("model: " + err.Error())
 	}
 	start := time.Now()
@@ -85,6 +96,11 @@ func explore[S packed](ctx context.Context, b *barrier, l layout, opt Options) (
 	switch why {
 	case complete:
 		r.Verdict = spec.Verified
+		if l, ok := x.checkLiveness(); ok {
+			r.Verdict, r.Property = spec.Violated, spec.NoHang.String()
+			r.Trace = trace(b.cfg, concrete(b, x, append(l.path, l.loop...)))
+			r.Loop = len(l.path)
+		}
 	case found:
 		r.Verdict, r.Property = spec.Violated, f.property.String()
 		if f.property == spec.NoHang {
@@ -100,10 +116,17 @@ func explore[S packed](ctx context.Context, b *barrier, l layout, opt Options) (
 }
 
 var reasons = map[end]string{
-	outOfTable:    fmt.Sprintf("the words went beyond n by more than %d, or a process got ahead of another by more than %d rounds", slack, maxAhead),
+	outOfTable:    "the words went so far out of range that the exploration does not follow: check WordsInRange",
 	tooManyStates: "the limit on states was reached",
 	tooMuchMemory: "the limit on memory was reached",
 	interrupted:   "interrupted",
+}
+
+func (x *search[S]) checkLiveness() (lasso[S], bool) {
+	if !x.Liveness || x.wanted&(1<<spec.NoHang) == 0 {
+		return lasso[S]{}, false
+	}
+	return x.liveness()
 }
 
 // outcomes tells what the counts by kind stand for.

@@ -18,6 +18,9 @@ func (cfg Config) String() string {
 	if cfg.WeakReads {
 		name += "/weak"
 	}
+	if cfg.Mutant != nil {
+		name += "/" + cfg.Mutant.Name
+	}
 	return name
 }
 
@@ -39,23 +42,31 @@ func questions(n int) (list []Config) {
 }
 
 // TestConform_ExploreAgreesWithNaive compares the packed, compiled, parallel
-// exploration with the naive one on all that it counts.
+// exploration with the naive one on all that it counts, in every scenario, and on
+// every mutant.
 func TestConform_ExploreAgreesWithNaive(t *testing.T) {
-	for n := 1; n <= 3; n++ {
-		for _, cfg := range questions(n) {
-			t.Run(cfg.String(), func(t *testing.T) {
-				t.Parallel()
-				want := naive(cfg)
-				got := Explore(context.Background(), cfg, Options{Workers: 2})
-				if got.Verdict != want.Verdict || got.Property != want.Property || got.Generated != want.Generated ||
-					got.Distinct != want.Distinct || got.Depth != want.Depth {
-					t.Errorf("Explore(%v): %s, naive exploration: %s", cfg, brief(got.Result), brief(want))
-				}
-				if got.Verdict != spec.Verified && len(got.Trace) != got.Depth-1 {
-					t.Errorf("Explore(%v): a counterexample of %d steps, want %d", cfg, len(got.Trace), got.Depth-1)
-				}
-			})
-		}
+	var all []Config
+	for n := 1; n <= 4; n++ {
+		all = append(all, questions(n)...)
+	}
+	for i := range Mutants {
+		all = append(all,
+			Config{Scenario: spec.Withdraw, Procs: 2, Mutant: &Mutants[i]},
+			Config{Scenario: spec.Reuse, Procs: 3, Mutant: &Mutants[i]})
+	}
+	for _, cfg := range all {
+		t.Run(cfg.String(), func(t *testing.T) {
+			t.Parallel()
+			want := naive(cfg)
+			got := Explore(context.Background(), cfg, Options{Workers: 2})
+			if got.Verdict != want.Verdict || got.Property != want.Property || got.Generated != want.Generated ||
+				got.Distinct != want.Distinct || got.Depth != want.Depth {
+				t.Errorf("Explore(%v): %s, naive exploration: %s", cfg, brief(got.Result), brief(want))
+			}
+			if got.Verdict != spec.Verified && len(got.Trace) != got.Depth-1 {
+				t.Errorf("Explore(%v): a counterexample of %d steps, want %d", cfg, len(got.Trace), got.Depth-1)
+			}
+		})
 	}
 }
 
@@ -104,5 +115,66 @@ func TestExplore_LimitsAreNeverVerified(t *testing.T) {
 	}
 	if got := Explore(context.Background(), cfg, Options{MaxStates: whole.Distinct}); got.Verdict != spec.Verified {
 		t.Errorf("with a limit that is not passed: verdict %s, want verified", got.Verdict)
+	}
+}
+
+// TestSymmetry_DecidesTheSame compares every scenario with and without
+// symmetry: the same verdict at the same depth, with fewer states.
+func TestSymmetry_DecidesTheSame(t *testing.T) {
+	for _, cfg := range questions(3) {
+		want := Explore(context.Background(), cfg, Options{})
+		got := Explore(context.Background(), cfg, Options{Symmetry: true})
+		if got.Verdict != want.Verdict || got.Depth != want.Depth || got.Distinct >= want.Distinct {
+			t.Errorf("Explore(%v): with symmetry %s, without %s", cfg, brief(got.Result), brief(want.Result))
+		}
+	}
+}
+
+// TestSymmetry_SixteenProcesses is the largest size there is.
+func TestSymmetry_SixteenProcesses(t *testing.T) {
+	r := Explore(context.Background(), Config{Scenario: spec.Reuse, Procs: MaxProcs}, Options{Symmetry: true})
+	if r.Verdict != spec.Verified {
+		t.Errorf("Explore(reuse, %d processes): %s, want verified", MaxProcs, brief(r.Result))
+	}
+	if err := (Options{Symmetry: true, Liveness: true}).Validate(); err == nil {
+		t.Error("Options{Symmetry, Liveness}.Validate(): nil, want an error with the reason")
+	}
+}
+
+// TestWeakReads_ReachNoNewViolation is the claim of PROTOCOL.md, Memory order:
+// with polls that may return stale values all that held still holds. There are
+// more states, so staleness is real; but what is in them apart from it is nothing
+// new.
+func TestWeakReads_ReachNoNewViolation(t *testing.T) {
+	for n := 2; n <= 4; n++ {
+		for _, sc := range []spec.Scenario{spec.Reuse, spec.Withdraw} {
+			strong := Config{Scenario: sc, Procs: n}
+			weak := strong
+			weak.WeakReads = true
+			r := Explore(context.Background(), weak, Options{Liveness: true})
+			if r.Verdict != spec.Verified {
+				t.Errorf("Explore(%v): %s %s, want verified", weak, r.Verdict, r.Property)
+			}
+			known := map[State]bool{}
+			for s := range States(strong) {
+				known[s] = true
+			}
+			stale := 0
+			for s := range States(weak) {
+				for p := range n {
+					if s.procs[p].seen && !s.procs[p].goes(s.words) {
+						stale++
+					}
+					s.procs[p].seen = false
+				}
+				if !known[s] {
+					t.Fatalf("%v reaches %v, which %v does not", weak, s, strong)
+				}
+			}
+			if stale == 0 {
+				t.Errorf("%v: no poll could ever return a stale value: the check is empty", weak)
+			}
+			t.Logf("%v: %d states, %d stale polls, %d states without staleness", weak, r.Distinct, stale, len(known))
+		}
 	}
 }

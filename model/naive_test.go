@@ -1,7 +1,7 @@
 package model
 
 import (
-	"fmt"
+	"strconv"
 
 	"sharedbarrier/spec"
 )
@@ -46,6 +46,24 @@ func naive(cfg Config) Result {
 	return r
 }
 
+// key spells a state out, every part of it.
 func key(cfg Config, s State) string {
-	return fmt.Sprint(s.words, s.locks, s.linked, s.procs[:cfg.Procs])
+	b := make([]byte, 0, 200)
+	number := func(x int32) { b = append(strconv.AppendInt(b, int64(x), 10), ' ') }
+	number(s.words.Enter)
+	number(s.words.Exit)
+	number(s.words.Flag)
+	number(int32(s.locks[0]))
+	number(int32(s.locks[1]))
+	number(int32(s.linked))
+	for _, p := range s.procs[:cfg.Procs] {
+		b = append(b, p.step.String()...)
+		b = strconv.AppendBool(b, p.dead)
+		b = strconv.AppendBool(b, p.read)
+		b = strconv.AppendBool(b, p.seen)
+		number(p.value)
+		number(p.parties)
+		number(p.rounds)
+	}
+	return string(b)
 }

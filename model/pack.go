@@ -11,7 +11,7 @@ type packed interface {
 
 // A layout says where in a packed state the parts of a view lie.
 type layout struct {
-	procs      int
+	fields     int
 	sharedMask uint64
 	localMask  uint64 // of a field
 	localBits  int
@@ -23,7 +23,7 @@ type layout struct {
 
 func newLayout(t *protocol) layout {
 	width := func(count int) int { return max(1, bits.Len(uint(count-1))) }
-	l := layout{procs: t.procs, localBits: width(t.locals)}
+	l := layout{fields: t.procs, localBits: width(t.locals)}
 	shared, field := width(t.shareds), l.localBits
 	if t.relative {
 		field += bits.Len(maxAhead)
@@ -43,7 +43,7 @@ func newLayout(t *protocol) layout {
 
 func pack[S packed](l *layout, v *view) (s S) {
 	s[0] = uint64(v.shared)
-	for p := range l.procs {
+	for p := range l.fields {
 		s[l.word[p]] |= (uint64(v.locals[p]) | uint64(v.rounds[p])<<l.localBits) << l.shift[p]
 	}
 	return s
@@ -51,7 +51,7 @@ func pack[S packed](l *layout, v *view) (s S) {
 
 func unpack[S packed](l *layout, s *S, v *view) {
 	v.shared = uint16((*s)[0] & l.sharedMask)
-	for p := range l.procs {
+	for p := range l.fields {
 		field := (*s)[l.word[p]] >> l.shift[p] & l.fieldMask
 		v.locals[p] = uint16(field & l.localMask)
 		v.rounds[p] = uint8(field >> l.localBits)

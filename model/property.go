@@ -29,20 +29,20 @@ func (s *State) exitedEarly(cfg Config) bool {
 			completed = max(completed, r)
 		}
 	}
-	for q := range cfg.Procs {
-		if s.begun(q) < min(completed, cfg.lastRound(q)) {
+	for p := range cfg.Procs {
+		if me := &s.procs[p]; me.begun() < completed && me.begun() < cfg.lastRound(p) {
 			return true
 		}
 	}
 	return false
 }
 
-// begun is how many calls process p has begun and not left unfinished.
-func (s *State) begun(p int) int32 {
-	if s.Inside(p) {
-		return s.procs[p].rounds + 1
+// begun is how many calls the process has begun and not left unfinished.
+func (me *proc) begun() int32 {
+	if me.inside() {
+		return me.rounds + 1
 	}
-	return s.procs[p].rounds
+	return me.rounds
 }
 
 func (s *State) wordsOutOfRange(cfg Config) bool {
@@ -67,7 +67,7 @@ func (s *State) sharesLock(cfg Config) bool {
 // restless: everyone is outside, and the words say otherwise.
 func (s *State) restless(cfg Config) bool {
 	for p := range cfg.Procs {
-		if s.Inside(p) {
+		if s.procs[p].inside() {
 			return false
 		}
 	}

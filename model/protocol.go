@@ -36,6 +36,10 @@ type protocol struct {
 	// when another process makes the shared state s.
 	reacts []uint16
 
+	// inside says of each local state whether the process is in a call, which
+	// is to return if it goes on for ever.
+	inside []bool
+
 	// judge returns a function that says which properties a state violates, as
 	// a set of bits 1<<property; one function for one goroutine.
 	judge func() func(*view) uint8
@@ -53,6 +57,7 @@ type edge struct {
 // How an edge counts.
 const (
 	completes uint8 = 1 << iota // the process has completed a round
+	event                       // not a step of the process but something that happens to it, finitely often
 	idle                        // does not count as movement: a state with none but these is stuck
 	escapes                     // leads where the table ends
 )
@@ -64,8 +69,9 @@ type view struct {
 	rounds [MaxProcs]uint8 // relative; 0 unless protocol.relative
 }
 
-// maxAhead is the largest relative count of rounds that a state can hold. The
-// barrier needs 1; a violation is seen at 1 or 2.
+// maxAhead is the largest relative count of rounds that a state holds: 3 stands
+// for any more. Two ahead violates NoEarlyExit, and nothing else looks at the
+// counts, so no verdict depends on what 3 stands for.
 const maxAhead = 3
 
 // at returns the edges of local state l under shared state s.
@@ -99,7 +105,7 @@ func (t *protocol) successors(v *view, yield func(e edge, p int)) {
 }
 
 // step returns the state that process p makes of v by taking e, and false when
-// the state cannot be held: the edge escapes, or p is too far ahead.
+// the table ends there.
 func (t *protocol) step(v *view, p int, e edge) (to view, ok bool) {
 	to = *v
 	to.shared = e.shared
@@ -117,26 +123,22 @@ func (t *protocol) step(v *view, p int, e edge) (to view, ok bool) {
 		}
 	}
 	if t.relative && e.how&completes != 0 {
-		return to, to.complete(p, t.procs)
+		to.complete(p, t.procs)
 	}
 	return to, true
 }
 
 // complete counts a round for process p of procs.
-func (v *view) complete(p, procs int) bool {
-	if v.rounds[p] == maxAhead {
-		return false
-	}
-	v.rounds[p]++
+func (v *view) complete(p, procs int) {
+	v.rounds[p] = min(v.rounds[p]+1, maxAhead)
 	for q := range procs {
 		if v.rounds[q] == 0 {
-			return true
+			return
 		}
 	}
 	for q := range procs {
 		v.rounds[q]--
 	}
-	return true
 }
 
 // heldBack reports whether some process blocks those that wait.

@@ -21,6 +21,9 @@ type Config struct {
 	// WeakReads lets AwaitDrain and AwaitFlag return any value that the word
 	// has had since the process last held the lock (PROTOCOL.md, Memory order).
 	WeakReads bool
+
+	// Mutant is a mistake in the protocol; nil: none.
+	Mutant *Mutant
 }
 
 // maxRounds keeps the table of a protocol small. More rounds than two show

@@ -47,6 +47,7 @@ type worker struct {
 	bad       []finding
 	escaped   bool
 	judge     func(*view) uint8
+	view      view // what judge is given
 }
 
 // A finding is a state that violates a property.
@@ -110,7 +111,7 @@ func (x *search[S]) run(ctx context.Context) (end, finding) {
 			return found, f
 		}
 		if total == 0 {
-			return complete, finding{}
+			return x.ended(), finding{}
 		}
 		for at := 0; at < total; at += chunkSize * batchSize {
 			if at > 0 {
@@ -125,6 +126,15 @@ func (x *search[S]) run(ctx context.Context) (end, finding) {
 			chunks = x.expandAll(at, min(total, at+chunkSize*batchSize))
 		}
 	}
+}
+
+// ended returns how a search ends that has nothing left to expand: complete,
+// unless an edge led out of the table.
+func (x *search[S]) ended() end {
+	if x.tally(); x.escaped {
+		return outOfTable
+	}
+	return complete
 }
 
 // counts returns how many states each shard has.
@@ -341,9 +351,8 @@ func (x *search[S]) add(w *worker, i int, s *S) {
 		return
 	}
 	n := x.shards[i].add(s, code, at)
-	var v view
-	unpack(&x.layout, s, &v)
-	if bad := w.judge(&v) & x.wanted; bad != 0 {
+	unpack(&x.layout, s, &w.view)
+	if bad := w.judge(&w.view) & x.wanted; bad != 0 {
 		property := spec.Property(bits.TrailingZeros8(bad))
 		w.bad = append(w.bad, finding{property, len(x.levels), place{i, n}})
 	}

@@ -56,8 +56,10 @@ func (s State) Parties(p int) int { return int(s.procs[p].parties) }
 func (s State) Alive(p int) bool { return !s.procs[p].dead }
 
 // Inside reports whether process p has begun a call that it has not completed.
-func (s State) Inside(p int) bool {
-	switch s.procs[p].step {
+func (s State) Inside(p int) bool { return s.procs[p].inside() }
+
+func (me *proc) inside() bool {
+	switch me.step {
 	case spec.Call, spec.MakeEnter, spec.MakeExit, spec.MakeFlag:
 		return false
 	default:
@@ -171,9 +173,11 @@ func Apply(cfg Config, s State, a Action) State {
 func apply(cfg Config, s State, a Action) State {
 	switch a.Event {
 	case spec.NoEvent:
-		s.take(cfg, a.Proc, int32(a.Parties))
+		s.move(cfg, a.Proc, int32(a.Parties))
 	case spec.GiveUp:
+		at := s.procs[a.Proc].step
 		s.giveUp(a.Proc)
+		cfg.Mutant.turn(at, &s.procs[a.Proc])
 	case spec.Die:
 		s.release(a.Proc)
 		s.procs[a.Proc].dead = true

@@ -43,13 +43,14 @@ func (x *search[S]) leads(from *S, to S) (yes bool) {
 // so a trace is evidence whatever the table says.
 func concrete[S packed](b *barrier, x *search[S], path []S) []Action {
 	var actions []Action
-	s := Init(b.cfg)
+	s, v := Init(b.cfg), b.initial()
 steps:
 	for _, next := range path[1:] {
 		for _, a := range Enabled(b.cfg, s) {
 			to := Apply(b.cfg, s, a)
-			if v := b.view(&to); x.represent(&v) == next {
-				actions, s = append(actions, a), to
+			w := b.view(&to, &v, a)
+			if representative := w; x.represent(&representative) == next {
+				actions, s, v = append(actions, a), to, w
 				continue steps
 			}
 		}

@@ -3,6 +3,8 @@
 //
 //	go run ./model/check --scenario reuse --procs 5
 //	go run ./model/check --scenario shrinking --procs 3 --rounds 2 --json
+//	go run ./model/check --scenario all
+//	go run ./model/check --mutant no-drain
 //
 // It exits with the code that spec.ExitCode gives the verdict, 2 for a usage
 // error and 130 when it is interrupted.
@@ -10,6 +12,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,49 +24,74 @@ import (
 
 func main() { door.Main(command()) }
 
-// A question is what the flags ask for.
-type question struct {
-	scenario string
-	procs    int
-	rounds   int
-	twin     bool
-	weak     bool
-
+// flags are what the command was asked.
+type flags struct {
+	scenario   string
+	procs      int
+	rounds     int
+	twin       bool
+	weak       bool
+	mutant     string
 	properties []string
-	symmetry   bool
-	workers    int
-	maxStates  int64
-	maxMemory  string
 
-	json bool
+	liveness  bool
+	symmetry  bool
+	workers   int
+	maxStates int64
+	maxMemory string
+
+	json      bool
+	coverage  bool
+	dot       string
+	graphJSON string
 }
 
 func command() *cobra.Command {
-	var q question
+	var f flags
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Explore the model of the barrier and say whether the properties hold",
 		Long: `Check explores every state of the model and checks every property in it.
 
-Scenarios: ` + scenarioNames() + `.
-Exit codes: 0 verified, 11 hang, 12 safety violated, 75 a limit was reached,
-130 interrupted, 2 wrong usage.`,
+Scenarios: ` + scenarioNames() + `;
+all asks every question of the table of scenarios and compares with what is expected.
+Mutants: ` + mutantNames() + `.
+Exit codes: 0 verified, or all as expected; 11 hang, 12 safety violated, 13 liveness
+violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, q) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.scenario == "all" {
+				return runAll(cmd, f)
+			}
+			return run(cmd, f)
+		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&q.scenario, "scenario", "reuse", "what happens, see above")
-	f.IntVar(&q.procs, "procs", 3, "number of processes")
-	f.IntVar(&q.rounds, "rounds", 0, "calls that each process makes; 0: no bound (2 where the scenario needs a bound)")
-	f.BoolVar(&q.twin, "twin", false, "the scenario's neighbour that keeps the rules of PROTOCOL.md")
-	f.BoolVar(&q.weak, "weak-reads", false, "let the polls return stale values")
-	f.StringSliceVar(&q.properties, "property", nil, "check only these properties")
-	f.BoolVar(&q.symmetry, "symmetry", false, "take states that differ by a permutation of processes for one")
-	f.IntVar(&q.workers, "workers", 0, "goroutines that explore; 0: one for each core")
-	f.Int64Var(&q.maxStates, "max-states", 0, "stop as unfinished beyond so many states; 0: no limit")
-	f.StringVar(&q.maxMemory, "max-memory", "", "stop as unfinished beyond so much memory for states, such as 500MB or 4GB")
-	f.BoolVar(&q.json, "json", false, "print one JSON object a line")
+	set := cmd.Flags()
+	set.StringVar(&f.scenario, "scenario", "reuse", "what happens, see above")
+	set.IntVar(&f.procs, "procs", 3, "number of processes")
+	set.IntVar(&f.rounds, "rounds", 0, "calls that each process makes; 0: no bound (default 2 where the scenario needs a bound)")
+	set.BoolVar(&f.twin, "twin", false, "the scenario's neighbour that keeps the rules of PROTOCOL.md")
+	set.BoolVar(&f.weak, "weak-reads", false, "let the polls return stale values")
+	set.StringVar(&f.mutant, "mutant", "", "put this mistake into the protocol, see above")
+	set.StringSliceVar(&f.properties, "property", nil, "check only these properties")
+	set.BoolVar(&f.liveness, "liveness", false, "check NoHang by fair loops, not only by deadlock (default for up to 4 processes without symmetry)")
+	set.BoolVar(&f.symmetry, "symmetry", false, "take states that differ by a permutation of processes for one")
+	set.IntVar(&f.workers, "workers", 0, "goroutines that explore; 0: one for each core")
+	set.Int64Var(&f.maxStates, "max-states", 0, "stop as unfinished beyond so many states; 0: no limit")
+	set.StringVar(&f.maxMemory, "max-memory", "", "stop as unfinished beyond so much memory for states, such as 500MB or 4GB")
+	set.BoolVar(&f.json, "json", false, "print one JSON object a line")
+	set.BoolVar(&f.coverage, "coverage", false, "print which steps were taken, where they led and how often")
+	set.StringVar(&f.dot, "dot", "", "write the graph of all states to this file, for Graphviz")
+	set.StringVar(&f.graphJSON, "graph-json", "", "write the graph of all states to this file, one JSON object a line")
 	return cmd
+}
+
+func mutantNames() string {
+	var names []string
+	for _, m := range model.Mutants {
+		names = append(names, m.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func scenarioNames() string {
@@ -73,67 +101,87 @@ func scenarioNames() string {
 			names = append(names, sc.String())
 		}
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(append(names, "all"), ", ")
 }
 
-func run(cmd *cobra.Command, q question) error {
-	cfg, err := q.config(cmd)
+func run(cmd *cobra.Command, f flags) error {
+	cfg, err := f.config(cmd)
 	if err != nil {
 		return err
 	}
-	opt, err := q.options()
+	opt, err := f.options(cmd, cfg)
 	if err != nil {
 		return err
 	}
-	bar := newMeter(cfg)
-	opt.Progress = bar.show
-	report := model.Explore(cmd.Context(), cfg, opt)
-	bar.finish()
+	if err := f.writeGraphs(cfg); err != nil {
+		return err
+	}
+	report := explore(cmd, cfg, opt)
 	if err := vacuous(report); err != nil {
 		return err
 	}
-	print := printTable
-	if q.json {
-		print = printJSON
-	}
-	if err := print(cmd.OutOrStdout(), cfg, report); err != nil {
-		return err
+	out := cmd.OutOrStdout()
+	if f.json {
+		printJSON(out, report.Result)
+	} else {
+		printReport(out, cfg, opt, report, f.coverage)
 	}
 	return exit(report)
 }
 
+// explore explores, with a meter.
+func explore(cmd *cobra.Command, cfg model.Config, opt model.Options) model.Report {
+	meter := newMeter(cfg)
+	defer meter.finish()
+	opt.Progress = meter.show
+	return model.Explore(cmd.Context(), cfg, opt)
+}
+
 // config returns what the flags ask about. Scenarios that need another default
 // than that of the flags get it.
-func (q question) config(cmd *cobra.Command) (model.Config, error) {
-	sc, err := spec.ParseScenario(q.scenario)
+func (f flags) config(cmd *cobra.Command) (model.Config, error) {
+	sc, err := spec.ParseScenario(f.scenario)
 	if err != nil {
-		return model.Config{}, fmt.Errorf("no scenario is named %q: give one of %s", q.scenario, scenarioNames())
+		return model.Config{}, fmt.Errorf("no scenario is named %q: give one of %s", f.scenario, scenarioNames())
 	}
-	cfg := model.Config{Scenario: sc, Procs: q.procs, Rounds: q.rounds, Twin: q.twin, WeakReads: q.weak}
+	cfg := model.Config{Scenario: sc, Procs: f.procs, Rounds: f.rounds, Twin: f.twin, WeakReads: f.weak}
 	if sc == spec.Single && !cmd.Flags().Changed("procs") {
 		cfg.Procs = 1
 	}
 	if model.NeedsBound(cfg) && !cmd.Flags().Changed("rounds") {
 		cfg.Rounds = 2
 	}
+	if f.mutant != "" {
+		i := slices.IndexFunc(model.Mutants, func(m model.Mutant) bool { return m.Name == f.mutant })
+		if i < 0 {
+			return cfg, fmt.Errorf("no mutant is named %q: give one of %s", f.mutant, mutantNames())
+		}
+		cfg.Mutant = &model.Mutants[i]
+	}
 	return cfg, cfg.Validate()
 }
 
-func (q question) options() (model.Options, error) {
-	opt := model.Options{Workers: q.workers, Symmetry: q.symmetry, MaxStates: q.maxStates}
-	for _, name := range q.properties {
+// options returns how to explore cfg.
+func (f flags) options(cmd *cobra.Command, cfg model.Config) (model.Options, error) {
+	opt := model.Options{Workers: f.workers, Symmetry: f.symmetry, Liveness: f.liveness, MaxStates: f.maxStates}
+	if !cmd.Flags().Changed("liveness") {
+		opt.Liveness = cfg.Procs <= 4 && !f.symmetry
+	}
+	for _, name := range f.properties {
 		p, err := spec.ParseProperty(name)
 		if err != nil {
 			return opt, fmt.Errorf("no property is named %q: give some of %v", name, spec.AllProperties)
 		}
 		opt.Check = append(opt.Check, p)
 	}
-	if q.workers < 0 || q.maxStates < 0 {
-		return opt, fmt.Errorf("--workers %d, --max-states %d: give numbers from 0", q.workers, q.maxStates)
+	if f.workers < 0 || f.maxStates < 0 {
+		return opt, fmt.Errorf("--workers %d, --max-states %d: give numbers from 0", f.workers, f.maxStates)
 	}
 	var err error
-	opt.MaxMemory, err = parseBytes(q.maxMemory)
-	return opt, err
+	if opt.MaxMemory, err = parseBytes(f.maxMemory); err != nil {
+		return opt, err
+	}
+	return opt, opt.Validate()
 }
 
 // parseBytes returns the number of bytes that text such as 4GB stands for.

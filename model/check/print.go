@@ -11,33 +11,82 @@ import (
 	"sharedbarrier/spec"
 )
 
-func printJSON(w io.Writer, _ model.Config, r model.Report) error {
-	return json.NewEncoder(w).Encode(r.Result)
+// printJSON prints v as one line of JSON.
+func printJSON(w io.Writer, v any) {
+	json.NewEncoder(w).Encode(v)
 }
 
-func printTable(w io.Writer, cfg model.Config, r model.Report) error {
+const header = "scenario\tprocs\trounds\tverdict\tproperty\tgenerated\tdistinct\tdepth\tseconds"
+
+func printReport(w io.Writer, cfg model.Config, opt model.Options, r model.Report, coverage bool) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "scenario\tprocs\trounds\tverdict\tproperty\tgenerated\tdistinct\tdepth\tseconds")
-	fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%d\t%d\t%d\t%.2f\n", r.Scenario, r.Procs, rounds(r.Rounds), r.Verdict,
+	fmt.Fprintln(t, header)
+	fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%d\t%d\t%d\t%.2f\n", title(cfg), r.Procs, rounds(r.Rounds), r.Verdict,
 		dash(r.Property), r.Generated, r.Distinct, r.Depth, r.Seconds)
 	t.Flush()
+	if r.Verdict == spec.Verified && !opt.Liveness {
+		fmt.Fprintln(w, "\nNoHang was checked for deadlock only; --liveness looks for fair loops too")
+	}
+	if coverage {
+		printCoverage(w, r.Reached)
+	}
 	if r.Why != "" {
 		fmt.Fprintf(w, "\nnot finished: %s\n", r.Why)
 	}
 	if len(r.Trace) > 0 {
 		p, _ := spec.ParseProperty(r.Property)
 		fmt.Fprintf(w, "\n%s fails: %s.\nA shortest counterexample:\n\n", r.Property, p.Says())
-		printTrace(w, r.Trace)
+		printTrace(w, r.Trace, r.Loop)
 	}
 	if r.Verdict != spec.Verified {
-		fmt.Fprintf(w, "\nreproduce: %s\n", reproduce(cfg, r))
+		fmt.Fprintf(w, "\nreproduce: %s\n", reproduce(cfg, opt))
 	}
-	return nil
+}
+
+// title names the scenario and what is special about it here.
+func title(cfg model.Config) string {
+	name := cfg.Scenario.String()
+	if cfg.Twin {
+		name += " twin"
+	}
+	if cfg.WeakReads {
+		name += " weak"
+	}
+	if cfg.Mutant != nil {
+		name += " " + cfg.Mutant.Name
+	}
+	return name
+}
+
+// printCoverage prints what was seen to happen, and which steps never were.
+func printCoverage(w io.Writer, reached []model.Outcome) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\nat\twhat\tnext\ttimes")
+	taken := map[spec.Step]bool{}
+	for _, o := range reached {
+		what := "step"
+		if o.Event != spec.NoEvent {
+			what = o.Event.String()
+		} else {
+			taken[o.Step] = true
+		}
+		fmt.Fprintf(t, "%v\t%s\t%v\t%d\n", o.Step, what, o.Next, o.Count)
+	}
+	t.Flush()
+	var never []string
+	for _, s := range spec.AllSteps {
+		if !taken[s] {
+			never = append(never, s.String())
+		}
+	}
+	if len(never) > 0 {
+		fmt.Fprintf(w, "never taken: %s\n", strings.Join(never, ", "))
+	}
 }
 
 // printTrace prints who did what, with the words before and after; a word that
 // a step left alone stands there once.
-func printTrace(w io.Writer, trace []model.Entry) {
+func printTrace(w io.Writer, trace []model.Entry, loop int) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "#\twho\tstep\tenter\texit\tflag")
 	before := spec.Initial
@@ -54,6 +103,9 @@ func printTrace(w io.Writer, trace []model.Entry) {
 		before = e.Words
 	}
 	t.Flush()
+	if loop > 0 {
+		fmt.Fprintf(w, "and from %d on again, for ever\n", loop)
+	}
 }
 
 func change(before, after int32) string {
@@ -64,18 +116,33 @@ func change(before, after int32) string {
 }
 
 // reproduce is the command that finds the same again.
-func reproduce(cfg model.Config, r model.Report) string {
-	args := []string{"go run ./model/check", "--scenario", r.Scenario, "--procs", fmt.Sprint(r.Procs), "--rounds", fmt.Sprint(r.Rounds)}
+func reproduce(cfg model.Config, opt model.Options) string {
+	line := fmt.Sprintf("go run ./model/check --scenario %v --procs %d --rounds %d", cfg.Scenario, cfg.Procs, cfg.Rounds)
 	if cfg.Twin {
-		args = append(args, "--twin")
+		line += " --twin"
 	}
 	if cfg.WeakReads {
-		args = append(args, "--weak-reads")
+		line += " --weak-reads"
 	}
-	if r.Property != "" {
-		args = append(args, "--property", r.Property)
+	if cfg.Mutant != nil {
+		line += " --mutant " + cfg.Mutant.Name
 	}
-	return strings.Join(args, " ")
+	for _, p := range opt.Check {
+		line += " --property " + p.String()
+	}
+	if opt.Symmetry {
+		line += " --symmetry"
+	}
+	if opt.Liveness && cfg.Procs > 4 {
+		line += " --liveness"
+	}
+	if opt.MaxStates > 0 {
+		line += fmt.Sprintf(" --max-states %d", opt.MaxStates)
+	}
+	if opt.MaxMemory > 0 {
+		line += fmt.Sprintf(" --max-memory %dKB", opt.MaxMemory>>10)
+	}
+	return line
 }
 
 func rounds(n int) string {

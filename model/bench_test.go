@@ -1,0 +1,15 @@
+package model
+
+import (
+	"context"
+	"testing"
+
+	"sharedbarrier/spec"
+)
+
+func BenchmarkExplore(b *testing.B) {
+	cfg := Config{Scenario: spec.Reuse, Procs: 6, Rounds: 3}
+	for b.Loop() {
+		Explore(context.Background(), cfg, Options{Workers: 1})
+	}
+}

@@ -1,0 +1,5 @@
+package main
+
+import "sharedbarrier/model"
+
+func (f flags) writeGraphs(cfg model.Config) error { return nil }

@@ -1,0 +1,207 @@
+package model
+
+import (
+	"context"
+	"testing"
+
+	"sharedbarrier/spec"
+)
+
+// hangsFairly decides NoHang by another algorithm than Explore, on whole states:
+// Emerson and Lei's greatest fixed point of the states in which process p is in
+// its call and from which, for each process, something fair to it lies ahead.
+func hangsFairly(cfg Config) bool {
+	graph := map[State][]Edge{}
+	for s, edges := range States(cfg) {
+		for _, e := range edges {
+			if e.Action.Event == spec.NoEvent {
+				graph[s] = append(graph[s], e)
+			}
+		}
+	}
+	for p := range cfg.Procs {
+		set := map[State]bool{}
+		for s := range graph {
+			if s.Inside(p) && s.Alive(p) {
+				set[s] = true
+			}
+		}
+		for before := -1; before != len(set); {
+			before = len(set)
+			for q := range cfg.Procs {
+				prune(graph, set, func(s State) bool { return fairTo(q, graph[s], set) })
+			}
+		}
+		if len(set) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// fairTo reports whether process q cannot move by one of the edges, or can and
+// stay in the set.
+func fairTo(q int, edges []Edge, set map[State]bool) bool {
+	able := false
+	for _, e := range edges {
+		if e.Action.Proc == q {
+			able = true
+			if set[e.To] {
+				return true
+			}
+		}
+	}
+	return !able
+}
+
+// prune leaves in the set the states with an edge to one that reaches, inside
+// the set, one that is good.
+func prune(graph map[State][]Edge, set map[State]bool, good func(State) bool) {
+	reaches := map[State]bool{}
+	for s := range set {
+		if good(s) {
+			reaches[s] = true
+		}
+	}
+	leads := func(s State) bool {
+		for _, e := range graph[s] {
+			if set[e.To] && reaches[e.To] {
+				return true
+			}
+		}
+		return false
+	}
+	for before := -1; before != len(reaches); {
+		before = len(reaches)
+		for s := range set {
+			if !reaches[s] && leads(s) {
+				reaches[s] = true
+			}
+		}
+	}
+	for s := range set {
+		if !leads(s) {
+			delete(set, s)
+		}
+	}
+}
+
+// TestConform_LivenessAgreesWithFixedPoint compares fair loops with the fixed
+// point, on the barrier and on its mutants.
+func TestConform_LivenessAgreesWithFixedPoint(t *testing.T) {
+	loops := 0
+	for i := -1; i < len(Mutants); i++ {
+		for _, cfg := range []Config{
+			{Scenario: spec.Reuse, Procs: 2}, {Scenario: spec.Withdraw, Procs: 2}, {Scenario: spec.Crash, Procs: 2},
+			{Scenario: spec.Reuse, Procs: 2, Rounds: 2}, {Scenario: spec.AbandonWait, Procs: 2, Rounds: 1},
+		} {
+			if i >= 0 {
+				if cfg.Rounds == 0 && !Explore(context.Background(), Config{Scenario: cfg.Scenario, Procs: 2, Mutant: &Mutants[i]},
+					Options{Check: []spec.Property{spec.NoEarlyExit}}).verified() {
+					continue // relative rounds grow for ever, and States with them
+				}
+				cfg.Mutant = &Mutants[i]
+			}
+			b := compile(cfg)
+			x := newSearch[[1]uint64](b.protocol, newLayout(b.protocol), Options{Check: []spec.Property{}})
+			if why, _ := x.run(context.Background()); why != complete {
+				continue
+			}
+			_, got := x.liveness()
+			if want := hangsFairly(cfg); got != want {
+				t.Errorf("%v: a fair loop found: %v, by fixed point: %v", cfg, got, want)
+			}
+			if got {
+				loops++
+			}
+		}
+	}
+	if loops == 0 {
+		t.Error("no mutant has a fair loop: the comparison is empty")
+	}
+}
+
+func (r Report) verified() bool { return r.Verdict == spec.Verified }
+
+// TestHazard_LassoIsABehaviour runs the lasso of the mutant that looks again
+// and again: the loop closes, a call is in it all the time, and it is fair.
+func TestHazard_LassoIsABehaviour(t *testing.T) {
+	for _, m := range Mutants {
+		if m.Name != "test-again" {
+			continue
+		}
+		cfg := Config{Scenario: spec.Reuse, Procs: 3, Mutant: &m}
+		r := Explore(context.Background(), cfg, Options{Liveness: true})
+		if r.Verdict != spec.Violated || r.Property != spec.NoHang.String() || r.Loop < 1 || r.Loop > len(r.Trace) {
+			t.Fatalf("Explore(%v): %s with a loop from %d of %d, want a lasso", cfg, brief(r.Result), r.Loop, len(r.Trace))
+		}
+		states := replay(t, cfg, r.Trace)
+		last := states[len(states)-1]
+		if states[r.Loop-1] != last {
+			t.Errorf("the loop does not close: %v is not %v", states[r.Loop-1], last)
+		}
+		checkLoop(t, cfg, r, states)
+		return
+	}
+	t.Fatal("the mutant is gone")
+}
+
+func checkLoop(t *testing.T, cfg Config, r Report, states []State) {
+	stays := false
+	for p := range cfg.Procs {
+		inside, fair := true, false
+		for i := r.Loop - 1; i < len(states); i++ {
+			inside = inside && states[i].Inside(p)
+			fair = fair || !states[i].canStep(cfg, p) || i < len(r.Trace) && r.Trace[i].Proc == p
+		}
+		stays = stays || inside
+		if !fair {
+			t.Errorf("the loop is not fair to process %d", p)
+		}
+	}
+	if !stays {
+		t.Error("in the loop every call returns")
+	}
+}
+
+// replay runs a trace from the initial state and returns all states.
+func replay(t *testing.T, cfg Config, trace []Entry) []State {
+	t.Helper()
+	states := []State{Init(cfg)}
+	for i, e := range trace {
+		s := states[i]
+		found := false
+		for _, a := range Enabled(cfg, s) {
+			if a.Proc == e.Proc && a.Label() == e.Label && a.Parties == e.Parties {
+				s, found = Apply(cfg, s, a), true
+				break
+			}
+		}
+		if !found || s.Words() != e.Words {
+			t.Fatalf("%v: entry %d, %+v, does not follow from %v", cfg, i+1, e, states[i])
+		}
+		states = append(states, s)
+	}
+	return states
+}
+
+// TestConform_TracesReplay runs the counterexample of every question that
+// fails, with symmetry and without, to the state that it is about.
+func TestConform_TracesReplay(t *testing.T) {
+	for _, q := range Questions() {
+		if q.Expect != spec.Fails {
+			continue
+		}
+		for _, symmetry := range []bool{false, true} {
+			r := Explore(context.Background(), q.Config, Options{Check: q.Check, Symmetry: symmetry})
+			states := replay(t, q.Config, r.Trace)
+			last := states[len(states)-1]
+			for i, s := range states {
+				bad := Violates(q.Config, s, q.Check[0]) || q.Check[0] == spec.NoHang && Stuck(q.Config, s)
+				if bad != (i == len(states)-1) {
+					t.Errorf("%v, symmetry %v: state %d of %d, %v: violates %v: %v", q.Config, symmetry, i, len(states)-1, last, q.Check[0], bad)
+				}
+			}
+		}
+	}
+}

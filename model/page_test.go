@@ -1,0 +1,105 @@
+package model
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"sharedbarrier/spec"
+)
+
+var update = flag.Bool("update", false, "rewrite the tables of README.md")
+
+// checkTable compares the table of that name in a page with want, or, with
+// -update, puts want there.
+func checkTable(t *testing.T, page, name, want string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(text), "<!-- table:"+name+" -->\n")
+	got, after, ok2 := strings.Cut(rest, "<!-- /table:"+name+" -->")
+	if !ok1 || !ok2 {
+		t.Fatalf("%s has no marks for table %s", page, name)
+	}
+	if got == want {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s, table %s is stale: run go test ./model -update\n--- got\n%s--- want\n%s", page, name, got, want)
+	}
+	text = []byte(before + "<!-- table:" + name + " -->\n" + want + "<!-- /table:" + name + " -->" + after)
+	if err := os.WriteFile(page, text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// grounds are where mutants are tried, each with the mark that it has in the
+// table: three processes, no bound on rounds but where the party count changes.
+var grounds = []struct {
+	mark string
+	cfg  Config
+}{
+	{"", Config{Scenario: spec.Reuse, Procs: 3}},
+	{"w", Config{Scenario: spec.Withdraw, Procs: 3}},
+	{"f", Config{Scenario: spec.SplitLock, Procs: 3, Twin: true}},
+	{"c", Config{Scenario: spec.Shrinking, Procs: 3, Rounds: 2, Twin: true}},
+}
+
+// TestHazard_MutantsAreCaught tries every mutant with every property, and
+// prints the table of which property catches which.
+func TestHazard_MutantsAreCaught(t *testing.T) {
+	table := "| mutant | mistake | `NoEarlyExit` | `WordsInRange` | `LockExclusive` | `NoHang` | `Quiescent` |\n|---|---|---|---|---|---|---|\n"
+	catches := map[spec.Property]int{}
+	for i := range Mutants {
+		m := &Mutants[i]
+		row := fmt.Sprintf("| `%s` | %s |", m.Name, m.Says)
+		caught := map[string]bool{} // by mark
+		for _, p := range spec.AllProperties {
+			mark, steps := try(m, p)
+			row += fmt.Sprintf(" %s |", mark+steps)
+			if steps != "" && steps != "?" {
+				caught[mark] = true
+				catches[p]++
+			}
+		}
+		table += row + "\n"
+		constant := caught[""] || caught["w"] || caught["f"]
+		if constant == (m.Why != "") {
+			t.Errorf("mutant %s: caught while the party count is constant: %v, and why it should not be: %q", m.Name, constant, m.Why)
+		}
+	}
+	for _, p := range spec.AllProperties {
+		if catches[p] == 0 {
+			t.Errorf("property %v catches no mutant", p)
+		}
+	}
+	table += "\nThose that are no mistakes while the party count stays the same:\n\n"
+	for _, m := range Mutants {
+		if m.Why != "" {
+			table += fmt.Sprintf("- `%s`: %s.\n", m.Name, m.Why)
+		}
+	}
+	checkTable(t, "README.md", "mutants", table)
+}
+
+// try returns the first ground on which p catches the mutant, and the length of
+// the shortest counterexample there; a question mark if some ground is larger than
+// what is explored here and no other catches it.
+func try(m *Mutant, p spec.Property) (mark, steps string) {
+	for _, g := range grounds {
+		g.cfg.Mutant = m
+		r := Explore(context.Background(), g.cfg, Options{Check: []spec.Property{p}, Liveness: true, MaxStates: 100_000})
+		switch r.Verdict {
+		case spec.Violated, spec.Hang:
+			return g.mark, fmt.Sprint(len(r.Trace))
+		case spec.Unfinished:
+			steps = "?"
+		}
+	}
+	return "", steps
+}

@@ -1,0 +1,182 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"sharedbarrier/spec"
+)
+
+// drawProtocol draws a small protocol that has nothing to do with the barrier:
+// any edges, waits and reactions, some bad states, some in which to rest.
+func drawProtocol(t *rapid.T) *protocol {
+	small := func(name string, least, most int) int { return rapid.IntRange(least, most).Draw(t, name) }
+	p := &protocol{
+		procs: small("procs", 1, 4), shareds: small("shareds", 1, 5), locals: small("locals", 1, 5), kinds: 2,
+		relative: rapid.Bool().Draw(t, "relative"),
+	}
+	local := func(name string) uint16 { return uint16(small(name, 0, p.locals-1)) }
+	shared := func(name string) uint16 { return uint16(small(name, 0, p.shareds-1)) }
+
+	first := local("first")
+	for q := range p.procs {
+		p.firstLocals = append(p.firstLocals, first)
+		if q == 0 && rapid.Bool().Draw(t, "first differs") {
+			p.firstLocals[0], p.same[0] = local("first of p0"), 1
+		}
+	}
+	p.same[1] = p.procs
+	p.firstShared = shared("first shared")
+	for range p.locals * p.shareds {
+		p.first = append(p.first, uint32(len(p.edges)))
+		for range small("edges", 0, 2) {
+			how := rapid.SampledFrom([]uint8{0, 0, 0, 0, completes, completes, idle, idle, escapes}).Draw(t, "how")
+			p.edges = append(p.edges, edge{shared: shared("to shared"), local: local("to local"), kind: 1, how: how})
+		}
+	}
+	p.first = append(p.first, uint32(len(p.edges)))
+	for range p.shareds {
+		p.alone = append(p.alone, edge{shared: shared("alone to"), kind: uint8(small("alone", 0, 1))})
+	}
+	if rapid.Bool().Draw(t, "waits") {
+		for range p.locals {
+			p.waits = append(p.waits, rapid.Bool().Draw(t, "waits"))
+			p.blocks = append(p.blocks, rapid.Bool().Draw(t, "blocks"))
+		}
+	}
+	if rapid.Bool().Draw(t, "reacts") {
+		for range p.locals * p.shareds {
+			p.reacts = append(p.reacts, local("reaction"))
+		}
+	}
+	bad := [2]uint16{local("bad local"), shared("bad shared")}
+	count := small("bad count", 1, 4)
+	p.judge = func() func(*view) uint8 {
+		return func(v *view) uint8 {
+			n := 0
+			for q, l := range v.locals[:p.procs] {
+				if l == bad[0] && v.shared == bad[1] {
+					n += 1 + int(v.rounds[q])
+				}
+			}
+			if n >= count {
+				return 1 << spec.NoEarlyExit
+			}
+			return 0
+		}
+	}
+	restful := local("restful")
+	p.rests = func(v *view) bool { return v.locals[0] == restful }
+	return p
+}
+
+// naiveProtocol explores a protocol with a map of strings, and permutes nothing.
+func naiveProtocol(p *protocol) Result {
+	r := Result{Verdict: spec.Verified, Generated: 1}
+	judge := p.judge()
+	level := []view{p.initial()}
+	known := map[string]bool{fmt.Sprint(level[0]): true}
+	escaped := false
+	for len(level) > 0 {
+		r.Depth++
+		for i := range level {
+			if judge(&level[i]) != 0 {
+				r.Verdict, r.Property, r.Distinct = spec.Violated, spec.NoEarlyExit.String(), int64(len(known))
+				return r
+			}
+		}
+		if escaped {
+			break
+		}
+		var next []view
+		stuck := false
+		for _, v := range level {
+			moves := false
+			p.successors(&v, func(e edge, q int) {
+				r.Generated++
+				moves = moves || e.how&idle == 0
+				to, ok := p.step(&v, q, e)
+				if !ok {
+					escaped = true
+					return
+				}
+				if k := fmt.Sprint(to); !known[k] {
+					known[k] = true
+					next = append(next, to)
+				}
+			})
+			stuck = stuck || !moves && !p.rests(&v)
+		}
+		r.Distinct = int64(len(known))
+		if stuck {
+			r.Verdict, r.Property = spec.Hang, spec.NoHang.String()
+			return r
+		}
+		level = next
+	}
+	if escaped {
+		r.Verdict = spec.Unfinished
+	}
+	return r
+}
+
+// TestConform_RandomProtocols holds the exploration against the naive one on
+// protocols that rapid draws, packed into one word and into more.
+func TestConform_RandomProtocols(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawProtocol(t)
+		want := naiveProtocol(p)
+		workers := rapid.IntRange(1, 3).Draw(t, "workers")
+		for name, got := range map[string]Result{
+			"one word":  searchAll[[1]uint64](p, newLayout(p), Options{Workers: workers}),
+			"two words": searchAll[[2]uint64](p, spread(newLayout(p)), Options{Workers: workers}),
+		} {
+			if got.Verdict != want.Verdict || got.Property != want.Property || got.Generated != want.Generated ||
+				got.Distinct != want.Distinct || got.Depth != want.Depth {
+				t.Fatalf("%s: %s, naive: %s", name, brief(got), brief(want))
+			}
+		}
+		got := searchAll[[1]uint64](p, newLayout(p), Options{Workers: workers, Symmetry: true})
+		if symmetric(p) && (got.Verdict != want.Verdict || got.Depth != want.Depth || got.Distinct > want.Distinct) {
+			t.Fatalf("with symmetry: %s, naive: %s", brief(got), brief(want))
+		}
+	})
+}
+
+// symmetric reports whether permuting alike processes changes nothing in p:
+// only who rests looks at one of them.
+func symmetric(p *protocol) bool { return p.same[0] == 1 }
+
+// spread puts the processes of a layout into words of their own as far as two go.
+func spread(l layout) layout {
+	for p := range l.fields {
+		if p%2 == 1 {
+			l.word[p] = 1
+		}
+	}
+	l.words = 2
+	return l
+}
+
+func searchAll[S packed](p *protocol, l layout, opt Options) Result {
+	x := newSearch[S](p, l, opt)
+	why, f := x.run(context.Background())
+	x.tally()
+	r := Result{Verdict: spec.Verified, Generated: x.generated, Distinct: x.distinct, Depth: len(x.levels)}
+	switch why {
+	case outOfTable:
+		r.Verdict = spec.Unfinished
+	case found:
+		r.Verdict, r.Property, r.Depth = spec.Violated, f.property.String(), f.level+1
+		if f.property == spec.NoHang {
+			r.Verdict = spec.Hang
+		}
+		if path := x.path(f); len(path) != r.Depth {
+			r.Verdict = "a path of the wrong length"
+		}
+	}
+	return r
+}
