@@ -23,50 +23,79 @@ func TestConform_Model(t *testing.T) {
 	const most = 5
 	rows := [][]string{{"scenario", "n", "states of the model", "edges", "states of the abstraction"}}
 	for _, sc := range []spec.Scenario{spec.Reuse, spec.Withdraw} {
+		table, err := proof.Scenario(sc)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for n := 1; n <= most; n++ {
-			rows = append(rows, conform(t, sc, n))
+			got, err := compare(table, model.Config{Scenario: sc, Procs: n})
+			if err != nil {
+				t.Errorf("scenario %v, n = %d: %v", sc, n, err)
+			}
+			rows = append(rows, []string{code(sc.String()), fmt.Sprint(n), fmt.Sprint(got.states), fmt.Sprint(got.edges), fmt.Sprint(got.orbits)})
 		}
 	}
 	golden(t, "sizes", rows)
 }
 
-// conform returns the row of the table of sizes.
-func conform(t *testing.T, sc spec.Scenario, n int) []string {
-	t.Helper()
-	abstract := search(t, sc, n)
-	table, _ := proof.Scenario(sc)
-	rules := rulesOf(table)
-	inv := proof.TheInvariant()
+// TestHazard_Conform: every other table than the protocol's is told from the
+// model, those that are safe included.
+func TestHazard_Conform(t *testing.T) {
+	for _, m := range proof.Mutants {
+		if _, err := compare(m.Table(), model.Config{Scenario: spec.Withdraw, Procs: 2}); err == nil {
+			t.Errorf("the table of mutant %s and the model do the same", m.Name)
+		}
+	}
+}
+
+// sizes says how much of the model was compared.
+type sizes struct{ states, edges, orbits int }
+
+// compare returns the first difference between what the table and the model do.
+func compare(table proof.Table, cfg model.Config) (got sizes, err error) {
+	abstract := proof.Search(table, cfg.Procs)
+	if abstract.Property != "" {
+		return got, fmt.Errorf("the table of moves breaks %s after %v", abstract.Property, abstract.Schedule())
+	}
+	inv, rules := proof.TheInvariant(), rulesOf(table)
 	moves := map[proof.State]map[edge]bool{} // what the table allows in each state
-	orbits, states, edges := map[orbit]bool{}, 0, 0
-	for s, out := range model.States(model.Config{Scenario: sc, Procs: n}) {
-		states++
-		edges += len(out)
-		orbits[orbitOf(s, n)] = true
-		a := counters(t, s, n)
+	orbits := map[orbit]bool{}
+	for s, out := range model.States(cfg) {
+		got.states++
+		got.edges += len(out)
+		orbits[orbitOf(s, cfg.Procs)] = true
+		a, err := counters(s, cfg.Procs)
+		if err != nil {
+			return got, err
+		}
 		want, known := moves[a]
 		if !known {
 			if !abstract.Has(a) {
-				t.Fatalf("%v maps to %v, which the table of moves does not reach", s, a)
+				return got, fmt.Errorf("%v maps to %v, which the table of moves does not reach", s, a)
 			}
 			if broken := inv.Broken(&a); broken != nil {
-				t.Fatalf("%v maps to %v, which breaks %v", s, a, broken)
+				return got, fmt.Errorf("%v maps to %v, which breaks %v", s, a, broken)
 			}
 			want = allowed(rules, a)
 			moves[a] = want
 		}
-		got := map[edge]bool{}
+		does := map[edge]bool{}
 		for _, e := range out {
-			got[edge{e.Action.Label(), e.Action.Step, s.Rounds(e.Action.Proc), counters(t, e.To, n)}] = true
+			to, err := counters(e.To, cfg.Procs)
+			if err != nil {
+				return got, err
+			}
+			does[edge{e.Action.Label(), e.Action.Step, s.Rounds(e.Action.Proc), to}] = true
 		}
-		if !maps.Equal(got, want) {
-			t.Fatalf("in %v\nthe model does %v\nthe table      %v", s, got, want)
+		if !maps.Equal(does, want) {
+			return got, fmt.Errorf("in %v\nthe model does %v\nthe table      %v", s, does, want)
 		}
 	}
-	if len(orbits) != len(abstract.States) {
-		t.Errorf("scenario %v, n = %d: %d states are %d orbits under symmetry, the table of moves reaches %d", sc, n, states, len(orbits), len(abstract.States))
+	got.orbits = len(orbits)
+	if got.orbits != len(abstract.States) {
+		return got, fmt.Errorf("%d states are %d orbits under symmetry, the table of moves reaches %d", got.states, got.orbits, len(abstract.States))
 	}
-	return []string{code(sc.String()), fmt.Sprint(n), fmt.Sprint(states), fmt.Sprint(edges), fmt.Sprint(len(orbits))}
+	return got, nil
 }
 
 // TestConform_Explorer: where the states are too many to be named one by one,
@@ -106,21 +135,21 @@ type edge struct {
 }
 
 // counters is the abstraction: the state without the processes' names.
-func counters(t *testing.T, s model.State, n int) proof.State {
+func counters(s model.State, n int) (proof.State, error) {
 	a := proof.State{N: int32(n), Words: s.Words()}
 	if s.Holder() >= 0 {
 		a.Lock = 1
 		if step := s.Step(s.Holder()); !step.Holds() {
-			t.Fatalf("in %v the holder of the lock is at %v", s, step)
+			return a, fmt.Errorf("in %v the holder of the lock is at %v", s, step)
 		}
 	}
 	for p := range n {
 		if s.Rounds(p) > 1 {
-			t.Fatalf("in %v process %d is %d rounds ahead, want at most 1", s, p, s.Rounds(p))
+			return a, fmt.Errorf("in %v process %d is %d rounds ahead, want at most 1", s, p, s.Rounds(p))
 		}
 		a.At[s.Rounds(p)][s.Step(p)]++
 	}
-	return a
+	return a, nil
 }
 
 // An orbit is the same for two states exactly if renaming processes makes one

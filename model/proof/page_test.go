@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model/proof"
+	"sharedbarrier/spec"
 )
 
 var update = flag.Bool("update", false, "rewrite the tables of PROOF.md")
@@ -21,7 +22,7 @@ var pageMu sync.Mutex // tests that run in parallel rewrite one page
 
 // pageTables are the tables of PROOF.md, each checked by the test that knows
 // what stands in it.
-var pageTables = []string{"sizes", "terms", "invariant", "mutants", "safe"}
+var pageTables = []string{"moves", "sizes", "terms", "invariant", "mutants", "safe"}
 
 var tableMarks = regexp.MustCompile(`(?s)<!-- table:(\w+) -->\n(.*?)<!-- /table:\w+ -->`)
 
@@ -87,4 +88,29 @@ func TestGolden_Terms(t *testing.T) {
 		rows = append(rows, []string{code(d.Name), d.Says, code(d.Term.String())})
 	}
 	golden(t, "terms", rows)
+}
+
+func TestGolden_Moves(t *testing.T) {
+	rows := [][]string{{"move", "from", "possible when", "writes", "to"}}
+	for _, m := range proof.Protocol() {
+		var when, writes []string
+		switch m.Lock {
+		case spec.Acquire:
+			when, writes = append(when, "lock = 0"), append(writes, "lock := 1")
+		case spec.Release:
+			writes = append(writes, "lock := 0")
+		}
+		if cond := m.When.String(); cond != "true" {
+			when = append(when, cond)
+		}
+		for _, w := range m.Set {
+			writes = append(writes, w.Word.String()+" := "+w.Value.String())
+		}
+		to := m.To.String()
+		if m.Return {
+			to += ", having completed its call"
+		}
+		rows = append(rows, []string{code(m.Name), m.From.String(), strings.Join(when, ", "), strings.Join(writes, ", "), to})
+	}
+	golden(t, "moves", rows)
 }

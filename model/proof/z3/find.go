@@ -64,7 +64,11 @@ func Find(ctx context.Context, say func(string)) (Solver, error) {
 	}
 	home := filepath.Join(cache, "sharedbarrier", "z3-solver-"+PinnedVersion)
 	installed := filepath.Join(home, "bin", "z3")
-	if s, err := identify(ctx, installed); err == nil {
+	if _, err := os.Stat(home); err == nil {
+		s, err := identify(ctx, installed)
+		if err != nil {
+			return s, fmt.Errorf("%w: remove %s and try again", err, home)
+		}
 		return s, nil
 	}
 	say("no z3 on PATH: installing z3-solver " + PinnedVersion + " into " + home)

@@ -82,6 +82,20 @@ func TestFind_Wrong(t *testing.T) {
 	}
 }
 
+// TestFind_Broken: what was installed and does not work is named, and left alone.
+func TestFind_Broken(t *testing.T) {
+	bare(t)
+	folder, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(folder, "sharedbarrier", "z3-solver-"+z3.PinnedVersion)
+	script(t, filepath.Join(home, "bin", "z3"), "exit 1")
+	if s, err := z3.Find(t.Context(), quiet); err == nil || !strings.Contains(err.Error(), "remove "+home) {
+		t.Errorf("Find() = %+v, %v, want an error that says to remove %s", s, err, home)
+	}
+}
+
 // python stands in for python3 -m venv DIR, and the pip in DIR for one that does
 // what its first argument says after checking that it was asked for hashes.
 const python = `
