@@ -25,6 +25,7 @@ type actor struct {
 	ctx      context.Context
 	end      context.CancelFunc // of ctx
 	ended    bool               // ctx has ended
+	deaf     bool               // the call does not hear of it
 	abandons bool               // the next step is to be abandoned
 	returned bool               // the last step ended the call,
 	err      error              // with this
@@ -91,7 +92,20 @@ func (a *actor) call() (err error) {
 			panic(p)
 		}
 	}()
-	return a.b.Wait(a.ctx, a.parties)
+	return a.b.Wait(ears{a.ctx, a}, a.parties)
+}
+
+// ears is the context of an actor's call as the call hears of it.
+type ears struct {
+	context.Context
+	a *actor
+}
+
+func (e ears) Err() error {
+	if e.a.deaf {
+		return nil
+	}
+	return e.Context.Err()
 }
 
 // proceed lets the actor take one step, or abandon it.

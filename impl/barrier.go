@@ -42,9 +42,8 @@ func Create(name, lockPath string) (*Barrier, error) {
 }
 
 // Attach returns a handle of a barrier that another process has made. It never
-// writes the words. While the segment is empty, or its words are those of a
-// constructor that is at work, it waits, looking every spec.Tick, until ctx
-// ends.
+// writes the words. While the segment is empty, or its words are all still 0,
+// its maker is at work: Attach waits, looking every spec.Tick, until ctx ends.
 //
 // It fails with fs.ErrNotExist if there is no such segment, ErrSize if it is
 // not spec.Size bytes, ErrCorrupt if its words are those of no barrier, ErrName,

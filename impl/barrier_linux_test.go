@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -207,6 +208,46 @@ func TestCancelledAsleep(t *testing.T) {
 		t.Errorf("attempts after the end of the context: got %d, want at most 1", late)
 	}
 	wantWords(t, b, spec.Words{Enter: 0, Exit: 2, Flag: spec.Down})
+}
+
+// TestHookSeesEachStep: the hook hears of each step of a call, Call included,
+// and the steps follow on each other as the table says.
+func TestHookSeesEachStep(t *testing.T) {
+	b, _, _ := create(t)
+	var steps []spec.Step
+	b.SetHook(func(s spec.Step) { steps = append(steps, s) })
+	if err := b.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	b.SetHook(nil)
+	// Alone, a call is both the first and the last of its round: it takes every step.
+	if want := spec.CallSteps; !slices.Equal(steps, want) {
+		t.Errorf("steps of Wait(1): got %v, want %v", steps, want)
+	}
+}
+
+// TestWakeReachesSleeper: whoever sleeps on a word is woken through another
+// mapping of it, which a private futex would not do.
+func TestWakeReachesSleeper(t *testing.T) {
+	b, name, lockPath := create(t)
+	c := attach(t, name, lockPath)
+	stop := make(chan struct{})
+	var sleeper sync.WaitGroup
+	sleeper.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				c.segment.sleep(spec.Exit, spec.NotSet)
+			}
+		}
+	})
+	for b.segment.wake(spec.Exit) == 0 {
+		yield() // until it is asleep
+	}
+	close(stop)
+	sleeper.Wait()
 }
 
 func TestCorruptWords(t *testing.T) {

@@ -16,7 +16,7 @@
 //	}
 //
 // One process makes the barrier with [Create] before anyone waits in it; the
-// others use [Attach]. [Wait] is written to be read beside PROTOCOL.md, step by
+// others use [Attach]. [Barrier.Wait] is written to be read beside PROTOCOL.md, step by
 // step. A call whose context ends leaves as if it had never come.
 //
 // # One handle, one party

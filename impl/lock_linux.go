@@ -150,7 +150,7 @@ func removeLock(path string) error {
 // stands for the system's error, if there is one.
 func (l *lock) error(op string, err error) error {
 	switch err {
-	case unix.ENOLCK, unix.ENOSYS, unix.EOPNOTSUPP, unix.EINVAL:
+	case unix.ENOLCK, unix.ENOSYS, unix.EOPNOTSUPP:
 		err = fmt.Errorf("%w: put the lock file on a local file system (%w)", ErrNoFlock, err)
 	case unix.ELOOP, unix.EISDIR, unix.ENXIO:
 		err = fmt.Errorf("%w (%w)", ErrNotRegular, err)

@@ -31,6 +31,9 @@ var mutants = []mutant{
 	{"no-ClearExit", spec.ClearExit, keep(spec.Exit)},
 	{"no-TestFlag", spec.TestFlag, pretend(spec.Flag, spec.Down)},
 	{"no-UncountEnter", spec.UncountEnter, keep(spec.Enter)},
+	{"deaf-LockEnter", spec.LockEnter, deaf},
+	{"deaf-AwaitDrain", spec.AwaitDrain, deaf},
+	{"deaf-AwaitFlag", spec.AwaitFlag, deaf},
 	{"other-lock", spec.LockExit, func(a *actor) func() {
 		a.b.lock.path += ".other"
 		a.b.lock.reopen()
@@ -72,6 +75,12 @@ func add(word spec.Word, delta int32) func(*actor) func() {
 func unlock(a *actor) func() {
 	a.b.lock.release()
 	return nil
+}
+
+// deaf has the step take no notice of the end of the context.
+func deaf(a *actor) func() {
+	a.deaf = true
+	return func() { a.deaf = false }
 }
 
 // relock has a release release nothing.

@@ -79,9 +79,7 @@ func attachSegment(ctx context.Context, name string) (*segment, error) {
 }
 
 // awaitConstruction maps a segment of the right size and waits while its words
-// are those that a constructor has only begun to write: a new segment is all
-// zeros, and no call ever leaves the flag down while nobody has entered and
-// exit is 0 or not set (only the last to enter passes through, under the lock).
+// are half made.
 func awaitConstruction(ctx context.Context, fd int, name string) (*segment, error) {
 	s, err := mapSegment(fd, name)
 	if err != nil {
@@ -97,7 +95,7 @@ func awaitConstruction(ctx context.Context, fd int, name string) (*segment, erro
 			s.unmap()
 			return nil, &CorruptError{Name: name, Words: w}
 		}
-		if halfMade := w.Enter == 0 && w.Exit <= 0 && w.Flag == spec.Down; !halfMade {
+		if !halfMade(w) {
 			return s, nil
 		}
 		if err := tick(ctx); err != nil {
@@ -106,6 +104,13 @@ func awaitConstruction(ctx context.Context, fd int, name string) (*segment, erro
 		}
 	}
 }
+
+// halfMade reports whether the words are those of a segment that has been sized
+// and not yet constructed. A call leaves them so for a moment only, between
+// ResetExit and RaiseFlag. (With exit not set they would look as before
+// MakeFlag, but also as after the withdrawal of a call that has seen the last
+// one leave: nothing can be told from that.)
+func halfMade(w spec.Words) bool { return w == spec.Words{} }
 
 // constructSegment maps the segment, which it makes or sizes if need be. It
 // leaves the words of one that exists to the caller.

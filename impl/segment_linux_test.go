@@ -115,8 +115,8 @@ func TestAttachRefusesCorruptWords(t *testing.T) {
 }
 
 // TestAttachWaitsForConstruction: Attach returns only when a peer that makes
-// the segment step by step, as the original does, has done the last; and with
-// the context's error if it never does.
+// the segment step by step, as the original does, has begun to put values other
+// than 0 into it; and with the context's error if it never does.
 func TestAttachWaitsForConstruction(t *testing.T) {
 	name, lockPath := newNames(t)
 	file, err := os.OpenFile(shm+name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -134,7 +134,6 @@ func TestAttachWaitsForConstruction(t *testing.T) {
 		{"creation", func() error { return nil }},
 		{"sizing", func() error { return file.Truncate(spec.Size) }},
 		{"MakeEnter", put(spec.Words{})},
-		{"MakeExit", put(spec.Words{Exit: spec.NotSet})},
 	}
 	for _, step := range steps {
 		if err := step.do(); err != nil {
@@ -157,13 +156,13 @@ func TestAttachWaitsForConstruction(t *testing.T) {
 		}
 		attached <- err
 	}()
-	for _, step := range append(steps, struct {
-		name string
-		do   func() error
-	}{"MakeFlag", put(spec.Initial)}) {
+	for _, step := range steps {
 		if err := step.do(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := put(spec.Initial)(); err != nil { // the rest of the construction
+		t.Fatal(err)
 	}
 	if err := <-attached; err != nil {
 		t.Errorf("Attach during construction: got %v, want nil", err)

@@ -55,8 +55,9 @@ func (w *words) sleep(word spec.Word, v int32) {
 		uintptr(uint32(v)), uintptr(unsafe.Pointer(&tick)), 0, 0)
 }
 
-// wake ends the sleep of everyone who sleeps on word.
-func (w *words) wake(word spec.Word) {
-	unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&w[word])), futexWake,
+// wake ends the sleep of everyone who sleeps on word, and says how many.
+func (w *words) wake(word spec.Word) int {
+	n, _, _ := unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&w[word])), futexWake,
 		math.MaxInt32, 0, 0, 0)
+	return int(n)
 }
