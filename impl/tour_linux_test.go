@@ -1,6 +1,7 @@
 package impl
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -8,11 +9,19 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestConform_EveryEdge walks every edge of the model's graph for two
-// processes that may give up, for any number of rounds, and tries every step
-// that is blocked, in every state in which it is.
+// TestConform_EveryEdge walks every edge of the model's graph, for any number
+// of rounds, and tries every step that is blocked, in every state in which it
+// is.
 func TestConform_EveryEdge(t *testing.T) {
-	cfg := model.Config{Scenario: spec.Withdraw, Procs: 2}
+	for _, cfg := range []model.Config{
+		{Scenario: spec.Withdraw, Procs: 2},
+		{Scenario: spec.Reuse, Procs: 3},
+	} {
+		t.Run(fmt.Sprintf("scenario=%v/procs=%d", cfg.Scenario, cfg.Procs), func(t *testing.T) { tour(t, cfg) })
+	}
+}
+
+func tour(t *testing.T, cfg model.Config) {
 	graph := graphOf(cfg)
 	l, err := newLockstep(cfg, nil)
 	if err != nil {
