@@ -20,7 +20,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 		}
 		switch step {
 		case spec.Call:
-			step = spec.LockInit
+			step, err = spec.LockInit, b.lock.follow()
 
 		case spec.LockInit:
 			step, err = pause.acquire(ctx, spec.LockInit, spec.InitExit)

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestLockStartsOverWhenUnlinked is the same in slow motion: the lock that is
-// acquired is that of the file which the path names.
-func TestLockStartsOverWhenUnlinked(t *testing.T) {
+// TestLockFollowsThePath: the lock that a call acquires is that of the file
+// which the path names, whatever has happened to it since the last call.
+func TestLockFollowsThePath(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	l, err := openLock(path)
 	if err != nil {
@@ -26,6 +26,9 @@ func TestLockStartsOverWhenUnlinked(t *testing.T) {
 		func() error { return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600)) },
 	} {
 		if err := replace(); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.follow(); err != nil {
 			t.Fatal(err)
 		}
 		if held, err := l.try(); !held || err != nil {
@@ -42,6 +45,40 @@ func TestLockStartsOverWhenUnlinked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestLockStartsOverWhenUnlinked: a peer that unlinks the lock file while it
+// holds the lock, as filelock 3.21.0 to 3.29.4 do, does not make two locks of it.
+func TestLockStartsOverWhenUnlinked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	var locks [3]*lock
+	for i := range locks {
+		l, err := openLock(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.close()
+		locks[i] = l
+	}
+	try := func(l *lock, want bool) {
+		t.Helper()
+		if held, err := l.try(); held != want || err != nil {
+			t.Fatalf("try: got %v, %v, want %v, nil", held, err, want)
+		}
+	}
+	peer, first, second := locks[0], locks[1], locks[2]
+	try(peer, true)
+	try(first, false)
+	if err := errors.Join(os.Remove(path), peer.release()); err != nil {
+		t.Fatal(err)
+	}
+	try(first, true) // on the new file
+	try(second, false)
+	try(peer, false)
+	if err := first.release(); err != nil {
+		t.Fatal(err)
+	}
+	try(second, true)
 }
 
 // TestLockFileKinds: whatever is no regular file is refused, and nothing is
