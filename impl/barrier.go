@@ -26,8 +26,8 @@ type Barrier struct {
 type use uint8
 
 const (
-	idle use = iota
-	waiting
+	idle    use = iota
+	waiting     // in Wait or Reset
 	closed
 )
 
@@ -68,7 +68,7 @@ func Construct(name, lockPath string) (*Barrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.construct(); err != nil {
+	if err := b.Reset(); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
@@ -112,6 +112,20 @@ func checkName(name string) error {
 		return fmt.Errorf("%w %q: it must have no slash and no NUL", ErrName, name)
 	}
 	return nil
+}
+
+// Reset gives the words their initial values, without the lock (PROTOCOL.md,
+// Construction): the second half of Construct, with the same danger. It is for
+// a barrier that a party has died in, or on which a call has found ErrCorrupt,
+// after all have stopped using it. It calls the hook before each of its steps.
+// It fails with ErrClosed, ErrBusy while Wait or another Reset runs, and ErrSize if a peer has
+// truncated the segment.
+func (b *Barrier) Reset() error {
+	if err := b.claim(waiting); err != nil {
+		return err
+	}
+	defer b.leave()
+	return b.construct()
 }
 
 // SetHook has hook called before each step that this handle takes, Call

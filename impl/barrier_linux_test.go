@@ -120,6 +120,28 @@ func TestConstructResetsWhatExists(t *testing.T) {
 	wantWords(t, b, spec.Initial)
 }
 
+// TestResetMakesAnew: Reset takes the steps of construction, in their order,
+// and leaves the initial words; a closed handle changes nothing.
+func TestResetMakesAnew(t *testing.T) {
+	b, _, _ := create(t)
+	b.segment.store(spec.Enter, 2)
+	b.segment.store(spec.Exit, 5)
+	b.segment.store(spec.Flag, spec.Down)
+	var steps []spec.Step
+	b.SetHook(func(s spec.Step) { steps = append(steps, s) })
+	if err := b.Reset(); err != nil {
+		t.Fatalf("Reset: got %v, want nil", err)
+	}
+	wantWords(t, b, spec.Initial)
+	if !slices.Equal(steps, spec.ConstructionSteps) {
+		t.Errorf("Reset: got steps %v, want %v", steps, spec.ConstructionSteps)
+	}
+	b.Close()
+	if err := b.Reset(); !errors.Is(err, ErrClosed) {
+		t.Errorf("Reset of a closed handle: got %v, want %v", err, ErrClosed)
+	}
+}
+
 func TestBadNames(t *testing.T) {
 	lockPath := filepath.Join(t.TempDir(), "lock")
 	for _, name := range []string{"", ".", "..", "a/b", "/a", "a\x00b", strings.Repeat("x", 256)} {

@@ -18,7 +18,7 @@ var (
 	ErrParties = errors.New("bad party count")
 	// ErrClosed: the handle has been closed.
 	ErrClosed = errors.New("barrier handle is closed")
-	// ErrBusy: another call of Wait is running on the handle.
+	// ErrBusy: another call of Wait or Reset is running on the handle.
 	ErrBusy = errors.New("barrier handle is in use")
 	// ErrSize: the segment is not exactly spec.Size bytes: not a barrier.
 	ErrSize = errors.New("segment has the wrong size")
