@@ -20,6 +20,7 @@ import (
 
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/lockfile"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/report"
 	"sharedbarrier/stress/worker"
@@ -199,7 +200,7 @@ func (r *run) stuck(why string) (*report.Stuck, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stress: %w", err)
 	}
-	holder, err := lockHolder(r.lockPath)
+	holder, err := lockfile.Holder(r.lockPath)
 	if err != nil {
 		return nil, fmt.Errorf("stress: %w", err)
 	}
