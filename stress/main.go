@@ -23,12 +23,17 @@ import (
 
 	"sharedbarrier/model/door"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/report"
 	"sharedbarrier/stress/supervisor"
 	"sharedbarrier/stress/worker"
 )
 
 func main() {
+	if port.IsGo(os.Args) {
+		os.Exit(goport.Main(os.Stdin, os.Stdout))
+	}
 	cmd := stressCommand()
 	cmd.AddCommand(workerCommand())
 	door.Main(cmd)

@@ -1,0 +1,90 @@
+//go:build linux
+
+package port
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sharedbarrier/spec"
+)
+
+// The answers of a port. Besides them there is At with a label, and Failed with
+// a text.
+const (
+	OK        = "ok"        // the mode is set
+	Opened    = "opened"    // the handle is made
+	Returned  = "returned"  // the call has returned: the round is complete
+	Withdrawn = "withdrawn" // the call has withdrawn
+	Abandoned = "abandoned" // the call has left its wait without withdrawing
+	Closed    = "closed"    // the handle is closed
+)
+
+// The beginnings of the answers that go on.
+const (
+	at     = "at "
+	failed = "error "
+)
+
+// At is the answer that announces step s.
+func At(s spec.Step) string { return at + s.String() }
+
+// Failure returns the text of an answer by which the port reports a failure,
+// and whether answer is such a one.
+func Failure(answer string) (text string, isFailure bool) {
+	return strings.CutPrefix(answer, failed)
+}
+
+// checkAnswer returns an error that says what is wrong with a line that is none
+// of the answers.
+func checkAnswer(line string) error {
+	if label, is := strings.CutPrefix(line, at); is {
+		if _, err := spec.ParseStep(label); err != nil {
+			return fmt.Errorf("no step is labelled %q", label)
+		}
+		return nil
+	}
+	if _, is := Failure(line); is || slices.Contains([]string{OK, Opened, Returned, Withdrawn, Abandoned, Closed}, line) {
+		return nil
+	}
+	return errors.New("it is none of the answers of spec/PROTOCOL.md, section 14")
+}
+
+// Capabilities are what a port says that it can do.
+type Capabilities struct {
+	White    bool // announce each step and wait for the word to go on
+	Withdraw bool // withdraw a call
+	Abandon  bool // leave a wait without withdrawing
+	Fine     bool // announce the read and the write of a counting step each for itself
+}
+
+// parseHello reads the first line of a port.
+func parseHello(line string) (c Capabilities, err error) {
+	words := strings.Split(line, " ")
+	if len(words) < 2 || words[0] != "port" {
+		return c, errors.New(`want "port 1" and what the port can do`)
+	}
+	if words[1] != "1" {
+		return c, fmt.Errorf("version %q of the port protocol is not known, only 1", words[1])
+	}
+	for i, word := range words[2:] {
+		if slices.Contains(words[2:2+i], word) {
+			return c, fmt.Errorf("capability %q stands there twice", word)
+		}
+		switch word {
+		case "white":
+			c.White = true
+		case "withdraw":
+			c.Withdraw = true
+		case "abandon":
+			c.Abandon = true
+		case "fine":
+			c.Fine = true
+		default:
+			return c, fmt.Errorf("no capability is called %q", word)
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,192 @@
+//go:build linux
+
+// Package goport offers package impl as a port (spec/PROTOCOL.md, section 14):
+// black box, white box, withdrawal and abandoning.
+//
+// In white-box mode everything happens in one goroutine: the hook of the
+// barrier says where the call is and reads what to do. In black-box mode the
+// call has a goroutine of its own, and requests are read beside it.
+package goport
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"sharedbarrier/impl"
+	"sharedbarrier/spec"
+)
+
+// Main serves the port until it is closed or its input ends, and returns the
+// exit code.
+func Main(stdin io.Reader, stdout io.Writer) int {
+	p := &goPort{in: bufio.NewReader(stdin), out: stdout}
+	p.say("port 1 white withdraw abandon")
+	for {
+		request, argument := p.read()
+		if err := p.obey(request, argument); err != nil {
+			p.fail(err)
+		} else if request == "close" {
+			return spec.ExitOK
+		}
+	}
+}
+
+type goPort struct {
+	in      *bufio.Reader
+	out     io.Writer
+	barrier *impl.Barrier
+	white   bool
+	giveUp  context.CancelFunc // ends the context of the call under way, or of the last one
+	abandon atomic.Bool        // black box: the call is to leave its wait at the next poll
+	inCall  atomic.Bool        // black box
+}
+
+// errAbandon is what the hook panics with to leave a wait.
+var errAbandon = errors.New("abandoned")
+
+func (p *goPort) say(line string) {
+	if _, err := io.WriteString(p.out, line+"\n"); err != nil {
+		os.Exit(spec.ExitUsage) // nobody listens any more
+	}
+}
+
+// read returns the next request. At the end of the input the process ends,
+// whatever it is doing: the kernel frees what it holds.
+func (p *goPort) read() (request, argument string) {
+	line, err := p.in.ReadString('\n')
+	if err != nil {
+		os.Exit(spec.ExitOK)
+	}
+	request, argument, _ = strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+	return request, argument
+}
+
+func (p *goPort) obey(request, argument string) error {
+	during := p.inCall.Load()
+	switch {
+	case request == "giveup" && p.giveUp != nil:
+		p.giveUp() // a call that is over already takes no notice
+	case request == "abandon" && p.giveUp != nil:
+		p.abandon.Store(true)
+	case request == "white" && p.barrier == nil:
+		p.white = true
+		p.say("ok")
+	case request == "open" && p.barrier == nil:
+		return p.open(argument)
+	case request == "call" && p.barrier != nil && !during:
+		return p.call(argument)
+	case request == "close" && p.barrier != nil && !during:
+		if err := p.barrier.Close(); err != nil {
+			return err
+		}
+		p.say("closed")
+	default:
+		return fmt.Errorf("%q is not in place, or no request", request)
+	}
+	return nil
+}
+
+func (p *goPort) open(argument string) (err error) {
+	name, path, _ := strings.Cut(argument, " ")
+	if p.barrier, err = impl.Attach(context.Background(), name, path); err != nil {
+		return err
+	}
+	p.say("opened")
+	return nil
+}
+
+func (p *goPort) call(argument string) error {
+	n, err := strconv.Atoi(argument)
+	if err != nil {
+		return fmt.Errorf("call %q: want a party count", argument)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.giveUp = cancel
+	if p.white {
+		p.barrier.SetHook(p.announce)
+		p.answer(p.wait(ctx, n))
+		return nil
+	}
+	p.abandon.Store(false)
+	p.barrier.SetHook(p.leave)
+	p.inCall.Store(true)
+	go func() {
+		err := p.wait(ctx, n)
+		p.inCall.Store(false) // before the answer, which the next request may follow at once
+		p.answer(err)
+	}()
+	return nil
+}
+
+// wait makes the call. The hook's way out of it is an error here.
+func (p *goPort) wait(ctx context.Context, n int) (err error) {
+	defer func() {
+		switch r := recover(); r {
+		case nil:
+		case errAbandon:
+			err = errAbandon
+		default:
+			panic(r)
+		}
+	}()
+	return p.barrier.Wait(ctx, n)
+}
+
+func (p *goPort) answer(err error) {
+	switch {
+	case err == nil:
+		p.say("returned")
+	case errors.Is(err, context.Canceled):
+		p.say("withdrawn")
+	case errors.Is(err, errAbandon):
+		p.say("abandoned")
+	default:
+		p.fail(err)
+	}
+}
+
+func (p *goPort) fail(err error) { p.say("error " + strings.ReplaceAll(err.Error(), "\n", "; ")) }
+
+// leave is the hook in black-box mode. A step that blocks calls it again and
+// again.
+func (p *goPort) leave(s spec.Step) {
+	if polls(s) && p.abandon.Load() {
+		panic(errAbandon)
+	}
+}
+
+// announce is the hook in white-box mode.
+func (p *goPort) announce(s spec.Step) {
+	p.say("at " + s.String())
+	for {
+		switch request, _ := p.read(); {
+		case request == "go":
+			return
+		case request == "giveup" && withdraws(s):
+			p.giveUp()
+			return
+		case request == "abandon" && polls(s):
+			panic(errAbandon)
+		default:
+			p.fail(fmt.Errorf("%q is not in place at %v, or no request", request, s))
+		}
+	}
+}
+
+func polls(s spec.Step) bool { return s == spec.AwaitDrain || s == spec.AwaitFlag }
+
+// withdraws reports whether a call at s takes notice that its context ends.
+func withdraws(s spec.Step) bool {
+	switch s {
+	case spec.LockInit, spec.LockEnter, spec.AwaitDrain, spec.LockFirst, spec.AwaitFlag:
+		return true
+	}
+	return false
+}

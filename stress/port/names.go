@@ -1,0 +1,59 @@
+//go:build linux
+
+package port
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// goSubcommand makes a program that starts ports the go port itself.
+const goSubcommand = "port-go"
+
+// IsGo reports whether a program with these arguments was started as the go
+// port. Every program that starts ports must ask this first, and if so call
+// goport.Main.
+func IsGo(args []string) bool { return len(args) > 1 && args[1] == goSubcommand }
+
+// names says for messages which ports there are.
+const names = "go, exec:COMMAND"
+
+// Command returns the command that runs the port with the name:
+//
+//	go              package impl, which attaches to the segment
+//	exec:COMMAND    whatever the shell makes of COMMAND
+//
+// Ports that have to be built or installed are, which may take long and ends
+// with ctx.
+func Command(ctx context.Context, name string) (*exec.Cmd, error) {
+	if command, ok := strings.CutPrefix(name, "exec:"); ok && command != "" {
+		return exec.Command("/bin/sh", "-c", command), nil
+	}
+	switch name {
+	case "go":
+		return exec.Command("/proc/self/exe", goSubcommand), nil
+	}
+	return nil, fmt.Errorf("no port is called %q; there are %s", name, names)
+}
+
+// Parse takes NAME or NAME=COUNT apart. COUNT is 1 where it is missing, and at
+// least 1. A COMMAND may contain = itself: only a number at its end is a count.
+func Parse(text string) (name string, count int, err error) {
+	i := strings.LastIndexByte(text, '=')
+	if i < 0 {
+		return text, 1, nil
+	}
+	count, err = strconv.Atoi(text[i+1:])
+	switch {
+	case err != nil && strings.HasPrefix(text, "exec:"):
+		return text, 1, nil
+	case err != nil:
+		return "", 0, fmt.Errorf("port %q: %q is no count", text, text[i+1:])
+	case count < 1:
+		return "", 0, fmt.Errorf("port %q: the count is %d; give at least 1", text, count)
+	}
+	return text[:i], count, nil
+}

@@ -1,0 +1,253 @@
+//go:build linux
+
+package port_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sharedbarrier/impl"
+	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/goport"
+)
+
+// scriptEnv makes this test program a port that plays a script: one answer a
+// line for each request. It says the first line unasked.
+const scriptEnv = "PORT_TEST_SCRIPT"
+
+func TestMain(m *testing.M) {
+	switch script, scripted := os.LookupEnv(scriptEnv); {
+	case port.IsGo(os.Args):
+		os.Exit(goport.Main(os.Stdin, os.Stdout))
+	case scripted:
+		play(script)
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// play says the answers of a script. Some are acts.
+func play(script string) {
+	requests := bufio.NewScanner(os.Stdin)
+	for i, answer := range strings.Split(script, "|") {
+		if i > 0 && !requests.Scan() {
+			os.Exit(0)
+		}
+		switch answer {
+		case "<die>":
+			fmt.Fprintln(os.Stderr, "I am dying")
+			os.Exit(3)
+		case "<hang>":
+			hang()
+		case "<mute>": // closes its output and stays
+			os.Stdout.Close()
+			hang()
+		case "<half>":
+			fmt.Print("at Ca")
+			os.Exit(0)
+		case "<long>":
+			fmt.Println(strings.Repeat("x", 5000))
+		case "<bytes>":
+			os.Stdout.WriteString("\xff\xfe\n")
+		default:
+			fmt.Println(strings.ReplaceAll(answer, `\n`, "\n"))
+		}
+		if requests.Text() == "close" {
+			os.Exit(0)
+		}
+	}
+	requests.Scan()
+	os.Exit(0)
+}
+
+// hang takes no notice of anything. (An empty select would be a deadlock, which
+// the runtime notices.)
+func hang() {
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+
+// startScript starts a port that plays the script.
+func startScript(t *testing.T, script string, limit time.Duration) (*port.Port, error) {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), scriptEnv+"="+script)
+	p, err := port.StartCommand("script", cmd, limit)
+	if err == nil {
+		t.Cleanup(p.Kill)
+	}
+	return p, err
+}
+
+const patient = time.Minute
+
+// TestHazard_MisbehavingPorts plays every way in which a port can be wrong; the
+// first is right.
+func TestHazard_MisbehavingPorts(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		script string
+		kind   error
+		number int
+		want   string
+	}{
+		{"well-behaved", "port 1 white|ok|opened|at Call|at LockInit|closed", nil, 0, ""},
+		{"no hello", "hello|ok", port.ErrNonsense, 1, `"hello"`},
+		{"other version", "port 2 white", port.ErrNonsense, 1, `version "2"`},
+		{"unknown capability", "port 1 white telepathy", port.ErrNonsense, 1, "telepathy"},
+		{"capability twice", "port 1 white white", port.ErrNonsense, 1, "twice"},
+		{"dies at once", "<die>", port.ErrDied, 1, "I am dying"},
+		{"empty line", "port 1 white|", port.ErrNonsense, 2, `line 2 is "", in answer to "white"`},
+		{"nonsense", "port 1 white|ok|opened|what?", port.ErrNonsense, 4, `"what?", in answer to "call 1"`},
+		{"no such step", "port 1 white|ok|opened|at Home", port.ErrNonsense, 4, `no step is labelled "Home"`},
+		{"more words", "port 1 white|ok then", port.ErrNonsense, 2, `"ok then"`},
+		{"two lines", `port 1 white|ok\nok`, port.ErrNonsense, 3, "a second line"},
+		{"carriage return", "port 1 white|ok\r", port.ErrNonsense, 2, `"ok\r"`},
+		{"no text", "port 1 white|<bytes>", port.ErrNonsense, 2, "not UTF-8"},
+		{"long line", "port 1 white|<long>", port.ErrNonsense, 2, "longer than 4096"},
+		{"half a line", "port 1 white|ok|opened|<half>", port.ErrNonsense, 4, `"at Ca"`},
+		{"dies", "port 1 white|ok|opened|at Call|<die>", port.ErrDied, 5, `line 5 did not come, in answer to "go": exit status 3; its standard error ends with "I am dying"`},
+		{"hangs", "port 1 white|ok|opened|<hang>", port.ErrSilent, 4, `in answer to "call 1": nothing for`},
+		{"mute", "port 1 white|ok|opened|<mute>", port.ErrDied, 4, "killed"},
+		{"does not close", "port 1 white|ok|opened|at Call|at LockInit|<hang>", port.ErrSilent, 6, `"close"`},
+		{"closes otherwise", "port 1 white|ok|opened|at Call|at LockInit|<die>", port.ErrDied, 6, "exit status 3"},
+		{"talks on", `port 1 white|ok|opened|at Call|at LockInit|closed\nbye`, port.ErrNonsense, 7, "second line"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			limit := patient
+			if strings.Contains(c.script, "<hang>") || strings.Contains(c.script, "<mute>") {
+				limit = time.Second
+			}
+			p, err := startScript(t, c.script, limit)
+			for _, request := range []string{"white", "open demo /tmp/demo.lock", "call 1", "go"} {
+				if err == nil {
+					_, err = p.Ask(request)
+				}
+			}
+			if err == nil {
+				err = p.Close()
+			}
+			if c.kind == nil {
+				if err != nil {
+					t.Errorf("the port that behaves: %v", err)
+				}
+				return
+			}
+			var e *port.Error
+			if !errors.As(err, &e) || !errors.Is(err, c.kind) || e.Number != c.number || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got error %v\nwant %v in line %d, with %q", err, c.kind, c.number, c.want)
+			}
+		})
+	}
+}
+
+// TestProc_FailureIsAnAnswer has a port report a failure: Ask returns it, and
+// where another answer is due it is an ErrFailed.
+func TestProc_FailureIsAnAnswer(t *testing.T) {
+	p, err := startScript(t, "port 1|error no such segment|error still not", patient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := p.Ask("open demo /x")
+	if text, is := port.Failure(answer); err != nil || !is || text != "no such segment" {
+		t.Errorf("Ask(open) = %q, %v; want the port's failure", answer, err)
+	}
+	if err := p.Open("demo", "/x"); !errors.Is(err, port.ErrFailed) || !strings.Contains(err.Error(), "still not") {
+		t.Errorf("Open = %v, want ErrFailed with the port's text", err)
+	}
+}
+
+// TestProc_KillEndsAWait kills a port while a call waits for its answer.
+func TestProc_KillEndsAWait(t *testing.T) {
+	p, err := startScript(t, "port 1|opened|<hang>", patient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Open("demo", "/x"); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- p.Wait(context.Background(), 2) }()
+	p.Kill()
+	if err := <-done; err == nil {
+		t.Error("Wait on a killed port = nil, want an error")
+	}
+}
+
+func TestStart_NoSuchPort(t *testing.T) {
+	for _, name := range []string{"", "cobol", "exec:"} {
+		if _, err := port.Start(t.Context(), name); err == nil || !strings.Contains(err.Error(), "there are") {
+			t.Errorf("Start(%q) = %v, want an error that lists the ports", name, err)
+		}
+	}
+	if _, err := port.StartCommand("nowhere", exec.Command("/nonexistent"), patient); err == nil {
+		t.Error("StartCommand(/nonexistent) = nil, want an error")
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		name  string
+		count int
+	}{
+		{"go", "go", 1}, {"go=2", "go", 2}, {"exec:./p", "exec:./p", 1}, {"exec:A=b ./p", "exec:A=b ./p", 1},
+		{"exec:A=b ./p=3", "exec:A=b ./p", 3}, {"go=0", "", 0}, {"go=x", "", 0}, {"go=", "", 0},
+	} {
+		name, count, err := port.Parse(c.text)
+		if name != c.name || count != c.count || (err != nil) != (c.count == 0) {
+			t.Errorf("Parse(%q) = %q, %d, %v; want %q, %d", c.text, name, count, err, c.name, c.count)
+		}
+	}
+}
+
+// newBarrier makes a barrier that is removed when the test ends.
+func newBarrier(t testing.TB) (segment, lockPath string) {
+	t.Helper()
+	dir := t.TempDir()
+	segment, lockPath = "port-test-"+strings.ReplaceAll(filepath.Base(filepath.Dir(dir)), "/", "-"), filepath.Join(dir, "lock")
+	b, err := impl.Create(segment, lockPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(b.Close(), impl.Remove(segment, lockPath)); err != nil {
+			t.Error(err)
+		}
+	})
+	return segment, lockPath
+}
+
+func BenchmarkStep(b *testing.B) {
+	segment, lockPath := newBarrier(b)
+	p, err := port.Start(b.Context(), "go")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Kill()
+	ask := func(request string) string {
+		answer, err := p.Ask(request)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return answer
+	}
+	ask("white")
+	ask("open " + segment + " " + lockPath)
+	ask("call 1")
+	for b.Loop() {
+		if ask("go") == port.Returned {
+			ask("call 1")
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps/s")
+}
