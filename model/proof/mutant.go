@@ -45,7 +45,7 @@ func FindMutant(name string) (Mutant, error) {
 // those of withdrawal, then those that are safe.
 var Mutants = []Mutant{
 	{
-		Name: "init-always", Says: "InitExit writes n whatever exit is",
+		Name: "init-exit-always", Says: "InitExit writes n whatever exit is",
 		Without: []string{"InitExit.keep"},
 		With:    []Move{{Name: "InitExit.set", From: spec.InitExit, Lock: spec.Held, Set: set(spec.Exit, n), To: spec.UnlockInit}},
 	},
@@ -63,11 +63,11 @@ var Mutants = []Mutant{
 		With: []Move{{Name: "AwaitDrain", From: spec.AwaitDrain, When: no(is(exit, 0)), To: spec.LockFirst}},
 	},
 	{
-		Name: "unlocked-first", Says: "LockFirst does not lock, so LowerFlag and CountEnter run without",
+		Name: "no-lock-first", Says: "LockFirst does not lock, so LowerFlag and CountEnter run without",
 		With: []Move{{Name: "LockFirst", From: spec.LockFirst, To: spec.LowerFlag}},
 	},
 	{
-		Name: "no-lower-flag", Says: "LowerFlag leaves the flag alone",
+		Name: "no-lower", Says: "LowerFlag leaves the flag alone",
 		With: []Move{{Name: "LowerFlag", From: spec.LowerFlag, Lock: spec.Held, To: spec.CountEnter}},
 	},
 	{
@@ -79,7 +79,7 @@ var Mutants = []Mutant{
 		},
 	},
 	{
-		Name: "one-too-few", Says: "CountEnter takes n − 1 for all",
+		Name: "count-enter-early", Says: "CountEnter takes n − 1 for all",
 		With: []Move{
 			{Name: "CountEnter.last", From: spec.CountEnter, Lock: spec.Held, When: eq(plus(enter, 2), n), Set: set(spec.Enter, plus(enter, 1)), To: spec.ResetEnter},
 			{Name: "CountEnter.more", From: spec.CountEnter, Lock: spec.Held, When: no(eq(plus(enter, 2), n)), Set: set(spec.Enter, plus(enter, 1)), To: spec.UnlockEnter},
@@ -106,11 +106,11 @@ var Mutants = []Mutant{
 		With: []Move{{Name: "AwaitFlag", From: spec.AwaitFlag, To: spec.LockExit}},
 	},
 	{
-		Name: "unlocked-exit", Says: "LockExit does not lock, so CountExit runs without",
+		Name: "no-lock-exit", Says: "LockExit does not lock, so CountExit runs without",
 		With: []Move{{Name: "LockExit", From: spec.LockExit, To: spec.CountExit}},
 	},
 	{
-		Name: "clear-too-soon", Says: "CountExit clears at n − 1",
+		Name: "count-exit-early", Says: "CountExit clears at n − 1",
 		With: []Move{
 			{Name: "CountExit.last", From: spec.CountExit, Lock: spec.Held, When: eq(plus(exit, 2), n), Set: set(spec.Exit, plus(exit, 1)), To: spec.ClearExit},
 			{Name: "CountExit.more", From: spec.CountExit, Lock: spec.Held, When: no(eq(plus(exit, 2), n)), Set: set(spec.Exit, plus(exit, 1)), To: spec.UnlockExit},
@@ -149,7 +149,7 @@ var Mutants = []Mutant{
 		With: []Move{{Name: "UncountEnter", From: spec.UncountEnter, Lock: spec.Held, Set: set(spec.Exit, plus(exit, -1)), To: spec.UnlockWithdraw}},
 	},
 	{
-		Name: "unlocked-withdraw", Says: "LockWithdraw does not lock",
+		Name: "no-lock-withdraw", Says: "LockWithdraw does not lock",
 		With: []Move{{Name: "LockWithdraw", From: spec.LockWithdraw, To: spec.TestFlag}},
 	},
 	{
@@ -160,7 +160,13 @@ var Mutants = []Mutant{
 	{
 		Name: "no-clear-exit", Says: "ClearExit leaves exit alone",
 		With: []Move{{Name: "ClearExit", From: spec.ClearExit, Lock: spec.Held, To: spec.UnlockExit}},
-		Safe: "exit stays n, which is what InitExit makes of −1 when all calls have one party count. Clearing is what lets the count change from round to round.",
+		Safe: "exit stays n, which is what InitExit would make of −1 as long as all calls have one party count. Clearing lets the count change between rounds.",
+	},
+	{
+		Name: "always-first", Says: "TestFirst goes to UnlockFirst whatever enter is",
+		Without: []string{"TestFirst.later"},
+		With:    []Move{{Name: "TestFirst.first", From: spec.TestFirst, Lock: spec.Held, To: spec.UnlockFirst}},
+		Safe:    "whoever is not the first waits for a drain that is over, and lowers a flag that is down.",
 	},
 	{
 		Name: "drain-cleared", Says: "AwaitDrain takes −1 for n too",
@@ -174,7 +180,7 @@ var Mutants = []Mutant{
 		Safe:    "nobody ever gets past AwaitDrain: that is a hang, and the proof is of safety alone. NoHang is the explorer's.",
 	},
 	{
-		Name: "raise-first", Says: "RaiseFlag comes before ResetExit, in the same critical section",
+		Name: "raise-before-reset", Says: "RaiseFlag comes before ResetExit, in the same critical section",
 		With: []Move{
 			{Name: "ResetEnter", From: spec.ResetEnter, Lock: spec.Held, Set: set(spec.Enter, num(0)), To: spec.RaiseFlag},
 			{Name: "RaiseFlag", From: spec.RaiseFlag, Lock: spec.Held, Set: set(spec.Flag, num(1)), To: spec.ResetExit},
@@ -183,7 +189,7 @@ var Mutants = []Mutant{
 		Safe: "whoever sees the flag early must lock before it can do anything, and finds exit reset. It breaks the invariant all the same, which has the flag rise last.",
 	},
 	{
-		Name: "no-unlock", Says: "UnlockExit keeps the lock",
+		Name: "keep-lock-exit", Says: "UnlockExit keeps the lock",
 		With: []Move{{Name: "UnlockExit", From: spec.UnlockExit, To: spec.Call, Return: true}},
 		Safe: "nobody moves any more: a hang. It breaks the invariant all the same, which says that a held lock has a holder.",
 	},
