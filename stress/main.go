@@ -32,7 +32,7 @@ import (
 
 func main() {
 	if port.IsGo(os.Args) {
-		os.Exit(goport.Main(os.Stdin, os.Stdout))
+		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
 	cmd := stressCommand()
 	cmd.AddCommand(workerCommand())

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+
+	"sharedbarrier/stress/port/goport"
 )
 
 // goSubcommand makes a program that starts ports the go port itself.
@@ -15,15 +17,16 @@ const goSubcommand = "port-go"
 
 // IsGo reports whether a program with these arguments was started as the go
 // port. Every program that starts ports must ask this first, and if so call
-// goport.Main.
+// goport.Main with the arguments that follow.
 func IsGo(args []string) bool { return len(args) > 1 && args[1] == goSubcommand }
 
 // names says for messages which ports there are.
-const names = "go, exec:COMMAND"
+const names = "go, go@construct, exec:COMMAND"
 
 // Command returns the command that runs the port with the name:
 //
 //	go              package impl, which attaches to the segment
+//	go@construct    the same, constructing as the original does
 //	exec:COMMAND    whatever the shell makes of COMMAND
 //
 // Ports that have to be built or installed are, which may take long and ends
@@ -35,6 +38,8 @@ func Command(ctx context.Context, name string) (*exec.Cmd, error) {
 	switch name {
 	case "go":
 		return exec.Command("/proc/self/exe", goSubcommand), nil
+	case "go@construct":
+		return exec.Command("/proc/self/exe", goSubcommand, goport.Construct), nil
 	}
 	return nil, fmt.Errorf("no port is called %q; there are %s", name, names)
 }

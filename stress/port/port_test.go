@@ -26,7 +26,7 @@ const scriptEnv = "PORT_TEST_SCRIPT"
 func TestMain(m *testing.M) {
 	switch script, scripted := os.LookupEnv(scriptEnv); {
 	case port.IsGo(os.Args):
-		os.Exit(goport.Main(os.Stdin, os.Stdout))
+		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	case scripted:
 		play(script)
 	default:

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -23,10 +24,14 @@ import (
 	"sharedbarrier/spec"
 )
 
+// Construct is the argument that makes the port construct on open, as the
+// original does, where it otherwise only attaches.
+const Construct = "construct"
+
 // Main serves the port until it is closed or its input ends, and returns the
 // exit code.
-func Main(stdin io.Reader, stdout io.Writer) int {
-	p := &goPort{in: bufio.NewReader(stdin), out: stdout}
+func Main(args []string, stdin io.Reader, stdout io.Writer) int {
+	p := &goPort{in: bufio.NewReader(stdin), out: stdout, constructs: slices.Contains(args, Construct)}
 	p.say("port 1 white withdraw abandon")
 	for {
 		request, argument := p.read()
@@ -39,13 +44,14 @@ func Main(stdin io.Reader, stdout io.Writer) int {
 }
 
 type goPort struct {
-	in      *bufio.Reader
-	out     io.Writer
-	barrier *impl.Barrier
-	white   bool
-	giveUp  context.CancelFunc // ends the context of the call under way, or of the last one
-	abandon atomic.Bool        // black box: the call is to leave its wait at the next poll
-	inCall  atomic.Bool        // black box
+	in         *bufio.Reader
+	out        io.Writer
+	constructs bool
+	barrier    *impl.Barrier
+	white      bool
+	giveUp     context.CancelFunc // ends the context of the call under way, or of the last one
+	abandon    atomic.Bool        // black box: the call is to leave its wait at the next poll
+	inCall     atomic.Bool        // black box
 }
 
 // errAbandon is what the hook panics with to leave a wait.
@@ -71,9 +77,9 @@ func (p *goPort) read() (request, argument string) {
 func (p *goPort) obey(request, argument string) error {
 	during := p.inCall.Load()
 	switch {
-	case request == "giveup" && p.giveUp != nil:
-		p.giveUp() // a call that is over already takes no notice
-	case request == "abandon" && p.giveUp != nil:
+	case request == "giveup" && !p.white && p.giveUp != nil:
+		p.giveUp() // crossed with the call's answer, it does nothing
+	case request == "abandon" && !p.white && p.giveUp != nil:
 		p.abandon.Store(true)
 	case request == "white" && p.barrier == nil:
 		p.white = true
@@ -98,6 +104,14 @@ func (p *goPort) open(argument string) (err error) {
 	if p.barrier, err = impl.Attach(context.Background(), name, path); err != nil {
 		return err
 	}
+	if p.white {
+		p.barrier.SetHook(p.announce)
+	}
+	if p.constructs {
+		if err := p.barrier.Reset(); err != nil {
+			return err
+		}
+	}
 	p.say("opened")
 	return nil
 }
@@ -110,7 +124,6 @@ func (p *goPort) call(argument string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.giveUp = cancel
 	if p.white {
-		p.barrier.SetHook(p.announce)
 		p.answer(p.wait(ctx, n))
 		return nil
 	}

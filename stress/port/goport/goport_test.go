@@ -1,0 +1,171 @@
+//go:build linux
+
+package goport_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"sharedbarrier/impl"
+	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/goport"
+)
+
+func TestMain(m *testing.M) {
+	if port.IsGo(os.Args) {
+		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
+// newBarrier makes a barrier that is removed when the test ends.
+func newBarrier(t *testing.T, segment, lockPath string) *impl.Barrier {
+	t.Helper()
+	b, err := impl.Create(segment, lockPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(b.Close(), impl.Remove(segment, lockPath)); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+var session = regexp.MustCompile("(?s)<!-- session -->\n```\n(.*?)```")
+
+// TestGolden_Session plays the session of PROTOCOL.md: what is said there is
+// what a port says.
+func TestGolden_Session(t *testing.T) {
+	page, err := os.ReadFile("../../../spec/PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	match := session.FindSubmatch(page)
+	if match == nil {
+		t.Fatal("spec/PROTOCOL.md has no session")
+	}
+	lockPath := filepath.Join(t.TempDir(), "lock")
+	segment := "goport-session-" + filepath.Base(filepath.Dir(filepath.Dir(lockPath)))
+	newBarrier(t, segment, lockPath)
+	text := strings.ReplaceAll(string(match[1]), "open demo /tmp/demo.lock", "open "+segment+" "+lockPath)
+	var requests, answers []string
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		if request, is := strings.CutPrefix(line, "> "); is {
+			requests = append(requests, request)
+		} else {
+			answers = append(answers, strings.TrimPrefix(line, "< "))
+		}
+	}
+	p, err := port.Start(t.Context(), "go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Kill()
+	for i, request := range requests {
+		// The hello comes first and Start has read it.
+		if got, err := p.Ask(request); err != nil || got != answers[i+1] {
+			t.Fatalf("request %d, %q: %q, %v; want %q", i+1, request, got, err, answers[i+1])
+		}
+	}
+}
+
+// TestProc_Requests sends what is in place and what is not, in both modes.
+func TestProc_Requests(t *testing.T) {
+	for _, c := range []struct{ name, port, session string }{
+		{"out of place", "go", "call 1: error|close: error|go: error|giveup: error|dance: error|: error"},
+		{"bad arguments", "go", "open: error|open /x /y: error|open no-such-segment-here LOCK: error|open SEGMENT LOCK: opened|call: error|call 0: error|call x: error|call 1: returned|close: closed"},
+		{"modes", "go", "fine: error|white: ok|open SEGMENT LOCK: opened|white: error|close: closed"},
+		{"black box", "go", "open SEGMENT LOCK: opened|call 1: returned|call 1: returned|open SEGMENT LOCK: error|close: closed"},
+		{"white box", "go", "white: ok|open SEGMENT LOCK: opened|call 1: at Call|giveup: error|abandon: error|call 1: error|close: error|go: at LockInit|giveup: withdrawn|call 2: at Call|close: error"},
+		{"blocked at the flag", "go", "white: ok|open SEGMENT LOCK: opened|call 2: at Call|go: at LockInit|go: at InitExit|go: at UnlockInit|go: at LockEnter|go: at TestFirst|go: at UnlockFirst|" +
+			"go: at AwaitDrain|go: at LockFirst|go: at LowerFlag|go: at CountEnter|go: at UnlockEnter|go: at AwaitFlag|go: at AwaitFlag|go: at AwaitFlag|" +
+			"giveup: at LockWithdraw|go: at TestFlag|go: at UncountEnter|go: at UnlockWithdraw|go: withdrawn|close: closed"},
+		{"abandoned", "go", "white: ok|open SEGMENT LOCK: opened|call 2: at Call|go: at LockInit|go: at InitExit|go: at UnlockInit|go: at LockEnter|go: at TestFirst|go: at UnlockFirst|" +
+			"go: at AwaitDrain|abandon: abandoned|call 2: at Call"},
+		{"constructs", "go@construct", "white: ok|open SEGMENT LOCK: at MakeEnter|go: at MakeExit|go: at MakeFlag|go: opened|call 1: at Call"},
+		{"constructs unseen", "go@construct", "open SEGMENT LOCK: opened|call 1: returned|close: closed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lockPath := filepath.Join(t.TempDir(), "a lock") // with a space
+			segment := "goport-" + strings.ReplaceAll(c.name, " ", "-") + "-" + filepath.Base(filepath.Dir(filepath.Dir(lockPath)))
+			newBarrier(t, segment, lockPath)
+			p, err := port.Start(t.Context(), c.port)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Kill()
+			for _, exchange := range strings.Split(c.session, "|") {
+				request, want, _ := strings.Cut(exchange, ": ")
+				if exchange == ": error" {
+					request, want = "", "error"
+				}
+				request = strings.ReplaceAll(strings.Replace(request, "SEGMENT", segment, 1), "LOCK", lockPath)
+				got, err := p.Ask(request)
+				if _, failed := port.Failure(got); failed {
+					got = "error"
+				}
+				if err != nil || got != want {
+					t.Fatalf("%q: %q, %v; want %q", request, got, err, want)
+				}
+			}
+		})
+	}
+}
+
+// TestProc_LeavingInBlackBox has the only party that has come give up, and
+// another one abandon: the words tell the difference.
+func TestProc_LeavingInBlackBox(t *testing.T) {
+	for _, c := range []struct {
+		request, answer string
+		enter           int32
+	}{{"giveup", "withdrawn", 0}, {"abandon", "abandoned", 1}} {
+		lockPath := filepath.Join(t.TempDir(), "lock")
+		segment := "goport-" + c.request + "-" + filepath.Base(filepath.Dir(filepath.Dir(lockPath)))
+		b := newBarrier(t, segment, lockPath)
+		cmd, err := port.Command(t.Context(), "go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(stdin, "open "+segment+" "+lockPath+"\ncall 2\n")
+		for counted := false; !counted; {
+			words, err := b.Words()
+			if err != nil || t.Context().Err() != nil {
+				t.Fatal(words, err, t.Context().Err())
+			}
+			counted = words.Enter == 1
+			runtime.Gosched()
+		}
+		io.WriteString(stdin, c.request+"\n")
+		var got []string
+		for answers := bufio.NewScanner(stdout); len(got) < 3 && answers.Scan(); {
+			got = append(got, answers.Text())
+		}
+		stdin.Close() // at the end of its input a port ends
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+		if words, err := b.Words(); len(got) < 3 || got[2] != c.answer || words.Enter != c.enter {
+			t.Errorf("%s: answers %q, words %v (%v); want %s, enter=%d", c.request, got, words, err, c.answer, c.enter)
+		}
+	}
+}
