@@ -21,6 +21,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
 
 	"sharedbarrier/model/door"
@@ -131,7 +132,7 @@ type report struct {
 	count  map[spec.Verdict]int
 }
 
-const layout = `{{counters .}} conditions {{bar .}} {{percent .}} {{rtime . "%s left"}}`
+const layout = `{{counters .}} conditions {{bar .}} {{percent .}} {{rtime . "%s left" "" "? left"}}`
 
 func (r *report) prove(ctx context.Context, conditions []proof.Condition) error {
 	r.count = make(map[spec.Verdict]int)
@@ -146,7 +147,7 @@ func (r *report) prove(ctx context.Context, conditions []proof.Condition) error 
 		result.Scenario, result.Mutant = r.scenario, r.mutant
 		r.print(lines, result)
 	})
-	bar.Finish()
+	bar.Set(pb.CleanOnFinish, true).Finish()
 	lines.Flush()
 	interrupted := ctx.Err() != nil
 	if err != nil && !interrupted {

@@ -130,5 +130,6 @@ func run(ctx context.Context, name string, args ...string) error {
 		return nil
 	}
 	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
-	return fmt.Errorf("%s %s: %w: %s", filepath.Base(name), strings.Join(args[:2], " "), err, lines[len(lines)-1])
+	said := strings.TrimSuffix(": "+string(lines[len(lines)-1]), ": ")
+	return fmt.Errorf("%s %s: %w%s", filepath.Base(name), strings.Join(args[:2], " "), err, said)
 }
