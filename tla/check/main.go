@@ -1,0 +1,65 @@
+// Command check puts the questions of folder tla to TLC and compares its
+// answers with manifest.json.
+//
+//	go run ./tla/check                          every question that takes seconds or minutes
+//	go run ./tla/check --class long             all of them
+//	go run ./tla/check --scenario crash --trace one scenario, with its counterexamples
+//	go run ./tla/check reuse-n4-safety --json   one question
+//
+// TLC is found or fetched (see tlc.Find) and needs Java 11 or newer.
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sharedbarrier/model/door"
+	"sharedbarrier/spec"
+	"sharedbarrier/tla/tlc"
+)
+
+func main() { door.Main(command()) }
+
+func command() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "check [question ...]",
+		Short: "put the questions of folder tla to TLC and compare its answers with manifest.json",
+		Long: `Puts the questions of folder tla (its .cfg files) to TLC and compares verdict, states
+and depth with manifest.json. Without arguments and filters: all that take minutes at most.
+
+TLC is the jar that ` + tlc.JarVariable + ` names, or one in the cache folder, or is fetched
+with mvn, or as the official release; its SHA-256 is checked before every run.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			o.names = names
+			o.procsGiven, o.roundsGiven = cmd.Flags().Changed("procs"), cmd.Flags().Changed("rounds")
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.scenario, "scenario", "all", "only this scenario: all, "+strings.Join(scenarioNames(), ", "))
+	flags.IntVar(&o.procs, "procs", 0, "only questions about so many processes; with --simulate, any number of them")
+	flags.IntVar(&o.rounds, "rounds", 0, "only questions about so many rounds; 0: the unbounded ones")
+	flags.StringVar(&o.class, "class", string(tlc.Medium), "the longest to run: short (seconds), medium (minutes), long")
+	flags.BoolVar(&o.json, "json", false, "print one JSON object a line")
+	flags.BoolVar(&o.trace, "trace", false, "print the counterexamples that were expected, too")
+	flags.IntVar(&o.workers, "workers", 1, "threads of TLC; only with 1 are depth and counterexamples exact")
+	flags.StringVar(&o.memory, "memory", "", "largest Java heap, such as 4g (default: Java's own choice)")
+	flags.DurationVar(&o.limit, "limit", 0, "give up a question after so long (default: by its class)")
+	flags.IntVar(&o.distributed, "distributed", 0, "use TLC's server and so many worker processes on the loopback address")
+	flags.StringVar(&o.record, "record", "", "write the answers into this manifest file instead of comparing them")
+	flags.Int64Var(&o.simulate, "simulate", 0, "try so many random behaviours instead of all states")
+	return cmd
+}
+
+func scenarioNames() []string {
+	var names []string
+	for _, s := range spec.AllScenarios {
+		if s != spec.Fork { // handles are nothing that the spec knows
+			names = append(names, s.String())
+		}
+	}
+	return names
+}

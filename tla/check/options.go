@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cheggaaa/pb/v3"
+
+	"sharedbarrier/model"
+	"sharedbarrier/model/door"
+	"sharedbarrier/spec"
+	"sharedbarrier/tla"
+	"sharedbarrier/tla/tlc"
+)
+
+// options is what the flags and arguments say.
+type options struct {
+	names       []string
+	scenario    string
+	procs       int
+	rounds      int
+	class       string
+	json        bool
+	trace       bool
+	workers     int
+	memory      string
+	limit       time.Duration
+	distributed int
+	simulate    int64
+	record      string
+
+	procsGiven, roundsGiven bool // the flag was there, if only to say 0
+}
+
+// A row is one question with TLC's answer.
+type row struct {
+	question
+	result  model.Result
+	differs string // how it differs from the expected answer; empty: it does not
+	log     string // file that keeps TLC's output; empty: not kept
+}
+
+// MarshalJSON prints the record that all engines share, and two fields more.
+func (r row) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		model.Result
+		Config  string `json:"config"`
+		Differs string `json:"differs,omitempty"`
+	}{r.result, r.config.Name, r.differs})
+}
+
+// run puts the questions one after the other and reports.
+func (o options) run(ctx context.Context, stdout, stderr io.Writer) error {
+	all, err := allQuestions()
+	if err != nil {
+		return err
+	}
+	questions, err := o.questions(all)
+	if err != nil {
+		return err
+	}
+	tools, err := tlc.Find(ctx, func(what string) { fmt.Fprintln(stderr, what) })
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	bar := o.bar(questions)
+	var rows []row
+	for i, q := range questions {
+		bar.Set("question", fmt.Sprintf("%d/%d %s", i+1, len(questions), q.config.Name))
+		var r row
+		if r, err = o.ask(ctx, tools, q, bar); err != nil && r.result.Generated == 0 {
+			break // nothing to show
+		}
+		rows = append(rows, r)
+		if o.json {
+			if err := json.NewEncoder(stdout).Encode(r); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	bar.Finish()
+	if !o.json {
+		if err := writeTable(stdout, rows, o.trace); err != nil {
+			return err
+		}
+	}
+	if o.record != "" {
+		err = errors.Join(err, record(o.record, all, rows))
+	}
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	if o.record != "" {
+		return nil
+	}
+	return verdict(rows)
+}
+
+// interrupted turns an error that a signal caused into its exit code.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return door.Exit(spec.ExitInterrupted)
+	}
+	return err
+}
+
+// bar counts distinct states, of which the manifest knows how many there are.
+func (o options) bar(questions []question) *pb.ProgressBar {
+	var total int64
+	for _, q := range questions {
+		total += q.expected.Distinct
+	}
+	return door.Bar(`{{string . "question"}} {{bar .}} {{percent .}} {{counters .}} states {{speed . "%s states/s"}} {{rtime . "%s left"}}`, total)
+}
+
+// ask puts one question to TLC.
+func (o options) ask(ctx context.Context, tools tlc.Tools, q question, bar *pb.ProgressBar) (row, error) {
+	before := bar.Current()
+	run := tlc.Run{
+		Tools: tools, Files: tla.Files, Config: q.config,
+		Workers: o.workers, Memory: o.memory, Limit: o.limit,
+		Small:    q.expected.Class == tlc.Short && o.simulate == 0,
+		Simulate: o.simulate, Distributed: o.distributed,
+		Progress: func(p tlc.Progress) { bar.SetCurrent(before + p.Distinct) },
+	}
+	if run.Limit == 0 {
+		run.Limit = q.expected.Class.Limit()
+	}
+	outcome, err := run.Check(ctx)
+	bar.SetCurrent(before + q.expected.Distinct)
+	r := row{question: q, result: outcome.Result}
+	if err == nil && o.record == "" {
+		r.differs = o.compare(q, outcome.Result)
+	}
+	if (err != nil || r.differs != "") && ctx.Err() == nil && len(outcome.Log) > 0 {
+		r.log = keep(q.config.Name, outcome.Log)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", q.config.Name, err)
+		if r.log != "" {
+			err = fmt.Errorf("%w (TLC's output: %s)", err, r.log)
+		}
+	}
+	return r, err
+}
+
+// compare says how the answer differs from the manifest's.
+func (o options) compare(q question, got model.Result) string {
+	if o.simulate > 0 {
+		// Random behaviours decide nothing but what they refute.
+		if got.Verdict == spec.Unfinished || got.Verdict == q.expected.Verdict && got.Property == q.expected.Property {
+			return ""
+		}
+		return fmt.Sprintf("verdict %s %s, want %s %s", got.Verdict, got.Property, q.expected.Verdict, q.expected.Property)
+	}
+	return q.expected.Differs(got, max(o.workers, o.distributed))
+}
+
+// verdict returns nil if all answers were as expected, else the exit code of
+// the worst that was not.
+func verdict(rows []row) error {
+	different, unfinished := 0, false
+	for _, r := range rows {
+		if r.differs != "" {
+			different++
+			if code := exitCode(r.result); code != spec.ExitOK && code != spec.ExitUnfinished {
+				return door.Exit(code)
+			}
+		}
+		unfinished = unfinished || r.result.Verdict == spec.Unfinished
+	}
+	switch {
+	case unfinished:
+		return door.Exit(spec.ExitUnfinished)
+	case different > 0:
+		return fmt.Errorf("%d of %d answers differ from tla/manifest.json: mend the spec, or run go test ./tla -update if the answers are right", different, len(rows))
+	}
+	return nil
+}
+
+func exitCode(result model.Result) int {
+	property, err := spec.ParseProperty(result.Property)
+	if err != nil {
+		property = spec.NoEarlyExit // a refinement or Reach…: safety
+	}
+	return spec.ExitCode(result.Verdict, property)
+}
+
+// keep writes TLC's output to a file of the user's cache folder and returns
+// its name, or nothing if that cannot be done.
+func keep(name string, log []byte) string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	dir := filepath.Join(cache, "sharedbarrier", "tlc")
+	path := filepath.Join(dir, name+".log")
+	if errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(path, log, 0o644)) != nil {
+		return ""
+	}
+	return path
+}

@@ -1,0 +1,111 @@
+package tla_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+	"sharedbarrier/tla"
+	"sharedbarrier/tla/tlc"
+)
+
+func manifest(t *testing.T) tlc.Manifest {
+	t.Helper()
+	m, err := tlc.ReadManifest(tla.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TLC answers every short question as the manifest says, figures included.
+func TestQuestions(t *testing.T) {
+	tools, answers := findTools(t), manifest(t)
+	for _, config := range configs(t) {
+		want := answers.Find(config.Name)
+		if want.Class != tlc.Short {
+			continue
+		}
+		t.Run(config.Name, func(t *testing.T) {
+			t.Parallel()
+			run := tlc.Run{Tools: tools, Files: tla.Files, Config: config, Small: true, Limit: want.Class.Limit()}
+			outcome, err := run.Check(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if differs := want.Differs(outcome.Result, 1); differs != "" {
+				t.Errorf("Check(%s): %s", config.Name, differs)
+			}
+		})
+	}
+}
+
+// The manifest answers each question once, and no others.
+func TestManifest(t *testing.T) {
+	var names, want []string
+	for _, e := range manifest(t).Configs {
+		names = append(names, e.Config)
+	}
+	for _, config := range configs(t) {
+		want = append(want, config.Name)
+	}
+	slices.Sort(names)
+	slices.Sort(want)
+	if !slices.Equal(names, want) {
+		t.Errorf("manifest.json answers\n     %v\nwant %v", names, want)
+	}
+}
+
+// What TLC answered (the manifest) is what the explorer of the model answers
+// now: the verdict; and where all states were visited, how many there are, how
+// many edges, and how deep they lie. This is where n = 4, 5 and 6 are compared.
+func TestConform_Explorer(t *testing.T) {
+	for _, want := range manifest(t).Configs {
+		config, err := tlc.ReadConfig(tla.Files, want.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		properties, ok := modelProperties(config)
+		if !ok || want.Class == tlc.Long && testing.Short() {
+			continue
+		}
+		t.Run(want.Config, func(t *testing.T) {
+			cfg := model.Config{
+				Scenario: config.Scenario, Procs: config.Procs, Rounds: config.Rounds,
+				Twin: config.Kept && model.TwinOf(config.Scenario) != "",
+			}
+			got := model.Explore(context.Background(), cfg, model.Options{Check: properties})
+			if got.Verdict != want.Verdict || got.Property != want.Property {
+				t.Fatalf("Explore(%s, %v) = %s %s, and TLC found %s %s", name(cfg), properties, got.Verdict, got.Property, want.Verdict, want.Property)
+			}
+			if len(got.Trace) > 0 && len(got.Trace) != want.Depth-1 {
+				t.Errorf("Explore(%s, %v): the shortest counterexample has %d steps, and TLC's %d", name(cfg), properties, len(got.Trace), want.Depth-1)
+			}
+			if want.Verdict == spec.Verified && (got.Distinct != want.Distinct || got.Generated != want.Generated || got.Depth != want.Depth) {
+				t.Errorf("Explore(%s): %d distinct of %d states, depth %d; and TLC found %d of %d, depth %d", name(cfg),
+					got.Distinct, got.Generated, got.Depth, want.Distinct, want.Generated, want.Depth)
+			}
+		})
+	}
+}
+
+// modelProperties are the properties that the question asks about, if it is one
+// about states that the explorer of the model can answer too.
+func modelProperties(config tlc.Config) (list []spec.Property, ok bool) {
+	if config.Liveness() {
+		return nil, false
+	}
+	for _, asked := range config.Asks() {
+		if asked == "NoDeadlock" {
+			asked = spec.NoHang.String()
+		}
+		property, err := spec.ParseProperty(asked)
+		if err != nil {
+			return nil, false
+		}
+		list = append(list, property)
+	}
+	return list, true
+}

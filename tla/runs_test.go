@@ -1,0 +1,141 @@
+package tla_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+	"sharedbarrier/tla"
+	"sharedbarrier/tla/tlc"
+)
+
+// Every action of the module is taken in one scenario or another, as TLC's own
+// coverage counts them.
+func TestCoverage(t *testing.T) {
+	tools := findTools(t)
+	taken := map[string]int64{}
+	for _, scenario := range []spec.Scenario{spec.Withdraw, spec.LateConstruction, spec.Crash, spec.AbandonWait, spec.SplitLock} {
+		run := tlc.Run{Tools: tools, Files: tla.Files, Config: configFor(t, model.Config{Scenario: scenario, Procs: 2, Rounds: 1}), Coverage: true, Small: true}
+		outcome, err := run.Check(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for action, times := range outcome.Coverage {
+			taken[action] += times
+		}
+	}
+	var labels []string
+	for _, s := range spec.AllSteps {
+		labels = append(labels, s.String())
+	}
+	for _, e := range spec.AllEvents {
+		labels = append(labels, e.String())
+	}
+	for _, label := range labels {
+		if taken[label] == 0 {
+			t.Errorf("action %s is never taken", label)
+		}
+	}
+	for action := range taken {
+		if !slices.Contains(append(labels, "Init"), action) {
+			t.Errorf("action %s of the module has a label that spec does not know", action)
+		}
+	}
+}
+
+// Random behaviours find what is wrong, and say no more than that they found
+// nothing where nothing is.
+func TestSimulate(t *testing.T) {
+	tools := findTools(t)
+	ask := func(scenario spec.Scenario) model.Result {
+		config := configFor(t, model.Config{Scenario: scenario, Procs: 7}, "INVARIANTS NoEarlyExit")
+		run := tlc.Run{Tools: tools, Files: tla.Files, Config: config, Simulate: 20, Small: true}
+		outcome, err := run.Check(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return outcome.Result
+	}
+	if got := ask(spec.Reuse); got.Verdict != spec.Unfinished || got.Generated == 0 {
+		t.Errorf("simulating reuse: %s after %d states, want unfinished after some", got.Verdict, got.Generated)
+	}
+	if got := ask(spec.Surplus); got.Verdict != spec.Violated || got.Property != "NoEarlyExit" || len(got.Trace) == 0 {
+		t.Errorf("simulating surplus: %s %s, trace of %d, want violated NoEarlyExit with a trace", got.Verdict, got.Property, len(got.Trace))
+	}
+}
+
+// TLC's server with two worker processes finds the same states.
+func TestProc_Distributed(t *testing.T) {
+	tools := findTools(t)
+	for _, question := range []string{"withdraw-n3-safety", "crash-n3-NoDeadlock"} {
+		config, err := tlc.ReadConfig(tla.Files, question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := tlc.Run{Tools: tools, Files: tla.Files, Config: config, Distributed: 2, Memory: "1g", Limit: tlc.Medium.Limit()}
+		outcome, err := run.Check(context.Background())
+		if err != nil {
+			t.Fatalf("%v\n%s", err, outcome.Log)
+		}
+		if differs := manifest(t).Find(question).Differs(outcome.Result, 2); differs != "" {
+			t.Errorf("Check(%s) with 2 worker processes: %s\n%s", question, differs, outcome.Log)
+		}
+	}
+}
+
+// What TLC cannot finish is an error that says what to do, or unfinished; never
+// verified. Nothing is left behind.
+func TestFailures(t *testing.T) {
+	tools := findTools(t)
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	reuse := configFor(t, model.Config{Scenario: spec.Reuse, Procs: 5}, "INVARIANTS Quiescent")
+	broken := strings.Replace(moduleText(t), "Call(p) ==", "Call(p) =", 1)
+	barrier, _ := tla.Files.ReadFile("Barrier.tla")
+	brokenFiles := fstest.MapFS{"SharedBarrier.tla": {Data: []byte(broken)}, "Barrier.tla": {Data: barrier}}
+	noJar := tools
+	noJar.Jar = temp + "/tla2tools.jar"
+	if err := os.WriteFile(noJar.Jar, []byte("not it"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	canceled, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for name, test := range map[string]struct {
+		ctx  context.Context
+		run  tlc.Run
+		want error
+		says string
+	}{
+		"wrong checksum": {context.Background(), tlc.Run{Tools: noJar, Files: tla.Files, Config: reuse}, tlc.ErrChecksum, noJar.Jar},
+		"parse error":    {context.Background(), tlc.Run{Tools: tools, Files: brokenFiles, Config: reuse, Small: true}, tlc.ErrSpec, "SharedBarrier"},
+		"unknown property": {context.Background(), tlc.Run{Tools: tools, Files: tla.Files, Small: true,
+			Config: configFor(t, model.Config{Scenario: spec.Reuse, Procs: 2}, "INVARIANTS NoSuchThing")}, tlc.ErrTLC, "NoSuchThing"},
+		"impossible constants": {context.Background(), tlc.Run{Tools: tools, Files: tla.Files, Small: true,
+			Config: configFor(t, model.Config{Scenario: spec.Single, Procs: 2})}, tlc.ErrTLC, "Assumption"},
+		"out of memory": {context.Background(), tlc.Run{Tools: tools, Files: tla.Files, Config: reuse, Memory: "5m"}, tlc.ErrMemory, "--memory"},
+		"time limit":    {context.Background(), tlc.Run{Tools: tools, Files: tla.Files, Config: reuse, Limit: time.Millisecond, Small: true}, nil, ""},
+		"interrupted": {canceled, tlc.Run{Tools: tools, Files: tla.Files, Config: reuse, Small: true,
+			Progress: func(tlc.Progress) { cancel() }}, context.Canceled, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			outcome, err := test.run.Check(test.ctx)
+			if !errors.Is(err, test.want) || outcome.Verdict != spec.Unfinished {
+				t.Fatalf("Check: verdict %s, error %v; want unfinished, %v\n%s", outcome.Verdict, err, test.want, outcome.Log)
+			}
+			if err != nil && !strings.Contains(err.Error(), test.says) {
+				t.Errorf("Check: %v; want it to name %q", err, test.says)
+			}
+			entries, err := os.ReadDir(temp)
+			if err != nil || len(entries) != 1 {
+				t.Errorf("Check left %v behind, want only the jar of this test", entries)
+			}
+		})
+	}
+}

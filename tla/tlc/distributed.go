@@ -1,0 +1,59 @@
+package tlc
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"sync"
+)
+
+// distribute answers with TLC's own server and its worker processes on the
+// loopback address. TLC's server knows no liveness, so neither does this. Nor
+// does it say which invariant is violated, or tell more than the end of the
+// counterexample: when it has found one, a single process looks for it again.
+func (r Run) distribute(ctx context.Context, dir string, found *findings) ([]byte, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	address := []string{
+		"-Djava.rmi.server.hostname=127.0.0.1",
+		"-Dtlc2.tool.distributed.TLCServer.port=" + strconv.Itoa(port),
+	}
+	server := r.command(ctx, dir, "tlc2.tool.distributed.TLCServer",
+		[]string{"-tool", "-metadir", filepath.Join(dir, "tmp"), module}, address...)
+
+	workers, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	for range r.Distributed {
+		worker := r.command(workers, dir, "tlc2.tool.distributed.TLCWorker", []string{"127.0.0.1"},
+			append(address, "-Dtlc2.tool.distributed.TLCWorker.threadCount=1")...)
+		if err := worker.Start(); err != nil {
+			stop()
+			running.Wait()
+			return nil, fmt.Errorf("%w: starting a worker: %w", ErrTLC, err)
+		}
+		running.Go(func() { worker.Wait() }) // ends with the server, or is stopped below
+	}
+	log, err := server.observe(found, r.report)
+	stop()
+	running.Wait()
+	if err != nil || ctx.Err() != nil || found.success || len(found.behaviour) == 0 {
+		return log, err
+	}
+	*found = findings{}
+	again, err := r.command(ctx, dir, "tlc2.TLC", r.arguments(dir)).observe(found, r.report)
+	return append(log, again...), err
+}
+
+// freePort returns a port of the loopback address that was free just now.
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}

@@ -1,0 +1,256 @@
+package tlc
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sharedbarrier/spec"
+)
+
+// Errors of a run that TLC itself could not finish, for errors.Is.
+var (
+	ErrSpec   = errors.New("TLC cannot read the spec")
+	ErrMemory = errors.New("TLC ran out of memory")
+	ErrTLC    = errors.New("TLC failed")
+)
+
+// The messages of TLC's -tool mode that say something here. Their numbers are
+// those of tlc2.output.EC and MP.
+const (
+	msgOutOfMemory      = 1001
+	msgInitialInvariant = 2107
+	msgInitialProperty  = 2108
+	msgInvariant        = 2110
+	msgActionProperty   = 2112
+	msgDeadlock         = 2114
+	msgTemporal         = 2116
+	msgBackToState      = 2122
+	msgSuccess          = 2193
+	msgDepth            = 2194
+	msgStats            = 2199
+	msgProgress         = 2200
+	msgProgressSimulate = 2209
+	msgStatsSimulate    = 2210
+	msgState            = 2217
+	msgBehaviourFollows = 2121
+	msgTemporalFollows  = 2264
+	msgCoverage         = 2772
+	msgInitCoverage     = 2773
+)
+
+// errorSeverity is how TLC marks the messages that end a run.
+const errorSeverity = 1
+
+// Progress is how far TLC has come.
+type Progress struct {
+	Generated, Distinct, Queue int64
+	Depth                      int
+}
+
+// findings is what TLC's output says, as far as it has been read.
+type findings struct {
+	Progress
+	success   bool
+	refuted   string // what was violated, as TLC calls it
+	violated  bool
+	deadlock  bool
+	behaviour []transition
+	loop      int              // number of the state that the last one goes back to; 0: none
+	coverage  map[string]int64 // states that each action generated
+	failure   error
+	plain     []string // lines outside messages: what the parser says
+}
+
+var (
+	startMessage = regexp.MustCompile(`^@!@!@STARTMSG (\d+):(\d+) @!@!@`)
+	figures      = regexp.MustCompile(`([\d,]+) states generated.*? ([\d,]+) distinct states found.*? ([\d,]+) states left on queue`)
+	progressAt   = regexp.MustCompile(`^Progress\((\d+)\)`)
+	depthIs      = regexp.MustCompile(`search is (\d+)`)
+	checkedIs    = regexp.MustCompile(`([\d,]+) states (?:checked|generated)|generated: ([\d,]+)`)
+	isViolated   = regexp.MustCompile(`(\w+) is violated`)
+	stateHead    = regexp.MustCompile(`^(\d+): <(\w+)`)
+	backTo       = regexp.MustCompile(`^(\d+): Back to state(?:: <(\w+))?`)
+	coverageIs   = regexp.MustCompile(`^<(\w+) .*>: (\d+):(\d+)`)
+)
+
+// read takes in all of TLC's output and tells report of each progress message.
+func (f *findings) read(output io.Reader, report func(Progress)) error {
+	f.coverage = map[string]int64{}
+	lines := bufio.NewScanner(output)
+	lines.Buffer(nil, 1<<20)
+	code, severity := 0, 0
+	var body []string
+	for lines.Scan() {
+		line := lines.Text()
+		switch match := startMessage.FindStringSubmatch(line); {
+		case match != nil:
+			code, _ = strconv.Atoi(match[1])
+			severity, _ = strconv.Atoi(match[2])
+			body = nil
+		case strings.HasPrefix(line, "@!@!@ENDMSG"):
+			if err := f.message(code, severity, strings.Join(body, "\n")); err != nil {
+				return err
+			}
+			if code == msgProgress || code == msgProgressSimulate {
+				report(f.Progress)
+			}
+			code = 0
+		case code != 0:
+			body = append(body, line)
+		default:
+			f.plain = append(f.plain, line)
+		}
+	}
+	return lines.Err()
+}
+
+func (f *findings) message(code, severity int, body string) error {
+	switch code {
+	case msgOutOfMemory:
+		f.failure = ErrMemory
+	case msgInvariant, msgInitialInvariant, msgInitialProperty, msgActionProperty:
+		f.violated = true
+		if match := isViolated.FindStringSubmatch(body); match != nil {
+			f.refuted = match[1]
+		}
+		if code == msgInitialInvariant || code == msgInitialProperty {
+			return f.initialState(body)
+		}
+	case msgDeadlock:
+		f.deadlock = true
+	case msgTemporal:
+		f.violated = true
+	case msgState:
+		return f.state(body)
+	case msgBackToState:
+		return f.back(body)
+	case msgSuccess:
+		f.success = true
+	case msgDepth:
+		if match := depthIs.FindStringSubmatch(body); match != nil {
+			f.Depth, _ = strconv.Atoi(match[1])
+		}
+	case msgStats, msgProgress:
+		f.figures(body)
+	case msgProgressSimulate, msgStatsSimulate:
+		if match := checkedIs.FindStringSubmatch(body); match != nil {
+			f.Generated = count(match[1] + match[2])
+		}
+	case msgCoverage, msgInitCoverage:
+		if match := coverageIs.FindStringSubmatch(body); match != nil {
+			f.coverage[match[1]] = count(match[3])
+		}
+	case msgBehaviourFollows, msgTemporalFollows:
+	default:
+		if severity == errorSeverity && f.failure == nil {
+			f.failure = f.explain(body)
+		}
+	}
+	return nil
+}
+
+// explain makes an error of a message that ended the run.
+func (f *findings) explain(body string) error {
+	text := strings.Join(strings.Fields(body), " ")
+	switch {
+	case strings.Contains(text, "OutOfMemoryError") || strings.Contains(text, "Java ran out of memory"):
+		return ErrMemory
+	case strings.Contains(text, "Parsing or semantic analysis failed"):
+		return fmt.Errorf("%w: %s", ErrSpec, f.parserSays())
+	default:
+		return fmt.Errorf("%w: %s", ErrTLC, text)
+	}
+}
+
+// parserSays picks the complaint out of what SANY prints.
+func (f *findings) parserSays() string {
+	var said []string
+	for _, line := range f.plain {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "***"), len(said) > 0 && line != "" && !strings.HasPrefix(line, "Semantic processing"):
+			said = append(said, line)
+		}
+	}
+	return strings.Join(said, " ")
+}
+
+func (f *findings) figures(body string) {
+	if match := progressAt.FindStringSubmatch(body); match != nil {
+		f.Depth, _ = strconv.Atoi(match[1])
+	}
+	if match := figures.FindStringSubmatch(body); match != nil {
+		f.Generated, f.Distinct, f.Queue = count(match[1]), count(match[2]), count(match[3])
+	}
+}
+
+// state reads "3: <LockInit line … of module SharedBarrier>" and the state.
+func (f *findings) state(body string) error {
+	head, text, _ := strings.Cut(body, "\n")
+	match := stateHead.FindStringSubmatch(head)
+	if match == nil {
+		return nil // "4: Stuttering": from here nothing happens
+	}
+	state, err := parseState(text)
+	if err != nil {
+		return err
+	}
+	action := match[2]
+	if len(f.behaviour) == 0 {
+		action = ""
+	}
+	f.behaviour = append(f.behaviour, transition{action, state})
+	return nil
+}
+
+// initialState reads the state that TLC prints in the message itself when the
+// initial state is already wrong.
+func (f *findings) initialState(body string) error {
+	at := strings.Index(body, `/\`)
+	if at < 0 {
+		return nil
+	}
+	state, err := parseState(body[at:])
+	f.behaviour = []transition{{"", state}}
+	f.Depth = 1
+	return err
+}
+
+// back reads "29: Back to state: <GiveUp line …>", the last step of a lasso.
+func (f *findings) back(body string) error {
+	match := backTo.FindStringSubmatch(body)
+	if match == nil {
+		return fmt.Errorf("%w: no lasso in %q", ErrTLC, body)
+	}
+	f.loop, _ = strconv.Atoi(match[1])
+	if f.loop < 1 || f.loop > len(f.behaviour) {
+		return fmt.Errorf("%w: back to state %d of %d", ErrTLC, f.loop, len(f.behaviour))
+	}
+	f.behaviour = append(f.behaviour, transition{match[2], f.behaviour[f.loop-1].to})
+	return nil
+}
+
+// property names what was refuted: a spec.Property where it is one.
+func (f *findings) property(c Config) string {
+	switch {
+	case f.deadlock, f.refuted == noDeadlock:
+		return spec.NoHang.String()
+	case !slices.Contains(c.Asks(), f.refuted) && len(c.Properties) == 1:
+		// TLC names no temporal property, and of a refinement only the place.
+		return c.Properties[0]
+	default:
+		return f.refuted
+	}
+}
+
+// count reads a number with commas between thousands.
+func count(text string) int64 {
+	n, _ := strconv.ParseInt(strings.ReplaceAll(text, ",", ""), 10, 64)
+	return n
+}

@@ -1,0 +1,60 @@
+package tla_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"sharedbarrier/model"
+	"sharedbarrier/tla/tlc"
+)
+
+var tools = sync.OnceValues(func() (tlc.Tools, error) { return tlc.Find(context.Background(), nil) })
+
+// findTools skips the test where TLC or Java is missing, and fails it where
+// nothing may be missing.
+func findTools(t *testing.T) tlc.Tools {
+	t.Helper()
+	found, err := tools()
+	if err != nil && os.Getenv("SHAREDBARRIER_STRICT") == "1" {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Skip(err)
+	}
+	return found
+}
+
+// name is the model's question as a test's name.
+func name(cfg model.Config) string {
+	text := fmt.Sprintf("scenario=%v/procs=%d/rounds=%d", cfg.Scenario, cfg.Procs, cfg.Rounds)
+	if cfg.Twin {
+		text += "/twin"
+	}
+	return text
+}
+
+// configFor puts a question about the states of the model's question to TLC;
+// what it asks is in lines such as "INVARIANTS Quiescent".
+func configFor(t *testing.T, cfg model.Config, asks ...string) tlc.Config {
+	return parseConfig(t, cfg, append(asks, "SPECIFICATION Spec")...)
+}
+
+// livenessConfigFor puts a question about its fair behaviours to TLC.
+func livenessConfigFor(t *testing.T, cfg model.Config, property string) tlc.Config {
+	return parseConfig(t, cfg, "PROPERTY "+property, "SPECIFICATION LiveSpec")
+}
+
+func parseConfig(t *testing.T, cfg model.Config, lines ...string) tlc.Config {
+	t.Helper()
+	text := fmt.Sprintf("CONSTANTS\n N = %d\n Rounds = %d\n Scenario = %q\n Kept = %s\nCHECK_DEADLOCK FALSE\n%s\n",
+		cfg.Procs, cfg.Rounds, cfg.Scenario.String(), strings.ToUpper(fmt.Sprint(cfg.Twin)), strings.Join(lines, "\n"))
+	config, err := tlc.ParseConfig("test", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
