@@ -17,6 +17,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +43,7 @@ func main() {
 
 func stressCommand() *cobra.Command {
 	c := supervisor.Config{Pauses: true, Command: startSelf}
+	var ports []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "stress",
@@ -49,9 +52,15 @@ func stressCommand() *cobra.Command {
 before and inside the calls. On each return a worker checks in a segment of its
 own, without any clock, that all others have begun the same call.
 
+With --port the barriers are those of ports, programs in any language
+(stress/PORTING.md), and all meet in one: --port go=2 --port python=2.
+
 Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated, 130 interrupted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := enlist(cmd, &c, ports); err != nil {
+				return err
+			}
 			if err := settle(&c, cmd); err != nil {
 				return err
 			}
@@ -67,12 +76,36 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated, 130 interrup
 	}
 	f := cmd.Flags()
 	f.IntVar(&c.Procs, "procs", 4, "worker processes, each a party of every round")
+	f.StringArrayVar(&ports, "port", nil, "NAME or NAME=COUNT: processes of a port; repeat it to mix (ports: "+port.Names+")")
 	f.Int64Var(&c.Rounds, "rounds", 0, "rounds to run (0: as many as fit in --for)")
 	f.DurationVar(&c.For, "for", 10*time.Second, "how long to run (0: no limit; no limit either when only --rounds is given)")
 	f.DurationVar(&c.Stall, "stall", 10*time.Second, "longest time without a completed round before the run counts as a hang")
 	f.Uint64Var(&c.Seed, "seed", 0, "seed of the pauses (0: draw one)")
 	f.BoolVar(&asJSON, "json", false, "print the report as one line of JSON")
 	return cmd
+}
+
+// enlist makes a worker of each port that was asked for. Ports that have to be
+// built are built now, and once.
+func enlist(cmd *cobra.Command, c *supervisor.Config, ports []string) error {
+	if len(ports) == 0 {
+		return nil
+	}
+	if cmd.Flags().Changed("procs") {
+		return errors.New("--procs and --port exclude each other; give the count with the port, as in --port go=2")
+	}
+	for _, text := range ports {
+		name, count, err := port.Parse(text)
+		if err != nil {
+			return err
+		}
+		if _, err := port.Command(cmd.Context(), name); err != nil {
+			return err
+		}
+		c.Ports = append(c.Ports, slices.Repeat([]string{name}, count)...)
+	}
+	c.Procs = len(c.Ports)
+	return nil
 }
 
 // settle checks the flags and fills in what depends on others.
@@ -109,13 +142,29 @@ func tell(cmd *cobra.Command, c supervisor.Config, rep report.Report, asJSON boo
 		return err
 	}
 	if rep.Verdict != spec.Passed {
-		fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: go run ./stress --procs %d --rounds %d --for %v --stall %v --seed %d\n",
-			c.Procs, c.Rounds, c.For, c.Stall, c.Seed)
+		fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: go run ./stress %s --rounds %d --for %v --stall %v --seed %d\n",
+			parties(c), c.Rounds, c.For, c.Stall, c.Seed)
 	}
 	if code := rep.ExitCode(); code != spec.ExitOK {
 		return door.Exit(code)
 	}
 	return nil
+}
+
+// parties returns the flags that say who takes part, for a shell.
+func parties(c supervisor.Config) string {
+	if c.Ports == nil {
+		return fmt.Sprintf("--procs %d", c.Procs)
+	}
+	var flags []string
+	for _, name := range c.Ports {
+		quoted := "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+		if name == strings.Trim(name, " ") && !strings.ContainsAny(name, " '\"\\$;&|<>()*?[]#~`!{}\t") {
+			quoted = name
+		}
+		flags = append(flags, "--port "+quoted)
+	}
+	return strings.Join(flags, " ")
 }
 
 // startSelf returns the command that starts this program as a worker.
@@ -128,7 +177,7 @@ func workerCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		Run: func(_ *cobra.Command, args []string) {
-			os.Exit(worker.Main(worker.OpenReal, args[0], os.Stdin, os.Stdout))
+			os.Exit(worker.Main(worker.Open, args[0], os.Stdin, os.Stdout))
 		},
 	}
 }

@@ -20,8 +20,8 @@ const goSubcommand = "port-go"
 // goport.Main with the arguments that follow.
 func IsGo(args []string) bool { return len(args) > 1 && args[1] == goSubcommand }
 
-// names says for messages which ports there are.
-const names = "go, go@construct, exec:COMMAND"
+// Names says for messages which ports there are.
+const Names = "go, go@construct, exec:COMMAND"
 
 // Command returns the command that runs the port with the name:
 //
@@ -41,7 +41,7 @@ func Command(ctx context.Context, name string) (*exec.Cmd, error) {
 	case "go@construct":
 		return exec.Command("/proc/self/exe", goSubcommand, goport.Construct), nil
 	}
-	return nil, fmt.Errorf("no port is called %q; there are %s", name, names)
+	return nil, fmt.Errorf("no port is called %q; there are %s", name, Names)
 }
 
 // Parse takes NAME or NAME=COUNT apart. COUNT is 1 where it is missing, and at

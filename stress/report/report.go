@@ -26,6 +26,7 @@ type Report struct {
 	Version     int               `json:"version"`
 	Verdict     spec.Verdict      `json:"verdict"`           // passed, violated or hang
 	Procs       int               `json:"procs"`             // worker processes
+	Ports       []string          `json:"ports,omitempty"`   // the port of each worker; none: package impl
 	Rounds      int64             `json:"rounds"`            // rounds that all workers completed
 	Calls       int64             `json:"calls"`             // calls that returned, in all workers
 	Violations  int64             `json:"violations"`        // early exits, one for each party that had not begun
@@ -55,12 +56,13 @@ type Stuck struct {
 
 // A Worker is where one worker was when the run was found to hang.
 type Worker struct {
-	Worker   int       `json:"worker"`
-	PID      int       `json:"pid"`
-	Step     spec.Step `json:"step"`     // the step it was to do next
-	Begun    int64     `json:"begun"`    // calls
-	Returned int64     `json:"returned"` // calls
-	State    string    `json:"state"`    // running, stopped, or how it died
+	Worker   int        `json:"worker"`
+	PID      int        `json:"pid"`
+	Port     string     `json:"port,omitempty"` // the port that it drives
+	Step     *spec.Step `json:"step,omitempty"` // the step it was to do next; a port says nothing of its steps
+	Begun    int64      `json:"begun"`          // calls
+	Returned int64      `json:"returned"`       // calls
+	State    string     `json:"state"`          // running, stopped, or how it died
 }
 
 // Environment is where the run took place.
@@ -106,6 +108,9 @@ func (r Report) Text(out io.Writer) error {
 	}
 	row("verdict", "%s", verdict)
 	row("processes", "%d", r.Procs)
+	if len(r.Ports) > 0 {
+		row("ports", "%s", strings.Join(r.Ports, ", "))
+	}
 	row("rounds", "%d", r.Rounds)
 	row("calls", "%d", r.Calls)
 	row("violations", "%d", r.Violations)
@@ -125,6 +130,15 @@ func (r Report) Text(out io.Writer) error {
 	return err
 }
 
+// owes says which line of the worker's port has not come. It says one when it
+// starts, one when its handle is open, and one for each call.
+func (w Worker) owes() string {
+	if w.Begun == w.Returned {
+		return "port " + w.Port + ": outside"
+	}
+	return fmt.Sprintf("port %s: its line %d (returned) has not come", w.Port, w.Begun+2)
+}
+
 func (s Stuck) text(b *strings.Builder) {
 	holder := "held by no worker"
 	if s.Holder >= 0 {
@@ -134,7 +148,14 @@ func (s Stuck) text(b *strings.Builder) {
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "worker\tpid\tbegun\treturned\tnext step\tstate")
 	for _, w := range s.Workers {
-		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%v\t%s\n", w.Worker, w.PID, w.Begun, w.Returned, w.Step, w.State)
+		next := "-"
+		switch {
+		case w.Step != nil:
+			next = w.Step.String()
+		case w.Port != "":
+			next = w.owes()
+		}
+		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%s\t%s\n", w.Worker, w.PID, w.Begun, w.Returned, next, w.State)
 	}
 	table.Flush()
 }

@@ -31,8 +31,8 @@ var reports = map[string]Report{
 		Stuck: &Stuck{
 			Why: "no round was completed for 10s", Words: spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: 1,
 			Workers: []Worker{
-				{Worker: 0, PID: 100, Step: spec.AwaitFlag, Begun: 10, Returned: 9, State: "running"},
-				{Worker: 1, PID: 101, Step: spec.CountEnter, Begun: 10, Returned: 9, State: "stopped"},
+				{Worker: 0, PID: 100, Step: new(spec.AwaitFlag), Begun: 10, Returned: 9, State: "running"},
+				{Worker: 1, PID: 101, Step: new(spec.CountEnter), Begun: 10, Returned: 9, State: "stopped"},
 			},
 		},
 	},

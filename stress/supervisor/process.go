@@ -14,12 +14,15 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"sharedbarrier/stress/worker"
 )
 
 // process is one worker process as the supervisor sees it.
 type process struct {
 	worker int
+	port   string
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 
@@ -41,7 +44,7 @@ func startProcess(cmd *exec.Cmd, a worker.Assignment, witness *os.File, exits ch
 	cmd.ExtraFiles = []*os.File{witness}
 	cmd.Stderr = os.Stderr
 	// A group of its own: Ctrl-C at the terminal reaches the supervisor alone,
-	// which ends the workers in good order.
+	// which ends the workers in good order. A port is in its worker's group.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -55,7 +58,7 @@ func startProcess(cmd *exec.Cmd, a worker.Assignment, witness *os.File, exits ch
 		return nil, err
 	}
 	p := &process{
-		worker: a.Worker, cmd: cmd, stdin: stdin,
+		worker: a.Worker, port: a.Port, cmd: cmd, stdin: stdin,
 		mustered: make(chan struct{}), gone: make(chan struct{}),
 	}
 	go p.listen(stdout, exits)
@@ -80,10 +83,35 @@ func (p *process) listen(stdout io.Reader, exits chan<- *process) {
 	if !p.ready {
 		close(p.mustered)
 	}
+	p.endGroup()
 	p.cmd.Wait() // the error says no more than the state
 	p.state = p.cmd.ProcessState
 	close(p.gone)
 	exits <- p
+}
+
+// endGroup waits until the process has ended and kills what is left of its
+// group: a port, and whatever that has started. Until Wait the number of the
+// ended process stays taken, so that it cannot be another's group.
+func (p *process) endGroup() {
+	for unix.Waitid(unix.P_PID, p.pid(), nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+	unix.Kill(-p.pid(), unix.SIGKILL) // fails only when nothing is left
+}
+
+// inGroup reports whether the process with the number is the worker or one
+// that it has started.
+func (p *process) inGroup(pid int) bool {
+	group, err := unix.Getpgid(pid)
+	return err == nil && group == p.pid()
+}
+
+// String says which worker it is.
+func (p *process) String() string {
+	if p.port != "" {
+		return fmt.Sprintf("worker %d (pid %d, port %s)", p.worker, p.pid(), p.port)
+	}
+	return fmt.Sprintf("worker %d (pid %d)", p.worker, p.pid())
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
@@ -100,6 +128,10 @@ func (p *process) failure() error {
 	}
 	return errors.New(p.state.String())
 }
+
+// begin tells the worker that all barriers are open. That a worker is gone is
+// noticed elsewhere.
+func (p *process) begin() { io.WriteString(p.stdin, worker.Begin) }
 
 // askForReport tells the worker to say what it has found, and to end. A worker
 // that is gone has said it already.

@@ -29,6 +29,7 @@ import (
 // A Config says what to run.
 type Config struct {
 	Procs  int           // worker processes, at least 1
+	Ports  []string      // the port of each worker (see package port); nil: all call package impl
 	Rounds int64         // rounds to run; 0: no bound
 	For    time.Duration // how long to run; 0: no bound
 	Stall  time.Duration // the longest time without a completed round; must be positive
@@ -90,7 +91,7 @@ func Run(ctx context.Context, c Config) (_ report.Report, err error) {
 		return report.Report{}, err
 	}
 	stuck, err := r.muster(ctx)
-	if err == nil && stuck == nil {
+	if r.begun {
 		stuck, err = r.watch(ctx)
 	}
 	if err != nil {
@@ -101,6 +102,7 @@ func Run(ctx context.Context, c Config) (_ report.Report, err error) {
 
 type run struct {
 	Config
+	begun   bool // the workers were told to begin
 	barrier  *impl.Barrier
 	witness  *oracle.Witness
 	lockPath string
@@ -113,6 +115,9 @@ func (r *run) start(a worker.Assignment) error {
 	r.exits = make(chan *process, r.Procs)
 	for i := range r.Procs {
 		a.Worker = i
+		if r.Ports != nil {
+			a.Port = r.Ports[i]
+		}
 		p, err := startProcess(r.Command(), a, r.witness.File(), r.exits)
 		if err != nil {
 			return fmt.Errorf("stress: start worker %d: %w", i, err)
@@ -122,28 +127,33 @@ func (r *run) start(a worker.Assignment) error {
 	return nil
 }
 
-// muster returns when every worker is ready or the context has ended. That one
-// is not ready within the stall limit is a hang like any other.
+// muster has the workers begin when every one is ready; it returns without if
+// the context ends before. That one is not ready within the stall limit is a
+// hang like any other.
 func (r *run) muster(ctx context.Context) (*report.Stuck, error) {
 	limit := time.NewTimer(r.Stall)
 	defer limit.Stop()
 	var pids []int
-	for i, p := range r.workers {
+	for _, p := range r.workers {
 		select {
 		case <-p.mustered:
 			if !p.ready {
 				<-p.gone
-				return nil, fmt.Errorf("stress: worker %d did not begin: %w", i, p.failure())
+				return nil, fmt.Errorf("stress: %v did not begin: %w", p, p.failure())
 			}
 			pids = append(pids, p.pid())
 		case <-limit.C:
-			return r.stuck(fmt.Sprintf("worker %d (pid %d) was not ready after %v", i, p.pid(), r.Stall))
+			return r.stuck(fmt.Sprintf("%v was not ready after %v", p, r.Stall))
 		case <-ctx.Done():
 			return nil, nil
 		}
 	}
 	if r.Started != nil {
 		r.Started(pids)
+	}
+	r.begun = true
+	for _, p := range r.workers {
+		p.begin()
 	}
 	return nil, nil
 }
@@ -173,7 +183,7 @@ func (r *run) watch(ctx context.Context) (*report.Stuck, error) {
 				if r.witness.Violations() > 0 {
 					return nil, nil // the verdict is out; the death may follow from it
 				}
-				return r.stuck(fmt.Sprintf("worker %d (pid %d) died: %v", p.worker, p.pid(), p.failure()))
+				return r.stuck(fmt.Sprintf("%v died: %v", p, p.failure()))
 			}
 			left--
 		case <-ticker.C:
@@ -207,13 +217,17 @@ func (r *run) stuck(why string) (*report.Stuck, error) {
 	s := &report.Stuck{Why: why, Words: words, Holder: -1}
 	for i, p := range r.workers {
 		progress := r.witness.Progress(i)
-		if p.pid() == holder {
+		if holder > 0 && p.inGroup(holder) {
 			s.Holder = i
 		}
-		s.Workers = append(s.Workers, report.Worker{
-			Worker: i, PID: p.pid(), Step: progress.Step,
+		w := report.Worker{
+			Worker: i, PID: p.pid(), Port: p.port,
 			Begun: progress.Begun, Returned: progress.Returned, State: p.describe(),
-		})
+		}
+		if p.port == "" && r.Pauses {
+			w.Step = &progress.Step
+		}
+		s.Workers = append(s.Workers, w)
 	}
 	return s, nil
 }
@@ -234,7 +248,7 @@ func (r *run) finish(stuck *report.Stuck, interrupted bool) report.Report {
 		}
 	}
 	rep := report.Report{
-		Version: report.Version, Procs: r.Procs, Seed: r.Seed, Environment: report.Here(), Interrupted: interrupted,
+		Version: report.Version, Procs: r.Procs, Ports: r.Ports, Seed: r.Seed, Environment: report.Here(), Interrupted: interrupted,
 		Rounds: r.witness.Rounds(), Calls: s.calls, Violations: r.witness.Violations(),
 		Rate: s.rate(r.witness.Rounds()), Latency: s.percentiles(),
 	}

@@ -233,7 +233,7 @@ func TestRun_WorkerThatCannotBegin(t *testing.T) {
 		command func() *exec.Cmd
 		want    string
 	}{
-		{workersAt("unopened"), "worker 0 did not begin: " + errUnopened.Error()},
+		{workersAt("unopened"), "did not begin: " + errUnopened.Error()},
 		{func() *exec.Cmd { return exec.Command("/nonexistent") }, "start worker 0"},
 	} {
 		_, err := runIn(t, t.Context(), supervisor.Config{Procs: 2, Rounds: 1, Stall: patient, Command: c.command})

@@ -6,8 +6,10 @@
 //
 // A worker is a program started by the supervisor with the Assignment, in JSON,
 // as its last argument, and the witness as descriptor 3. It says "ready" on its
-// standard output, and at the end one line with its Findings. A line "report"
-// on its standard input ends it early, wherever it is. When either of the two
+// standard output when its barrier is open, and begins to call when it reads
+// "begin": then all barriers are open (a port's opening may construct). At the
+// end it says one line with its Findings. A line "report" on its standard input
+// ends it early, wherever it is. When either of the two
 // breaks, the supervisor is gone: then the worker ends, and removes what the
 // supervisor would have removed.
 package worker
@@ -38,6 +40,7 @@ const WitnessFD = 3
 // and the Findings.
 const (
 	Ready  = "ready\n"
+	Begin  = "begin\n"
 	Report = "report\n"
 )
 
@@ -51,6 +54,7 @@ type Assignment struct {
 	Rounds   int64  `json:"rounds"`    // calls to make; 0: until asked to stop
 	Seed     uint64 `json:"seed"`      // of the run
 	Pauses   bool   `json:"pauses"`    // pause at random between calls and between steps
+	Port     string `json:"port"`      // the port to drive (see package port); empty: call package impl
 }
 
 // Findings are what a worker has seen and measured.
@@ -71,6 +75,15 @@ type Barrier interface {
 // An Opener opens the barrier of a run for one worker. hook is to be called
 // before each step; it is nil where nobody wants to know.
 type Opener func(a Assignment, hook func(spec.Step)) (Barrier, error)
+
+// Open opens what the assignment asks for: the barrier of package impl, or a
+// port.
+func Open(a Assignment, hook func(spec.Step)) (Barrier, error) {
+	if a.Port != "" {
+		return openPort(a)
+	}
+	return OpenReal(a, hook)
+}
 
 // OpenReal opens the shared-memory barrier of package impl.
 func OpenReal(a Assignment, hook func(spec.Step)) (Barrier, error) {
@@ -97,7 +110,7 @@ func Main(open Opener, assignment string, stdin io.Reader, stdout io.Writer) int
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		return spec.ExitUsage
 	}
-	w := &worker{Assignment: a, witness: witness, stdout: stdout, latency: NewHistogram()}
+	w := &worker{Assignment: a, witness: witness, stdout: stdout, begin: make(chan struct{}), latency: NewHistogram()}
 	go w.obey(bufio.NewReader(stdin))
 	return w.work(open)
 }
@@ -112,6 +125,7 @@ type worker struct {
 	Assignment
 	witness *oracle.Witness
 	stdout  io.Writer
+	begin   chan struct{} // closed when all barriers are open
 
 	mu       sync.Mutex // guards what follows, between the calls and an early report
 	findings Findings
@@ -133,6 +147,7 @@ func (w *worker) work(open Opener) int {
 		return w.fail(err)
 	}
 	w.say(Ready)
+	<-w.begin
 
 	for round := int64(1); ; round++ {
 		if w.Pauses {
@@ -176,13 +191,20 @@ func (w *worker) note(now, lastBegin int64, early []oracle.Violation) {
 	}
 }
 
-// obey waits for the word to end early. It is the only reader of the input.
+// obey waits for the word to begin and the word to end early. It is the only
+// reader of the input.
 func (w *worker) obey(input *bufio.Reader) {
-	if line, err := input.ReadString('\n'); err != nil || line != Report {
-		w.orphaned()
+	for {
+		switch line, _ := input.ReadString('\n'); line {
+		case Begin:
+			close(w.begin)
+		case Report:
+			w.report()
+			os.Exit(spec.ExitOK)
+		default:
+			w.orphaned()
+		}
 	}
-	w.report()
-	os.Exit(spec.ExitOK)
 }
 
 // say writes to the supervisor.
@@ -197,6 +219,9 @@ func (w *worker) say(line string) {
 func (w *worker) orphaned() {
 	impl.Remove(w.Segment, w.LockPath)
 	os.RemoveAll(w.Dir)
+	if w.Port != "" && unix.Getpgrp() == os.Getpid() {
+		unix.Kill(0, unix.SIGKILL) // the port, which may take no notice of the end of its input, and this process
+	}
 	os.Exit(spec.ExitInterrupted)
 }
 
