@@ -37,7 +37,7 @@ func main() {
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
 	cmd := stressCommand()
-	cmd.AddCommand(workerCommand())
+	cmd.AddCommand(workerCommand(), lockstepCommand())
 	door.Main(cmd)
 }
 

@@ -1,0 +1,77 @@
+//go:build linux
+
+package lockstep
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+)
+
+// TestHazard_ReallyHappens replays every counterexample of the explorer with
+// real processes. They go every step of the way, and at its end show the
+// violation, or find the words out of range and say so.
+func TestHazard_ReallyHappens(t *testing.T) {
+	hazards, err := Hazards(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, h := range hazards {
+		t.Run(fmt.Sprintf("scenario=%v/procs=%d/%v", h.Config.Scenario, h.Config.Procs, h.Property), func(t *testing.T) {
+			r := Run{Config: h.Config, Start: goPorts(t, h.Config)}
+			rep, err := r.Hazard(t.Context(), h)
+			var unable *Unable
+			if h.Config.Scenario == spec.SplitLock && h.Property != spec.LockExclusive {
+				// Beyond two holders, it takes a port that is fine.
+				if !errors.As(err, &unable) {
+					t.Errorf("Hazard: got %v, want *Unable of a port that is not fine", err)
+				}
+				return
+			}
+			if err != nil || rep.Verdict != spec.Passed {
+				t.Fatalf("Hazard: got %v, %v, want passed\n%s\n%s", rep.Verdict, err, rep.Why, rep.table)
+			}
+			for _, what := range rep.Seen {
+				seen[h.Config.Scenario.String()+" "+what] = true
+			}
+			t.Logf("%d moves, seen: %v: %s", len(h.Schedule), rep.Seen, rep.Why)
+		})
+	}
+	// What the catalogue of hazards must contain for it not to pass vacuously.
+	for _, want := range []string{
+		"late-construction NoEarlyExit", "late-construction NoHang", "shrinking NoHang", "growing refused",
+		"disagreeing NoEarlyExit", "disagreeing NoHang", "surplus NoEarlyExit", "surplus NoHang",
+		"crash NoHang", "abandon NoEarlyExit", "abandon NoHang", "split-lock LockExclusive",
+	} {
+		if !seen[want] {
+			t.Errorf("of the hazards, %s was not seen", want)
+		}
+	}
+}
+
+// TestHazard_CrashAtEveryStep kills a process at each step of its call. The
+// kernel frees its lock, the words stay as the model says, and the others go on
+// as in the model until they hang: no step is a good one to die at.
+func TestHazard_CrashAtEveryStep(t *testing.T) {
+	for _, procs := range []int{2, 3} {
+		cfg := model.Config{Scenario: spec.Crash, Procs: procs, Rounds: CrashRounds}
+		for _, step := range spec.CallSteps {
+			t.Run(fmt.Sprintf("procs=%d/%v", procs, step), func(t *testing.T) {
+				s, ok := CrashAt(cfg, step)
+				if !ok {
+					t.Fatal("CrashAt: no way leads there")
+				}
+				r := Run{Config: cfg, Start: goPorts(t, cfg)}
+				rep, err := r.Crash(t.Context(), step, s)
+				if err != nil || rep.Verdict != spec.Passed || !slices.Equal(rep.Seen, []string{"NoHang"}) {
+					t.Errorf("Crash: got %v, seen %v, %v; want passed, seen NoHang\n%s\n%s", rep.Verdict, rep.Seen, err, rep.Why, rep.table)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,66 @@
+//go:build linux
+
+package lockstep
+
+import (
+	"errors"
+
+	"sharedbarrier/stress/lockfile"
+	"sharedbarrier/stress/port"
+)
+
+// A Party is one user of the barrier that stops before each of its steps, as a
+// port does in white-box mode: requests and answers are those of
+// spec/PROTOCOL.md, section 14, the party being in white-box mode already.
+type Party interface {
+	Ask(request string) (answer string, err error)
+	Kill()                               // die at once, and be gone on return
+	Close() error                        // asked for only while outside
+	Holds(lockPath string) (bool, error) // whether the kernel says that the party holds the lock
+	Can() port.Capabilities              // Fine: it does announce reads and writes each for itself
+}
+
+// A Starter starts a party that is to be process p of a run. With fine, it is to
+// announce the read and the write of a step each for itself, if it can.
+type Starter func(p int, fine bool) (Party, error)
+
+// process is a party that is a port's process.
+type process struct {
+	*port.Port
+	fine bool
+}
+
+// NewProcess puts a port, which has just been started, into white-box mode: the
+// fine one if that is asked for and the port can. The port is killed if it fails.
+func NewProcess(p *port.Port, fine bool) (Party, error) {
+	can := p.Can()
+	fine = fine && can.Fine
+	mode := "white"
+	switch {
+	case !can.White:
+		p.Kill()
+		return nil, errors.New("port " + p.Name() + " is not white box, which lockstep needs (spec/PROTOCOL.md, section 14)")
+	case fine:
+		mode = "fine"
+	}
+	answer, err := p.Ask(mode)
+	if err == nil && answer != "ok" {
+		err = errors.New("port " + p.Name() + ": it answers " + mode + " with " + answer)
+	}
+	if err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return process{p, fine}, nil
+}
+
+func (p process) Can() port.Capabilities {
+	can := p.Port.Can()
+	can.Fine = p.fine
+	return can
+}
+
+func (p process) Holds(lockPath string) (bool, error) {
+	pid, err := lockfile.Holder(lockPath)
+	return pid == p.PID(), err
+}

@@ -1,0 +1,101 @@
+//go:build linux
+
+package lockstep
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+)
+
+// nearest returns a shortest schedule from the initial state to one that is
+// wanted, after a look at no more than most states.
+func nearest(cfg model.Config, most int, wanted func(model.State) bool) (Schedule, bool) {
+	type step struct {
+		from   model.State
+		action model.Action
+	}
+	came := map[model.State]step{}
+	first := model.Init(cfg)
+	looked := 0
+	for s, edges := range model.States(cfg) {
+		if wanted(s) {
+			var way Schedule
+			for s != first {
+				way = append(way, moveOf(came[s].action))
+				s = came[s].from
+			}
+			slices.Reverse(way)
+			return way, true
+		}
+		if looked++; looked > most {
+			break
+		}
+		for _, e := range edges {
+			if _, known := came[e.To]; !known {
+				came[e.To] = step{s, e.Action}
+			}
+		}
+	}
+	return nil, false
+}
+
+// Shorten returns a shorter run that shows a difference too, or rep itself if
+// it finds none: the shortest way to the state that the last move was made in,
+// or else what came after one of the last moments at which everything was as
+// in the beginning.
+func (r *Run) Shorten(ctx context.Context, rep Report) (Report, error) {
+	s, err := ParseSchedule(rep.Schedule)
+	if err != nil || rep.Verdict != spec.Violated || len(s) == 0 {
+		return rep, err
+	}
+	for _, candidate := range r.candidates(s) {
+		if len(candidate) >= len(s) {
+			break
+		}
+		shorter, err := r.Replay(ctx, candidate)
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			return rep, errors.Join(err, ctx.Err())
+		}
+		if shorter.Verdict == spec.Violated {
+			rep.Why, rep.Schedule, rep.table = shorter.Why, shorter.Schedule, shorter.table
+			break
+		}
+	}
+	return rep, nil
+}
+
+// candidates lists schedules that end with the last move of s, in the state in
+// which s makes it by the model, the shortest first.
+func (r *Run) candidates(s Schedule) (list []Schedule) {
+	state, last := model.Init(r.Config), len(s)-1
+	var begins []int
+	for i, m := range s[:last] {
+		if state == model.Init(r.Config) {
+			begins = append(begins, i)
+		}
+		for _, a := range model.Enabled(r.Config, state) {
+			if a.Proc == m.Proc && a.Event == m.Event {
+				if m.Parties > 0 && a.Parties > 0 {
+					a.Parties = m.Parties
+				}
+				state = model.Apply(r.Config, state, a)
+				break
+			}
+		}
+	}
+	const most = 100_000 // states: more than those of a tour
+	if way, ok := nearest(r.Config, most, func(at model.State) bool { return at == state }); ok {
+		list = append(list, append(way, s[last]))
+	}
+	for back := 1; back <= len(begins); back *= 2 {
+		list = append(list, s[begins[len(begins)-back]:])
+	}
+	return list
+}
