@@ -34,11 +34,22 @@ func (opt Options) Validate() error {
 
 // Progress is how far an exploration is.
 type Progress struct {
+	Phase     Phase
 	Generated int64
 	Distinct  int64
 	Queue     int64 // states of this level yet to be expanded
 	Depth     int
 }
+
+// A Phase is what an exploration is at.
+type Phase string
+
+// The phases, in their order. The last two are not always come to.
+const (
+	Exploring Phase = "exploring"
+	Looping   Phase = "looking for fair loops"
+	Tracing   Phase = "tracing the counterexample"
+)
 
 // A Report is a Result and what else an exploration found out.
 type Report struct {
@@ -102,6 +113,7 @@ func explore[S packed](ctx context.Context, b *barrier, l layout, opt Options) (
 			r.Loop = len(l.path)
 		}
 	case found:
+		x.tell(Tracing, 0)
 		r.Verdict, r.Property = spec.Violated, f.property.String()
 		if f.property == spec.NoHang {
 			r.Verdict = spec.Hang
@@ -126,6 +138,7 @@ func (x *search[S]) checkLiveness() (lasso[S], bool) {
 	if !x.Liveness || x.wanted&(1<<spec.NoHang) == 0 {
 		return lasso[S]{}, false
 	}
+	x.tell(Looping, 0)
 	return x.liveness()
 }
 

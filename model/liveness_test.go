@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"sharedbarrier/spec"
@@ -126,27 +127,22 @@ func (r Report) verified() bool { return r.Verdict == spec.Verified }
 // TestHazard_LassoIsABehaviour runs the lasso of the mutant that looks again
 // and again: the loop closes, a call is in it all the time, and it is fair.
 func TestHazard_LassoIsABehaviour(t *testing.T) {
-	for _, m := range Mutants {
-		if m.Name != "test-again" {
-			continue
-		}
-		cfg := Config{Scenario: spec.Reuse, Procs: 3, Mutant: &m}
-		r := Explore(context.Background(), cfg, Options{Liveness: true})
-		if r.Verdict != spec.Violated || r.Property != spec.NoHang.String() || r.Loop < 1 || r.Loop > len(r.Trace) {
-			t.Fatalf("Explore(%v): %s with a loop from %d of %d, want a lasso", cfg, brief(r.Result), r.Loop, len(r.Trace))
-		}
-		states := replay(t, cfg, r.Trace)
-		last := states[len(states)-1]
-		if states[r.Loop-1] != last {
-			t.Errorf("the loop does not close: %v is not %v", states[r.Loop-1], last)
-		}
-		checkLoop(t, cfg, r, states)
-		return
+	cfg := Config{Scenario: spec.Reuse, Procs: 3, Mutant: MutantNamed("test-again")}
+	r := Explore(context.Background(), cfg, Options{Liveness: true})
+	if r.Verdict != spec.Violated || r.Property != spec.NoHang.String() || r.Loop < 1 || r.Loop > len(r.Trace) {
+		t.Fatalf("Explore(%v): %s with a loop from %d of %d, want a lasso", cfg, brief(r.Result), r.Loop, len(r.Trace))
 	}
-	t.Fatal("the mutant is gone")
+	states := replay(t, cfg, r.Trace)
+	if last := states[len(states)-1]; states[r.Loop-1] != last {
+		t.Errorf("the loop does not close: %v is not %v", states[r.Loop-1], last)
+	}
+	checkLoop(t, cfg, r, states)
 }
 
+// checkLoop checks that one call is open all through the loop, and that the
+// loop is fair to everyone.
 func checkLoop(t *testing.T, cfg Config, r Report, states []State) {
+	t.Helper()
 	stays := false
 	for p := range cfg.Procs {
 		inside, fair := true, false
@@ -164,25 +160,31 @@ func checkLoop(t *testing.T, cfg Config, r Report, states []State) {
 	}
 }
 
-// replay runs a trace from the initial state and returns all states.
 func replay(t *testing.T, cfg Config, trace []Entry) []State {
 	t.Helper()
-	states := []State{Init(cfg)}
-	for i, e := range trace {
-		s := states[i]
-		found := false
-		for _, a := range Enabled(cfg, s) {
-			if a.Proc == e.Proc && a.Label() == e.Label && a.Parties == e.Parties {
-				s, found = Apply(cfg, s, a), true
-				break
-			}
-		}
-		if !found || s.Words() != e.Words {
-			t.Fatalf("%v: entry %d, %+v, does not follow from %v", cfg, i+1, e, states[i])
-		}
-		states = append(states, s)
+	states, err := Replay(cfg, trace)
+	if err != nil {
+		t.Fatalf("Replay(%v): %v", cfg, err)
 	}
 	return states
+}
+
+// TestReplay_SaysWhatCannotHappen: a trace with one thing wrong.
+func TestReplay_SaysWhatCannotHappen(t *testing.T) {
+	cfg := Config{Scenario: spec.Crash, Procs: 2}
+	good := Explore(context.Background(), cfg, Options{}).Trace
+	for name, spoil := range map[string]func([]Entry){
+		"words":   func(trace []Entry) { trace[3].Words.Exit++ },
+		"process": func(trace []Entry) { trace[3].Proc = 1 - trace[3].Proc },
+		"label":   func(trace []Entry) { trace[3].Label = "Step" },
+		"parties": func(trace []Entry) { trace[0].Parties++ },
+	} {
+		bad := slices.Clone(good)
+		spoil(bad)
+		if states, err := Replay(cfg, bad); err == nil || len(states) > len(good) {
+			t.Errorf("Replay with other %s: %d states and no error, want an error", name, len(states))
+		}
+	}
 }
 
 // TestConform_TracesReplay runs the counterexample of every question that

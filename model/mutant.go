@@ -76,6 +76,16 @@ var Mutants = []Mutant{
 	{Name: "uncount-to-zero", Says: "UncountEnter sets enter to 0", Put: Put{At: spec.UncountEnter, Word: spec.Enter, Value: 0}},
 }
 
+// MutantNamed returns the mutant of that name, or nil.
+func MutantNamed(name string) *Mutant {
+	for i := range Mutants {
+		if Mutants[i].Name == name {
+			return &Mutants[i]
+		}
+	}
+	return nil
+}
+
 // move makes process p take its step, with the mistake if there is one.
 func (s *State) move(cfg Config, p int, parties int32) {
 	m, me := cfg.Mutant, &s.procs[p]

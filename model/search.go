@@ -181,9 +181,7 @@ func (x *search[S]) worst() (finding, bool) {
 // the level still to be expanded.
 func (x *search[S]) stop(ctx context.Context, left int) end {
 	x.tally()
-	if x.Progress != nil {
-		x.Progress(Progress{Generated: x.generated, Distinct: x.distinct, Queue: int64(left), Depth: len(x.levels)})
-	}
+	x.tell(Exploring, left)
 	switch {
 	case x.escaped:
 		return outOfTable
@@ -195,6 +193,13 @@ func (x *search[S]) stop(ctx context.Context, left int) end {
 		return interrupted
 	default:
 		return complete
+	}
+}
+
+// tell tells how far the search is, if anyone wants to know.
+func (x *search[S]) tell(phase Phase, left int) {
+	if x.Progress != nil {
+		x.Progress(Progress{Phase: phase, Generated: x.generated, Distinct: x.distinct, Queue: int64(left), Depth: len(x.levels)})
 	}
 }
 

@@ -1,6 +1,9 @@
 package model
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // path returns a shortest path to what was found, from the initial state on:
 // of each state the first predecessor in the order of the store.
@@ -68,4 +71,28 @@ func trace(cfg Config, actions []Action) []Entry {
 		entries = append(entries, Entry{Proc: a.Proc, Label: a.Label(), Parties: a.Parties, Words: s.words})
 	}
 	return entries
+}
+
+// Replay runs a trace, of this or another engine, from the initial state, and
+// returns all states, the initial one first. The error names the first entry that
+// cannot happen or leaves other words; the states before it are returned too.
+func Replay(cfg Config, trace []Entry) ([]State, error) {
+	states := []State{Init(cfg)}
+next:
+	for i, e := range trace {
+		from := states[i]
+		for _, a := range Enabled(cfg, from) {
+			if a.Proc != e.Proc || a.Label() != e.Label || a.Parties != e.Parties {
+				continue
+			}
+			to := Apply(cfg, from, a)
+			if to.words != e.Words {
+				return states, fmt.Errorf("model: entry %d, %v, leaves %v, not %v", i+1, a, to.words, e.Words)
+			}
+			states = append(states, to)
+			continue next
+		}
+		return states, fmt.Errorf("model: entry %d, p%d %s with party count %d, cannot happen in %v", i+1, e.Proc, e.Label, e.Parties, from)
+	}
+	return states, nil
 }

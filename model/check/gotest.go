@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"text/template"
+
+	"sharedbarrier/model"
+)
+
+// goTest is a Go test that replays a counterexample, with nothing but the
+// exported names of the model.
+var goTest = template.Must(template.New("").Parse(`package model_test
+
+import (
+	"testing"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+)
+
+// TestReplay replays what this found:
+// {{.Command}}
+func TestReplay(t *testing.T) {
+	scenario, err := spec.ParseScenario({{printf "%q" .Result.Scenario}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := model.Config{Scenario: scenario, Procs: {{.Config.Procs}}, Rounds: {{.Config.Rounds}}, Twin: {{.Config.Twin}}, WeakReads: {{.Config.WeakReads}}}
+{{- with .Config.Mutant}}
+	cfg.Mutant = model.MutantNamed({{printf "%q" .Name}})
+{{- end}}
+	states, err := model.Replay(cfg, []model.Entry{
+{{- range .Result.Trace}}
+		{Proc: {{.Proc}}, Label: {{printf "%q" .Label}}, {{with .Parties}}Parties: {{.}}, {{end}}Words: spec.Words{Enter: {{.Words.Enter}}, Exit: {{.Words.Exit}}, Flag: {{.Words.Flag}}}},
+{{- end}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := states[len(states)-1]
+{{- if .Result.Loop}}
+	if last != states[{{.Loop}}] {
+		t.Errorf("the loop does not close: %v is not %v", last, states[{{.Loop}}])
+	}
+{{- else if eq .Result.Property "NoHang"}}
+	if !model.Stuck(cfg, last) {
+		t.Errorf("not stuck in %v", last)
+	}
+{{- else}}
+	if !model.Violates(cfg, last, spec.{{.Result.Property}}) {
+		t.Errorf("%v does not violate {{.Result.Property}}", last)
+	}
+{{- end}}
+}
+`))
+
+func writeGoTest(path string, cfg model.Config, opt model.Options, r model.Result) error {
+	var text strings.Builder
+	err := goTest.Execute(&text, map[string]any{
+		"Command": reproduce(cfg, opt), "Config": cfg, "Result": r,
+		"Loop": r.Loop - 1, // the state that it begins in; state 0 is before the first entry
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text.String()), 0o666)
+}
