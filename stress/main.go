@@ -157,14 +157,29 @@ func parties(c supervisor.Config) string {
 		return fmt.Sprintf("--procs %d", c.Procs)
 	}
 	var flags []string
-	for _, name := range c.Ports {
-		quoted := "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
-		if name == strings.Trim(name, " ") && !strings.ContainsAny(name, " '\"\\$;&|<>()*?[]#~`!{}\t") {
-			quoted = name
+	for i, name := range c.Ports {
+		if i > 0 && c.Ports[i-1] == name {
+			continue
 		}
-		flags = append(flags, "--port "+quoted)
+		same := 1
+		for i+same < len(c.Ports) && c.Ports[i+same] == name {
+			same++
+		}
+		flags = append(flags, "--port "+quoted(fmt.Sprintf("%s=%d", name, same)))
 	}
 	return strings.Join(flags, " ")
+}
+
+// quoted quotes a word for a shell, if it needs that.
+func quoted(word string) string {
+	if !strings.ContainsFunc(word, func(r rune) bool { return !strings.ContainsRune("@=:./,_-", r) && !isAlphanumeric(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+func isAlphanumeric(r rune) bool {
+	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
 
 // startSelf returns the command that starts this program as a worker.

@@ -21,12 +21,13 @@ const goSubcommand = "port-go"
 func IsGo(args []string) bool { return len(args) > 1 && args[1] == goSubcommand }
 
 // Names says for messages which ports there are.
-const Names = "go, go@construct, exec:COMMAND"
+const Names = "go, go@construct, c, exec:COMMAND"
 
 // Command returns the command that runs the port with the name:
 //
 //	go              package impl, which attaches to the segment
 //	go@construct    the same, constructing as the original does
+//	c               c/barrier.c, compiled with cc; c@MUTANT with one of its mistakes
 //	exec:COMMAND    whatever the shell makes of COMMAND
 //
 // Ports that have to be built or installed are, which may take long and ends
@@ -35,11 +36,13 @@ func Command(ctx context.Context, name string) (*exec.Cmd, error) {
 	if command, ok := strings.CutPrefix(name, "exec:"); ok && command != "" {
 		return exec.Command("/bin/sh", "-c", command), nil
 	}
-	switch name {
-	case "go":
+	switch base, variant, _ := strings.Cut(name, "@"); {
+	case name == "go":
 		return exec.Command("/proc/self/exe", goSubcommand), nil
-	case "go@construct":
+	case name == "go@construct":
 		return exec.Command("/proc/self/exe", goSubcommand, goport.Construct), nil
+	case base == "c":
+		return cCommand(ctx, variant)
 	}
 	return nil, fmt.Errorf("no port is called %q; there are %s", name, Names)
 }

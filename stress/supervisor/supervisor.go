@@ -102,7 +102,7 @@ func Run(ctx context.Context, c Config) (_ report.Report, err error) {
 
 type run struct {
 	Config
-	begun   bool // the workers were told to begin
+	begun    bool // the workers were told to begin
 	barrier  *impl.Barrier
 	witness  *oracle.Witness
 	lockPath string

@@ -1,0 +1,68 @@
+//go:build linux
+
+package port
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+//go:embed c/barrier.c
+var cSource string
+
+// cFlags are strict, because the source is to be copied.
+var cFlags = []string{"-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c"}
+
+// ErrNoCC: there is no C compiler.
+var ErrNoCC = errors.New("no C compiler; install one that is called cc (Debian: apt-get install gcc libc6-dev)")
+
+var mutantMacro = regexp.MustCompile(`(?m)^#ifn?def MUTANT_(\w+)`)
+
+// CMutants lists the mistakes that the C port can be compiled with. The port
+// c@NAME has one of them: it is there to be caught.
+func CMutants() []string {
+	var names []string
+	for _, m := range mutantMacro.FindAllStringSubmatch(cSource, -1) {
+		names = append(names, m[1])
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// cCommand compiles the C port, with a mistake if mutant names one, unless the
+// cache has it.
+func cCommand(ctx context.Context, mutant string) (*exec.Cmd, error) {
+	flags := slices.Clone(cFlags)
+	if mutant != "" {
+		if !slices.Contains(CMutants(), mutant) {
+			return nil, fmt.Errorf("port c has no mutant %q; there are %s", mutant, strings.Join(CMutants(), ", "))
+		}
+		flags = append(flags, "-DMUTANT_"+mutant)
+	}
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		return nil, fmt.Errorf("port c: %w", ErrNoCC)
+	}
+	version, err := exec.CommandContext(ctx, cc, "--version").Output()
+	if err != nil {
+		return nil, fmt.Errorf("port c: %s --version: %w", cc, err)
+	}
+	program, err := cached("c", append(flags, string(version), cSource), func(path string) error {
+		compile := exec.CommandContext(ctx, cc, append(flags, "-o", path, "-")...)
+		compile.Stdin = strings.NewReader(cSource)
+		if out, err := compile.CombinedOutput(); err != nil {
+			return fmt.Errorf("port c: %s: %w\n%s", compile, err, out)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return exec.Command(program), nil
+}

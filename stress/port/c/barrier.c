@@ -1,0 +1,571 @@
+/*
+ * The shared barrier as a port, in C11 with Linux calls: the shape to copy for a
+ * port in another language. What it must do stands in spec/PROTOCOL.md, section
+ * by section; how it talks to the runner, in section 14.
+ *
+ *     cc -std=c11 -O2 -o barrier barrier.c && ./barrier
+ *
+ * Parts: the segment, the lock, waiting, the call, the conversation. Only the last
+ * is about being a port; the rest is what any program would use.
+ *
+ * A MUTANT_ macro makes one small mistake of each kind that a port could make.
+ * The tests compile each and want to see it caught.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- The segment (section 2) ---- */
+
+/* Three int32 and nothing else. They are written under the lock only, which
+ * orders everything; the two polls without it need no more than an atomic load
+ * (section 7), so every access is relaxed. */
+struct words {
+#ifdef MUTANT_OTHER_LAYOUT
+	_Atomic int32_t exit, enter, flag;
+#else
+	_Atomic int32_t enter, exit, flag;
+#endif
+};
+_Static_assert(sizeof(struct words) == 12, "the segment is exactly 12 bytes");
+
+enum { NOT_SET = -1, DOWN = 0, UP = 1 };
+
+static struct words *words; /* the mapped segment; NULL: not open */
+
+#define GET(word) atomic_load_explicit(&words->word, memory_order_relaxed)
+#define SET(word, v) atomic_store_explicit(&words->word, (v), memory_order_relaxed)
+
+static char failure[512]; /* what went wrong, for people */
+
+static bool fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static bool fail(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(failure, sizeof failure, format, args);
+	va_end(args);
+	return false;
+}
+
+/* segment_attach maps the segment that exists and never writes it. */
+static bool segment_attach(const char *name)
+{
+	char path[300];
+	if (*name == '\0' || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..") || strlen(name) > 255)
+		return fail("%s is no name of a segment", name);
+	snprintf(path, sizeof path, "/dev/shm/%s", name);
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return fail("open %s: %s", path, strerror(errno));
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != sizeof *words) {
+		close(fd);
+		return fail("%s is not a file of 12 bytes", path);
+	}
+#ifdef MUTANT_PRIVATE_MAPPING
+	enum { SHARED = MAP_PRIVATE };
+#else
+	enum { SHARED = MAP_SHARED };
+#endif
+	void *mapping = mmap(NULL, sizeof *words, PROT_READ | PROT_WRITE, SHARED, fd, 0);
+	close(fd);
+	if (mapping == MAP_FAILED)
+		return fail("map %s: %s", path, strerror(errno));
+	words = mapping;
+	if (GET(enter) < 0 || GET(exit) < NOT_SET || (GET(flag) != DOWN && GET(flag) != UP)) {
+		munmap(mapping, sizeof *words);
+		words = NULL;
+		return fail("%s has words that are not those of a barrier", path);
+	}
+	return true;
+}
+
+/* ---- The lock (section 3) ---- */
+
+static char lock_path[4096];
+static int lock_fd = -1; /* the locked descriptor; -1: not held */
+
+/* take makes one attempt at the lock of a descriptor: 0, or the system's error. */
+static int take(int fd)
+{
+#ifdef MUTANT_RECORD_LOCK
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	return fcntl(fd, F_SETLK, &whole) < 0 ? (errno == EACCES || errno == EAGAIN ? EWOULDBLOCK : errno) : 0;
+#endif
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		if (errno != EINTR)
+			return errno;
+	return 0;
+}
+
+/* lock_try makes one attempt at the lock: 1 it is held now, 0 another has it,
+ * -1 failed. */
+static int lock_try(void)
+{
+	for (;;) {
+		int fd = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+		if (fd < 0) {
+			fail("open %s: %s", lock_path, strerror(errno));
+			return -1;
+		}
+		int why = take(fd);
+		struct stat st;
+		if (why == 0 && fstat(fd, &st) < 0)
+			why = errno;
+#ifdef MUTANT_NO_LINK_COUNT
+		st.st_nlink = 1;
+#endif
+		if (why == 0 && st.st_nlink > 0) {
+			lock_fd = fd;
+			return 1;
+		}
+		/* A peer has unlinked the file between the open and the flock: this is not
+		 * the lock that the others will take. Start over. */
+		if (why == 0)
+			flock(fd, LOCK_UN);
+		close(fd);
+		if (why == EWOULDBLOCK)
+			return 0;
+		if (why != 0) {
+			fail("flock %s: %s", lock_path, strerror(why));
+			return -1;
+		}
+	}
+}
+
+static void lock_release(void)
+{
+	if (lock_fd < 0)
+		return;
+	flock(lock_fd, LOCK_UN); /* a child could have inherited the file: closing is not enough */
+	close(lock_fd);
+	lock_fd = -1;
+}
+
+/* ---- Waiting (section 8) ---- */
+
+/* word_wait sleeps while *word is v, for a tick at most: a peer that changes it
+ * may wake nobody. (The words are shared with other processes, and so is the
+ * futex: no FUTEX_PRIVATE_FLAG.) */
+static void word_wait(_Atomic int32_t *word, int32_t v)
+{
+	struct timespec tick = {0, 7 * 1000 * 1000};
+	syscall(SYS_futex, word, FUTEX_WAIT, v, &tick, NULL, 0);
+}
+
+static void word_wake(_Atomic int32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+static void lock_wait(void)
+{
+	struct timespec nap = {0, 50 * 1000};
+	nanosleep(&nap, NULL);
+}
+
+/* ---- The call (sections 4 and 5) ---- */
+
+#define STEPS(STEP)                                                                   \
+	STEP(Call) STEP(LockInit) STEP(InitExit) STEP(UnlockInit) STEP(LockEnter)     \
+	STEP(TestFirst) STEP(UnlockFirst) STEP(AwaitDrain) STEP(LockFirst)            \
+	STEP(LowerFlag) STEP(CountEnter) STEP(ResetEnter) STEP(ResetExit)             \
+	STEP(RaiseFlag) STEP(UnlockEnter) STEP(AwaitFlag) STEP(LockExit)              \
+	STEP(CountExit) STEP(ClearExit) STEP(UnlockExit) STEP(LockWithdraw)           \
+	STEP(TestFlag) STEP(UncountEnter) STEP(UnlockWithdraw)
+
+#define NAME(step) step,
+#define LABEL(step) #step,
+enum step { STEPS(NAME) };
+static const char *const labels[] = {STEPS(LABEL)};
+
+enum outcome { RETURNED, WITHDRAWN, ABANDONED, FAILED };
+
+/* What the caller wants when the call is at a step, and again whenever a step
+ * has blocked. A program that is no port has a flag here, a deadline, or nothing. */
+enum wish { GO_ON, GIVE_UP, ABANDON };
+static enum wish before(enum step at); /* any step: announces it */
+static void before_write(enum step at); /* the second half of a step that reads and writes */
+
+static bool is_acquire(enum step at)
+{
+	return at == LockInit || at == LockEnter || at == LockFirst || at == LockExit || at == LockWithdraw;
+}
+
+static bool is_poll(enum step at) { return at == AwaitDrain || at == AwaitFlag; }
+
+/* Where the call takes notice that its context has ended. */
+static bool is_withdrawable(enum step at)
+{
+	return at == LockInit || at == LockEnter || at == LockFirst || is_poll(at);
+}
+
+/* out_of_range ends a call that finds words which are not those of a barrier for n. */
+static enum outcome out_of_range(int32_t n)
+{
+	fail("words are out of range for %d parties: enter=%d exit=%d flag=%d", n, GET(enter), GET(exit), GET(flag));
+	lock_release();
+	return FAILED;
+}
+
+/* call makes one call with party count n: one case for each step, in the order of
+ * the tables. A step that blocks is left as it is, for another attempt. */
+static enum outcome call(int32_t n)
+{
+	int32_t v;
+	for (enum step at = Call;;) {
+		switch (before(at)) {
+		case GO_ON:
+			break;
+		case GIVE_UP:
+			if (at != AwaitFlag)
+				return WITHDRAWN;
+			at = LockWithdraw;
+			continue;
+		case ABANDON:
+			return ABANDONED;
+		}
+		if (is_acquire(at)) {
+#ifdef MUTANT_UNLOCKED_ENTER
+			if (at == LockEnter) {
+				at = TestFirst;
+				continue;
+			}
+#endif
+#ifdef MUTANT_UNLOCKED_EXIT
+			if (at == LockExit) {
+				at = CountExit;
+				continue;
+			}
+#endif
+			int got = lock_try();
+			if (got < 0)
+				return FAILED;
+			if (got == 0) {
+				lock_wait();
+				continue;
+			}
+		}
+		switch (at) {
+		case Call:
+			at = LockInit;
+			break;
+		case LockInit:
+			at = InitExit;
+			break;
+		case InitExit:
+			v = GET(exit);
+			if (v < NOT_SET || v > n)
+				return out_of_range(n);
+			before_write(at);
+#ifndef MUTANT_NO_INIT
+			if (v == NOT_SET) {
+				SET(exit, n);
+				word_wake(&words->exit);
+			}
+#endif
+			at = UnlockInit;
+			break;
+		case UnlockInit:
+			lock_release();
+			at = LockEnter;
+			break;
+		case LockEnter:
+			at = TestFirst;
+			break;
+		case TestFirst:
+			v = GET(enter);
+			if (v < 0 || v > n)
+				return out_of_range(n);
+			at = v == 0 ? UnlockFirst : CountEnter;
+			break;
+		case UnlockFirst:
+			lock_release();
+			at = AwaitDrain;
+			break;
+		case AwaitDrain:
+			v = GET(exit);
+#ifdef MUTANT_NO_DRAIN
+			v = n;
+#endif
+			if (v == n)
+				at = LockFirst;
+			else
+				word_wait(&words->exit, v);
+			break;
+		case LockFirst:
+			at = LowerFlag;
+			break;
+		case LowerFlag:
+#ifndef MUTANT_NO_LOWER
+			SET(flag, DOWN);
+#endif
+			at = CountEnter;
+			break;
+		case CountEnter:
+			v = GET(enter) + 1;
+			before_write(at);
+			SET(enter, v);
+#ifdef MUTANT_ONE_EARLY
+			v++;
+#endif
+			at = v == n ? ResetEnter : UnlockEnter;
+			break;
+		case ResetEnter:
+#ifndef MUTANT_NO_RESET_ENTER
+			SET(enter, 0);
+#endif
+			at = ResetExit;
+			break;
+		case ResetExit:
+#ifndef MUTANT_NO_RESET_EXIT
+			SET(exit, 0);
+#endif
+			at = RaiseFlag;
+			break;
+		case RaiseFlag:
+			SET(flag, UP);
+			word_wake(&words->flag);
+			at = UnlockEnter;
+			break;
+		case UnlockEnter:
+			lock_release();
+			at = AwaitFlag;
+			break;
+		case AwaitFlag:
+			v = GET(flag);
+#ifdef MUTANT_NO_AWAIT_FLAG
+			v = UP;
+#endif
+			if (v != DOWN)
+				at = LockExit;
+			else
+				word_wait(&words->flag, v);
+			break;
+		case LockExit:
+			at = CountExit;
+			break;
+		case CountExit:
+			v = GET(exit) + 1;
+			before_write(at);
+			SET(exit, v);
+			at = v == n ? ClearExit : UnlockExit;
+			break;
+		case ClearExit:
+#ifndef MUTANT_NO_CLEAR
+			SET(exit, NOT_SET);
+#endif
+			at = UnlockExit;
+			break;
+		case UnlockExit:
+			lock_release();
+			return RETURNED;
+		case LockWithdraw:
+			at = TestFlag;
+			break;
+		case TestFlag:
+#ifdef MUTANT_NO_TEST_FLAG
+			at = UncountEnter;
+#else
+			at = GET(flag) != DOWN ? CountExit : UncountEnter;
+#endif
+			break;
+		case UncountEnter:
+#ifndef MUTANT_NO_UNCOUNT
+			SET(enter, GET(enter) - 1);
+#endif
+			at = UnlockWithdraw;
+			break;
+		case UnlockWithdraw:
+			lock_release();
+			return WITHDRAWN;
+		}
+	}
+}
+
+/* ---- The conversation (section 14) ---- */
+
+static enum { BLACK, WHITE, FINE } mode;
+
+static void say(const char *word, const char *rest)
+{
+	if (printf("%s%s%s\n", word, *rest ? " " : "", rest) < 0 || fflush(stdout) != 0)
+		_exit(2); /* nobody listens any more */
+}
+
+/* Requests are read by hand: a call must be able to look whether one has come. */
+static char input[8192];
+static size_t filled; /* bytes of input */
+
+/* peek returns the request that came first and has not been dropped, or NULL if
+ * none has come and wait is not set. At the end of the input the process ends:
+ * the kernel frees what it holds. */
+static char *peek(bool wait)
+{
+	for (;;) {
+		char *end = memchr(input, '\n', filled);
+		if (end != NULL) {
+			*end = '\0';
+			return input;
+		}
+		if (memchr(input, '\0', filled) != NULL)
+			return input; /* looked at before */
+		struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+		if (!wait && poll(&in, 1, 0) == 0)
+			return NULL;
+		ssize_t got = read(STDIN_FILENO, input + filled, sizeof input - filled);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			_exit(0);
+		filled += (size_t)got;
+	}
+}
+
+static void drop(void)
+{
+	size_t length = strlen(input) + 1;
+	filled -= length;
+	memmove(input, input + length, filled);
+}
+
+static void out_of_place(const char *request)
+{
+	snprintf(failure, sizeof failure, "%.80s is not in place here, or no request", request);
+	say("error", failure);
+}
+
+/* wished reads the request as one for a call that is at a step. */
+static bool wished(const char *request, enum step at, enum wish *wish)
+{
+	if (!strcmp(request, "go") && mode != BLACK)
+		*wish = GO_ON;
+	else if (!strcmp(request, "giveup") && is_withdrawable(at))
+		*wish = GIVE_UP;
+	else if (!strcmp(request, "abandon") && is_poll(at))
+		*wish = ABANDON;
+	else
+		return false;
+	return true;
+}
+
+static enum wish before(enum step at)
+{
+	enum wish wish = GO_ON;
+	if (mode == BLACK) {
+		/* A request that cannot be met here may be met at a later step. */
+		char *request = is_acquire(at) || is_poll(at) ? peek(false) : NULL;
+		if (request != NULL && wished(request, at, &wish))
+			drop();
+		return wish;
+	}
+	say("at", labels[at]);
+	for (;;) {
+		char *request = peek(true);
+		bool understood = wished(request, at, &wish);
+		if (!understood)
+			out_of_place(request);
+		drop();
+		if (understood)
+			return wish;
+	}
+}
+
+static void before_write(enum step at)
+{
+	if (mode == FINE)
+		before(at);
+}
+
+static void do_call(const char *argument)
+{
+	char *end;
+	errno = 0;
+	long n = strtol(argument, &end, 10);
+	if (errno != 0 || *argument == '\0' || *end != '\0' || n < 1 || n > INT32_MAX) {
+		fail("call %.80s: want a party count of at least 1", argument);
+		say("error", failure);
+		return;
+	}
+	switch (call((int32_t)n)) {
+	case RETURNED:
+		say("returned", "");
+		break;
+	case WITHDRAWN:
+		say("withdrawn", "");
+		break;
+	case ABANDONED:
+		say("abandoned", "");
+		break;
+	case FAILED:
+		say("error", failure);
+		break;
+	}
+}
+
+static void do_open(char *argument)
+{
+	char *path = strchr(argument, ' ');
+	if (path == NULL || strlen(path + 1) >= sizeof lock_path) {
+		say("error", "open: want NAME LOCKPATH");
+		return;
+	}
+	*path++ = '\0';
+	strcpy(lock_path, path);
+	if (segment_attach(argument))
+		say("opened", "");
+	else
+		say("error", failure);
+}
+
+int main(void)
+{
+	say("port 1 white withdraw abandon fine", "");
+	for (;;) {
+		/* A copy: the line makes room for those that come during a call. */
+		static char request[sizeof input];
+		strcpy(request, peek(true));
+		drop();
+		char *argument = strchr(request, ' ');
+		if (argument != NULL)
+			*argument++ = '\0';
+		else
+			argument = request + strlen(request);
+
+		if (!strcmp(request, "white") && words == NULL) {
+			mode = WHITE;
+			say("ok", "");
+		} else if (!strcmp(request, "fine") && words == NULL) {
+			mode = FINE;
+			say("ok", "");
+		} else if (!strcmp(request, "open") && words == NULL) {
+			do_open(argument);
+		} else if (!strcmp(request, "call") && words != NULL) {
+			do_call(argument);
+		} else if (!strcmp(request, "close") && words != NULL) {
+			munmap(words, sizeof *words);
+			say("closed", "");
+			return 0;
+		} else if (mode == BLACK && words != NULL && (!strcmp(request, "giveup") || !strcmp(request, "abandon"))) {
+			/* It has crossed with the answer of its call. */
+		} else {
+			out_of_place(request);
+		}
+	}
+}
