@@ -2,6 +2,8 @@ package model
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"sharedbarrier/spec"
@@ -11,11 +13,13 @@ import (
 // its twin that passes, and compares with what spec says once it has decided.
 func TestHazard_EveryScenarioIsDecided(t *testing.T) {
 	asked := map[spec.Scenario]map[spec.Property]bool{}
+	table := "| scenario | n | rounds | checked | expected | found | states | depth |\n|---|---|---|---|---|---|---|---|\n"
 	for _, q := range Questions() {
 		r := Explore(context.Background(), q.Config, Options{Check: q.Check, Liveness: q.Liveness})
 		if !q.Expected(r) {
 			t.Errorf("%v, checking %v: %s, want it to be that each %s", q.Config, q.Check, brief(r.Result), q.Expect)
 		}
+		table += evidence(q, r)
 		if q.Config.Twin {
 			continue
 		}
@@ -36,4 +40,19 @@ func TestHazard_EveryScenarioIsDecided(t *testing.T) {
 			}
 		}
 	}
+	checkTable(t, "README.md", "scenarios", table)
+}
+
+func evidence(q Question, r Report) string {
+	name, rounds, checked := "`"+q.Config.Scenario.String()+"`", "any", "all"
+	if q.Config.Twin {
+		name += ", but " + TwinOf(q.Config.Scenario)
+	}
+	if q.Config.Rounds > 0 {
+		rounds = fmt.Sprint(q.Config.Rounds)
+	}
+	if len(q.Check) < len(spec.AllProperties) {
+		checked = strings.Trim(fmt.Sprint(q.Check), "[]")
+	}
+	return fmt.Sprintf("| %s | %d | %s | %s | %s | %s | %d | %d |\n", name, q.Config.Procs, rounds, checked, q.Expect, r.Verdict, r.Distinct, r.Depth)
 }

@@ -1,0 +1,149 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sharedbarrier/spec"
+)
+
+// hazards are the counterexamples that section 15 of PROTOCOL.md shows: the
+// most telling property of each scenario, at the smallest size that fails.
+var hazards = map[spec.Scenario]struct {
+	procs, rounds int
+	property      spec.Property
+}{
+	spec.LateConstruction: {2, 0, spec.NoEarlyExit},
+	spec.Shrinking:        {2, 2, spec.NoHang},
+	spec.Growing:          {3, 2, spec.NoEarlyExit},
+	spec.Disagreeing:      {3, 0, spec.NoEarlyExit},
+	spec.Surplus:          {2, 0, spec.NoHang},
+	spec.Crash:            {2, 0, spec.NoHang},
+	spec.AbandonWait:      {2, 0, spec.NoEarlyExit},
+	spec.SplitLock:        {2, 0, spec.NoHang},
+}
+
+var hazardMarks = regexp.MustCompile(`(?s)<!-- hazard:([a-z-]+) -->\n(.*?)<!-- /hazard -->`)
+
+// TestHazard_Catalogue holds the schedules in PROTOCOL.md against what the
+// explorer finds.
+func TestHazard_Catalogue(t *testing.T) {
+	const page = "../spec/PROTOCOL.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[spec.Scenario]bool{}
+	fresh := hazardMarks.ReplaceAllStringFunc(string(text), func(block string) string {
+		parts := hazardMarks.FindStringSubmatch(block)
+		sc, err := spec.ParseScenario(parts[1])
+		h, ok := hazards[sc]
+		if err != nil || !ok {
+			t.Errorf("%s: hazard %q is not one of the model's", page, parts[1])
+			return block
+		}
+		shown[sc] = true
+		cfg := Config{Scenario: sc, Procs: h.procs, Rounds: h.rounds}
+		r := Explore(context.Background(), cfg, Options{Check: []spec.Property{h.property}})
+		if r.Property != h.property.String() {
+			t.Fatalf("Explore(%v): %s, want a violation of %v", cfg, brief(r.Result), h.property)
+		}
+		want := schedule(cfg, r)
+		if parts[2] != want && !*update {
+			t.Errorf("%s, hazard %v is stale: run go test ./model -update\n--- got\n%s--- want\n%s", page, sc, parts[2], want)
+		}
+		return fmt.Sprintf("<!-- hazard:%v -->\n%s<!-- /hazard -->", sc, want)
+	})
+	for sc := range hazards {
+		if !shown[sc] {
+			t.Errorf("%s does not show hazard %v", page, sc)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(fresh), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// schedule prints a counterexample, the steps that one process takes in a row
+// on one line.
+func schedule(cfg Config, r Report) string {
+	rounds := ""
+	if cfg.Rounds > 0 {
+		rounds = fmt.Sprintf(" --rounds %d", cfg.Rounds)
+	}
+	text := fmt.Sprintf("`go run ./model/check --scenario %v --procs %d%s --property %s` (%d steps)\n\n",
+		cfg.Scenario, cfg.Procs, rounds, r.Property, len(r.Trace))
+	text += "| who | steps | words after |\n|---|---|---|\n"
+	for i := 0; i < len(r.Trace); {
+		j := i + 1
+		for j < len(r.Trace) && r.Trace[j].Proc == r.Trace[i].Proc && startsNothing(r.Trace[j]) {
+			j++
+		}
+		who := fmt.Sprintf("p%d", r.Trace[i].Proc)
+		if r.Trace[i].Proc < 0 {
+			who = ""
+		}
+		text += fmt.Sprintf("| %s | %s | %v |\n", who, span(r.Trace[i:j]), r.Trace[j-1].Words)
+		i = j
+	}
+	return text
+}
+
+// startsNothing reports whether an entry may follow on the line of the one
+// before: calls and events begin lines of their own.
+func startsNothing(e Entry) bool {
+	_, err := spec.ParseStep(e.Label)
+	return err == nil && e.Parties == 0
+}
+
+// span names the first and the last of some steps.
+func span(run []Entry) string {
+	name := func(e Entry) string {
+		if e.Parties > 0 {
+			return fmt.Sprintf("`%s`(%d)", e.Label, e.Parties)
+		}
+		return "`" + e.Label + "`"
+	}
+	switch first, last := name(run[0]), name(run[len(run)-1]); len(run) {
+	case 1:
+		return first
+	case 2:
+		return first + ", " + last
+	default:
+		return strings.Join([]string{first, last}, " … ")
+	}
+}
+
+// TestHazard_AbandonHangsOnlyWhereOthersRest: with a bound on rounds some
+// explorations of abandon end stuck, and in each such state a party has made its
+// last call. That is no failure of NoHang, which is about parties that keep
+// calling; without a bound there is none. Beside it surplus, which is stuck with
+// everybody in a call.
+func TestHazard_AbandonHangsOnlyWhereOthersRest(t *testing.T) {
+	stuck := func(sc spec.Scenario) (resting, calling int) {
+		cfg := Config{Scenario: sc, Procs: 2, Rounds: 3}
+		for s := range States(cfg) {
+			if !Stuck(cfg, s) {
+				continue
+			}
+			if s.rests(cfg, 0) || s.rests(cfg, 1) {
+				resting++
+			} else {
+				calling++
+			}
+		}
+		return resting, calling
+	}
+	if resting, calling := stuck(spec.AbandonWait); resting == 0 || calling != 0 {
+		t.Errorf("abandon: stuck with someone at rest in %d states, with nobody at rest in %d; want some and none", resting, calling)
+	}
+	if _, calling := stuck(spec.Surplus); calling == 0 {
+		t.Error("surplus: never stuck with nobody at rest; want a real hang")
+	}
+}
