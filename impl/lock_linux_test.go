@@ -8,77 +8,87 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sharedbarrier/spec"
 )
 
 // TestLockFollowsThePath: the lock that a call acquires is that of the file
 // which the path names, whatever has happened to it since the last call.
 func TestLockFollowsThePath(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
+	b, _, path := create(t)
+	for _, tc := range []struct {
+		what string
+		do   func() error
+	}{
+		{"nothing", func() error { return nil }},
+		{"it was removed", func() error { return os.Remove(path) }},
+		{"it was made anew", func() error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) }},
+		{"another has its name", func() error { return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600)) }},
+	} {
+		if err := tc.do(); err != nil {
+			t.Fatal(err)
+		}
+		b.SetHook(func(s spec.Step) {
+			if s.Holds() && newcomerTakes(t, path) {
+				t.Errorf("at %v after this happened to the lock file: %s: a newcomer takes the lock too", s, tc.what)
+			}
+		})
+		if err := b.Wait(t.Context(), 1); err != nil {
+			t.Errorf("Wait after this happened to the lock file: %s: got %v, want nil", tc.what, err)
+		}
+		if !newcomerTakes(t, path) {
+			t.Errorf("after Wait, and after this happened to the lock file: %s: a newcomer cannot take the lock", tc.what)
+		}
+	}
+}
+
+// newcomerTakes reports whether someone who opens the lock file now gets the
+// lock, and gives it back.
+func newcomerTakes(t *testing.T, path string) bool {
+	t.Helper()
 	l, err := openLock(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.close()
-	for _, replace := range []func() error{
-		func() error { return nil },
-		func() error { return os.Remove(path) },
-		func() error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) },
-		func() error { return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600)) },
-	} {
-		if err := replace(); err != nil {
-			t.Fatal(err)
-		}
-		if err := l.follow(); err != nil {
-			t.Fatal(err)
-		}
-		if held, err := l.try(); !held || err != nil {
-			t.Fatalf("try: got %v, %v, want true, nil", held, err)
-		}
-		other, err := openLock(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if held, err := other.try(); held || err != nil {
-			t.Errorf("another's try: got %v, %v, want false, nil", held, err)
-		}
-		if err := errors.Join(other.close(), l.release()); err != nil {
-			t.Fatal(err)
-		}
+	held, err := l.try()
+	if err != nil {
+		t.Fatal(err)
 	}
+	return held
 }
 
 // TestLockStartsOverWhenUnlinked: a peer that unlinks the lock file while it
-// holds the lock, as filelock 3.21.0 to 3.29.4 do, does not make two locks of it.
+// holds the lock, as filelock 3.21.0 to 3.29.4 do, does not make two locks of
+// it for those who have opened it before.
 func TestLockStartsOverWhenUnlinked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
-	var locks [3]*lock
-	for i := range locks {
-		l, err := openLock(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.close()
-		locks[i] = l
+	peer, err := openLock(path)
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer peer.close()
+	l, err := openLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
 	try := func(l *lock, want bool) {
 		t.Helper()
 		if held, err := l.try(); held != want || err != nil {
 			t.Fatalf("try: got %v, %v, want %v, nil", held, err, want)
 		}
 	}
-	peer, first, second := locks[0], locks[1], locks[2]
 	try(peer, true)
-	try(first, false)
+	try(l, false)
 	if err := errors.Join(os.Remove(path), peer.release()); err != nil {
 		t.Fatal(err)
 	}
-	try(first, true) // on the new file
-	try(second, false)
+	try(l, true)
 	try(peer, false)
-	if err := first.release(); err != nil {
-		t.Fatal(err)
+	if newcomerTakes(t, path) {
+		t.Error("a newcomer takes the lock that is held")
 	}
-	try(second, true)
 }
 
 // TestLockFileKinds: whatever is no regular file is refused, and nothing is
