@@ -248,28 +248,90 @@ func TestHookSeesEachStep(t *testing.T) {
 	}
 }
 
-// TestWakeReachesSleeper: whoever sleeps on a word is woken through another
-// mapping of it, which a private futex would not do.
-func TestWakeReachesSleeper(t *testing.T) {
-	b, name, lockPath := create(t)
-	c := attach(t, name, lockPath)
-	stop := make(chan struct{})
-	var sleeper sync.WaitGroup
-	sleeper.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				c.segment.sleep(spec.Exit, spec.NotSet)
+// TestWritersWake: InitExit wakes those who sleep on exit, RaiseFlag those who
+// sleep on flag, through another mapping of the segment. A sleeper that is not
+// woken sees that a tick is over.
+func TestWritersWake(t *testing.T) {
+	for _, tc := range []struct {
+		writer spec.Step
+		word   spec.Word
+		before int32
+	}{
+		{spec.InitExit, spec.Exit, spec.NotSet},
+		{spec.RaiseFlag, spec.Flag, spec.Down},
+	} {
+		b, name, lockPath := create(t)
+		sleeper := attach(t, name, lockPath)
+		var woken atomic.Bool
+		b.SetHook(func(s spec.Step) {
+			if s == tc.writer {
+				for range 1000 {
+					yield() // until it is asleep; if it is not, the next round will do
+				}
+			}
+		})
+		var group sync.WaitGroup
+		group.Go(func() {
+			for !woken.Load() {
+				woken.Store(sleeper.segment.sleep(tc.word, tc.before))
+			}
+		})
+		for !woken.Load() {
+			if err := b.Wait(t.Context(), 1); err != nil {
+				t.Fatal(err)
 			}
 		}
-	})
-	for b.segment.wake(spec.Exit) == 0 {
-		yield() // until it is asleep
+		group.Wait()
 	}
-	close(stop)
-	sleeper.Wait()
+}
+
+// TestNothingIsLeftOpen: neither Close nor any failure to open leaves a
+// descriptor or a mapping behind.
+func TestNothingIsLeftOpen(t *testing.T) {
+	use := func() {
+		b, name, lockPath := create(t)
+		if err := b.Wait(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		attach(t, name, lockPath).Close()
+		_, err := Create(name, lockPath)
+		wantError(t, "Create of what exists", err, fs.ErrExist)
+		b.segment.setWords(spec.Words{Flag: 2})
+		_, err = Attach(t.Context(), name, lockPath)
+		wantError(t, "Attach to corrupt words", err, ErrCorrupt)
+		if err := os.Truncate(shm+name, 0); err != nil {
+			t.Fatal(err)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = Attach(ended, name, lockPath)
+		wantError(t, "Attach to an empty segment", err, context.Canceled)
+		if err := b.Close(); err != nil {
+			t.Errorf("Close: got %v, want nil", err)
+		}
+	}
+	use() // what the runtime opens for itself is open now
+	before := countOpen(t)
+	for range 3 {
+		use()
+	}
+	if after := countOpen(t); after != before {
+		t.Errorf("descriptors and mappings of segments: got %d, want %d as before", after, before)
+	}
+}
+
+// countOpen counts the descriptors of this process and its mappings of segments.
+func countOpen(t *testing.T) int {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(fds) + strings.Count(string(maps), shm)
 }
 
 func TestCorruptWords(t *testing.T) {

@@ -47,12 +47,13 @@ const (
 // sleep blocks while word holds v, until a wake or for one tick: a peer that
 // never wakes anyone may have changed it (PROTOCOL.md, Waiting). The kernel
 // compares and goes to sleep in one step, so that no wake is lost in between.
-// Early returns (EAGAIN, EINTR, ETIMEDOUT) are all the same to the caller, who
-// looks again.
-func (w *words) sleep(word spec.Word, v int32) {
+// Early returns (EAGAIN, EINTR, ETIMEDOUT) are all the same to a waiter, who
+// looks again; sleep reports whether it was woken.
+func (w *words) sleep(word spec.Word, v int32) bool {
 	tick := unix.NsecToTimespec(int64(spec.Tick))
-	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&w[word])), futexWait,
+	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&w[word])), futexWait,
 		uintptr(uint32(v)), uintptr(unsafe.Pointer(&tick)), 0, 0)
+	return errno == 0
 }
 
 // wake ends the sleep of everyone who sleeps on word, and says how many.
