@@ -273,13 +273,19 @@ func TestWritersWake(t *testing.T) {
 		var group sync.WaitGroup
 		group.Go(func() {
 			for !woken.Load() {
-				woken.Store(sleeper.segment.sleep(tc.word, tc.before))
+				if sleeper.segment.sleep(tc.word, tc.before) {
+					woken.Store(true)
+				}
 			}
 		})
-		for !woken.Load() {
+		rounds := 0
+		for ; rounds < 1000 && !woken.Load(); rounds++ {
 			if err := b.Wait(t.Context(), 1); err != nil {
-				t.Fatal(err)
+				t.Error(err)
 			}
+		}
+		if !woken.Swap(true) {
+			t.Errorf("%v: after %d rounds it has woken nobody who sleeps on %v, want it to", tc.writer, rounds, tc.word)
 		}
 		group.Wait()
 	}
