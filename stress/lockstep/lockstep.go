@@ -22,7 +22,7 @@ type Lockstep struct {
 	cfg      model.Config
 	state    model.State
 	parties  []Party
-	eye      *impl.Barrier // looks at the words
+	eye      *impl.Barrier   // looks at the words
 	probe    *lockfile.Probe // of the lock file that the path names
 	old      *lockfile.Probe // of the one before Relink; nil: there is none
 	segment  string
