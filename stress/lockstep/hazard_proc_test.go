@@ -46,7 +46,7 @@ func TestHazard_ReallyHappens(t *testing.T) {
 	for _, want := range []string{
 		"late-construction NoEarlyExit", "late-construction NoHang", "shrinking NoHang", "growing refused",
 		"disagreeing NoEarlyExit", "disagreeing NoHang", "surplus NoEarlyExit", "surplus NoHang",
-		"crash NoHang", "abandon NoEarlyExit", "abandon NoHang", "split-lock LockExclusive",
+		"crash NoHang", "abandon NoEarlyExit", "abandon Quiescent", "split-lock LockExclusive",
 	} {
 		if !seen[want] {
 			t.Errorf("of the hazards, %s was not seen", want)

@@ -116,18 +116,6 @@ func (r *Run) Tour(ctx context.Context, g *Graph, walk []Hop) (Report, error) {
 	})
 }
 
-// tryAll has every party try that is blocked.
-func (l *Lockstep) tryAll() error {
-	for p := range l.parties {
-		if l.waits(p) {
-			if err := l.try(p); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // Random makes so many moves that are drawn from seed: mostly steps, blocked
 // ones included, now and then an event.
 func (r *Run) Random(ctx context.Context, seed uint64, steps int) (Report, error) {
@@ -222,7 +210,7 @@ func (l *Lockstep) evidence(p spec.Property) string {
 			switch {
 			case !l.state.Alive(q):
 				return "is dead"
-			case l.waits(q):
+			case Waits(l.cfg, l.state, q):
 				return fmt.Sprintf("is blocked at %v", l.state.Step(q))
 			default:
 				return "is outside"

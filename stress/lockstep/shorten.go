@@ -80,14 +80,8 @@ func (r *Run) candidates(s Schedule) (list []Schedule) {
 		if state == model.Init(r.Config) {
 			begins = append(begins, i)
 		}
-		for _, a := range model.Enabled(r.Config, state) {
-			if a.Proc == m.Proc && a.Event == m.Event {
-				if m.Parties > 0 && a.Parties > 0 {
-					a.Parties = m.Parties
-				}
-				state = model.Apply(r.Config, state, a)
-				break
-			}
+		if a, ok := enabled(r.Config, state, m); ok {
+			state = model.Apply(r.Config, state, a)
 		}
 	}
 	const most = 100_000 // states: more than those of a tour

@@ -1,0 +1,212 @@
+//go:build linux
+
+package lockstep
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sharedbarrier/impl"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/lockfile"
+)
+
+// A Stage is the real thing: parties that stop before each step, at a barrier
+// with a segment and a lock file of its own. It knows nothing of the model.
+type Stage struct {
+	parties  []Party
+	eye      *impl.Barrier   // looks at the words
+	probe    *lockfile.Probe // of the lock file that the path names
+	old      *lockfile.Probe // of the one before the last relink; nil: there is none
+	segment  string
+	dir      string
+	lockPath string
+}
+
+// Requests that are made of the Stage, and not of the party: nobody answers.
+const (
+	Kill   = "kill"   // the party's process dies
+	Relink = "relink" // the lock file is unlinked and made anew
+)
+
+// NewStage starts n parties and has each open the barrier, the last first. One
+// that constructs does so to the end, but if constructing is true party 0 stops
+// at MakeEnter, and the error is *Unable if it does not construct.
+func NewStage(n int, constructing bool, start func(p int) (Party, error)) (_ *Stage, err error) {
+	dir, err := os.MkdirTemp("", "sharedbarrier-lockstep-")
+	if err != nil {
+		return nil, fmt.Errorf("lockstep: make a folder for the lock file: %w", err)
+	}
+	s := &Stage{parties: make([]Party, n), dir: dir, segment: filepath.Base(dir), lockPath: filepath.Join(dir, "lock")}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.eye, err = impl.Create(s.segment, s.lockPath); err != nil {
+		return nil, err
+	}
+	if s.probe, err = lockfile.NewProbe(s.lockPath); err != nil {
+		return nil, err
+	}
+	for p := n - 1; p >= 0; p-- {
+		if s.parties[p], err = start(p); err != nil {
+			return nil, err
+		}
+		if err = s.open(p, constructing && p == 0); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.Check(spec.Initial, -1)
+}
+
+// open has party p open the barrier; one that begins at MakeEnter stops there.
+func (s *Stage) open(p int, begins bool) error {
+	answer, err := s.Ask(p, "open "+s.segment+" "+s.lockPath)
+	if err == nil && answer == "opened" && begins {
+		return &Unable{fmt.Sprintf("p%d must be a port that constructs, and this one attaches", p)}
+	}
+	if err == nil && answer != "opened" {
+		for _, step := range spec.ConstructionSteps {
+			if want := "at " + step.String(); err == nil && answer != want {
+				return &Difference{fmt.Sprintf("answer of p%d while it opens the barrier", p), quoted(answer), quoted(want)}
+			}
+			if err != nil || begins {
+				return err
+			}
+			answer, err = s.Ask(p, "go")
+		}
+	}
+	if err == nil && answer != "opened" {
+		err = &Difference{fmt.Sprintf("answer of p%d to open", p), quoted(answer), `"opened"`}
+	}
+	return err
+}
+
+// Ask makes a request of party p, which may be Kill, or of the Stage itself
+// (Relink, whatever p is). An error is that of a party that is of no further use.
+func (s *Stage) Ask(p int, request string) (answer string, err error) {
+	switch request {
+	case Kill:
+		s.parties[p].Kill()
+		return "", nil
+	case Relink:
+		return "", s.relink()
+	default:
+		return s.parties[p].Ask(request)
+	}
+}
+
+func (s *Stage) relink() error {
+	if err := os.Remove(s.lockPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(s.lockPath, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	if s.old != nil {
+		s.old.Close()
+	}
+	s.old = s.probe
+	s.probe, err = lockfile.NewProbe(s.lockPath)
+	return err
+}
+
+// Check returns a *Difference unless the segment holds the words and the lock
+// file that the path names is locked by the holder; -1: by nobody.
+func (s *Stage) Check(words spec.Words, holder int) error {
+	got, err := s.eye.Words()
+	if err != nil {
+		return err
+	}
+	if got != words {
+		return &Difference{"words", got.String(), words.String()}
+	}
+	free, err := s.probe.Free()
+	if err != nil {
+		return err
+	}
+	const what = "holder of the lock"
+	switch {
+	case free && holder >= 0:
+		return &Difference{what, "nobody", fmt.Sprintf("p%d", holder)}
+	case free:
+		return nil
+	case holder < 0:
+		return &Difference{what, s.holder(), "nobody"}
+	}
+	holds, err := s.parties[holder].Holds(s.lockPath)
+	if err == nil && !holds {
+		return &Difference{what, s.holder(), fmt.Sprintf("p%d", holder)}
+	}
+	return err
+}
+
+func (s *Stage) holder() string {
+	for p, party := range s.parties {
+		if holds, err := party.Holds(s.lockPath); err == nil && holds {
+			return fmt.Sprintf("p%d", p)
+		}
+	}
+	return "somebody else"
+}
+
+// CheckOld returns a *Difference unless the lock file that was unlinked is
+// still locked, or not, as wanted. Before a relink it returns nil.
+func (s *Stage) CheckOld(locked bool) error {
+	if s.old == nil {
+		return nil
+	}
+	free, err := s.old.Free()
+	if err == nil && free == locked {
+		err = &Difference{"the unlinked lock file is locked", fmt.Sprint(!free), fmt.Sprint(locked)}
+	}
+	return err
+}
+
+// Leave asks party p to close its handle and end: an error if it does not. It
+// must be outside.
+func (s *Stage) Leave(p int) error { return s.parties[p].Close() }
+
+// Close kills the parties that are left and removes the segment and the lock
+// file.
+func (s *Stage) Close() error {
+	for _, party := range s.parties {
+		if party != nil {
+			party.Kill()
+		}
+	}
+	for _, probe := range []*lockfile.Probe{s.probe, s.old} {
+		if probe != nil {
+			probe.Close()
+		}
+	}
+	if s.eye != nil {
+		s.eye.Close()
+	}
+	return errors.Join(impl.Remove(s.segment, s.lockPath), os.RemoveAll(s.dir))
+}
+
+// A Difference is one between the real thing and what must be.
+type Difference struct{ What, Got, Want string }
+
+// Error says what differs.
+func (d *Difference) Error() string { return fmt.Sprintf("%s: got %s, want %s", d.What, d.Got, d.Want) }
+
+func quoted(answer string) string {
+	if answer == "" {
+		return "nothing"
+	}
+	return fmt.Sprintf("%q", answer)
+}
+
+// Unable is the error of what a party has not the capability for.
+type Unable struct{ Why string }
+
+// Error says which capability is missing.
+func (u *Unable) Error() string { return u.Why }
