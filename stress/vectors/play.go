@@ -1,0 +1,94 @@
+//go:build linux
+
+package vectors
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/lockstep"
+)
+
+// Play plays one schedule of the file with real parties, and returns the first
+// difference, with the number of the move. A party that refuses words out of
+// range, as it may (PROTOCOL.md, section 9), ends the play: refused is its error.
+// A party that lacks a capability is an *Unable.
+func (f File) Play(s Schedule, start lockstep.Starter) (refused string, err error) {
+	fine := slices.Contains(s.Needs, "fine")
+	constructing := s.Start[0] == spec.MakeEnter.String()
+	stage, err := lockstep.NewStage(s.Procs, constructing, func(p int) (lockstep.Party, error) {
+		party, err := start(p, fine)
+		if err == nil {
+			err = able(party, s.Needs)
+		}
+		return party, err
+	})
+	if err != nil {
+		return "", err
+	}
+	defer stage.Close()
+	calls := make([]call, s.Procs)
+	words := spec.Initial
+	for i, at := range s.Moves {
+		m := f.Moves[at]
+		if m.Proc >= 0 && calls[m.Proc].ahead {
+			calls[m.Proc].ahead = false
+			continue
+		}
+		answer, err := stage.Ask(m.Proc, m.Request)
+		switch {
+		case err != nil:
+		case strings.HasPrefix(answer, "error ") && calls[m.Proc].mayRefuse(words):
+			return answer, nil
+		case fine && m.Answer == "at InitExit" && answer == "at UnlockInit":
+			calls[m.Proc].ahead = true
+		case answer != m.Answer:
+			err = fmt.Errorf("the answer is %q", answer)
+		}
+		if err == nil {
+			err = stage.Check(m.Words, m.Holder)
+		}
+		if err != nil {
+			return "", fmt.Errorf("schedule %q, move %d %s: %w", s.Name, i+1, compact(m), err)
+		}
+		words = m.Words
+		if m.Proc >= 0 {
+			calls[m.Proc].at = m.Answer
+			fmt.Sscanf(m.Request, "call %d", &calls[m.Proc].parties)
+		}
+	}
+	return "", nil
+}
+
+// A call is what is known of a party's call.
+type call struct {
+	parties int32
+	at      string // what it said last
+	ahead   bool   // it has left out the second announcement of InitExit
+}
+
+// mayRefuse reports whether the step that the call is at reads a word that is
+// out of range for it.
+func (c call) mayRefuse(w spec.Words) bool {
+	switch c.at {
+	case "at InitExit":
+		return w.Exit < spec.NotSet || w.Exit > c.parties
+	case "at TestFirst":
+		return w.Enter < 0 || w.Enter > c.parties
+	default:
+		return false
+	}
+}
+
+func able(party lockstep.Party, needs []string) error {
+	can := party.Can()
+	for need, has := range map[string]bool{"withdraw": can.Withdraw, "abandon": can.Abandon, "fine": can.Fine} {
+		if slices.Contains(needs, need) && !has {
+			party.Kill()
+			return &lockstep.Unable{Why: "the schedule needs a port with the capability " + need}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,264 @@
+//go:build linux
+
+package vectors
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/lockstep"
+	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/goport"
+)
+
+var update = flag.Bool("update", false, "write the files of spec/vectors")
+
+const folder = "../../spec/vectors"
+
+func TestMain(m *testing.M) {
+	if port.IsGo(os.Args) {
+		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
+// TestGolden_Files: the files are those that the model makes, byte for byte.
+func TestGolden_Files(t *testing.T) {
+	files, err := All(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range files {
+		path := filepath.Join(folder, name)
+		if *update {
+			if err := os.WriteFile(path, f.Encode(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, f.Encode()) {
+			t.Errorf("%s is stale (%v): go test ./stress/vectors -update", path, err)
+		}
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if _, made := files[e.Name()]; !made {
+			t.Errorf("%s/%s is made by nothing: remove it", folder, e.Name())
+		}
+	}
+}
+
+func read(t *testing.T, name string) File {
+	t.Helper()
+	text, err := os.Open(filepath.Join(folder, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer text.Close()
+	f, err := Decode(text)
+	if err != nil {
+		t.Fatalf("Decode(%s): %v", name, err)
+	}
+	return f
+}
+
+func names(t *testing.T) (list []string) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return list
+}
+
+// TestConform_Model reads every file and goes through it with the model: each
+// move is one that the model can make, or one that it says is blocked, with the
+// same step, words and holder after it; and the tours take every edge.
+func TestConform_Model(t *testing.T) {
+	for _, name := range names(t) {
+		t.Run(name, func(t *testing.T) {
+			f := read(t, name)
+			sc, err := spec.ParseScenario(f.Scenario)
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken := map[int]map[string]bool{} // edges, by number of processes
+			for _, s := range f.Schedules {
+				cfg := model.Config{Scenario: sc, Procs: s.Procs}
+				if model.NeedsBound(cfg) {
+					cfg.Rounds = 3 // as many calls as the schedules have
+				}
+				if taken[s.Procs] == nil {
+					taken[s.Procs] = map[string]bool{}
+				}
+				if err := follow(cfg, f, s, taken[s.Procs]); err != nil {
+					t.Fatalf("schedule %q: %v", s.Name, err)
+				}
+			}
+			if sc != spec.Reuse && sc != spec.Withdraw {
+				return
+			}
+			for procs, edges := range taken {
+				if g := lockstep.NewGraph(model.Config{Scenario: sc, Procs: procs}); len(edges) != g.Edges {
+					t.Errorf("%s takes %d edges of %d", name, len(edges), g.Edges)
+				}
+			}
+		})
+	}
+}
+
+// follow goes through the schedule with the model.
+func follow(cfg model.Config, f File, s Schedule, taken map[string]bool) error {
+	state := model.Init(cfg)
+	for i, at := range s.Moves {
+		m := f.Moves[at]
+		next, blocked, err := apply(cfg, state, m, taken)
+		if err != nil {
+			return fmt.Errorf("move %d %s: %w", i+1, compact(m), err)
+		}
+		if blocked && next != state {
+			return fmt.Errorf("move %d %s: it is blocked in %v", i+1, compact(m), state)
+		}
+		if state = next; state.Words() != m.Words || state.Holder() != m.Holder {
+			return fmt.Errorf("move %d %s: the model is at %v", i+1, compact(m), state)
+		}
+		if label, ok := strings.CutPrefix(m.Answer, "at "); ok && state.Step(m.Proc).String() != label {
+			return fmt.Errorf("move %d %s: the model is at %v", i+1, compact(m), state)
+		}
+		if !strings.HasPrefix(m.Answer, "at ") && m.Proc >= 0 && state.Alive(m.Proc) && state.Step(m.Proc) != spec.Call {
+			return fmt.Errorf("move %d %s: the model is at %v", i+1, compact(m), state)
+		}
+	}
+	for _, p := range spec.AllProperties {
+		shown := model.Violates(cfg, state, p) || p == spec.NoHang && model.Stuck(cfg, state)
+		if listed := slices.Contains(s.Shows, p.String()); listed && !shown {
+			return fmt.Errorf("it shows %v, says the file; the model is at %v", p, state)
+		}
+	}
+	return nil
+}
+
+// apply returns the state after the move, and whether the model says that the
+// move is blocked.
+func apply(cfg model.Config, state model.State, m Move, taken map[string]bool) (next model.State, blocked bool, err error) {
+	event := map[string]spec.Event{
+		"giveup": spec.GiveUp, "abandon": spec.Abandon, lockstep.Kill: spec.Die, lockstep.Relink: spec.Relink,
+	}[m.Request]
+	switch {
+	case strings.HasPrefix(m.Request, "call "):
+		return state, false, nil // with the go that follows it takes Call
+	case m.Request != "go" && event == spec.NoEvent:
+		return state, false, errors.New("there is no such request")
+	}
+	for _, a := range model.Enabled(cfg, state) {
+		if a.Proc == m.Proc && a.Event == event {
+			taken[fmt.Sprint(state, a)] = true
+			return model.Apply(cfg, state, a), false, nil
+		}
+	}
+	if event != spec.NoEvent || !state.Inside(m.Proc) {
+		return state, false, fmt.Errorf("it is not enabled in %v", state)
+	}
+	return state, true, nil
+}
+
+// goPorts starts go ports; one that is to be in its construction constructs.
+func goPorts(t *testing.T, s Schedule) lockstep.Starter {
+	return func(p int, fine bool) (lockstep.Party, error) {
+		name := "go"
+		if s.Start[p] != spec.Call.String() {
+			name = "go@construct"
+		}
+		started, err := port.Start(t.Context(), name)
+		if err != nil {
+			return nil, err
+		}
+		return lockstep.NewProcess(started, fine)
+	}
+}
+
+// TestProc_Play plays the vectors with real go ports.
+func TestProc_Play(t *testing.T) {
+	for _, name := range names(t) {
+		if name == "withdraw-3.json" {
+			continue // takes long, and package lockstep makes the same tour
+		}
+		t.Run(name, func(t *testing.T) {
+			f := read(t, name)
+			played := 0
+			for _, s := range f.Schedules {
+				refused, err := f.Play(s, goPorts(t, s))
+				var unable *lockstep.Unable
+				switch {
+				case errors.As(err, &unable) && slices.Contains(s.Needs, "fine"):
+					continue
+				case err != nil:
+					t.Errorf("Play: %v", err)
+				case refused != "":
+					t.Logf("schedule %q: %s", s.Name, refused)
+				}
+				played++
+			}
+			if played == 0 {
+				t.Errorf("none of the schedules was played")
+			}
+		})
+	}
+}
+
+// TestProc_PlayTellsWrongVectors: a vector in which one column of one move is
+// wrong does not pass.
+func TestProc_PlayTellsWrongVectors(t *testing.T) {
+	right := read(t, "withdraw-2.json")
+	s := right.Schedules[len(right.Schedules)-1]
+	s.Moves = s.Moves[:20]
+	if _, err := right.Play(s, goPorts(t, s)); err != nil {
+		t.Fatalf("Play of 20 moves as they are: %v", err)
+	}
+	at := s.Moves[len(s.Moves)-1]
+	for column, wrong := range map[string]func(*Move){
+		"answer": func(m *Move) { m.Answer = "at RaiseFlag" },
+		"enter":  func(m *Move) { m.Words.Enter++ },
+		"exit":   func(m *Move) { m.Words.Exit++ },
+		"flag":   func(m *Move) { m.Words.Flag ^= 1 },
+		"holder": func(m *Move) { m.Holder = 1 - max(0, m.Holder) }, // from nobody to p1, and from one to the other
+	} {
+		f := right
+		f.Moves = slices.Clone(right.Moves)
+		f.Moves = append(f.Moves, f.Moves[at])
+		wrong(&f.Moves[len(f.Moves)-1])
+		bad := s
+		bad.Moves = append(slices.Clone(s.Moves[:len(s.Moves)-1]), len(f.Moves)-1)
+		if _, err := f.Play(bad, goPorts(t, s)); err == nil {
+			t.Errorf("Play with another %s in its last move: got no difference, want one", column)
+		}
+	}
+}
+
+// TestDecode_Refuses what is no file of vectors.
+func TestDecode_Refuses(t *testing.T) {
+	for _, text := range []string{
+		``,
+		`{"version":2}`,
+		`{"version":1,"moves":[[0,"go"]]}`,
+		`{"version":1,"moves":[],"schedules":[{"procs":1,"moves":[0]}]}`,
+		`{"version":1,"moves":[[1,"go","at Call",0,-1,1,-1]],"schedules":[{"procs":1,"moves":[0]}]}`,
+	} {
+		if _, err := Decode(strings.NewReader(text)); err == nil {
+			t.Errorf("Decode(%s): got no error, want one", text)
+		}
+	}
+}
