@@ -21,13 +21,16 @@ const goSubcommand = "port-go"
 func IsGo(args []string) bool { return len(args) > 1 && args[1] == goSubcommand }
 
 // Names says for messages which ports there are.
-const Names = "go, go@construct, c, exec:COMMAND"
+const Names = "go, go@construct, c, python, python@unlinking, python@newest, exec:COMMAND"
 
 // Command returns the command that runs the port with the name:
 //
 //	go              package impl, which attaches to the segment
 //	go@construct    the same, constructing as the original does
 //	c               c/barrier.c, compiled with cc; c@MUTANT with one of its mistakes
+//	python          the published original, with a filelock that leaves the lock file alone;
+//	                python@unlinking with one that unlinks it on release,
+//	                python@newest with one that minds forks
 //	exec:COMMAND    whatever the shell makes of COMMAND
 //
 // Ports that have to be built or installed are, which may take long and ends
@@ -43,6 +46,8 @@ func Command(ctx context.Context, name string) (*exec.Cmd, error) {
 		return exec.Command("/proc/self/exe", goSubcommand, goport.Construct), nil
 	case base == "c":
 		return cCommand(ctx, variant)
+	case base == "python":
+		return pythonCommand(ctx, variant)
 	}
 	return nil, fmt.Errorf("no port is called %q; there are %s", name, Names)
 }

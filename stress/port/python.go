@@ -1,0 +1,111 @@
+//go:build linux
+
+package port
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+//go:embed python/*.py python/*.txt
+var pythonFiles embed.FS
+
+// ErrNoPython: there is no Python that can make virtual environments.
+var ErrNoPython = errors.New("no Python 3.10 or newer with venv and pip; install one that is called python3 (Debian: apt-get install python3-venv)")
+
+// pythonLocks says which file pins the version of filelock of each variant.
+var pythonLocks = map[string]string{
+	"":          "filelock.txt",
+	"unlinking": "filelock-unlinking.txt",
+	"newest":    "filelock-newest.txt",
+}
+
+// pythonCommand installs the original in a virtual environment of its own,
+// unless the cache has it, and returns the command that runs the port.
+func pythonCommand(ctx context.Context, variant string) (*exec.Cmd, error) {
+	return pythonScript(ctx, variant, "port.py")
+}
+
+// pythonScript is pythonCommand for any of the scripts in the folder python.
+func pythonScript(ctx context.Context, variant, script string) (*exec.Cmd, error) {
+	locks, known := pythonLocks[variant]
+	if !known {
+		return nil, fmt.Errorf("port python has no variant %q; there are python, python@unlinking, python@newest", variant)
+	}
+	files, contents := []string{}, []string{}
+	entries, err := pythonFiles.ReadDir("python")
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		content, err := pythonFiles.ReadFile("python/" + entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		files, contents = append(files, entry.Name()), append(contents, string(content))
+	}
+	environment, err := pythonEnvironment(ctx, locks)
+	if err != nil {
+		return nil, err
+	}
+	scripts, err := cached("python-scripts", append(files, contents...), func(path string) error {
+		return os.CopyFS(path, pythonFiles)
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Nothing but the environment and the folder of the scripts is looked through
+	// for modules, and nothing is written there.
+	cmd := exec.Command(filepath.Join(environment, "bin", "python"), "-E", "-s", "-B", filepath.Join(scripts, "python", script))
+	cmd.Env = append(os.Environ(), "OPENBLAS_NUM_THREADS=1") // numpy starts no threads for a library that nobody calls
+	return cmd, nil
+}
+
+// pythonEnvironment makes the virtual environment, unless the cache has it.
+func pythonEnvironment(ctx context.Context, locks string) (string, error) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		return "", fmt.Errorf("port python: %w", ErrNoPython)
+	}
+	// What is asked may be a wrapper; what answers is what the environment is made of.
+	which, err := exec.CommandContext(ctx, python, "-c", `import sys, venv, ensurepip; print(sys.executable, sys.version); assert sys.version_info >= (3, 10)`).Output()
+	if err != nil {
+		return "", fmt.Errorf("port python: %w", ErrNoPython)
+	}
+	key := []string{string(which)}
+	var pins []string
+	for _, name := range []string{"requirements.txt", locks} {
+		text, err := pythonFiles.ReadFile("python/" + name)
+		if err != nil {
+			return "", err
+		}
+		key, pins = append(key, string(text)), append(pins, string(text))
+	}
+	return cached("python", key, func(path string) error {
+		requirements := path + ".txt"
+		if err := os.WriteFile(requirements, []byte(strings.Join(pins, "")), 0o644); err != nil {
+			return err
+		}
+		if out, err := exec.CommandContext(ctx, python, "-m", "venv", path).CombinedOutput(); err != nil {
+			return fmt.Errorf("port python: python3 -m venv: %w (%s): %w", err, lastLine(out), ErrNoPython)
+		}
+		install := exec.CommandContext(ctx, filepath.Join(path, "bin", "python"), "-m", "pip", "install",
+			"--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary=:all:", "-r", requirements)
+		if out, err := install.CombinedOutput(); err != nil {
+			return fmt.Errorf("port python: pip install: %w: %s; pip must reach a package index", err, lastLine(out))
+		}
+		return nil
+	})
+}
+
+// lastLine returns the last line of a program's output.
+func lastLine(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}
