@@ -1,6 +1,10 @@
 package model
 
-import "sharedbarrier/spec"
+import (
+	"math"
+
+	"sharedbarrier/spec"
+)
 
 // A barrier is the protocol that a Config asks about, with the way back from
 // its numbers to states. Its table is made by calling the functions of state.go
@@ -37,16 +41,19 @@ type kind struct {
 // A numbering gives things numbers in the order in which they come.
 type numbering[T comparable] struct {
 	list   []T
-	number map[T]int
+	number map[T]uint16
 }
 
-func (n *numbering[T]) of(x T) int {
+func (n *numbering[T]) of(x T) uint16 {
 	i, ok := n.number[x]
 	if !ok {
 		if n.number == nil {
-			n.number = map[T]int{}
+			n.number = map[T]uint16{}
 		}
-		i = len(n.list)
+		if len(n.list) > math.MaxUint16 {
+			panic("model: a table of this size has no room for its numbers")
+		}
+		i = uint16(len(n.list))
 		n.number[x] = i
 		n.list = append(n.list, x)
 	}
@@ -57,9 +64,10 @@ func (n *numbering[T]) of(x T) int {
 // keep the rules the words stay in range; where they do not, and the exploration
 // goes on beyond that, every call of every round may have added one.
 func (cfg Config) follows(w spec.Words) bool {
-	low, high := int32(-2), int32(cfg.Procs)+1
+	n := int32(cfg.Procs)
+	low, high := int32(-2), n+1
 	if cfg.misuse() || cfg.Mutant != nil {
-		low, high = -4, 3*int32(cfg.Procs)
+		low, high = -4, min(3*n, n+8)
 	}
 	return low <= w.Enter && w.Enter <= high && low <= w.Exit && w.Exit <= high
 }
@@ -76,9 +84,9 @@ func compile(cfg Config) *barrier {
 	}}
 	b.kind.of(kind{}) // an edge of kind 0 is none
 	s := Init(cfg)
-	b.firstShared = uint16(b.shared.of(s.shared()))
+	b.firstShared = b.shared.of(s.shared())
 	for p := range cfg.Procs {
-		b.firstLocals = append(b.firstLocals, uint16(b.local.of(s.local(cfg, p))))
+		b.firstLocals = append(b.firstLocals, b.local.of(s.local(cfg, p)))
 	}
 	b.lay(b.explore())
 	b.judge = func() func(*view) uint8 {
@@ -140,9 +148,9 @@ func (b *barrier) out(l, s int) []edge {
 	var list []edge
 	for _, a := range from.actions(b.cfg, p, nil) {
 		to := apply(b.cfg, from, a)
-		e := edge{local: uint16(b.local.of(to.local(b.cfg, p)))}
+		e := edge{local: b.local.of(to.local(b.cfg, p))}
 		a.Proc, a.Parties = 0, 0
-		e.kind = uint8(b.kind.of(kind{a, to.Step(p)}))
+		e.kind = b.kind.of(kind{a, to.Step(p)})
 		if to.procs[p].rounds > from.procs[p].rounds {
 			e.how |= completes
 		}
@@ -153,7 +161,7 @@ func (b *barrier) out(l, s int) []edge {
 			e.how |= idle
 		}
 		if b.cfg.follows(to.words) {
-			e.shared = uint16(b.shared.of(to.shared()))
+			e.shared = b.shared.of(to.shared())
 		} else {
 			e.how |= escapes
 		}
@@ -171,8 +179,8 @@ func (b *barrier) environment(s int) edge {
 	a := Action{Proc: -1, Event: spec.Relink}
 	to := apply(b.cfg, from, a)
 	return edge{
-		shared: uint16(b.shared.of(to.shared())),
-		kind:   uint8(b.kind.of(kind{action: Action{Event: spec.Relink}})),
+		shared: b.shared.of(to.shared()),
+		kind:   b.kind.of(kind{action: Action{Event: spec.Relink}}),
 		how:    event,
 	}
 }
@@ -214,7 +222,7 @@ func (b *barrier) reaction(l, s int) uint16 {
 	p := b.seat(me)
 	to := b.lone(me, b.shared.list[s], p)
 	to.procs[p].notice(to.words)
-	return uint16(b.local.of(to.local(b.cfg, p)))
+	return b.local.of(to.local(b.cfg, p))
 }
 
 // lay writes the rows into the table.
@@ -282,9 +290,9 @@ func (b *barrier) fill(s *State, v *view) {
 // view returns the numbers of s, which a made of the state that before stands
 // for. Rounds it counts as the table does, which stops at maxAhead.
 func (b *barrier) view(s *State, before *view, a Action) (v view) {
-	v.shared = uint16(b.shared.number[s.shared()])
+	v.shared = b.shared.number[s.shared()]
 	for p := range b.procs {
-		v.locals[p] = uint16(b.local.number[s.local(b.cfg, p)])
+		v.locals[p] = b.local.number[s.local(b.cfg, p)]
 	}
 	v.rounds = before.rounds
 	if b.relative && a.Event == spec.NoEvent && a.Step == spec.UnlockExit {

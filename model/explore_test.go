@@ -118,6 +118,20 @@ func TestExplore_LimitsAreNeverVerified(t *testing.T) {
 	}
 }
 
+// TestExplore_FullShardIsNeverVerified: a shard numbers its states with 24
+// bits; beyond that states are left out, which must show even if nothing is left
+// to expand.
+func TestExplore_FullShardIsNeverVerified(t *testing.T) {
+	b := compile(Config{Scenario: spec.Reuse, Procs: 3})
+	for room, want := range map[uint32]end{5: tooManyStates, 100: complete} {
+		x := newSearch[[1]uint64](b.protocol, newLayout(b.protocol), Options{})
+		x.room = room
+		if got, _ := x.run(context.Background()); got != want {
+			t.Errorf("with room for %d states in a shard the search ends as %d, want %d", room, got, want)
+		}
+	}
+}
+
 // TestSymmetry_DecidesTheSame compares every scenario with and without
 // symmetry: the same verdict at the same depth, with fewer states.
 func TestSymmetry_DecidesTheSame(t *testing.T) {

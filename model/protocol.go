@@ -50,7 +50,7 @@ type protocol struct {
 // An edge is one way on for a process from its local and the shared state.
 type edge struct {
 	shared, local uint16
-	kind          uint8
+	kind          uint16
 	how           uint8
 }
 

@@ -39,7 +39,7 @@ func drawProtocol(t *rapid.T) *protocol {
 	}
 	p.first = append(p.first, uint32(len(p.edges)))
 	for range p.shareds {
-		p.alone = append(p.alone, edge{shared: shared("alone to"), kind: uint8(small("alone", 0, 1))})
+		p.alone = append(p.alone, edge{shared: shared("alone to"), kind: uint16(small("alone", 0, 1))})
 	}
 	if rapid.Bool().Draw(t, "waits") {
 		for range p.locals {

@@ -30,7 +30,8 @@ type search[S packed] struct {
 
 	generated, distinct int64
 	bytes               int64 // memory that shards and lists take
-	escaped             bool
+	escaped, full       bool  // some worker's
+	room                uint32
 }
 
 const (
@@ -45,7 +46,8 @@ type worker struct {
 	generated int64
 	taken     []int64 // edges, by kind
 	bad       []finding
-	escaped   bool
+	escaped   bool // an edge led out of the table
+	full      bool // a shard had no room for a state
 	judge     func(*view) uint8
 	view      view // the state at hand
 }
@@ -76,7 +78,7 @@ const (
 )
 
 func newSearch[S packed](t *protocol, l layout, opt Options) *search[S] {
-	x := &search[S]{protocol: t, layout: l, Options: opt}
+	x := &search[S]{protocol: t, layout: l, Options: opt, room: shardRoom}
 	if x.Workers <= 0 {
 		x.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -129,12 +131,17 @@ func (x *search[S]) run(ctx context.Context) (end, finding) {
 }
 
 // ended returns how a search ends that has nothing left to expand: complete,
-// unless an edge led out of the table.
+// unless something was left out on the way.
 func (x *search[S]) ended() end {
-	if x.tally(); x.escaped {
+	x.tally()
+	switch {
+	case x.escaped:
 		return outOfTable
+	case x.full:
+		return tooManyStates
+	default:
+		return complete
 	}
-	return complete
 }
 
 // counts returns how many states each shard has.
@@ -185,7 +192,7 @@ func (x *search[S]) stop(ctx context.Context, left int) end {
 	switch {
 	case x.escaped:
 		return outOfTable
-	case x.MaxStates > 0 && x.distinct > x.MaxStates:
+	case x.full || x.MaxStates > 0 && x.distinct > x.MaxStates:
 		return tooManyStates
 	case x.MaxMemory > 0 && x.bytes > x.MaxMemory:
 		return tooMuchMemory
@@ -205,10 +212,11 @@ func (x *search[S]) tell(phase Phase, left int) {
 
 // tally adds up what the workers and shards count.
 func (x *search[S]) tally() {
-	x.generated, x.distinct, x.bytes, x.escaped = 0, 0, 0, false
+	x.generated, x.distinct, x.bytes, x.escaped, x.full = 0, 0, 0, false, false
 	for w := range x.crew {
 		x.generated += x.crew[w].generated
 		x.escaped = x.escaped || x.crew[w].escaped
+		x.full = x.full || x.crew[w].full
 	}
 	for i := range x.shards {
 		x.distinct += int64(x.shards[i].count)
@@ -351,7 +359,11 @@ func (x *search[S]) addAll(chunks int) {
 func (x *search[S]) add(w *worker, i int, s *S) {
 	code := hash(s)
 	_, at, ok := x.shards[i].find(s, code)
-	if ok {
+	switch {
+	case ok:
+		return
+	case x.shards[i].count >= x.room:
+		w.full = true
 		return
 	}
 	n := x.shards[i].add(s, code, at)

@@ -13,7 +13,7 @@ type shard[S packed] struct {
 
 const (
 	blockSize = 1 << 10
-	maxStates = 1<<24 - 2 // in one shard
+	shardRoom = 1<<24 - 1 // states that one shard can number
 )
 
 func (h *shard[S]) at(i uint32) *S { return &h.blocks[i/blockSize][i%blockSize] }

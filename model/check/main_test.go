@@ -65,7 +65,7 @@ func TestCheck_BadFlags(t *testing.T) {
 		"--procs 17":                            "give from 1 to 16",
 		"--scenario single --procs 2":           "ask for 1",
 		"--rounds -1":                           "give 1 or more, or 0",
-		"--rounds 1000":                         "at most 100",
+		"--rounds 1000":                         "at most 20",
 		"--scenario shrinking --rounds 0":       "give a bound",
 		"--scenario reuse --twin":               "has no twin",
 		"--property Safe":                       "NoEarlyExit",
