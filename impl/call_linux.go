@@ -20,7 +20,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 		}
 		switch step {
 		case spec.Call:
-			step, err = spec.LockInit, b.lock.follow() // the file that the path names now
+			step = spec.LockInit
 
 		case spec.LockInit:
 			step, err = pause.acquire(ctx, spec.LockInit, spec.InitExit)

@@ -23,8 +23,15 @@ func TestLockFollowsThePath(t *testing.T) {
 		{"nothing", func() error { return nil }},
 		{"it was removed", func() error { return os.Remove(path) }},
 		{"it was made anew", func() error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) }},
+		{"it was linked and removed", func() error { return errors.Join(os.Link(path, path+".link"), os.Remove(path)) }},
 		{"another has its name", func() error { return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600)) }},
 	} {
+		// Once it is sure of the path, it no longer looks at it in vain.
+		for b.lock.named == (unix.Timespec{}) {
+			if err := b.Wait(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if err := tc.do(); err != nil {
 			t.Fatal(err)
 		}
@@ -36,6 +43,7 @@ func TestLockFollowsThePath(t *testing.T) {
 		if err := b.Wait(t.Context(), 1); err != nil {
 			t.Errorf("Wait after this happened to the lock file: %s: got %v, want nil", tc.what, err)
 		}
+		b.SetHook(nil)
 		if !newcomerTakes(t, path) {
 			t.Errorf("after Wait, and after this happened to the lock file: %s: a newcomer cannot take the lock", tc.what)
 		}

@@ -14,9 +14,9 @@ import (
 // runs on another processor right now, yielding for one that waits for this
 // one. An attempt at the lock is a system call already, hence the fewer spins.
 const (
-	wordSpins = 64
+	wordSpins = 16
 	lockSpins = 4
-	yields    = 16
+	yields    = 6
 
 	// Nobody can be woken when the lock is free: flock(2) has a queue of its own,
 	// but whoever sleeps in it cannot leave it when the context ends. Asking
