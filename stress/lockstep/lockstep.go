@@ -17,12 +17,13 @@ type Lockstep struct {
 	cfg   model.Config
 	state model.State
 
-	refused  string // the error of a party that found the words corrupt; the model has no such end
-	ahead    []bool // the party has left out the write of an InitExit that writes nothing; the model has it to do
-	steps    int    // steps and events that have happened, or were tried
-	blocked  int    // of these, steps that were blocked
-	begun    []int  // calls that the parties have really begun
-	returned []int  // calls that have really returned
+	refused  string        // the error of a party that found the words corrupt; the model has no such end
+	ahead    []bool        // the party has left out the write of an InitExit that writes nothing; the model has it to do
+	tried    []model.State // by party: where it last tried a step that is blocked
+	steps    int           // steps and events that have happened, or were tried
+	blocked  int           // of these, steps that were blocked
+	begun    []int         // calls that the parties have really begun
+	returned []int         // calls that have really returned
 	record   []entry
 }
 
@@ -49,7 +50,7 @@ const (
 func New(cfg model.Config, start Starter) (*Lockstep, error) {
 	l := &Lockstep{
 		cfg: cfg, state: model.Init(cfg),
-		ahead: make([]bool, cfg.Procs), begun: make([]int, cfg.Procs), returned: make([]int, cfg.Procs),
+		ahead: make([]bool, cfg.Procs), tried: make([]model.State, cfg.Procs), begun: make([]int, cfg.Procs), returned: make([]int, cfg.Procs),
 	}
 	for p := range cfg.Procs {
 		l.begun[p], l.returned[p] = l.state.Rounds(p), l.state.Rounds(p)
@@ -68,21 +69,22 @@ func New(cfg model.Config, start Starter) (*Lockstep, error) {
 // that are outside are asked to end, and it is an error if they do not.
 func (l *Lockstep) Close() (err error) {
 	for p := range l.parties {
-		if !l.failed() && l.state.Alive(p) && l.state.Step(p) == spec.Call {
+		orderly := l.refused == "" && !l.differs() // the parties are where the model says
+		if orderly && l.state.Alive(p) && l.state.Step(p) == spec.Call {
 			err = errors.Join(err, l.Leave(p))
 		}
 	}
 	return errors.Join(err, l.Stage.Close())
 }
 
-// failed reports whether the last move has shown a difference or a refusal, so
-// that the parties are not where the model says.
-func (l *Lockstep) failed() bool {
-	return l.refused != "" || len(l.record) > 0 && l.record[len(l.record)-1].note == differs
+// differs reports whether the last move has shown a difference.
+func (l *Lockstep) differs() bool {
+	return len(l.record) > 0 && l.record[len(l.record)-1].note == differs
 }
 
 // Move makes one move on both sides and compares them. What means nothing in
-// the state, such as giving up while outside, is left out, and made is false.
+// the state, such as giving up while outside, is left out, and made is false;
+// and so is a step that is blocked where it has just been tried.
 // After a *Difference, or another error, which is a party's, the run is of no
 // further use.
 func (l *Lockstep) Move(m Move) (made bool, err error) {
@@ -96,7 +98,7 @@ func (l *Lockstep) Move(m Move) (made bool, err error) {
 	switch {
 	case enabled:
 		return true, l.take(a)
-	case m.Event != spec.NoEvent || !Waits(l.cfg, l.state, m.Proc):
+	case m.Event != spec.NoEvent || !Waits(l.cfg, l.state, m.Proc) || l.tried[m.Proc] == l.state:
 		return false, nil
 	default:
 		return true, l.try(m.Proc)
@@ -128,6 +130,7 @@ func Waits(cfg model.Config, s model.State, p int) bool {
 // try has party p, which is blocked, try its step: nothing may change.
 func (l *Lockstep) try(p int) error {
 	step := l.state.Step(p)
+	l.tried[p] = l.state
 	l.steps++
 	l.blocked++
 	answer, err := l.Ask(p, "go")

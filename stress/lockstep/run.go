@@ -57,34 +57,46 @@ func (r *Run) progress(l *Lockstep) {
 // drive runs one Lockstep under play, which returns the difference that it has
 // found, and reports about it. An error is one of the environment: nothing was
 // shown.
-func (r *Run) drive(mode string, play func(l *Lockstep, rep *Report) error) (Report, error) {
-	rep := Report{
+func (r *Run) drive(mode string, play func(l *Lockstep, rep *Report) error) (rep Report, err error) {
+	rep = r.report(mode)
+	start := time.Now()
+	defer func() { rep.Seconds = time.Since(start).Seconds() }()
+	l, err := New(r.Config, r.Start)
+	if err != nil {
+		return rep, rep.conclude(nil, err)
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	begin := time.Now()
+	err = play(l, &rep)
+	rep.Rate = float64(l.steps) / time.Since(begin).Seconds()
+	return rep, rep.conclude(l, err)
+}
+
+func (r *Run) report(mode string) Report {
+	return Report{
 		Version: Version, Mode: mode, Scenario: r.Config.Scenario.String(), Procs: r.Config.Procs,
 		Rounds: r.Config.Rounds, Ports: r.Ports, Verdict: spec.Passed, Seen: []string{},
 	}
-	start := time.Now()
-	l, err := New(r.Config, r.Start)
-	if err == nil {
-		begin := time.Now()
-		err = play(l, &rep)
-		rep.Rate = float64(l.steps) / time.Since(begin).Seconds()
-		rep.Steps, rep.Blocked = l.steps, l.blocked
-	}
+}
+
+// conclude fills in what the run has come to. It returns err unless that is a
+// verdict: a difference, a party that failed in the course of the run, or the
+// end of the context. l is nil when the run has not begun.
+func (rep *Report) conclude(l *Lockstep, err error) error {
 	var d *Difference
 	switch {
 	case errors.Is(err, context.Canceled):
 		rep.Verdict, rep.Why, err = spec.Unfinished, "interrupted", nil
-	case errors.As(err, &d) || l != nil && l.failed() && l.refused == "" && err != nil:
+	case errors.As(err, &d), l != nil && l.differs():
 		rep.Verdict, rep.Why, err = spec.Violated, err.Error(), nil
 	}
 	if l != nil {
+		rep.Steps, rep.Blocked = l.steps, l.blocked
 		if rep.Verdict == spec.Violated || len(rep.Seen) > 0 {
 			rep.Schedule, rep.table = l.Schedule().String(), l.table()
 		}
-		err = errors.Join(err, l.Close())
 	}
-	rep.Seconds = time.Since(start).Seconds()
-	return rep, err
+	return err
 }
 
 // Tour takes every edge of the state graph at least once, for real, and in each

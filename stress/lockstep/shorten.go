@@ -4,7 +4,6 @@ package lockstep
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"sharedbarrier/model"
@@ -43,32 +42,40 @@ func nearest(cfg model.Config, most int, wanted func(model.State) bool) (Schedul
 	return nil, false
 }
 
-// Shorten returns a shorter run that shows a difference too, or rep itself if
-// it finds none: the shortest way to the state that the last move was made in,
-// or else what came after one of the last moments at which everything was as
-// in the beginning.
+// Shorten returns a shorter run that shows a difference too: the shortest way to
+// the state that the last move was made in, or else what came after one of the
+// last moments at which everything was as in the beginning; of that, what cannot
+// be left out. It gives up, with the shortest that it has, when ctx ends.
 func (r *Run) Shorten(ctx context.Context, rep Report) (Report, error) {
 	s, err := ParseSchedule(rep.Schedule)
 	if err != nil || rep.Verdict != spec.Violated || len(s) == 0 {
 		return rep, err
 	}
+	fails := func(candidate Schedule) bool {
+		if ctx.Err() != nil || err != nil || len(candidate) >= len(s) {
+			return false
+		}
+		var shorter Report
+		shorter, err = r.Replay(ctx, candidate)
+		if err != nil || shorter.Verdict != spec.Violated {
+			return false
+		}
+		s, rep.Why, rep.Schedule, rep.table = candidate, shorter.Why, shorter.Schedule, shorter.table
+		return true
+	}
 	for _, candidate := range r.candidates(s) {
-		if len(candidate) >= len(s) {
-			break
-		}
-		shorter, err := r.Replay(ctx, candidate)
-		if ctx.Err() != nil {
-			break
-		}
-		if err != nil {
-			return rep, errors.Join(err, ctx.Err())
-		}
-		if shorter.Verdict == spec.Violated {
-			rep.Why, rep.Schedule, rep.table = shorter.Why, shorter.Schedule, shorter.table
+		if fails(candidate) {
 			break
 		}
 	}
-	return rep, nil
+	for part := len(s) / 2; part > 0; part /= 2 {
+		for at := 0; at+part <= len(s); {
+			if !fails(slices.Concat(s[:at], s[at+part:])) {
+				at += part
+			}
+		}
+	}
+	return rep, err
 }
 
 // candidates lists schedules that end with the last move of s, in the state in

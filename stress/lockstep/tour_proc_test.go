@@ -3,8 +3,11 @@
 package lockstep
 
 import (
+	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"sharedbarrier/model"
@@ -13,11 +16,32 @@ import (
 	"sharedbarrier/stress/port/goport"
 )
 
+// TestMain makes this program a port, if it was started as one.
 func TestMain(m *testing.M) {
 	if port.IsGo(os.Args) {
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
+	if name, wrong := strings.CutPrefix(os.Args[len(os.Args)-1], wrongPort); wrong {
+		newCoroutine(false, mutantNamed(name)).serve(os.Stdin, os.Stdout)
+		os.Exit(0)
+	}
+	// Schedules of a few rounds on average. Flags that are given override both.
+	flag.Set("rapid.steps", "250")
+	flag.Set("rapid.checks", "50")
 	os.Exit(m.Run())
+}
+
+// wrongPort, with the name of a mutant, is the argument that makes this program
+// a port that is wrong in that way; without a name, one that is right.
+const wrongPort = "lockstep-mutant="
+
+func mutantNamed(name string) *mutant {
+	for i := range mutants {
+		if mutants[i].name == name {
+			return &mutants[i]
+		}
+	}
+	return nil
 }
 
 // goPorts starts a go port for each process; that of process 0 constructs if
@@ -54,6 +78,44 @@ func TestProc_Tour(t *testing.T) {
 				t.Errorf("Tour: got %v, %d of %d edges, %v; want passed and all edges\n%s\n%s", rep.Verdict, rep.Covered, rep.Edges, err, rep.Why, rep.table)
 			}
 			t.Logf("%d edges, %d steps, %d of them blocked, %.0f steps/s", rep.Covered, rep.Steps, rep.Blocked, rep.Rate)
+		})
+	}
+}
+
+// TestProc_WrongPorts: a wrong port in a process of its own fails the tour
+// beside one that is right, and the command that is printed shows it again. The
+// same program without the mistake passes.
+func TestProc_WrongPorts(t *testing.T) {
+	cfg := model.Config{Scenario: spec.Withdraw, Procs: 2}
+	g := NewGraph(cfg)
+	walk, err := g.Tour()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range append([]mutant{{}}, mutants...) {
+		t.Run("mutant="+m.name, func(t *testing.T) {
+			right := goPorts(t, cfg)
+			r := Run{Config: cfg, Ports: []string{"go", wrongPort + m.name}, Start: func(p int, fine bool) (Party, error) {
+				if p == 0 {
+					return right(p, fine)
+				}
+				started, err := port.StartCommand("wrong", exec.Command("/proc/self/exe", wrongPort+m.name), port.Limit)
+				if err != nil {
+					return nil, err
+				}
+				return NewProcess(started, fine)
+			}}
+			rep, err := r.Tour(t.Context(), g, walk)
+			if m.name == "" {
+				if err != nil || rep.Verdict != spec.Passed || rep.Covered != g.Edges {
+					t.Errorf("Tour without a mistake: got %v, %v, want passed\n%s\n%s", rep.Verdict, err, rep.Why, rep.table)
+				}
+				return
+			}
+			if err != nil || rep.Verdict != spec.Violated {
+				t.Fatalf("Tour: got %v, %d edges, %v; want violated", rep.Verdict, rep.Covered, err)
+			}
+			t.Logf("caught after %d of %d edges: %s", rep.Covered, rep.Edges, rep.Why)
 		})
 	}
 }
