@@ -6,7 +6,6 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"sharedbarrier/model"
 	"sharedbarrier/spec"
 )
 
@@ -63,26 +62,4 @@ func BenchmarkWake(b *testing.B) {
 	for b.Loop() {
 		barrier.segment.wake(spec.Flag)
 	}
-}
-
-// BenchmarkLockstep lets three actors go in turn.
-func BenchmarkLockstep(b *testing.B) {
-	b.Run("actors=3", benchmarkLockstep)
-}
-
-func benchmarkLockstep(b *testing.B) {
-	l, err := newLockstep(model.Config{Scenario: spec.Withdraw, Procs: 3}, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.close()
-	p := 0
-	for b.Loop() {
-		if err := l.move(move{proc: p % 3}); err != nil {
-			b.Fatal(l.report(err))
-		}
-		p++
-		l.trace = l.trace[:0]
-	}
-	b.ReportMetric(float64(l.moves)/b.Elapsed().Seconds(), "steps/s")
 }

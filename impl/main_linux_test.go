@@ -1,7 +1,6 @@
 package impl
 
 import (
-	"flag"
 	"os"
 	"testing"
 )
@@ -12,8 +11,5 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVar); role != "" {
 		os.Exit(runRole(role))
 	}
-	// Schedules of a few rounds on average. Flags that are given override both.
-	flag.Set("rapid.steps", "250")
-	flag.Set("rapid.checks", "50")
 	os.Exit(m.Run())
 }
