@@ -118,8 +118,8 @@ func checkName(name string) error {
 // Construction): the second half of Construct, with the same danger. It is for
 // a barrier that a party has died in, or on which a call has found ErrCorrupt,
 // after all have stopped using it. It calls the hook before each of its steps.
-// It fails with ErrClosed, ErrBusy while Wait or another Reset runs, and ErrSize if a peer has
-// truncated the segment.
+// It fails with ErrClosed, ErrBusy while Wait or another Reset runs, and ErrSize
+// if a peer has truncated the segment.
 func (b *Barrier) Reset() error {
 	if err := b.claim(waiting); err != nil {
 		return err
