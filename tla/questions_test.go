@@ -20,7 +20,8 @@ func manifest(t *testing.T) tlc.Manifest {
 	return m
 }
 
-// TLC answers every short question as the manifest says, figures included.
+// TLC answers every short question as the manifest says, figures included, and
+// its counterexamples are runs of the model that end in a violation there too.
 func TestQuestions(t *testing.T) {
 	tools, answers := findTools(t), manifest(t)
 	for _, config := range configs(t) {
@@ -37,6 +38,9 @@ func TestQuestions(t *testing.T) {
 			}
 			if differs := want.Differs(outcome.Result, 1); differs != "" {
 				t.Errorf("Check(%s): %s", config.Name, differs)
+			}
+			if wrong := behaves(modelConfig(config), outcome.Result); wrong != "" {
+				t.Errorf("the counterexample to %s is no run of the model: %s", config.Name, wrong)
 			}
 		})
 	}
@@ -72,10 +76,7 @@ func TestConform_Explorer(t *testing.T) {
 			continue
 		}
 		t.Run(want.Config, func(t *testing.T) {
-			cfg := model.Config{
-				Scenario: config.Scenario, Procs: config.Procs, Rounds: config.Rounds,
-				Twin: config.Kept && model.TwinOf(config.Scenario) != "",
-			}
+			cfg := modelConfig(config)
 			got := model.Explore(context.Background(), cfg, model.Options{Check: properties})
 			if got.Verdict != want.Verdict || got.Property != want.Property {
 				t.Fatalf("Explore(%s, %v) = %s %s, and TLC found %s %s", name(cfg), properties, got.Verdict, got.Property, want.Verdict, want.Property)

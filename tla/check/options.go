@@ -34,6 +34,7 @@ type options struct {
 	distributed int
 	simulate    int64
 	record      string
+	jar         bool
 
 	procsGiven, roundsGiven bool // the flag was there, if only to say 0
 }
@@ -68,6 +69,10 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) error {
 	tools, err := tlc.Find(ctx, func(what string) { fmt.Fprintln(stderr, what) })
 	if err != nil {
 		return interrupted(ctx, err)
+	}
+	if o.jar {
+		_, err := fmt.Fprintln(stdout, tools.Jar)
+		return err
 	}
 	bar := o.bar(questions)
 	var rows []row

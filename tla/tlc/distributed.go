@@ -23,7 +23,7 @@ func (r Run) distribute(ctx context.Context, dir string, found *findings) ([]byt
 		"-Dtlc2.tool.distributed.TLCServer.port=" + strconv.Itoa(port),
 	}
 	server := r.command(ctx, dir, "tlc2.tool.distributed.TLCServer",
-		[]string{"-tool", "-metadir", filepath.Join(dir, "tmp"), module}, address...)
+		[]string{"-tool", "-metadir", filepath.Join(dir, "tmp"), r.module()}, address...)
 
 	workers, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup

@@ -24,10 +24,17 @@ import (
 	"sharedbarrier/spec"
 )
 
-const (
-	module     = "SharedBarrier"
-	noDeadlock = "NoDeadlock"
-)
+// noDeadlock is the invariant that stands for a property that is none of
+// states: its violation is a hang.
+const noDeadlock = "NoDeadlock"
+
+// module is the root module of the run.
+func (r Run) module() string {
+	if r.schedule != "" {
+		return "Replay"
+	}
+	return "SharedBarrier"
+}
 
 // A Run is one question and how TLC is to answer it. The zero values of the
 // options are sensible.
@@ -45,6 +52,8 @@ type Run struct {
 	Coverage    bool          // count how often each action is taken
 	Dump        string        // file to write the state graph to, see ReadGraph; empty: none
 	Progress    func(Progress)
+
+	schedule string // the module Schedule, to be replayed; empty: none
 }
 
 // An Outcome is what TLC found out.
@@ -133,7 +142,12 @@ func (r Run) lay() (dir string, err error) {
 	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o755); err != nil {
 		return "", err
 	}
-	return dir, os.WriteFile(filepath.Join(dir, module+".cfg"), []byte(r.Config.text), 0o644)
+	if r.schedule != "" {
+		if err := os.WriteFile(filepath.Join(dir, "Schedule.tla"), []byte(r.schedule), 0o644); err != nil {
+			return "", err
+		}
+	}
+	return dir, os.WriteFile(filepath.Join(dir, r.module()+".cfg"), []byte(r.Config.text), 0o644)
 }
 
 // run starts what answers the question and reads its output to the end.
@@ -165,7 +179,7 @@ func (r Run) arguments(dir string) []string {
 	if r.Simulate > 0 {
 		args = append(args, "-simulate", fmt.Sprintf("num=%d", r.Simulate), "-depth", strconv.Itoa(simulatedDepth))
 	}
-	return append(args, module)
+	return append(args, r.module())
 }
 
 // simulatedDepth bounds a simulated behaviour: about ten rounds of sixteen

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"sharedbarrier/model"
+	"sharedbarrier/model/door"
+	"sharedbarrier/spec"
+	"sharedbarrier/tla/tlc"
+)
+
+// The test's own program is the command when this variable says so.
+const asCommand = "SHAREDBARRIER_TEST_CHECK"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// check is the command as a process of its own, with a temporary folder of its
+// own.
+func check(t *testing.T, args ...string) (cmd *exec.Cmd, temp string) {
+	t.Helper()
+	if _, err := tlc.Find(context.Background(), nil); err != nil {
+		if os.Getenv("SHAREDBARRIER_STRICT") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	temp = t.TempDir()
+	cmd = exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1", "TMPDIR="+temp)
+	return cmd, temp
+}
+
+// One JSON object a line, the record of all engines; exit code 0 though the
+// answer is a violation, since it is the expected one; nothing left behind.
+func TestProc_JSON(t *testing.T) {
+	cmd, temp := check(t, "crash-n3-NoDeadlock", "single-n1-safety", "--json")
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("check: %v", err)
+	}
+	var results []model.Result
+	for lines := bufio.NewScanner(bytes.NewReader(output)); lines.Scan(); {
+		var r model.Result
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		results = append(results, r)
+	}
+	if len(results) != 2 || results[0].Scenario != "single" || results[0].Verdict != spec.Verified || results[0].Distinct == 0 {
+		t.Fatalf("check --json: %+v, want single verified first", results)
+	}
+	crash := results[1]
+	last := crash.Trace[len(crash.Trace)-1]
+	if crash.Verdict != spec.Hang || crash.Property != "NoHang" || last.Label != "Die" || last.Proc != 0 {
+		t.Errorf("check --json crash-n3-NoDeadlock: %s %s, last %v; want hang NoHang with p0 dying last", crash.Verdict, crash.Property, last)
+	}
+	empty(t, temp)
+}
+
+// SIGINT ends Java and the command, which prints what it has and exits with
+// 130, and leaves nothing behind.
+func TestProc_Interrupt(t *testing.T) {
+	for _, args := range [][]string{
+		{"single-n1-safety", "withdraw-n6-safety"},
+		{"single-n1-safety", "withdraw-n6-safety", "--distributed", "2"},
+	} {
+		t.Run(strings.Join(args[2:], " "), func(t *testing.T) {
+			t.Parallel()
+			cmd, temp := check(t, append(args, "--json")...)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Java is in its group: none is left in it when all have ended
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(stdout)
+			if !lines.Scan() {
+				t.Fatal("check printed nothing")
+			}
+			// The first answer is there, so the second question is being asked.
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			for lines.Scan() {
+			}
+			var exit *exec.ExitError
+			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != spec.ExitInterrupted {
+				t.Errorf("check, interrupted: %v, want exit code %d", err, spec.ExitInterrupted)
+			}
+			if err := syscall.Kill(-cmd.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
+				t.Errorf("processes of the group after the end: %v, want none", err)
+			}
+			empty(t, temp)
+		})
+	}
+}
+
+// What cannot be asked is refused with a line that says what to do.
+func TestUsage(t *testing.T) {
+	for args, says := range map[string]string{
+		"--scenario nonsense":             "late-construction",
+		"--scenario fork":                 "late-construction",
+		"--class eternal":                 "short",
+		"reuse-n9-safety":                 ".cfg",
+		"--scenario reuse --procs 9":      "no question is about that",
+		"--workers 0":                     "1 or more",
+		"--distributed 2 --simulate 9":    "do not go together",
+		"--distributed 2 reuse-n2-NoHang": "safety only",
+		"--simulate 9 --procs 1":          "2 or more",
+		"--record x --workers 2":          "one worker",
+		"--distributed -1":                "negative",
+	} {
+		cmd := command()
+		cmd.SetArgs(strings.Fields(args))
+		cmd.SilenceErrors, cmd.SilenceUsage = true, true
+		var exit door.Exit
+		if err := cmd.Execute(); err == nil || errors.As(err, &exit) || !strings.Contains(err.Error(), says) {
+			t.Errorf("check %s: %v; want an error that says %q", args, err, says)
+		}
+	}
+}
+
+// Every answer that is not the expected one ends with a code other than 0: that
+// of what was found, or 2 where nothing wrong was found though it should be.
+func TestVerdict(t *testing.T) {
+	for name, test := range map[string]struct {
+		rows []row
+		want int
+	}{
+		"all as expected":       {[]row{{}, {result: model.Result{Verdict: spec.Hang}}}, spec.ExitOK},
+		"hang":                  {[]row{{}, {differs: "x", result: model.Result{Verdict: spec.Hang, Property: "NoHang"}}}, spec.ExitHang},
+		"safety":                {[]row{{differs: "x", result: model.Result{Verdict: spec.Violated, Property: "NoEarlyExit"}}}, spec.ExitSafety},
+		"refinement":            {[]row{{differs: "x", result: model.Result{Verdict: spec.Violated, Property: "RefinesBarrier"}}}, spec.ExitSafety},
+		"liveness":              {[]row{{differs: "x", result: model.Result{Verdict: spec.Violated, Property: "NoHang"}}}, spec.ExitLiveness},
+		"unfinished":            {[]row{{differs: "x", result: model.Result{Verdict: spec.Unfinished}}}, spec.ExitUnfinished},
+		"verified unexpectedly": {[]row{{differs: "x", result: model.Result{Verdict: spec.Verified}}}, spec.ExitUsage},
+	} {
+		err := verdict(test.rows)
+		got := spec.ExitUsage
+		var exit door.Exit
+		switch {
+		case err == nil:
+			got = spec.ExitOK
+		case errors.As(err, &exit):
+			got = int(exit)
+		}
+		if got != test.want {
+			t.Errorf("%s: verdict = %v, exit code %d, want %d", name, err, got, test.want)
+		}
+	}
+}
+
+// Answers are written into the manifest, and those that were not asked for stay.
+func TestRecord(t *testing.T) {
+	all, err := allQuestions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "manifest.json")
+	changed := row{question: all[0], result: model.Result{Verdict: spec.Verified, Distinct: 42, Generated: 43, Depth: 44}}
+	if err := record(path, all, []row{changed}); err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := tlc.ReadManifest(os.DirFS(filepath.Dir(path)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(manifest.Configs) != len(all) {
+		t.Errorf("record wrote %d answers, want %d", len(manifest.Configs), len(all))
+	}
+	for i, q := range all {
+		got := manifest.Find(q.config.Name)
+		switch {
+		case i == 0 && (got.Distinct != 42 || got.Generated != 43 || got.Depth != 44 || got.Class != q.expected.Class):
+			t.Errorf("record wrote %+v for the question that was asked", got)
+		case i > 0 && got != q.expected:
+			t.Errorf("record changed the answer to %s: %+v, want %+v", q.config.Name, got, q.expected)
+		}
+	}
+}
+
+func empty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v; want nothing", entries, err)
+	}
+}

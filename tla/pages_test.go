@@ -1,0 +1,220 @@
+package tla_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+	"sharedbarrier/tla"
+	"sharedbarrier/tla/tlc"
+)
+
+var update = flag.Bool("update", false, "write the tables of README.md and of hazards/ anew")
+
+// The tables of README.md are what the manifest says.
+func TestGolden_README(t *testing.T) {
+	page(t, "README.md", "table", func(name string) string {
+		switch name {
+		case "verdicts":
+			return verdictTable(t)
+		case "questions":
+			return questionTable(t)
+		default:
+			t.Fatalf("README.md wants a table %q, which nobody makes", name)
+			return ""
+		}
+	})
+}
+
+// The counterexamples of the hazard pages are those that TLC finds.
+func TestGolden_Hazards(t *testing.T) {
+	tools := findTools(t)
+	pages, err := filepath.Glob("hazards/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, path := range pages {
+		names = append(names, strings.TrimSuffix(filepath.Base(path), ".md"))
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			page(t, path, "trace", func(question string) string {
+				config, err := tlc.ReadConfig(tla.Files, question)
+				if err != nil {
+					t.Fatal(err)
+				}
+				outcome, err := tlc.Run{Tools: tools, Files: tla.Files, Config: config, Small: true}.Check(context.Background())
+				if err != nil || len(outcome.Trace) == 0 {
+					t.Fatalf("Check(%s): a trace of %d, %v; want a counterexample", question, len(outcome.Trace), err)
+				}
+				return traceTable(outcome.Result)
+			})
+		})
+	}
+	for _, config := range configs(t) {
+		if !config.Kept && !slices.Contains(names, config.Scenario.String()) {
+			t.Errorf("scenario %v fails and has no page in hazards/", config.Scenario)
+		}
+	}
+}
+
+// Whatever a page calls a question is one.
+func TestPages_NameQuestions(t *testing.T) {
+	pages, err := filepath.Glob("hazards/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(pages, "README.md") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile("[a-z-]+-n[0-9](-r[0-9])?-[A-Za-z]+").FindAllString(string(text), -1) {
+			if _, err := fs.Stat(tla.Files, name+".cfg"); err != nil {
+				t.Errorf("%s names the question %s, which does not exist", path, name)
+			}
+		}
+	}
+}
+
+// page makes anew what stands between <!-- kind:name --> and <!-- /kind -->, and
+// fails if that is not what stands there, or writes it there with -update.
+func page(t *testing.T, path, kind string, generate func(name string) string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := regexp.MustCompile(`(?s)(<!-- ` + kind + `:([\w-]+) -->\n).*?(<!-- /` + kind + ` -->)`)
+	if !part.Match(text) {
+		t.Fatalf("%s has no part between <!-- %s:… --> and <!-- /%s -->", path, kind, kind)
+	}
+	want := part.ReplaceAllFunc(text, func(old []byte) []byte {
+		match := part.FindSubmatch(old)
+		return slices.Concat(match[1], []byte(generate(string(match[2]))), match[3])
+	})
+	switch {
+	case bytes.Equal(text, want):
+	case *update:
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s is stale: run go test ./tla -run Golden -update", path)
+	}
+}
+
+// verdictTable has a row for each scenario and twin, and says of each property
+// whether TLC found it to hold.
+func verdictTable(t *testing.T) string {
+	columns := []string{"NoEarlyExit", "WordsInRange", "LockExclusive", "NoHang", "Quiescent", "RefinesBarrier"}
+	verdicts := map[string]map[string]string{}
+	var rows []string
+	for _, config := range configs(t) {
+		if config.Specification == "FairSpec" {
+			continue // not the scenario's own fairness
+		}
+		row := scenarioName(config)
+		if verdicts[row] == nil {
+			verdicts[row] = map[string]string{}
+			rows = append(rows, row)
+		}
+		answer := manifest(t).Find(config.Name)
+		for _, property := range config.Asks() {
+			if property == "NoDeadlock" {
+				if answer.Verdict == spec.Verified {
+					continue // weaker than NoHang
+				}
+				property = spec.NoHang.String()
+			}
+			verdict := string(spec.Holds)
+			if answer.Verdict != spec.Verified {
+				verdict = "**" + string(spec.Fails) + "**"
+			}
+			if old := verdicts[row][property]; old != "" && old != verdict {
+				t.Errorf("scenario %s, %s: %s and %s", row, property, old, verdict)
+			}
+			verdicts[row][property] = verdict
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b string) int { return rank(a) - rank(b) })
+	var text strings.Builder
+	fmt.Fprintf(&text, "| scenario | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+	for _, row := range rows {
+		fmt.Fprintf(&text, "| %s |", row)
+		for _, column := range columns {
+			fmt.Fprintf(&text, " %s |", verdicts[row][column])
+		}
+		text.WriteString("\n")
+	}
+	return text.String()
+}
+
+// scenarioName names the scenario, or its twin.
+func scenarioName(config tlc.Config) string {
+	if config.Kept && model.TwinOf(config.Scenario) != "" {
+		return fmt.Sprintf("`%v`, guarantee kept", config.Scenario)
+	}
+	return fmt.Sprintf("`%v`", config.Scenario)
+}
+
+// rank orders rows of the verdict table as spec orders scenarios.
+func rank(row string) int {
+	name, _, _ := strings.Cut(strings.TrimPrefix(row, "`"), "`")
+	scenario, _ := spec.ParseScenario(name)
+	return 2*int(scenario) + strings.Count(row, "kept")
+}
+
+// questionTable is the manifest.
+func questionTable(t *testing.T) string {
+	var text strings.Builder
+	text.WriteString("| question | asks for | answer | distinct states | depth | takes |\n|---|---|---|---:|---:|---|\n")
+	for _, e := range manifest(t).Configs {
+		config, err := tlc.ReadConfig(tla.Files, e.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		takes := map[tlc.Class]string{tlc.Short: "seconds", tlc.Medium: "a minute", tlc.Long: "minutes"}[e.Class]
+		fmt.Fprintf(&text, "| `%s` | %s | %s | %d | %d | %s |\n",
+			e.Config, strings.Join(config.Asks(), ", "), e.Verdict, e.Distinct, e.Depth, takes)
+	}
+	return text.String()
+}
+
+// traceTable has a row for each step; words stand where they change.
+func traceTable(result model.Result) string {
+	var text strings.Builder
+	text.WriteString("\n| # | who | step | enter | exit | flag |\n|---:|---|---|---|---|---|\n")
+	before := spec.Initial
+	for i, e := range result.Trace {
+		who, label := fmt.Sprintf("p%d", e.Proc), e.Label
+		if e.Proc < 0 {
+			who = ""
+		}
+		if e.Parties > 0 {
+			label = fmt.Sprintf("%s(%d)", label, e.Parties)
+		}
+		fmt.Fprintf(&text, "| %d | %s | %s | %s | %s | %s |\n", i+1, who, label,
+			change(before.Enter, e.Words.Enter), change(before.Exit, e.Words.Exit), change(before.Flag, e.Words.Flag))
+		before = e.Words
+	}
+	fmt.Fprintf(&text, "\nFinally enter = %d, exit = %d, flag = %d.\n\n", before.Enter, before.Exit, before.Flag)
+	return text.String()
+}
+
+func change(before, after int32) string {
+	if before == after {
+		return ""
+	}
+	return fmt.Sprintf("%d → %d", before, after)
+}
