@@ -37,7 +37,7 @@ func main() {
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
 	cmd := stressCommand()
-	cmd.AddCommand(workerCommand(), lockstepCommand())
+	cmd.AddCommand(workerCommand(), lockstepCommand(), kitCommand())
 	door.Main(cmd)
 }
 

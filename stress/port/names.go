@@ -21,12 +21,13 @@ const goSubcommand = "port-go"
 func IsGo(args []string) bool { return len(args) > 1 && args[1] == goSubcommand }
 
 // Names says for messages which ports there are.
-const Names = "go, go@construct, c, python, python@unlinking, python@newest, exec:COMMAND"
+const Names = "go, go@construct, go@unlink, c, python, python@unlinking, python@newest, exec:COMMAND"
 
 // Command returns the command that runs the port with the name:
 //
 //	go              package impl, which attaches to the segment
 //	go@construct    the same, constructing as the original does
+//	go@unlink       the same, and beside its calls it keeps unlinking the lock file while it holds it
 //	c               c/barrier.c, compiled with cc; c@MUTANT with one of its mistakes
 //	python          the published original, with a filelock that leaves the lock file alone;
 //	                python@unlinking with one that unlinks it on release,
@@ -44,6 +45,8 @@ func Command(ctx context.Context, name string) (*exec.Cmd, error) {
 		return exec.Command("/proc/self/exe", goSubcommand), nil
 	case name == "go@construct":
 		return exec.Command("/proc/self/exe", goSubcommand, goport.Construct), nil
+	case name == "go@unlink":
+		return exec.Command("/proc/self/exe", goSubcommand, goport.Unlink), nil
 	case base == "c":
 		return cCommand(ctx, variant)
 	case base == "python":

@@ -101,6 +101,20 @@ static bool segment_attach(const char *name)
 static char lock_path[4096];
 static int lock_fd = -1; /* the locked descriptor; -1: not held */
 
+static int lock_open(void)
+{
+	int flags = O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+#ifdef MUTANT_OLD_LOCK_FILE
+	static int link = -1; /* a second name of the file that was there first */
+	char path[64];
+	if (link < 0)
+		link = open(lock_path, flags, 0600);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", link);
+	return open(path, O_RDWR | O_CLOEXEC);
+#endif
+	return open(lock_path, flags, 0600);
+}
+
 /* take makes one attempt at the lock of a descriptor: 0, or the system's error. */
 static int take(int fd)
 {
@@ -119,7 +133,7 @@ static int take(int fd)
 static int lock_try(void)
 {
 	for (;;) {
-		int fd = open(lock_path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+		int fd = lock_open();
 		if (fd < 0) {
 			fail("open %s: %s", lock_path, strerror(errno));
 			return -1;
@@ -128,7 +142,7 @@ static int lock_try(void)
 		struct stat st;
 		if (why == 0 && fstat(fd, &st) < 0)
 			why = errno;
-#ifdef MUTANT_NO_LINK_COUNT
+#ifdef MUTANT_OLD_LOCK_FILE
 		st.st_nlink = 1;
 #endif
 		if (why == 0 && st.st_nlink > 0) {
@@ -160,11 +174,15 @@ static void lock_release(void)
 
 /* ---- Waiting (section 8) ---- */
 
+static bool paced; /* by a runner in white-box mode, who says when to try again */
+
 /* word_wait sleeps while *word is v, for a tick at most: a peer that changes it
  * may wake nobody. (The words are shared with other processes, and so is the
  * futex: no FUTEX_PRIVATE_FLAG.) */
 static void word_wait(_Atomic int32_t *word, int32_t v)
 {
+	if (paced)
+		return;
 	struct timespec tick = {0, 7 * 1000 * 1000};
 	syscall(SYS_futex, word, FUTEX_WAIT, v, &tick, NULL, 0);
 }
@@ -176,6 +194,8 @@ static void word_wake(_Atomic int32_t *word)
 
 static void lock_wait(void)
 {
+	if (paced)
+		return;
 	struct timespec nap = {0, 50 * 1000};
 	nanosleep(&nap, NULL);
 }
@@ -550,9 +570,11 @@ int main(void)
 
 		if (!strcmp(request, "white") && words == NULL) {
 			mode = WHITE;
+			paced = true;
 			say("ok", "");
 		} else if (!strcmp(request, "fine") && words == NULL) {
 			mode = FINE;
+			paced = true;
 			say("ok", "");
 		} else if (!strcmp(request, "open") && words == NULL) {
 			do_open(argument);

@@ -14,24 +14,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
 )
 
-// Construct is the argument that makes the port construct on open, as the
-// original does, where it otherwise only attaches.
-const Construct = "construct"
+// What the port can do beside, for the sake of those that it is to meet.
+const (
+	// Construct: on open it constructs, as the original does, where it otherwise
+	// only attaches.
+	Construct = "construct"
+	// Unlink: beside its calls it takes the lock again and again, and unlinks the
+	// file before it releases it, as some versions of Python's filelock do.
+	Unlink = "unlink"
+)
 
 // Main serves the port until it is closed or its input ends, and returns the
 // exit code.
 func Main(args []string, stdin io.Reader, stdout io.Writer) int {
-	p := &goPort{in: bufio.NewReader(stdin), out: stdout, constructs: slices.Contains(args, Construct)}
+	p := &goPort{in: bufio.NewReader(stdin), out: stdout, constructs: slices.Contains(args, Construct), unlinks: slices.Contains(args, Unlink)}
 	p.say("port 1 white withdraw abandon")
 	for {
 		request, argument := p.read()
@@ -47,6 +57,7 @@ type goPort struct {
 	in         *bufio.Reader
 	out        io.Writer
 	constructs bool
+	unlinks    bool
 	barrier    *impl.Barrier
 	white      bool
 	giveUp     context.CancelFunc // ends the context of the call under way, or of the last one
@@ -112,8 +123,29 @@ func (p *goPort) open(argument string) (err error) {
 			return err
 		}
 	}
+	if p.unlinks {
+		go unlink(path)
+	}
 	p.say("opened")
 	return nil
+}
+
+// unlink takes the lock, unlinks its file and releases it, for ever.
+func unlink(path string) {
+	for {
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return // the folder is gone, and so is everybody
+		}
+		fd := int(file.Fd())
+		var st unix.Stat_t
+		if unix.Flock(fd, unix.LOCK_EX) == nil && unix.Fstat(fd, &st) == nil && st.Nlink > 0 {
+			os.Remove(path)
+		}
+		unix.Flock(fd, unix.LOCK_UN)
+		file.Close()
+		time.Sleep(time.Duration(rand.Int64N(int64(50 * time.Microsecond))))
+	}
 }
 
 func (p *goPort) call(argument string) error {

@@ -1,0 +1,156 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sharedbarrier/model/door"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/kit"
+)
+
+// A kitQuestion is what the flags of stress kit ask for.
+type kitQuestion struct {
+	trial   kit.Trial
+	mutants bool
+	json    bool
+}
+
+func kitCommand() *cobra.Command {
+	q := kitQuestion{trial: kit.Trial{Worker: startSelf}}
+	cmd := &cobra.Command{
+		Use:   "kit",
+		Short: "Check a port: everything that a port has to pass, one line each",
+		Long: `Checks a port (stress/PORTING.md): how it talks, each edge of the state graph
+for 2 and 3 processes in lockstep with the model, a lock file made anew, and
+stress, alone and mixed with others. It ends with the first check that fails.
+
+  go run ./stress kit --port 'exec:./my-port'
+  go run ./stress kit --mutants               # the kit's own score: which mistakes does it find?
+
+Exit codes: 0 passed, 2 usage or environment, 12 not passed, 130 interrupted.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return q.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&q.trial.Port, "port", "", "NAME of the port (ports: "+port.Names+")")
+	f.DurationVar(&q.trial.For, "for", 2*time.Second, "how long each stress run takes")
+	f.DurationVar(&q.trial.Stall, "stall", 10*time.Second, "longest time without a completed round before a stress run counts as a hang")
+	f.Uint64Var(&q.trial.Seed, "seed", 0, "seed of the pauses (0: draw one)")
+	f.BoolVar(&q.mutants, "mutants", false, "check the C port with each of its mistakes, all of which the kit must find")
+	f.BoolVar(&q.json, "json", false, "print one JSON object for each check, one a line")
+	cmd.MarkFlagsMutuallyExclusive("port", "mutants")
+	cmd.MarkFlagsOneRequired("port", "mutants")
+	return cmd
+}
+
+func (q kitQuestion) run(cmd *cobra.Command) error {
+	switch {
+	case q.trial.For <= 0:
+		return fmt.Errorf("--for is %v; give more than 0", q.trial.For)
+	case q.trial.Stall <= 0:
+		return fmt.Errorf("--stall is %v; give more than 0", q.trial.Stall)
+	}
+	for q.trial.Seed == 0 {
+		q.trial.Seed = rand.Uint64()
+	}
+	var err error
+	if q.mutants {
+		err = q.score(cmd)
+	} else {
+		err = q.check(cmd)
+	}
+	if cmd.Context().Err() != nil {
+		return door.Exit(spec.ExitInterrupted)
+	}
+	return err
+}
+
+// check makes the checks of one port.
+func (q kitQuestion) check(cmd *cobra.Command) error {
+	bar := door.Bar(`{{string . "check"}}, {{counters . }} checks {{bar . }} {{etime . }}`, int64(len(kit.Checks)))
+	done := int64(-1)
+	q.trial.Progress = func(check string) { done++; bar.Set("check", check).SetCurrent(done) }
+	results, err := kit.Run(cmd.Context(), q.trial)
+	bar.Set("clean", true).Finish()
+	if err != nil {
+		return err
+	}
+	if err := q.print(cmd.OutOrStdout(), results); err != nil {
+		return err
+	}
+	if !kit.Passed(results) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: go run ./stress kit --port %s --for %v --seed %d\n", quoted(q.trial.Port), q.trial.For, q.trial.Seed)
+		return door.Exit(spec.ExitSafety)
+	}
+	return nil
+}
+
+func (q kitQuestion) print(out io.Writer, results []kit.Result) error {
+	if q.json {
+		for _, r := range results {
+			if err := json.NewEncoder(out).Encode(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "check\tverdict\tfound")
+	for _, r := range results {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", r.Check, r.Verdict, r.Found)
+	}
+	return table.Flush()
+}
+
+// score makes the checks of each mutant of the C port.
+func (q kitQuestion) score(cmd *cobra.Command) error {
+	mutants := port.CMutants()
+	bar := door.Bar(`{{counters . }} mutants {{bar . }} {{rtime . "%s left"}}`, int64(len(mutants)))
+	var scores []kit.Score
+	for _, mutant := range mutants {
+		q.trial.Port = "c@" + mutant
+		results, err := kit.Run(cmd.Context(), q.trial)
+		if err != nil {
+			bar.Finish()
+			return err
+		}
+		scores = append(scores, kit.ScoreOf(mutant, results))
+		bar.Increment()
+	}
+	bar.Finish()
+	found := 0
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	if !q.json {
+		fmt.Fprintln(table, "mutant\tfound by\tfound")
+	}
+	for _, s := range scores {
+		if s.By != "" {
+			found++
+		}
+		if q.json {
+			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(s); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", s.Mutant, s.By, s.Found)
+	}
+	table.Flush()
+	if !q.json {
+		fmt.Fprintf(cmd.OutOrStdout(), "\nscore  %d of %d: %d %%\n", found, len(scores), 100*found/len(scores))
+	}
+	if found < len(scores) {
+		return door.Exit(spec.ExitSafety)
+	}
+	return nil
+}
