@@ -30,14 +30,13 @@ type coroutine struct {
 	resume     func() (string, bool)
 	stop       func()
 
-	request  string // what is asked of it
-	barrier  *impl.Barrier
-	lock     int // descriptor of the lock file, which is the handle's
-	lockPath string
-	words    mapped // for the mutant
-	parties  int32  // of its call
-	cancel   context.CancelFunc
-	undo     func() // ends the mutant's interference with a step
+	request string // what is asked of it
+	barrier *impl.Barrier
+	lock    int    // descriptor of the lock file, which is the handle's
+	words   mapped // for the mutant
+	parties int32  // of its call
+	cancel  context.CancelFunc
+	undo    func() // ends the mutant's interference with a step
 }
 
 // How a hook leaves a call from within.
@@ -157,7 +156,7 @@ func (c *coroutine) open(name, lockPath string) (err error) {
 	}
 	for _, fd := range after {
 		if !slices.Contains(before, fd) {
-			c.lock, c.lockPath = fd, lockPath
+			c.lock = fd
 		}
 	}
 	c.words, err = mapWords(name)

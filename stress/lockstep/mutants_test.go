@@ -44,7 +44,6 @@ var mutants = []mutant{
 	{name: "deaf-LockEnter", step: spec.LockEnter, deaf: true},
 	{name: "deaf-AwaitDrain", step: spec.AwaitDrain, deaf: true},
 	{name: "deaf-AwaitFlag", step: spec.AwaitFlag, deaf: true},
-	{name: "other-lock", step: spec.LockExit, interfere: otherLock},
 }
 
 // keep undoes what the step writes into word.
@@ -86,15 +85,6 @@ func unlock(c *coroutine) func() {
 // relock has a release release nothing.
 func relock(c *coroutine) func() {
 	return func() { unix.Flock(c.lock, unix.LOCK_EX|unix.LOCK_NB) }
-}
-
-// otherLock puts another file in the place of the lock file.
-func otherLock(c *coroutine) func() {
-	if other, err := os.Create(c.lockPath + ".other"); err == nil {
-		unix.Dup3(int(other.Fd()), c.lock, unix.O_CLOEXEC)
-		other.Close()
-	}
-	return nil
 }
 
 // mapped is the segment, mapped once more: a mutant writes the words where the

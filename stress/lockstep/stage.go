@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
@@ -24,6 +25,9 @@ type Stage struct {
 	segment  string
 	dir      string
 	lockPath string
+
+	start func(p int) (Party, error)
+	late  []bool // the party has attached and not called yet: it may as well come later
 }
 
 // Requests that are made of the Stage, and not of the party: nobody answers.
@@ -40,7 +44,10 @@ func NewStage(n int, constructing bool, start func(p int) (Party, error)) (_ *St
 	if err != nil {
 		return nil, fmt.Errorf("lockstep: make a folder for the lock file: %w", err)
 	}
-	s := &Stage{parties: make([]Party, n), dir: dir, segment: filepath.Base(dir), lockPath: filepath.Join(dir, "lock")}
+	s := &Stage{
+		parties: make([]Party, n), dir: dir, segment: filepath.Base(dir), lockPath: filepath.Join(dir, "lock"),
+		start: start, late: make([]bool, n),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -53,19 +60,21 @@ func NewStage(n int, constructing bool, start func(p int) (Party, error)) (_ *St
 		return nil, err
 	}
 	for p := n - 1; p >= 0; p-- {
-		if s.parties[p], err = start(p); err != nil {
-			return nil, err
-		}
-		if err = s.open(p, constructing && p == 0); err != nil {
+		if err = s.enter(p, constructing && p == 0); err != nil {
 			return nil, err
 		}
 	}
 	return s, s.Check(spec.Initial, -1)
 }
 
-// open has party p open the barrier; one that begins at MakeEnter stops there.
-func (s *Stage) open(p int, begins bool) error {
+// enter starts party p and has it open the barrier; one that begins at MakeEnter
+// stops there.
+func (s *Stage) enter(p int, begins bool) (err error) {
+	if s.parties[p], err = s.start(p); err != nil {
+		return err
+	}
 	answer, err := s.Ask(p, "open "+s.segment+" "+s.lockPath)
+	s.late[p] = answer == "opened"
 	if err == nil && answer == "opened" && begins {
 		return &Unable{fmt.Sprintf("p%d must be a port that constructs, and this one attaches", p)}
 	}
@@ -96,10 +105,14 @@ func (s *Stage) Ask(p int, request string) (answer string, err error) {
 	case Relink:
 		return "", s.relink()
 	default:
+		s.late[p] = s.late[p] && !strings.HasPrefix(request, "call ")
 		return s.parties[p].Ask(request)
 	}
 }
 
+// relink unlinks the lock file and makes it anew. Parties that may as well come
+// later do: one that keeps its descriptor would never meet the new file while
+// the old one is held.
 func (s *Stage) relink() error {
 	if err := os.Remove(s.lockPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -113,8 +126,18 @@ func (s *Stage) relink() error {
 		s.old.Close()
 	}
 	s.old = s.probe
-	s.probe, err = lockfile.NewProbe(s.lockPath)
-	return err
+	if s.probe, err = lockfile.NewProbe(s.lockPath); err != nil {
+		return err
+	}
+	for p := range s.parties {
+		if s.late[p] {
+			s.parties[p].Kill()
+			if err := s.enter(p, false); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Check returns a *Difference unless the segment holds the words and the lock
