@@ -69,11 +69,14 @@ type Outcome struct {
 }
 
 // Explore visits every state of cfg, breadth first, and checks the properties
-// in each, and that there is no deadlock (as NoHang) and, if asked, no fair loop. It ends at the first level
-// that holds a violation and returns the shortest counterexample. It is exact: two
-// states are never taken for one. The report does not depend on the number of
-// workers, times aside. Explore blocks until it is done or ctx ends; it panics
-// if cfg or opt is not valid.
+// in each, and NoHang: that there is no deadlock and, if asked, no fair loop. It
+// ends at the first level that holds a violation, with a shortest counterexample.
+// It is exact: two states are never taken for one. The report does not depend on
+// the number of workers, times aside.
+//
+// Explore blocks until it is done, a limit is reached or ctx ends; in the last
+// two cases the verdict is unfinished and the report says what there is. It
+// panics if cfg or opt is not valid.
 func Explore(ctx context.Context, cfg Config, opt Options) Report {
 	if err := cmp.Or(cfg.Validate(), opt.Validate()); err != nil {
 		panic("model: " + err.Error())
@@ -100,6 +103,11 @@ func Explore(ctx context.Context, cfg Config, opt Options) Report {
 func explore[S packed](ctx context.Context, b *barrier, l layout, opt Options) (r Report) {
 	x := newSearch[S](b.protocol, l, opt)
 	why, f := x.run(ctx)
+	var loop *lasso[S]
+	if why == complete && x.Liveness && x.wanted&(1<<spec.NoHang) != 0 {
+		x.tell(Looping, 0)
+		loop, why = x.liveness(ctx)
+	}
 	x.tally()
 	r.Generated, r.Distinct, r.Bytes, r.Depth = x.generated, x.distinct, x.bytes, len(x.levels)
 	r.Reached = b.outcomes(x.taken())
@@ -107,10 +115,10 @@ func explore[S packed](ctx context.Context, b *barrier, l layout, opt Options) (
 	switch why {
 	case complete:
 		r.Verdict = spec.Verified
-		if l, ok := x.checkLiveness(); ok {
+		if loop != nil {
 			r.Verdict, r.Property = spec.Violated, spec.NoHang.String()
-			r.Trace = trace(b.cfg, concrete(b, x, append(l.path, l.loop...)))
-			r.Loop = len(l.path)
+			r.Trace = trace(b.cfg, concrete(b, x, append(loop.path, loop.loop...)))
+			r.Loop = len(loop.path)
 		}
 	case found:
 		x.tell(Tracing, 0)
@@ -132,14 +140,6 @@ var reasons = map[end]string{
 	tooManyStates: "the limit on states was reached",
 	tooMuchMemory: "the limit on memory was reached",
 	interrupted:   "interrupted",
-}
-
-func (x *search[S]) checkLiveness() (lasso[S], bool) {
-	if !x.Liveness || x.wanted&(1<<spec.NoHang) == 0 {
-		return lasso[S]{}, false
-	}
-	x.tell(Looping, 0)
-	return x.liveness()
 }
 
 // outcomes tells what the counts by kind stand for.

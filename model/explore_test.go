@@ -107,13 +107,14 @@ func TestExplore_LimitsAreNeverVerified(t *testing.T) {
 	for name, got := range map[string]Report{
 		"states":    Explore(context.Background(), cfg, Options{MaxStates: whole.Distinct - 1}),
 		"memory":    Explore(context.Background(), cfg, Options{MaxMemory: 1 << 10}),
+		"loops":     Explore(context.Background(), cfg, Options{MaxMemory: whole.Bytes + 1, Liveness: true}),
 		"interrupt": Explore(cancelled, cfg, Options{}),
 	} {
 		if got.Verdict != spec.Unfinished || got.Why == "" || got.Interrupted != (name == "interrupt") {
 			t.Errorf("%s: verdict %s (%q, interrupted %v), want unfinished with the reason", name, got.Verdict, got.Why, got.Interrupted)
 		}
 	}
-	if got := Explore(context.Background(), cfg, Options{MaxStates: whole.Distinct}); got.Verdict != spec.Verified {
+	if got := Explore(context.Background(), cfg, Options{MaxStates: whole.Distinct, MaxMemory: whole.Bytes + 1}); got.Verdict != spec.Verified {
 		t.Errorf("with a limit that is not passed: verdict %s, want verified", got.Verdict)
 	}
 }

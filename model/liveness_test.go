@@ -8,29 +8,53 @@ import (
 	"sharedbarrier/spec"
 )
 
-// hangsFairly decides NoHang by another algorithm than Explore, on whole states:
-// Emerson and Lei's greatest fixed point of the states in which process p is in
-// its call and from which, for each process, something fair to it lies ahead.
-func hangsFairly(cfg Config) bool {
-	graph := map[State][]Edge{}
+// A world is a graph as the oracle wants it: for each state the steps of
+// processes, and who is in a call.
+type world[S comparable] struct {
+	steps  map[S][]worldStep[S]
+	inside map[S]uint16 // processes, as bits
+	procs  int
+}
+
+type worldStep[S comparable] struct {
+	to S
+	by int
+}
+
+// worldOf spells out the graph of cfg.
+func worldOf(cfg Config) world[State] {
+	w := world[State]{map[State][]worldStep[State]{}, map[State]uint16{}, cfg.Procs}
 	for s, edges := range States(cfg) {
+		for p := range cfg.Procs {
+			if s.Inside(p) && s.Alive(p) {
+				w.inside[s] |= 1 << p
+			}
+		}
 		for _, e := range edges {
 			if e.Action.Event == spec.NoEvent {
-				graph[s] = append(graph[s], e)
+				w.steps[s] = append(w.steps[s], worldStep[State]{e.To, e.Action.Proc})
 			}
 		}
 	}
-	for p := range cfg.Procs {
-		set := map[State]bool{}
-		for s := range graph {
-			if s.Inside(p) && s.Alive(p) {
+	return w
+}
+
+// hangsFairly decides whether there is a fair loop by another algorithm than
+// Explore: Emerson and Lei's greatest fixed point of the states in which process
+// p is in its call and from which, for each process, something fair to it lies
+// ahead.
+func (w world[S]) hangsFairly() bool {
+	for p := range w.procs {
+		set := map[S]bool{}
+		for s, inside := range w.inside {
+			if inside&(1<<p) != 0 {
 				set[s] = true
 			}
 		}
 		for before := -1; before != len(set); {
 			before = len(set)
-			for q := range cfg.Procs {
-				prune(graph, set, func(s State) bool { return fairTo(q, graph[s], set) })
+			for q := range w.procs {
+				w.prune(set, func(s S) bool { return w.fairTo(q, s, set) })
 			}
 		}
 		if len(set) > 0 {
@@ -40,14 +64,13 @@ func hangsFairly(cfg Config) bool {
 	return false
 }
 
-// fairTo reports whether process q cannot move by one of the edges, or can and
-// stay in the set.
-func fairTo(q int, edges []Edge, set map[State]bool) bool {
+// fairTo reports whether process q cannot move in s, or can and stay in the set.
+func (w world[S]) fairTo(q int, s S, set map[S]bool) bool {
 	able := false
-	for _, e := range edges {
-		if e.Action.Proc == q {
+	for _, e := range w.steps[s] {
+		if e.by == q {
 			able = true
-			if set[e.To] {
+			if set[e.to] {
 				return true
 			}
 		}
@@ -55,18 +78,18 @@ func fairTo(q int, edges []Edge, set map[State]bool) bool {
 	return !able
 }
 
-// prune leaves in the set the states with an edge to one that reaches, inside
+// prune leaves in the set the states with a step to one that reaches, inside
 // the set, one that is good.
-func prune(graph map[State][]Edge, set map[State]bool, good func(State) bool) {
-	reaches := map[State]bool{}
+func (w world[S]) prune(set map[S]bool, good func(S) bool) {
+	reaches := map[S]bool{}
 	for s := range set {
 		if good(s) {
 			reaches[s] = true
 		}
 	}
-	leads := func(s State) bool {
-		for _, e := range graph[s] {
-			if set[e.To] && reaches[e.To] {
+	leads := func(s S) bool {
+		for _, e := range w.steps[s] {
+			if set[e.to] && reaches[e.to] {
 				return true
 			}
 		}
@@ -108,8 +131,13 @@ func TestConform_LivenessAgreesWithFixedPoint(t *testing.T) {
 			if why, _ := x.run(context.Background()); why != complete {
 				continue
 			}
-			_, got := x.liveness()
-			if want := hangsFairly(cfg); got != want {
+			x.tally()
+			loop, why := x.liveness(context.Background())
+			got := loop != nil
+			if why != complete {
+				t.Fatalf("%v: liveness ends as %d", cfg, why)
+			}
+			if want := worldOf(cfg).hangsFairly(); got != want {
 				t.Errorf("%v: a fair loop found: %v, by fixed point: %v", cfg, got, want)
 			}
 			if got {

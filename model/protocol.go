@@ -6,7 +6,7 @@ package model
 // state. The barrier is one (see compile); the tests draw others at random.
 //
 // An edge changes the shared state and the local state of the process that
-// takes it, and nothing else, but for what the last three fields add.
+// takes it, and nothing else but for reacts and the rounds.
 type protocol struct {
 	procs   int
 	shareds int // shared states are 0 to shareds-1

@@ -33,13 +33,13 @@ func drawProtocol(t *rapid.T) *protocol {
 	for range p.locals * p.shareds {
 		p.first = append(p.first, uint32(len(p.edges)))
 		for range small("edges", 0, 2) {
-			how := rapid.SampledFrom([]uint8{0, 0, 0, 0, completes, completes, idle, idle, escapes}).Draw(t, "how")
+			how := rapid.SampledFrom([]uint8{0, 0, 0, 0, completes, completes, idle, idle | event, escapes}).Draw(t, "how")
 			p.edges = append(p.edges, edge{shared: shared("to shared"), local: local("to local"), kind: 1, how: how})
 		}
 	}
 	p.first = append(p.first, uint32(len(p.edges)))
 	for range p.shareds {
-		p.alone = append(p.alone, edge{shared: shared("alone to"), kind: uint16(small("alone", 0, 1))})
+		p.alone = append(p.alone, edge{shared: shared("alone to"), kind: uint16(small("alone", 0, 1)), how: event})
 	}
 	if rapid.Bool().Draw(t, "waits") {
 		for range p.locals {
@@ -51,6 +51,9 @@ func drawProtocol(t *rapid.T) *protocol {
 		for range p.locals * p.shareds {
 			p.reacts = append(p.reacts, local("reaction"))
 		}
+	}
+	for range p.locals {
+		p.inside = append(p.inside, rapid.Bool().Draw(t, "inside"))
 	}
 	bad := [2]uint16{local("bad local"), shared("bad shared")}
 	count := small("bad count", 1, 4)
@@ -144,6 +147,61 @@ func TestConform_RandomProtocols(t *testing.T) {
 			t.Fatalf("with symmetry: %s, naive: %s", brief(got), brief(want))
 		}
 	})
+}
+
+// TestConform_RandomLiveness holds fair loops against the fixed point on
+// protocols that rapid draws.
+func TestConform_RandomLiveness(t *testing.T) {
+	loops, none := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawProtocol(t)
+		p.same = [2]int{} // what a draw calls alike need not be inside alike
+		x := newSearch[[1]uint64](p, newLayout(p), Options{Check: []spec.Property{}})
+		if why, _ := x.run(context.Background()); why != complete {
+			return
+		}
+		x.tally()
+		loop, _ := x.liveness(context.Background())
+		if want := worldOfProtocol(p).hangsFairly(); (loop != nil) != want {
+			t.Fatalf("a fair loop found: %v, by fixed point: %v", loop != nil, want)
+		}
+		if loop == nil {
+			none++
+			return
+		}
+		loops++
+		if last, closes := loop.loop[len(loop.loop)-1], loop.path[len(loop.path)-1]; last != closes {
+			t.Fatalf("the loop ends in %v, want %v, where it begins", last, closes)
+		}
+	})
+	if loops == 0 || none == 0 {
+		t.Errorf("%d draws with a fair loop and %d without: the comparison is empty", loops, none)
+	}
+}
+
+// worldOfProtocol spells out the graph of p.
+func worldOfProtocol(p *protocol) world[view] {
+	w := world[view]{map[view][]worldStep[view]{}, map[view]uint16{}, p.procs}
+	known := map[view]bool{p.initial(): true}
+	for queue := []view{p.initial()}; len(queue) > 0; queue = queue[1:] {
+		v := queue[0]
+		for q, l := range v.locals[:p.procs] {
+			if p.inside[l] {
+				w.inside[v] |= 1 << q
+			}
+		}
+		p.successors(&v, func(e edge, q int) {
+			to, _ := p.step(&v, q, e)
+			if e.how&event == 0 {
+				w.steps[v] = append(w.steps[v], worldStep[view]{to, q})
+			}
+			if !known[to] {
+				known[to] = true
+				queue = append(queue, to)
+			}
+		})
+	}
+	return w
 }
 
 // symmetric reports whether permuting alike processes changes nothing in p:

@@ -1,0 +1,137 @@
+package model
+
+import (
+	"fmt"
+
+	"sharedbarrier/spec"
+)
+
+// An Action is one edge out of a state: what happens, and to whom.
+type Action struct {
+	Proc    int        // 0-based; -1: the environment (spec.Relink)
+	Step    spec.Step  // the step that Proc is at; spec.Call, and meaningless, when Proc is -1
+	Event   spec.Event // what happens to Proc instead of its step; NoEvent: it takes the step
+	Parties int        // party count, at least 1, when Proc takes spec.Call; else 0
+}
+
+// Label returns the label of the event, or of the step if there is none.
+func (a Action) Label() string {
+	if a.Event != spec.NoEvent {
+		return a.Event.String()
+	}
+	return a.Step.String()
+}
+
+// String returns the action as it is written in prose, such as "p0 Call(3)".
+func (a Action) String() string {
+	switch {
+	case a.Proc < 0:
+		return a.Label()
+	case a.Parties > 0:
+		return fmt.Sprintf("p%d %s(%d)", a.Proc, a.Label(), a.Parties)
+	default:
+		return fmt.Sprintf("p%d %s", a.Proc, a.Label())
+	}
+}
+
+// Enabled lists what can happen in s, by process, each process's own step
+// before what may happen to it; the environment's own doing comes last. A poll
+// is enabled only when it would go on, so no action leads back to s.
+func Enabled(cfg Config, s State) []Action {
+	var list []Action
+	for p := range cfg.Procs {
+		list = s.actions(cfg, p, list)
+	}
+	if s.canRelink(cfg) {
+		list = append(list, Action{Proc: -1, Event: spec.Relink})
+	}
+	return list
+}
+
+// actions appends what process p can do in s, and what can happen to it.
+func (s *State) actions(cfg Config, p int, list []Action) []Action {
+	step := s.procs[p].step
+	if s.canStep(cfg, p) {
+		a := Action{Proc: p, Step: step}
+		if step == spec.Call {
+			a.Parties = int(cfg.parties(p, int(s.procs[p].rounds)+1))
+		}
+		list = append(list, a)
+	}
+	for _, e := range [...]spec.Event{spec.GiveUp, spec.Die, spec.Abandon} {
+		if s.canHappen(cfg, p, e) {
+			list = append(list, Action{Proc: p, Step: step, Event: e})
+		}
+	}
+	return list
+}
+
+// Apply returns the state after a, which must be enabled in s: it panics
+// otherwise. A call may pass any party count from 1, not only the one that the
+// scenario has it pass and that Enabled lists.
+func Apply(cfg Config, s State, a Action) State {
+	if !s.allows(cfg, a) {
+		panic(fmt.Sprintf("model: %v is not enabled in %v", a, s))
+	}
+	s = apply(cfg, s, a)
+	if cfg.Rounds == 0 {
+		s.subtractRounds(cfg)
+	}
+	return s
+}
+
+// apply is Apply with rounds counted absolutely and a taken on trust.
+func apply(cfg Config, s State, a Action) State {
+	switch a.Event {
+	case spec.NoEvent:
+		s.move(cfg, a.Proc, int32(a.Parties))
+	case spec.GiveUp:
+		at := s.procs[a.Proc].step
+		s.giveUp(a.Proc)
+		cfg.Mutant.turn(at, &s.procs[a.Proc])
+	case spec.Die:
+		s.release(a.Proc)
+		s.procs[a.Proc].dead = true
+	case spec.Abandon:
+		s.leave(a.Proc)
+	case spec.Relink:
+		s.linked = 1
+	}
+	if cfg.WeakReads {
+		for p := range cfg.Procs {
+			s.procs[p].notice(s.words)
+		}
+	}
+	return s
+}
+
+func (s *State) allows(cfg Config, a Action) bool {
+	if a.Event == spec.Relink {
+		return s.canRelink(cfg)
+	}
+	if a.Proc < 0 || a.Proc >= cfg.Procs {
+		return false
+	}
+	if a.Event != spec.NoEvent {
+		return s.canHappen(cfg, a.Proc, a.Event)
+	}
+	me := &s.procs[a.Proc]
+	return a.Step == me.step && (a.Step == spec.Call) == (a.Parties > 0) && s.canStep(cfg, a.Proc)
+}
+
+// canStep reports whether process p can take the step that it is at.
+func (s *State) canStep(cfg Config, p int) bool {
+	me := &s.procs[p]
+	switch {
+	case me.dead:
+		return false
+	case me.step == spec.Call:
+		return !s.rests(cfg, p) && s.mayBegin(cfg, p)
+	case me.step.Lock() == spec.Acquire:
+		return s.locks[s.linked] == free
+	case me.step == spec.AwaitDrain || me.step == spec.AwaitFlag:
+		return me.seen || me.goes(s.words)
+	default:
+		return true
+	}
+}
