@@ -52,39 +52,76 @@ func Holder(path string) (int, error) {
 	return -1, nil
 }
 
-// A Probe tries a lock without waiting, through a descriptor of its own.
-type Probe struct{ fd int }
-
-// NewProbe returns a probe of the file that path names now. It fails with
-// fs.ErrNotExist if there is none.
-func NewProbe(path string) (*Probe, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
-	}
-	return &Probe{fd}, nil
+// A Probe tries a lock without waiting, through a descriptor of its own. It
+// follows the path: some peers unlink the file on release.
+type Probe struct {
+	path   string
+	file   *os.File // nil: there was none
+	pinned bool
 }
 
-// Free reports whether nobody holds the lock. It takes the lock for that, and
-// gives it back at once: whoever tries at the same moment finds it taken.
+// NewProbe returns a probe of the lock file with the path.
+func NewProbe(path string) *Probe { return &Probe{path: path} }
+
+// Free reports whether nobody holds the lock; a file that is missing is held by
+// nobody. It takes the lock for that, and gives it back at once: whoever tries
+// at the same moment finds it taken.
 func (p *Probe) Free() (bool, error) {
+	if err := p.follow(); p.file == nil || err != nil {
+		return err == nil, err
+	}
 	switch err := p.flock(unix.LOCK_EX | unix.LOCK_NB); err {
 	case nil:
 		return true, p.flock(unix.LOCK_UN)
 	case unix.EWOULDBLOCK:
 		return false, nil
 	default:
-		return false, fmt.Errorf("try the lock file: %w", err)
+		return false, fmt.Errorf("try the lock file %q: %w", p.path, err)
 	}
+}
+
+// Pin has the probe stay with the file that the path names now.
+func (p *Probe) Pin() error {
+	err := p.follow()
+	p.pinned = true
+	return err
+}
+
+// follow opens the file that the path names, unless it is open.
+func (p *Probe) follow() error {
+	if p.pinned {
+		return nil
+	}
+	named, err := os.Stat(p.path)
+	if err == nil && p.file != nil {
+		if open, err := p.file.Stat(); err == nil && os.SameFile(open, named) {
+			return nil
+		}
+	}
+	p.Close()
+	if err == nil {
+		p.file, err = os.Open(p.path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func (p *Probe) flock(how int) error {
 	for {
-		if err := unix.Flock(p.fd, how); err != unix.EINTR {
+		if err := unix.Flock(int(p.file.Fd()), how); err != unix.EINTR {
 			return err
 		}
 	}
 }
 
 // Close gives the descriptor back.
-func (p *Probe) Close() error { return unix.Close(p.fd) }
+func (p *Probe) Close() error {
+	if p.file == nil {
+		return nil
+	}
+	file := p.file
+	p.file = nil
+	return file.Close()
+}

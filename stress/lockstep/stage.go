@@ -56,9 +56,7 @@ func NewStage(n int, constructing bool, start func(p int) (Party, error)) (_ *St
 	if s.eye, err = impl.Create(s.segment, s.lockPath); err != nil {
 		return nil, err
 	}
-	if s.probe, err = lockfile.NewProbe(s.lockPath); err != nil {
-		return nil, err
-	}
+	s.probe = lockfile.NewProbe(s.lockPath)
 	for p := n - 1; p >= 0; p-- {
 		if err = s.enter(p, constructing && p == 0); err != nil {
 			return nil, err
@@ -114,6 +112,13 @@ func (s *Stage) Ask(p int, request string) (answer string, err error) {
 // later do: one that keeps its descriptor would never meet the new file while
 // the old one is held.
 func (s *Stage) relink() error {
+	if s.old != nil {
+		s.old.Close()
+	}
+	s.old, s.probe = s.probe, lockfile.NewProbe(s.lockPath)
+	if err := s.old.Pin(); err != nil {
+		return err
+	}
 	if err := os.Remove(s.lockPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -122,13 +127,6 @@ func (s *Stage) relink() error {
 		return err
 	}
 	f.Close()
-	if s.old != nil {
-		s.old.Close()
-	}
-	s.old = s.probe
-	if s.probe, err = lockfile.NewProbe(s.lockPath); err != nil {
-		return err
-	}
 	for p := range s.parties {
 		if s.late[p] {
 			s.parties[p].Kill()
