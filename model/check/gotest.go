@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"text/template"
@@ -55,7 +56,13 @@ func TestReplay(t *testing.T) {
 }
 `))
 
+// writeGoTest writes the test that replays the counterexample of r; without one
+// it writes nothing and says so.
 func writeGoTest(path string, cfg model.Config, opt model.Options, r model.Result) error {
+	if len(r.Trace) == 0 {
+		fmt.Fprintf(os.Stderr, "%s is not written: there is no counterexample to replay\n", path)
+		return nil
+	}
 	var text strings.Builder
 	err := goTest.Execute(&text, map[string]any{
 		"Command": reproduce(cfg, opt), "Config": cfg, "Result": r,

@@ -12,6 +12,7 @@ package main
 
 import (
 	"fmt"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,7 +79,7 @@ violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
 	set.BoolVar(&f.symmetry, "symmetry", false, "take states that differ by a permutation of processes for one")
 	set.IntVar(&f.workers, "workers", 0, "goroutines that explore; 0: one for each core")
 	set.Int64Var(&f.maxStates, "max-states", 0, "stop as unfinished beyond so many states; 0: no limit")
-	set.StringVar(&f.maxMemory, "max-memory", "", "stop as unfinished beyond so much memory for states, such as 500MB or 4GB")
+	set.StringVar(&f.maxMemory, "max-memory", "", "stop as unfinished before the process takes more memory than this, such as 500MB or 4GB")
 	set.BoolVar(&f.json, "json", false, "print one JSON object a line")
 	set.BoolVar(&f.coverage, "coverage", false, "print which steps were taken, where they led and how often")
 	set.StringVar(&f.dot, "dot", "", "write the graph of all states to this file, for Graphviz")
@@ -121,27 +122,43 @@ func run(cmd *cobra.Command, f flags) error {
 	if err := vacuous(report); err != nil {
 		return err
 	}
-	if f.goTest != "" && len(report.Trace) > 0 {
+	if f.goTest != "" {
 		if err := writeGoTest(f.goTest, cfg, opt, report.Result); err != nil {
 			return err
 		}
 	}
 	out := cmd.OutOrStdout()
-	if f.json {
-		printJSON(out, report.Result)
-	} else {
+	if !f.json {
 		printReport(out, cfg, opt, report, f.coverage)
+		return exit(report)
+	}
+	if report.Why != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), "not finished:", report.Why)
+	}
+	if f.coverage {
+		printJSON(out, covered{report.Result, outcomes(report.Reached)})
+	} else {
+		printJSON(out, report.Result)
 	}
 	return exit(report)
 }
 
-// explore explores, with a meter.
+// explore explores, with a meter. --max-memory is about the whole process: what
+// the states may take is less, and the garbage collector helps to keep the rest
+// small.
 func explore(cmd *cobra.Command, cfg model.Config, opt model.Options) model.Report {
+	if opt.MaxMemory > 0 {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(opt.MaxMemory))
+		opt.MaxMemory = (opt.MaxMemory - leastMemory/2) * 4 / 5
+	}
 	meter := newMeter(cfg)
 	defer meter.finish()
 	opt.Progress = meter.show
 	return model.Explore(cmd.Context(), cfg, opt)
 }
+
+// leastMemory is the least that --max-memory makes sense for, in bytes.
+const leastMemory = 16 << 20
 
 // config returns what the flags ask about. Scenarios that need another default
 // than that of the flags get it.
@@ -199,8 +216,8 @@ func parseBytes(text string) (int64, error) {
 		unit = "?"
 	}
 	scale := map[string]float64{"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}[strings.ToUpper(unit)]
-	if scale == 0 || n <= 0 {
-		return 0, fmt.Errorf("--max-memory %q: give a number and a unit, such as 500MB or 4GB", text)
+	if scale == 0 || n*scale < leastMemory {
+		return 0, fmt.Errorf("--max-memory %q: give a number and a unit, 16MB or more, such as 500MB or 4GB", text)
 	}
 	return int64(n * scale), nil
 }

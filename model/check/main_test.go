@@ -70,6 +70,7 @@ func TestCheck_BadFlags(t *testing.T) {
 		"--scenario reuse --twin":               "has no twin",
 		"--property Safe":                       "NoEarlyExit",
 		"--max-memory 4":                        "500MB",
+		"--max-memory 1MB":                      "16MB or more",
 		"--max-states -1":                       "from 0",
 		"--workers -1":                          "from 0",
 		"--mutant no-brain":                     "give one of no-lock-init",
@@ -209,6 +210,40 @@ func TestCheck_GoTestReplays(t *testing.T) {
 		if out, err := exec.Command("go", "test", path).CombinedOutput(); err == nil {
 			t.Errorf("check %s: with other words the test passes too:\n%s", args, out)
 		}
+	}
+}
+
+// TestCheck_CoverageSaysWhatHappened: every step of a call and of withdrawal
+// is taken in withdraw, none of construction.
+func TestCheck_CoverageSaysWhatHappened(t *testing.T) {
+	out, _ := check(t, context.Background(), "--scenario", "withdraw", "--coverage", "--json")
+	var c covered
+	if err := json.Unmarshal([]byte(out), &c); err != nil {
+		t.Fatal(err)
+	}
+	taken := map[spec.Step]bool{}
+	for _, o := range c.Reached {
+		if o.Event == "" {
+			taken[o.At] = true
+		}
+	}
+	for _, s := range append(spec.CallSteps, spec.WithdrawalSteps...) {
+		if !taken[s] {
+			t.Errorf("step %v was never taken", s)
+		}
+	}
+	text, _ := check(t, context.Background(), "--scenario", "withdraw", "--coverage")
+	if want := "never taken: MakeEnter, MakeExit, MakeFlag"; !strings.Contains(text, want) {
+		t.Errorf("check --coverage printed\n%s\nwant %q in it", text, want)
+	}
+}
+
+// TestCheck_MaxMemoryStops: a limit that the states do not fit into.
+func TestCheck_MaxMemoryStops(t *testing.T) {
+	out, err := check(t, context.Background(), "--procs", "6", "--max-memory", "20MB", "--json")
+	var r model.Result
+	if json.Unmarshal([]byte(out), &r); r.Verdict != spec.Unfinished || !errors.Is(err, door.Exit(spec.ExitUnfinished)) {
+		t.Errorf("check --max-memory 20MB: %s, %v, want unfinished", out, err)
 	}
 }
 

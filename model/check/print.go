@@ -58,6 +58,27 @@ func title(cfg model.Config) string {
 	return name
 }
 
+// covered is a result with what was seen to happen, for --json --coverage.
+type covered struct {
+	model.Result
+	Reached []outcome `json:"reached"`
+}
+
+type outcome struct {
+	At    spec.Step `json:"at"`
+	Event string    `json:"event,omitempty"` // empty: the step itself
+	Next  spec.Step `json:"next"`
+	Times int64     `json:"times"`
+}
+
+func outcomes(reached []model.Outcome) []outcome {
+	list := []outcome{}
+	for _, o := range reached {
+		list = append(list, outcome{o.Step, o.Event.String(), o.Next, o.Count})
+	}
+	return list
+}
+
 // printCoverage prints what was seen to happen, and which steps never were.
 func printCoverage(w io.Writer, reached []model.Outcome) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
