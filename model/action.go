@@ -122,14 +122,15 @@ func (s *State) allows(cfg Config, a Action) bool {
 // canStep reports whether process p can take the step that it is at.
 func (s *State) canStep(cfg Config, p int) bool {
 	me := &s.procs[p]
-	switch {
-	case me.dead:
+	if me.dead {
 		return false
-	case me.step == spec.Call:
+	}
+	switch me.step {
+	case spec.Call:
 		return !s.rests(cfg, p) && s.mayBegin(cfg, p)
-	case me.step.Lock() == spec.Acquire:
+	case spec.LockInit, spec.LockEnter, spec.LockFirst, spec.LockExit, spec.LockWithdraw:
 		return s.locks[s.linked] == free
-	case me.step == spec.AwaitDrain || me.step == spec.AwaitFlag:
+	case spec.AwaitDrain, spec.AwaitFlag:
 		return me.seen || me.goes(s.words)
 	default:
 		return true

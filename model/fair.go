@@ -97,7 +97,10 @@ func (g *graph) components(counts func(uint32) bool, yield func([]uint32) bool) 
 				low[caller] = min(low[caller], low[v])
 			}
 			if low[v] == order[v] {
-				at := slices.Index(open, v)
+				at := len(open) - 1
+				for open[at] != v {
+					at--
+				}
 				if !yield(open[at:]) {
 					return
 				}
@@ -129,7 +132,7 @@ func (g *graph) treats(way []uint32, p int) bool {
 
 // way returns a shortest way of at least one arc inside part, from a node to
 // the end of the first arc that is done, without the node itself.
-func (g *graph) way(part []uint32, from uint32, done func(uint32, arc) bool) []uint32 {
+func (g *graph) way(part []uint32, from uint32, done func(arc) bool) []uint32 {
 	cameFrom := make(map[uint32]uint32, len(part))
 	in := make(map[uint32]bool, len(part))
 	for _, v := range part {
@@ -141,7 +144,7 @@ func (g *graph) way(part []uint32, from uint32, done func(uint32, arc) bool) []u
 			if !in[a.to] {
 				continue
 			}
-			if done(v, a) {
+			if done(a) {
 				way := []uint32{a.to}
 				for ; v != from; v = cameFrom[v] {
 					way = append(way, v)

@@ -101,18 +101,18 @@ func (x *search[S]) lasso(g *graph, part []uint32) *lasso[S] {
 	start := slices.MinFunc(part, func(a, b uint32) int { return x.place(a).level - x.place(b).level })
 	at := start
 	var loop []uint32
-	walk := func(done func(from uint32, a arc) bool) {
+	walk := func(done func(arc) bool) {
 		way := g.way(part, at, done)
 		loop = append(loop, way...)
 		at = loop[len(loop)-1]
 	}
 	for p := range g.procs {
 		if !g.treats(append([]uint32{start}, loop...), p) {
-			walk(func(_ uint32, a arc) bool { return int(a.by) == p || g.able[a.to]&(1<<p) == 0 })
+			walk(func(a arc) bool { return int(a.by) == p || g.able[a.to]&(1<<p) == 0 })
 		}
 	}
 	if at != start || len(loop) == 0 {
-		walk(func(_ uint32, a arc) bool { return a.to == start })
+		walk(func(a arc) bool { return a.to == start })
 	}
 	l := &lasso[S]{path: x.path(x.place(start))}
 	for _, v := range loop {

@@ -57,11 +57,25 @@ func (s *State) wordsOutOfRange(cfg Config) bool {
 func (s *State) sharesLock(cfg Config) bool {
 	holders := 0
 	for p := range cfg.Procs {
-		if s.procs[p].step.Holds() && !s.procs[p].dead {
+		if s.procs[p].critical() && !s.procs[p].dead {
 			holders++
 		}
 	}
 	return holders > 1
+}
+
+// critical reports whether the process is between an acquire and its release.
+func (me *proc) critical() bool {
+	switch me.step {
+	case spec.InitExit, spec.UnlockInit,
+		spec.TestFirst, spec.UnlockFirst,
+		spec.LowerFlag, spec.CountEnter, spec.ResetEnter, spec.ResetExit, spec.RaiseFlag, spec.UnlockEnter,
+		spec.CountExit, spec.ClearExit, spec.UnlockExit,
+		spec.TestFlag, spec.UncountEnter, spec.UnlockWithdraw:
+		return true
+	default:
+		return false
+	}
 }
 
 // restless: everyone is outside, and the words say otherwise.

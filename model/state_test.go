@@ -35,6 +35,9 @@ func TestConform_StepsFollowTheTable(t *testing.T) {
 		}
 	}
 	for _, step := range spec.AllSteps {
+		if me := (proc{step: step}); me.critical() != step.Holds() {
+			t.Errorf("%v is between acquire and release: %v, the table says %v", step, me.critical(), step.Holds())
+		}
 		if !taken[step] {
 			t.Errorf("no state reaches step %v", step)
 		}
