@@ -169,8 +169,8 @@ func (p *Port) Close() error {
 // Wait that is under way fails. Kill after Kill or Close does nothing.
 func (p *Port) Kill() {
 	p.cmd.Process.Kill() // fails only when it is gone
+	p.stdin.Close()      // for what it has started, which may keep the streams open
 	p.ended()
-	p.stdin.Close()
 	p.stdout.Close()
 }
 
