@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -131,6 +132,7 @@ func ended(cmd *cobra.Command, reports []lockstep.Report) error {
 // roughly.
 type lockstepRun struct {
 	lockstep.Run
+	crew  *crew
 	total int
 	play  func(context.Context, *lockstep.Run) (lockstep.Report, error)
 }
@@ -141,6 +143,11 @@ func (r *lockstepRun) show(ctx context.Context) (lockstep.Report, error) {
 		r.Config.Scenario, r.Config.Procs), int64(r.total))
 	r.Progress = func(steps int) { bar.SetCurrent(min(int64(steps), bar.Total())) }
 	rep, err := r.play(ctx, &r.Run)
+	var unable *lockstep.Unable
+	if errors.As(err, &unable) && r.Config.Scenario == spec.LateConstruction {
+		r.Run = r.crew.runOf(r.Config, append([]string{constructor}, r.Ports[1:]...))
+		rep, err = r.play(ctx, &r.Run)
+	}
 	bar.Set("clean", true).Finish()
 	if err == nil && rep.Verdict == spec.Violated {
 		r.Progress = nil
@@ -213,7 +220,7 @@ func (q lockstepQuestion) planTour(crew *crew) (runs []lockstepRun, err error) {
 		if err != nil {
 			return nil, err
 		}
-		runs = append(runs, lockstepRun{crew.run(cfg), len(walk), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+		runs = append(runs, lockstepRun{crew.run(cfg), crew, len(walk), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
 			return r.Tour(ctx, g, walk)
 		}})
 	}
@@ -228,7 +235,7 @@ func (q lockstepQuestion) planRandom(crew *crew) ([]lockstepRun, error) {
 	for q.seed == 0 {
 		q.seed = rand.Uint64()
 	}
-	return []lockstepRun{{crew.run(cfg), q.steps, func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+	return []lockstepRun{{crew.run(cfg), crew, q.steps, func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
 		return r.Random(ctx, q.seed, q.steps)
 	}}}, nil
 }
@@ -318,7 +325,7 @@ func (q lockstepQuestion) planHazards(ctx context.Context, crew *crew) (runs []l
 		if !slices.Contains(q.sizes(crew, 2, 3), h.Config.Procs) {
 			continue
 		}
-		runs = append(runs, lockstepRun{crew.run(h.Config), len(h.Schedule), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+		runs = append(runs, lockstepRun{crew.run(h.Config), crew, len(h.Schedule), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
 			return r.Hazard(ctx, h)
 		}})
 	}
@@ -333,7 +340,7 @@ func (q lockstepQuestion) planCrash(crew *crew) (runs []lockstepRun) {
 		cfg := model.Config{Scenario: spec.Crash, Procs: procs, Rounds: lockstep.CrashRounds}
 		for _, step := range spec.CallSteps {
 			if s, ok := lockstep.CrashAt(cfg, step); ok {
-				runs = append(runs, lockstepRun{crew.run(cfg), len(s), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+				runs = append(runs, lockstepRun{crew.run(cfg), crew, len(s), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
 					return r.Crash(ctx, step, s)
 				}})
 			}
@@ -366,7 +373,7 @@ func newCrew(ctx context.Context, flags []string) (*crew, error) {
 			continue
 		}
 		seen[name] = true
-		p, err := port.Start(ctx, name)
+		p, err := startPort(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -385,11 +392,13 @@ func (c *crew) run(cfg model.Config) lockstep.Run {
 	for p := range cfg.Procs {
 		names = append(names, c.names[p%len(c.names)])
 	}
-	if cfg.Scenario == spec.LateConstruction && names[0] == "go" {
-		names[0] = "go@construct"
-	}
+	return c.runOf(cfg, names)
+}
+
+// runOf is a run of ports with the names.
+func (c *crew) runOf(cfg model.Config, names []string) lockstep.Run {
 	return lockstep.Run{Config: cfg, Ports: names, Start: func(p int, fine bool) (lockstep.Party, error) {
-		started, err := port.Start(c.ctx, names[p])
+		started, err := startPort(c.ctx, names[p])
 		if err != nil {
 			return nil, err
 		}
@@ -397,8 +406,23 @@ func (c *crew) run(cfg model.Config) lockstep.Run {
 	}}
 }
 
+// startPort starts a port in a process group of its own: Ctrl-C at the terminal
+// reaches the runner alone, which ends it.
+func startPort(ctx context.Context, name string) (*port.Port, error) {
+	cmd, err := port.Command(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return port.StartCommand(name, cmd, port.Limit)
+}
+
+// constructor is the port that constructs where a scenario wants one that does
+// and the port that was asked for attaches.
+const constructor = "go@construct"
+
 func (c *crew) replay(cfg model.Config, s lockstep.Schedule) lockstepRun {
-	return lockstepRun{c.run(cfg), cmp.Or(len(s), 1), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+	return lockstepRun{c.run(cfg), c, cmp.Or(len(s), 1), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
 		return r.Replay(ctx, s)
 	}}
 }

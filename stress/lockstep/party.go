@@ -3,7 +3,12 @@
 package lockstep
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
 
 	"sharedbarrier/stress/lockfile"
 	"sharedbarrier/stress/port"
@@ -60,7 +65,26 @@ func (p process) Can() port.Capabilities {
 	return can
 }
 
+// Holds asks for the port's process or one that it has started: a shell may
+// stand between the runner and the program that locks.
 func (p process) Holds(lockPath string) (bool, error) {
 	pid, err := lockfile.Holder(lockPath)
+	for err == nil && pid > 1 && pid != p.PID() {
+		pid, err = parent(pid)
+	}
 	return pid == p.PID(), err
+}
+
+// parent returns the number of the parent of the process.
+func parent(pid int) (int, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// pid (name) state parent …: the name may contain anything, so look after its end.
+	fields := strings.Fields(string(status[bytes.LastIndexByte(status, ')')+1:]))
+	if len(fields) < 2 {
+		return 0, fmt.Errorf("/proc/%d/stat: %q", pid, status)
+	}
+	return strconv.Atoi(fields[1])
 }

@@ -1,0 +1,156 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/lockstep"
+)
+
+// runLockstep runs stress lockstep to its end.
+func runLockstep(t *testing.T, stdin string, args ...string) (c *command, code int, reports []lockstep.Report) {
+	t.Helper()
+	c = newCommand(t, append([]string{"lockstep"}, args...)...)
+	c.Stdin = strings.NewReader(stdin)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	code = c.exitCode(t)
+	for _, line := range bytes.Split(bytes.TrimSpace(c.out.Bytes()), []byte("\n")) {
+		var r lockstep.Report
+		if json.Unmarshal(line, &r) == nil {
+			reports = append(reports, r)
+		}
+	}
+	return c, code, reports
+}
+
+func TestProc_LockstepTour(t *testing.T) {
+	c, code, reports := runLockstep(t, "", "--procs", "2", "--json")
+	if code != spec.ExitOK || len(reports) != 1 || c.err.Len() > 0 {
+		t.Fatalf("exit code %d, stdout %q, stderr %q; want 0, one object, nothing", code, c.out.String(), c.err.String())
+	}
+	r := reports[0]
+	if r.Version != lockstep.Version || r.Mode != "tour" || r.Scenario != "withdraw" || r.Verdict != spec.Passed ||
+		r.Edges == 0 || r.Covered != r.Edges || r.Blocked == 0 || r.Rate <= 0 {
+		t.Errorf("report %+v, want a tour of withdraw that passed, with every edge covered", r)
+	}
+	c.checkNothingLeft(t, "nothing")
+}
+
+// TestProc_LockstepSchedule replays what model/check prints, from a file and
+// from standard input.
+func TestProc_LockstepSchedule(t *testing.T) {
+	found := model.Explore(t.Context(), model.Config{Scenario: spec.Crash, Procs: 3}, model.Options{})
+	text, err := json.Marshal(found.Result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "trace")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for stdin, name := range map[string]string{"": file, string(text): "-"} {
+		c, code, reports := runLockstep(t, stdin, "--schedule", name, "--json")
+		if code != spec.ExitOK || len(reports) != 1 || len(reports[0].Seen) != 1 || reports[0].Seen[0] != "NoHang" {
+			t.Errorf("--schedule %s: exit code %d, %s%s; want 0 and NoHang seen", name, code, c.out.String(), c.err.String())
+		}
+	}
+}
+
+// TestProc_LockstepDifference drives a port that has one label wrong. The
+// command that is printed shows the same again.
+func TestProc_LockstepDifference(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	liar := "exec:'" + self + "' port-go | sed -u 's/at UnlockInit/at UnlockEnter/'=2"
+	c, code, _ := runLockstep(t, "", "--port", liar)
+	if code != spec.ExitSafety || !strings.Contains(c.out.String(), `got "at UnlockEnter", want "at UnlockInit"`) {
+		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12 and the difference", code, c.out.String(), c.err.String())
+	}
+	c.checkNothingLeft(t, "nothing")
+	moves := regexp.MustCompile(`--moves '(.*)'`).FindStringSubmatch(c.err.String())
+	if moves == nil || len(strings.Fields(moves[1])) != 3 {
+		t.Fatalf("stderr %q, want a command with 3 moves", c.err.String())
+	}
+	if c, code, _ := runLockstep(t, "", "--port", liar, "--moves", moves[1]); code != spec.ExitSafety {
+		t.Errorf("--moves %s: exit code %d, want 12\n%s%s", moves[1], code, c.out.String(), c.err.String())
+	}
+	if c, code, _ := runLockstep(t, "", "--port", "go=2", "--moves", moves[1]); code != spec.ExitOK {
+		t.Errorf("--moves %s with a port that is right: exit code %d, want 0\n%s%s", moves[1], code, c.out.String(), c.err.String())
+	}
+}
+
+func TestProc_LockstepBadFlags(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		stdin string
+		args  []string
+		want  string
+	}{
+		{"", []string{"--tour", "--random"}, "tour"},
+		{"", []string{"--port", "fortran"}, "fortran"},
+		{"", []string{"--port", "go=0"}, "give at least 1"},
+		{"", []string{"--port", "exec:exit 3"}, "exec:exit 3"},
+		{"", []string{"--procs", "-1"}, "-1"},
+		{"", []string{"--scenario", "nonsense"}, "nonsense"},
+		{"", []string{"--scenario", "crash", "--tour"}, "no tour"},
+		{"", []string{"--procs", "5"}, "no tour"},
+		{"", []string{"--random", "--steps", "0"}, "--steps is 0"},
+		{"", []string{"--moves", "0 x"}, `"x" is no move`},
+		{"", []string{"--moves", "7"}, "no process 7"},
+		{"", []string{"--moves", "0~", "--scenario", "fork"}, "fork"},
+		{"", []string{"--schedule", "/nowhere"}, "/nowhere"},
+		{"", []string{"--schedule", empty}, "no trace"},
+		{"{", []string{"--schedule", "-"}, "line 1"},
+		{`{"version":9}`, []string{"--schedule", "-"}, "version 9"},
+		{`{"version":1,"scenario":"reuse","procs":2,"trace":[{"proc":0,"label":"RaiseFlag"}]}`, []string{"--schedule", "-"}, "entry 1"},
+		{"", []string{"--schedule", "-", "--procs", "2"}, "leave out"},
+		{"", []string{"--hazards", "--rounds", "2"}, "leave out"},
+		{"", []string{"--hazards", "--procs", "4"}, "2 or 3"},
+		{"", []string{"surprise"}, "surprise"},
+	} {
+		p, code, _ := runLockstep(t, c.stdin, c.args...)
+		if line := p.err.String(); code != spec.ExitUsage || !strings.Contains(line, c.want) || strings.Count(line, "\n") != 1 {
+			t.Errorf("lockstep %q: exit code %d, stderr %q; want %d and one line with %q", c.args, code, line, spec.ExitUsage, c.want)
+		}
+		p.checkNothingLeft(t, "nothing")
+	}
+}
+
+// TestProc_LockstepInterrupted: the whole process group gets the signal, as from
+// a terminal, and everything is gone.
+func TestProc_LockstepInterrupted(t *testing.T) {
+	p := newCommand(t, "lockstep", "--random", "--steps", "1000000000", "--json")
+	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, segment := p.awaitWorkers(t, 3)
+	if err := syscall.Kill(-p.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.exitCode(t); code != spec.ExitInterrupted {
+		t.Errorf("exit code %d, want %d\n%s%s", code, spec.ExitInterrupted, p.out.String(), p.err.String())
+	}
+	p.checkNothingLeft(t, segment)
+	var r lockstep.Report
+	if err := json.Unmarshal(p.out.Bytes(), &r); err != nil || r.Verdict != spec.Unfinished || r.Why != "interrupted" {
+		t.Errorf("report %q (%v), want unfinished", p.out.String(), err)
+	}
+}
