@@ -38,6 +38,31 @@ func checkTable(t *testing.T, page, name, want string) {
 	}
 }
 
+// TestGolden_Sizes counts states and orbits.
+func TestGolden_Sizes(t *testing.T) {
+	count := func(sc spec.Scenario, n int, symmetry bool) (distinct string, depth int) {
+		r := Explore(context.Background(), Config{Scenario: sc, Procs: n}, Options{Symmetry: symmetry})
+		if r.Verdict != spec.Verified {
+			t.Errorf("%v with %d processes: %s, want verified", sc, n, brief(r.Result))
+		}
+		return fmt.Sprint(r.Distinct), r.Depth
+	}
+	table := "| n | `reuse` | orbits | depth | `withdraw` | orbits | depth |\n|---|---|---|---|---|---|---|\n"
+	for _, n := range []int{1, 2, 3, 4, 5, 8, 12} {
+		row := fmt.Sprintf("| %d |", n)
+		for _, sc := range []spec.Scenario{spec.Reuse, spec.Withdraw} {
+			states := ""
+			if n <= 5 {
+				states, _ = count(sc, n, false)
+			}
+			orbits, depth := count(sc, n, true)
+			row += fmt.Sprintf(" %s | %s | %d |", states, orbits, depth)
+		}
+		table += row + "\n"
+	}
+	checkTable(t, "README.md", "sizes", table)
+}
+
 // grounds are where mutants are tried, each with the mark that it has in the
 // table: three processes, no bound on rounds but where the party count changes.
 var grounds = []struct {

@@ -70,11 +70,7 @@ func runAll(cmd *cobra.Command, f flags) error {
 }
 
 func newAnswer(q model.Question, r model.Report) answer {
-	a := answer{Result: r.Result, Twin: q.Config.Twin, Expected: q.Expect, AsIs: q.Expected(r)}
-	for _, p := range q.Check {
-		a.Checked = append(a.Checked, p.String())
-	}
-	return a
+	return answer{Result: r.Result, Twin: q.Config.Twin, Checked: names(q.Check), Expected: q.Expect, AsIs: q.Expected(r)}
 }
 
 // surprise is how the command ends after an answer that was not expected. That

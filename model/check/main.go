@@ -135,11 +135,7 @@ func run(cmd *cobra.Command, f flags) error {
 	if report.Why != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), "not finished:", report.Why)
 	}
-	if f.coverage {
-		printJSON(out, covered{report.Result, outcomes(report.Reached)})
-	} else {
-		printJSON(out, report.Result)
-	}
+	printJSON(out, newLine(cfg, opt, report, f.coverage))
 	return exit(report)
 }
 

@@ -110,12 +110,12 @@ func table(out string) string {
 }
 
 func TestCheck_JSONIsOneResult(t *testing.T) {
-	out, _ := check(t, context.Background(), "--scenario", "crash", "--procs", "2", "--json")
-	var r model.Result
+	out, _ := check(t, context.Background(), "--scenario", "crash", "--procs", "2", "--mutant", "no-drain", "--json")
+	var r line
 	if err := json.Unmarshal([]byte(out), &r); err != nil || strings.Count(out, "\n") != 1 {
 		t.Fatalf("check --json: %q is not one line of JSON: %v", out, err)
 	}
-	if r.Version != model.ResultVersion || r.Verdict != spec.Hang || len(r.Trace) == 0 {
+	if r.Version != model.ResultVersion || r.Verdict != spec.Hang || len(r.Trace) == 0 || r.Mutant != "no-drain" {
 		t.Errorf("check --json: %+v, want a hang with its trace", r)
 	}
 }
@@ -217,7 +217,7 @@ func TestCheck_GoTestReplays(t *testing.T) {
 // is taken in withdraw, none of construction.
 func TestCheck_CoverageSaysWhatHappened(t *testing.T) {
 	out, _ := check(t, context.Background(), "--scenario", "withdraw", "--coverage", "--json")
-	var c covered
+	var c line
 	if err := json.Unmarshal([]byte(out), &c); err != nil {
 		t.Fatal(err)
 	}

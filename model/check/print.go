@@ -58,10 +58,33 @@ func title(cfg model.Config) string {
 	return name
 }
 
-// covered is a result with what was seen to happen, for --json --coverage.
-type covered struct {
+// A line is a result with what else was asked, for --json.
+type line struct {
 	model.Result
-	Reached []outcome `json:"reached"`
+	Twin      bool      `json:"twin,omitempty"`
+	WeakReads bool      `json:"weak_reads,omitempty"`
+	Mutant    string    `json:"mutant,omitempty"`
+	Symmetry  bool      `json:"symmetry,omitempty"`
+	Checked   []string  `json:"checked,omitempty"` // names of spec.Property; empty: all
+	Reached   []outcome `json:"reached,omitempty"` // with --coverage
+}
+
+func newLine(cfg model.Config, opt model.Options, r model.Report, coverage bool) line {
+	l := line{Result: r.Result, Twin: cfg.Twin, WeakReads: cfg.WeakReads, Symmetry: opt.Symmetry, Checked: names(opt.Check)}
+	if cfg.Mutant != nil {
+		l.Mutant = cfg.Mutant.Name
+	}
+	if coverage {
+		l.Reached = outcomes(r.Reached)
+	}
+	return l
+}
+
+func names(properties []spec.Property) (list []string) {
+	for _, p := range properties {
+		list = append(list, p.String())
+	}
+	return list
 }
 
 type outcome struct {
