@@ -277,13 +277,20 @@ func (q lockstepQuestion) planTraces(cmd *cobra.Command, crew *crew) (runs []loc
 			err = cfg.Validate()
 		}
 		var s lockstep.Schedule
+		if err == nil && res.Loop > len(res.Trace) {
+			err = fmt.Errorf("its loop begins at entry %d of %d", res.Loop, len(res.Trace))
+		}
 		if err == nil {
-			s, err = lockstep.FromTrace(cfg, res.Trace)
+			entries := res.Trace
+			if res.Loop > 0 { // twice around: the second time shows that it is one
+				entries = slices.Concat(entries, entries[res.Loop-1:], entries[res.Loop-1:])
+			}
+			s, err = lockstep.FromTrace(cfg, entries)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("--schedule %s: record %d: %w", q.schedule, i+1, err)
 		}
-		runs = append(runs, crew.replay(cfg, s))
+		runs = append(runs, crew.trace(cfg, s, res))
 	}
 	return runs, nil
 }
@@ -302,6 +309,9 @@ func readResults(in io.Reader) (list []model.Result, err error) {
 		}
 		if r.Version != model.ResultVersion {
 			return nil, fmt.Errorf("line %d has version %d, want %d", n, r.Version, model.ResultVersion)
+		}
+		if r.Loop < 0 {
+			return nil, fmt.Errorf("line %d has a loop that begins at entry %d", n, r.Loop)
 		}
 		if len(r.Trace) > 0 {
 			list = append(list, r)
@@ -337,8 +347,8 @@ func (q lockstepQuestion) planHazards(ctx context.Context, crew *crew) (runs []l
 
 func (q lockstepQuestion) planCrash(crew *crew) (runs []lockstepRun) {
 	for _, procs := range q.sizes(crew, 2, 3) {
-		cfg := model.Config{Scenario: spec.Crash, Procs: procs, Rounds: lockstep.CrashRounds}
-		for _, step := range spec.CallSteps {
+		for _, step := range slices.Concat(spec.CallSteps, spec.WithdrawalSteps) {
+			cfg := lockstep.CrashConfig(procs, step)
 			if s, ok := lockstep.CrashAt(cfg, step); ok {
 				runs = append(runs, lockstepRun{crew.run(cfg), crew, len(s), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
 					return r.Crash(ctx, step, s)
@@ -420,6 +430,20 @@ func startPort(ctx context.Context, name string) (*port.Port, error) {
 // constructor is the port that constructs where a scenario wants one that does
 // and the port that was asked for attaches.
 const constructor = "go@construct"
+
+// trace replays the trace of a record. Where it refutes a property, that must be
+// seen; of a lasso, that it goes round.
+func (c *crew) trace(cfg model.Config, s lockstep.Schedule, res model.Result) lockstepRun {
+	p, err := spec.ParseProperty(res.Property)
+	if err != nil || res.Loop > 0 {
+		return c.replay(cfg, s)
+	}
+	return lockstepRun{c.run(cfg), c, len(s), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+		rep, err := r.Hazard(ctx, lockstep.Hazard{Config: cfg, Property: p, Schedule: s})
+		rep.Mode = "schedule"
+		return rep, err
+	}}
+}
 
 func (c *crew) replay(cfg model.Config, s lockstep.Schedule) lockstepRun {
 	return lockstepRun{c.run(cfg), c, cmp.Or(len(s), 1), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
@@ -78,15 +79,26 @@ func (r *Run) Hazard(ctx context.Context, h Hazard) (Report, error) {
 // second the survivors meet what the dead one has left of the first.
 const CrashRounds = 2
 
-// CrashAt returns the shortest schedule by which process 0 of cfg dies at the
-// step; false if it never gets there. The scenario of cfg must be Crash.
-func CrashAt(cfg model.Config, step spec.Step) (Schedule, bool) {
-	s, ok := nearest(cfg, 1_000_000, func(s model.State) bool { return s.Alive(0) && s.Step(0) == step })
-	return append(s, Move{Proc: 0, Event: spec.Die}), ok
+// CrashConfig is the question whose process 0 dies at the step: a step of
+// withdrawal is there only in scenario Withdraw.
+func CrashConfig(procs int, step spec.Step) model.Config {
+	if slices.Contains(spec.WithdrawalSteps, step) {
+		return model.Config{Scenario: spec.Withdraw, Procs: procs, Rounds: CrashRounds}
+	}
+	return model.Config{Scenario: spec.Crash, Procs: procs, Rounds: CrashRounds}
 }
 
-// Crash replays the schedule, by which a process is killed at the step, and
-// then lets the others go on in turn, as the model does, until nobody can move.
+// CrashAt returns the shortest schedule by which process 0 of cfg comes to the
+// step, at which it is to die; false if it never gets there.
+func CrashAt(cfg model.Config, step spec.Step) (Schedule, bool) {
+	return nearest(cfg, 1_000_000, func(s model.State) bool { return s.Alive(0) && s.Step(0) == step })
+}
+
+// Crash replays the schedule, kills process 0, which has come to the step, and
+// then lets the others go on in turn until nobody can move. Their steps are
+// compared with the model's, but for a death in a withdrawal, which the model
+// does not know: there the words must stay as they were and the lock be free,
+// and after that nobody may be let go early.
 func (r *Run) Crash(ctx context.Context, step spec.Step, s Schedule) (Report, error) {
 	return r.drive("crash at "+step.String(), func(l *Lockstep, rep *Report) error {
 		for _, m := range s {
@@ -94,8 +106,14 @@ func (r *Run) Crash(ctx context.Context, step spec.Step, s Schedule) (Report, er
 				return err
 			}
 		}
-		for moved := true; moved; {
-			before := l.state
+		if l.cfg.Scenario != spec.Crash {
+			return l.surviveUnmodelled(ctx, rep)
+		}
+		if _, err := l.Move(Move{Proc: 0, Event: spec.Die}); err != nil {
+			return err
+		}
+		for before := (model.State{}); before != l.state; {
+			before = l.state
 			for p := range l.parties {
 				if ctx.Err() != nil {
 					return ctx.Err()
@@ -105,7 +123,6 @@ func (r *Run) Crash(ctx context.Context, step spec.Step, s Schedule) (Report, er
 				}
 				r.progress(l)
 			}
-			moved = l.state != before
 		}
 		stuck, err := l.Stuck()
 		if err == nil {
@@ -113,4 +130,66 @@ func (r *Run) Crash(ctx context.Context, step spec.Step, s Schedule) (Report, er
 		}
 		return err
 	})
+}
+
+// surviveUnmodelled kills process 0 and lets the others go on, with no model to
+// compare them with.
+func (l *Lockstep) surviveUnmodelled(ctx context.Context, rep *Report) error {
+	l.alone = true
+	if _, err := l.Ask(0, Kill); err != nil {
+		return err
+	}
+	holder := l.state.Holder()
+	if holder == 0 {
+		holder = -1
+	}
+	if err := l.Check(l.state.Words(), holder); err != nil {
+		return err
+	}
+	says := make([]string, len(l.parties))
+	for p := range says {
+		if says[p] = "returned"; l.state.Inside(p) {
+			says[p] = "at " + l.state.Step(p).String()
+		}
+	}
+	for moved := true; moved; {
+		moved = false
+		for p := 1; p < len(l.parties); p++ {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			was := says[p]
+			if err := l.goOn(p, says); err != nil {
+				return err
+			}
+			moved = moved || says[p] != was
+		}
+	}
+	for p := 1; p < len(says); p++ {
+		if strings.HasPrefix(says[p], "at ") {
+			rep.Seen = []string{spec.NoHang.String()}
+			rep.Why += fmt.Sprintf("p%d is blocked %s, ", p, says[p])
+		}
+	}
+	rep.Why += "p0 is dead"
+	return nil
+}
+
+// goOn has party p take its next step, or call again unless it has made its
+// calls, and judges an end of its call without the model.
+func (l *Lockstep) goOn(p int, says []string) (err error) {
+	if strings.HasPrefix(says[p], "at ") {
+		says[p], err = l.Ask(p, "go")
+	} else if l.returned[p] < CrashRounds {
+		says[p], err = l.Ask(p, fmt.Sprintf("call %d", len(l.parties)))
+		l.begun[p]++
+	}
+	l.steps++
+	if err != nil || says[p] != "returned" {
+		return err
+	}
+	if l.returned[p]++; l.returned[p] > slices.Min(l.begun) {
+		return &Difference{"calls begun", fmt.Sprint(l.begun), fmt.Sprintf("at least %d of each, as p%d has returned from so many", l.returned[p], p)}
+	}
+	return nil
 }

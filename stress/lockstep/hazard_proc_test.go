@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 
-	"sharedbarrier/model"
 	"sharedbarrier/spec"
 )
 
@@ -59,8 +58,8 @@ func TestHazard_ReallyHappens(t *testing.T) {
 // as in the model until they hang: no step is a good one to die at.
 func TestHazard_CrashAtEveryStep(t *testing.T) {
 	for _, procs := range []int{2, 3} {
-		cfg := model.Config{Scenario: spec.Crash, Procs: procs, Rounds: CrashRounds}
-		for _, step := range spec.CallSteps {
+		for _, step := range slices.Concat(spec.CallSteps, spec.WithdrawalSteps) {
+			cfg := CrashConfig(procs, step)
 			t.Run(fmt.Sprintf("procs=%d/%v", procs, step), func(t *testing.T) {
 				s, ok := CrashAt(cfg, step)
 				if !ok {

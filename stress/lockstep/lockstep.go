@@ -18,6 +18,7 @@ type Lockstep struct {
 	state model.State
 
 	refused  string        // the error of a party that found the words corrupt; the model has no such end
+	alone    bool          // the parties have gone where the model cannot follow
 	ahead    []bool        // the party has left out the write of an InitExit that writes nothing; the model has it to do
 	tried    []model.State // by party: where it last tried a step that is blocked
 	steps    int           // steps and events that have happened, or were tried
@@ -69,7 +70,7 @@ func New(cfg model.Config, start Starter) (*Lockstep, error) {
 // that are outside are asked to end, and it is an error if they do not.
 func (l *Lockstep) Close() (err error) {
 	for p := range l.parties {
-		orderly := l.refused == "" && !l.differs() // the parties are where the model says
+		orderly := l.refused == "" && !l.alone && !l.differs() // the parties are where the model says
 		if orderly && l.state.Alive(p) && l.state.Step(p) == spec.Call {
 			err = errors.Join(err, l.Leave(p))
 		}

@@ -184,14 +184,14 @@ func (m *maker) add(move Move) {
 // the others go on in turn until nobody can move.
 func (m *maker) crashes() {
 	for _, procs := range []int{2, 3} {
-		cfg := model.Config{Scenario: spec.Crash, Procs: procs, Rounds: lockstep.CrashRounds}
 		for _, step := range spec.CallSteps {
+			cfg := lockstep.CrashConfig(procs, step)
 			s, ok := lockstep.CrashAt(cfg, step)
 			if !ok {
 				continue
 			}
 			m.begin(cfg, fmt.Sprintf("dies at %v, %d processes", step, procs))
-			for _, move := range s {
+			for _, move := range append(s, lockstep.Move{Proc: 0, Event: spec.Die}) {
 				m.move(move)
 			}
 			for before := (model.State{}); before != m.state; {
