@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -46,6 +47,7 @@ Exit codes: 0 passed, 2 usage or environment, 12 not passed, 130 interrupted.`,
 	f.DurationVar(&q.trial.For, "for", 2*time.Second, "how long each stress run takes")
 	f.DurationVar(&q.trial.Stall, "stall", 10*time.Second, "longest time without a completed round before a stress run counts as a hang")
 	f.Uint64Var(&q.trial.Seed, "seed", 0, "seed of the pauses (0: draw one)")
+	f.StringArrayVar(&q.trial.Without, "without", nil, "CHECK to leave out, repeatable")
 	f.BoolVar(&q.mutants, "mutants", false, "check the C port with each of its mistakes, all of which the kit must find")
 	f.BoolVar(&q.json, "json", false, "print one JSON object for each check, one a line")
 	cmd.MarkFlagsMutuallyExclusive("port", "mutants")
@@ -59,6 +61,11 @@ func (q kitQuestion) run(cmd *cobra.Command) error {
 		return fmt.Errorf("--for is %v; give more than 0", q.trial.For)
 	case q.trial.Stall <= 0:
 		return fmt.Errorf("--stall is %v; give more than 0", q.trial.Stall)
+	}
+	for _, name := range q.trial.Without {
+		if !slices.ContainsFunc(kit.Checks, func(c kit.Check) bool { return c.Name == name }) {
+			return fmt.Errorf("--without %q: no check is called so", name)
+		}
 	}
 	for q.trial.Seed == 0 {
 		q.trial.Seed = rand.Uint64()

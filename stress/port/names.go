@@ -4,6 +4,7 @@ package port
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strconv"
@@ -21,7 +22,7 @@ const goSubcommand = "port-go"
 func IsGo(args []string) bool { return len(args) > 1 && args[1] == goSubcommand }
 
 // Names says for messages which ports there are.
-const Names = "go, go@construct, go@unlink, c, python, python@unlinking, python@newest, exec:COMMAND"
+const Names = "go, go@construct, go@unlink, c, python, python@old, python@unlinking, python@newest, rust, exec:COMMAND"
 
 // Command returns the command that runs the port with the name:
 //
@@ -29,9 +30,11 @@ const Names = "go, go@construct, go@unlink, c, python, python@unlinking, python@
 //	go@construct    the same, constructing as the original does
 //	go@unlink       the same, and beside its calls it keeps unlinking the lock file while it holds it
 //	c               c/barrier.c, compiled with cc; c@MUTANT with one of its mistakes
-//	python          the published original, with a filelock that leaves the lock file alone;
-//	                python@unlinking with one that unlinks it on release,
-//	                python@newest with one that minds forks
+//	python          the published original, with the last filelock before 3.30.0;
+//	                python@old with one that cannot meet peers that unlink the lock file,
+//	                python@unlinking with one that does so,
+//	                python@newest with the newest, which minds forks
+//	rust            rust/barrier.rs, compiled with rustc: the sample of PORTING.md
 //	exec:COMMAND    whatever the shell makes of COMMAND
 //
 // Ports that have to be built or installed are, which may take long and ends
@@ -47,12 +50,20 @@ func Command(ctx context.Context, name string) (*exec.Cmd, error) {
 		return exec.Command("/proc/self/exe", goSubcommand, goport.Construct), nil
 	case name == "go@unlink":
 		return exec.Command("/proc/self/exe", goSubcommand, goport.Unlink), nil
+	case name == "rust":
+		return rustCommand(ctx)
 	case base == "c":
 		return cCommand(ctx, variant)
 	case base == "python":
 		return pythonCommand(ctx, variant)
 	}
 	return nil, fmt.Errorf("no port is called %q; there are %s", name, Names)
+}
+
+// Missing reports whether err, of Command or Start, says that a tool is not
+// installed which the port needs.
+func Missing(err error) bool {
+	return errors.Is(err, ErrNoCC) || errors.Is(err, ErrNoPython) || errors.Is(err, ErrNoRust)
 }
 
 // Parse takes NAME or NAME=COUNT apart. COUNT is 1 where it is missing, and at

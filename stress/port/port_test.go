@@ -9,14 +9,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"sharedbarrier/impl"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
+	"sharedbarrier/stress/port/porttest"
 )
 
 // scriptEnv makes this test program a port that plays a script: one answer a
@@ -210,25 +209,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// newBarrier makes a barrier that is removed when the test ends.
-func newBarrier(t testing.TB) (segment, lockPath string) {
-	t.Helper()
-	dir := t.TempDir()
-	segment, lockPath = "port-test-"+strings.ReplaceAll(filepath.Base(filepath.Dir(dir)), "/", "-"), filepath.Join(dir, "lock")
-	b, err := impl.Create(segment, lockPath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(b.Close(), impl.Remove(segment, lockPath)); err != nil {
-			t.Error(err)
-		}
-	})
-	return segment, lockPath
-}
-
 func BenchmarkStep(b *testing.B) {
-	segment, lockPath := newBarrier(b)
+	_, segment, lockPath := porttest.NewBarrier(b)
 	p, err := port.Start(b.Context(), "go")
 	if err != nil {
 		b.Fatal(err)

@@ -22,6 +22,7 @@ var ErrNoPython = errors.New("no Python 3.10 or newer with venv and pip; install
 // pythonLocks says which file pins the version of filelock of each variant.
 var pythonLocks = map[string]string{
 	"":          "filelock.txt",
+	"old":       "filelock-old.txt",
 	"unlinking": "filelock-unlinking.txt",
 	"newest":    "filelock-newest.txt",
 }
@@ -29,14 +30,15 @@ var pythonLocks = map[string]string{
 // pythonCommand installs the original in a virtual environment of its own,
 // unless the cache has it, and returns the command that runs the port.
 func pythonCommand(ctx context.Context, variant string) (*exec.Cmd, error) {
-	return pythonScript(ctx, variant, "port.py")
+	return PythonScript(ctx, variant, "port.py")
 }
 
-// pythonScript is pythonCommand for any of the scripts in the folder python.
-func pythonScript(ctx context.Context, variant, script string) (*exec.Cmd, error) {
+// PythonScript is Command for any script of the folder python beside the port,
+// and for the variant of the port that is named.
+func PythonScript(ctx context.Context, variant, script string) (*exec.Cmd, error) {
 	locks, known := pythonLocks[variant]
 	if !known {
-		return nil, fmt.Errorf("port python has no variant %q; there are python, python@unlinking, python@newest", variant)
+		return nil, fmt.Errorf("port python has no variant %q; there are python, python@old, python@unlinking, python@newest", variant)
 	}
 	files, contents := []string{}, []string{}
 	entries, err := pythonFiles.ReadDir("python")

@@ -109,7 +109,11 @@ func (r Report) Text(out io.Writer) error {
 	row("verdict", "%s", verdict)
 	row("processes", "%d", r.Procs)
 	if len(r.Ports) > 0 {
-		row("ports", "%s", strings.Join(r.Ports, ", "))
+		var names []string
+		for _, name := range r.Ports {
+			names = append(names, short(name))
+		}
+		row("ports", "%s", strings.Join(names, ", "))
 	}
 	row("rounds", "%d", r.Rounds)
 	row("calls", "%d", r.Calls)
@@ -130,13 +134,28 @@ func (r Report) Text(out io.Writer) error {
 	return err
 }
 
-// owes says which line of the worker's port has not come. It says one when it
-// starts, one when its handle is open, and one for each call.
-func (w Worker) owes() string {
-	if w.Begun == w.Returned {
-		return "port " + w.Port + ": outside"
+// next says what the worker was to do next, as far as it is known. A port says one
+// line when it starts, one when its handle is open, and one for each call.
+func (w Worker) next() string {
+	switch {
+	case w.Step != nil:
+		return w.Step.String()
+	case w.Port != "" && w.Begun > w.Returned:
+		return fmt.Sprintf("port %s: its line %d (returned) has not come", short(w.Port), w.Begun+2)
+	case w.Port != "":
+		return fmt.Sprintf("port %s: outside", short(w.Port))
+	default:
+		return "unknown"
 	}
-	return fmt.Sprintf("port %s: its line %d (returned) has not come", w.Port, w.Begun+2)
+}
+
+// short is the name of a port, or the beginning of a long command.
+func short(name string) string {
+	const most = 30
+	if runes := []rune(name); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return name
 }
 
 func (s Stuck) text(b *strings.Builder) {
@@ -148,14 +167,7 @@ func (s Stuck) text(b *strings.Builder) {
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "worker\tpid\tbegun\treturned\tnext step\tstate")
 	for _, w := range s.Workers {
-		next := "-"
-		switch {
-		case w.Step != nil:
-			next = w.Step.String()
-		case w.Port != "":
-			next = w.owes()
-		}
-		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%s\t%s\n", w.Worker, w.PID, w.Begun, w.Returned, next, w.State)
+		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%s\t%s\n", w.Worker, w.PID, w.Begun, w.Returned, w.next(), w.State)
 	}
 	table.Flush()
 }

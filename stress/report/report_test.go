@@ -36,6 +36,17 @@ var reports = map[string]Report{
 			},
 		},
 	},
+	"ports": {
+		Version: Version, Verdict: spec.Hang, Procs: 2, Ports: []string{"python@newest", "exec:./a-port --with many --long arguments"},
+		Rounds: 9, Calls: 18, Rate: 900, Seed: 42, Environment: environment,
+		Stuck: &Stuck{
+			Why: "worker 1 (pid 101, port …) died", Words: spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: -1,
+			Workers: []Worker{
+				{Worker: 0, PID: 100, Port: "python@newest", Begun: 9, Returned: 9, State: "running"},
+				{Worker: 1, PID: 101, Port: "exec:./a-port --with many --long arguments", Begun: 10, Returned: 9, State: "exit status 2"},
+			},
+		},
+	},
 }
 
 func TestGolden_TextAndJSON(t *testing.T) {

@@ -108,10 +108,15 @@ func (p *process) inGroup(pid int) bool {
 
 // String says which worker it is.
 func (p *process) String() string {
-	if p.port != "" {
-		return fmt.Sprintf("worker %d (pid %d, port %s)", p.worker, p.pid(), p.port)
-	}
 	return fmt.Sprintf("worker %d (pid %d)", p.worker, p.pid())
+}
+
+// notReady says why it may not be ready.
+func (p *process) notReady() string {
+	if p.port == "" {
+		return ""
+	}
+	return fmt.Sprintf(": its port %s has not said hello and opened the barrier", p.port)
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }

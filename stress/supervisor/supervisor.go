@@ -143,7 +143,7 @@ func (r *run) muster(ctx context.Context) (*report.Stuck, error) {
 			}
 			pids = append(pids, p.pid())
 		case <-limit.C:
-			return r.stuck(fmt.Sprintf("%v was not ready after %v", p, r.Stall))
+			return r.stuck(fmt.Sprintf("%v was not ready after %v%s", p, r.Stall, p.notReady()))
 		case <-ctx.Done():
 			return nil, nil
 		}

@@ -4,18 +4,16 @@ package goport_test
 
 import (
 	"bufio"
-	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 
-	"sharedbarrier/impl"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
+	"sharedbarrier/stress/port/porttest"
 )
 
 func TestMain(m *testing.M) {
@@ -23,21 +21,6 @@ func TestMain(m *testing.M) {
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
 	os.Exit(m.Run())
-}
-
-// newBarrier makes a barrier that is removed when the test ends.
-func newBarrier(t *testing.T, segment, lockPath string) *impl.Barrier {
-	t.Helper()
-	b, err := impl.Create(segment, lockPath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(b.Close(), impl.Remove(segment, lockPath)); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
 }
 
 var session = regexp.MustCompile("(?s)<!-- session -->\n```\n(.*?)```")
@@ -53,9 +36,7 @@ func TestGolden_Session(t *testing.T) {
 	if match == nil {
 		t.Fatal("spec/PROTOCOL.md has no session")
 	}
-	lockPath := filepath.Join(t.TempDir(), "lock")
-	segment := "goport-session-" + filepath.Base(filepath.Dir(filepath.Dir(lockPath)))
-	newBarrier(t, segment, lockPath)
+	_, segment, lockPath := porttest.NewBarrier(t)
 	text := strings.ReplaceAll(string(match[1]), "open demo /tmp/demo.lock", "open "+segment+" "+lockPath)
 	var requests, answers []string
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
@@ -95,9 +76,7 @@ func TestProc_Requests(t *testing.T) {
 		{"constructs unseen", "go@construct", "open SEGMENT LOCK: opened|call 1: returned|close: closed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			lockPath := filepath.Join(t.TempDir(), "a lock") // with a space
-			segment := "goport-" + strings.ReplaceAll(c.name, " ", "-") + "-" + filepath.Base(filepath.Dir(filepath.Dir(lockPath)))
-			newBarrier(t, segment, lockPath)
+			_, segment, lockPath := porttest.NewBarrier(t)
 			p, err := port.Start(t.Context(), c.port)
 			if err != nil {
 				t.Fatal(err)
@@ -128,9 +107,7 @@ func TestProc_LeavingInBlackBox(t *testing.T) {
 		request, answer string
 		enter           int32
 	}{{"giveup", "withdrawn", 0}, {"abandon", "abandoned", 1}} {
-		lockPath := filepath.Join(t.TempDir(), "lock")
-		segment := "goport-" + c.request + "-" + filepath.Base(filepath.Dir(filepath.Dir(lockPath)))
-		b := newBarrier(t, segment, lockPath)
+		b, segment, lockPath := porttest.NewBarrier(t)
 		cmd, err := port.Command(t.Context(), "go")
 		if err != nil {
 			t.Fatal(err)

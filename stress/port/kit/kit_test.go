@@ -1,0 +1,181 @@
+//go:build linux
+
+package kit_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/goport"
+	"sharedbarrier/stress/port/kit"
+	"sharedbarrier/stress/port/porttest"
+	"sharedbarrier/stress/worker"
+)
+
+var update = flag.Bool("update", false, "rewrite the tables of PORTING.md")
+
+// workerEnv makes this test program a worker of a stress run.
+const workerEnv = "KIT_TEST_WORKER"
+
+func TestMain(m *testing.M) {
+	switch {
+	case port.IsGo(os.Args):
+		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
+	case os.Getenv(workerEnv) != "":
+		os.Exit(worker.Main(worker.Open, os.Args[1], os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
+func trial(name string) kit.Trial {
+	return kit.Trial{Port: name, For: 300 * time.Millisecond, Stall: 5 * time.Minute, Seed: 1, Worker: func() *exec.Cmd {
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), workerEnv+"=1")
+		return cmd
+	}}
+}
+
+// ports are those of the repository, each with the checks that it is known not
+// to pass.
+var ports = []struct {
+	name    string
+	without []string
+}{
+	{"go", nil},
+	{"c", nil},
+	{"python", nil},
+	{"python@newest", nil},
+	{"python@unlinking", nil},
+	{"python@old", []string{"unlinking peer"}},
+	{"rust", nil},
+}
+
+// TestGolden_Table checks every port of the repository; what was found is the
+// table of PORTING.md.
+func TestGolden_Table(t *testing.T) {
+	rows := map[string][]kit.Result{}
+	t.Run("ports", func(t *testing.T) {
+		for _, p := range ports {
+			t.Run(p.name, func(t *testing.T) {
+				porttest.Need(t, p.name)
+				q := trial(p.name)
+				q.Without = p.without
+				results, err := kit.Run(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				rows[p.name] = results
+				if last := results[len(results)-1]; !kit.Passed(results) {
+					t.Errorf("%s, %s: %v, %s", p.name, last.Check, last.Verdict, last.Found)
+				}
+			})
+		}
+	})
+	header := []string{"port"}
+	for _, c := range kit.Checks {
+		header = append(header, c.Name)
+	}
+	table := [][]string{header}
+	for _, p := range ports {
+		results, made := rows[p.name]
+		if !made {
+			t.Skipf("port %s was skipped, so that the table cannot be compared", p.name)
+		}
+		row := []string{"`" + p.name + "`"}
+		for _, r := range results {
+			row = append(row, cell(r))
+		}
+		table = append(table, row)
+	}
+	golden(t, "ports", markdown(table))
+}
+
+// cell is what does not differ from one run to the next.
+func cell(r kit.Result) string {
+	switch {
+	case r.Verdict == spec.Unfinished:
+		return "–"
+	case r.Verdict == spec.Passed && strings.HasPrefix(r.Check, "tour"):
+		return r.Found
+	default:
+		return string(r.Verdict)
+	}
+}
+
+// TestHazard_MutantsOfC wants each mistake of the C port found.
+func TestHazard_MutantsOfC(t *testing.T) {
+	porttest.Need(t, "c")
+	mutants := port.CMutants()
+	if len(mutants) < 8 {
+		t.Errorf("the C port has %d mutants, want at least 8", len(mutants))
+	}
+	table, found := [][]string{{"mistake", "found by"}}, 0
+	for _, mutant := range mutants {
+		results, err := kit.Run(t.Context(), trial("c@"+mutant))
+		if err != nil {
+			t.Fatal(err)
+		}
+		score := kit.ScoreOf(mutant, results)
+		if score.By == "" {
+			t.Errorf("c@%s passes all checks", mutant)
+		} else {
+			found++
+		}
+		table = append(table, []string{"`" + mutant + "`", score.By})
+	}
+	golden(t, "mutants", fmt.Sprintf("%s\nScore: %d of %d, %d %%.\n", markdown(table), found, len(mutants), 100*found/len(mutants)))
+}
+
+// TestGolden_Checks holds the list of checks in the page against the package's.
+func TestGolden_Checks(t *testing.T) {
+	table := [][]string{{"check", "asks"}}
+	for _, c := range kit.Checks {
+		table = append(table, []string{c.Name, c.Asks})
+	}
+	golden(t, "checks", markdown(table))
+}
+
+func markdown(rows [][]string) string {
+	var b strings.Builder
+	for i, row := range rows {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+		if i == 0 {
+			fmt.Fprintf(&b, "|%s\n", strings.Repeat("---|", len(row)))
+		}
+	}
+	return b.String()
+}
+
+// golden compares a table of PORTING.md with what it should be, or rewrites it.
+func golden(t *testing.T, name, want string) {
+	t.Helper()
+	if t.Failed() {
+		return // what was found is not fit for a page
+	}
+	const page = "../../PORTING.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile(`(?s)(<!-- table:` + name + ` -->\n)(.*?)(<!-- /table:` + name + ` -->)`)
+	parts := block.FindSubmatch(text)
+	switch {
+	case parts == nil:
+		t.Errorf("%s has no table %q", page, name)
+	case *update:
+		fresh := block.ReplaceAllLiteral(text, []byte(string(parts[1])+want+string(parts[3])))
+		if err := os.WriteFile(page, fresh, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	case string(parts[2]) != want:
+		t.Errorf("%s: table %q is stale (go test ./stress/port/kit -update)\ngot:\n%swant:\n%s", page, name, parts[2], want)
+	}
+}

@@ -1,0 +1,52 @@
+//go:build linux
+
+// Package porttest is what tests that start ports share.
+package porttest
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"sharedbarrier/impl"
+	"sharedbarrier/stress/port"
+)
+
+// Need builds or installs the ports. Where a tool is missing the test is
+// skipped with a line that says what to install; with SHAREDBARRIER_STRICT=1 it
+// fails.
+func Need(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		_, err := port.Command(t.Context(), name)
+		switch {
+		case err == nil:
+		case port.Missing(err) && os.Getenv("SHAREDBARRIER_STRICT") != "1":
+			t.Skip(err)
+		default:
+			t.Fatal(err)
+		}
+	}
+}
+
+// NewBarrier makes a barrier that is removed when the test ends, and returns a
+// handle of it and its two names. The lock file's path has a space in it.
+func NewBarrier(t testing.TB) (b *impl.Barrier, segment, lockPath string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sharedbarrier-port-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	segment, lockPath = filepath.Base(dir), filepath.Join(dir, "the lock")
+	if b, err = impl.Create(segment, lockPath); err != nil {
+		os.RemoveAll(dir)
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(b.Close(), impl.Remove(segment, lockPath), os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+	return b, segment, lockPath
+}

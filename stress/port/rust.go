@@ -1,0 +1,46 @@
+//go:build linux
+
+package port
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+//go:embed rust/barrier.rs
+var rustSource string
+
+// ErrNoRust: there is no Rust compiler.
+var ErrNoRust = errors.New("no Rust compiler; install one that is called rustc (Debian: apt-get install rustc)")
+
+// rustCommand compiles the Rust port unless the cache has it.
+func rustCommand(ctx context.Context) (*exec.Cmd, error) {
+	rustc, err := exec.LookPath("rustc")
+	if err != nil {
+		return nil, fmt.Errorf("port rust: %w", ErrNoRust)
+	}
+	version, err := exec.CommandContext(ctx, rustc, "--version").Output()
+	if err != nil {
+		return nil, fmt.Errorf("port rust: %s --version: %w", rustc, err)
+	}
+	flags := []string{"--edition", "2021", "-O", "-D", "warnings", "--crate-name", "barrier"}
+	program, err := cached("rust", append(flags, string(version), rustSource), func(path string) error {
+		source := path + ".rs"
+		if err := os.WriteFile(source, []byte(rustSource), 0o644); err != nil {
+			return err
+		}
+		compile := exec.CommandContext(ctx, rustc, append(flags, "-o", path, source)...)
+		if out, err := compile.CombinedOutput(); err != nil {
+			return fmt.Errorf("port rust: %s: %w\n%s", compile, err, out)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return exec.Command(program), nil
+}

@@ -1,0 +1,196 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/port/porttest"
+	"sharedbarrier/stress/report"
+)
+
+// TestProc_PortsMixed lets ports share a barrier.
+func TestProc_PortsMixed(t *testing.T) {
+	for _, c := range []struct {
+		rounds string
+		ports  []string
+	}{
+		{"200", []string{"go=2", "python=2"}},
+		{"5000", []string{"c=2", "go=2"}},
+		{"100", []string{"c", "go", "python", "python@newest"}},
+	} {
+		t.Run(strings.Join(c.ports, "+"), func(t *testing.T) {
+			args := []string{"--rounds", c.rounds, "--stall", "5m", "--json"}
+			for _, p := range c.ports {
+				porttest.Need(t, strings.TrimSuffix(p, "=2"))
+				args = append(args, "--port", p)
+			}
+			p := newCommand(t, args...)
+			if err := p.Start(); err != nil {
+				t.Fatal(err)
+			}
+			_, segment := p.awaitWorkers(t, 4)
+			code := p.exitCode(t)
+			var rep report.Report
+			if err := json.Unmarshal(p.out.Bytes(), &rep); err != nil {
+				t.Fatalf("%v: %s; stderr: %s", err, p.out.String(), p.err.String())
+			}
+			if code != spec.ExitOK || rep.Verdict != spec.Passed || len(rep.Ports) != 4 || rep.Procs != 4 || rep.Calls != 4*rep.Rounds {
+				t.Errorf("exit code %d, report %s; want passed, 4 ports, 4 calls a round", code, p.out.String())
+			}
+			p.checkNothingLeft(t, segment)
+		})
+	}
+}
+
+// openEnv names a file in which a port of sh writes what it is to open.
+const openEnv = "STRESS_TEST_OPEN"
+
+// sh is a port, written for the shell, that says what a port should until its
+// call number 3, and then does what it should not.
+func sh(misdeed string) string {
+	return `exec:echo "port 1"; n=0; while read -r request rest; do case $request in ` +
+		`open) echo "$rest" >"$` + openEnv + `"; echo opened;; close) echo closed; exit 0;; ` +
+		`call) n=$((n+1)); if [ $n = 3 ]; then ` + misdeed + `; else echo returned; fi;; esac; done`
+}
+
+// TestHazard_PortsMisbehave has a port do each thing that a port should not,
+// alone at its barrier. The first of them behaves.
+func TestHazard_PortsMisbehave(t *testing.T) {
+	marker := uniqueSeconds()
+	for _, c := range []struct {
+		name, port string
+		code       int
+		want       []string
+	}{
+		{"behaves", sh("echo returned"), spec.ExitOK, []string{"passed"}},
+		{"nonsense", sh("echo what"), spec.ExitHang, []string{`nonsense: its line 5 is "what", in answer to "call 1"`}},
+		{"the answer to something else", sh("echo opened"), spec.ExitHang, []string{`its line 5 is "opened"`, `want "returned"`}},
+		{"a failure", sh("echo error the disk is full"), spec.ExitHang, []string{`failed: its line 5 is "error the disk is full"`}},
+		{"garbage", sh(`printf '\377\376\n'`), spec.ExitHang, []string{`its line 5 is "\xff\xfe"`, "not UTF-8"}},
+		{"a long line", sh(`printf '%9000d\n' 1`), spec.ExitHang, []string{"line is longer than 4096 bytes"}},
+		{"dies", sh("echo no memory >&2; exit 7"), spec.ExitHang, []string{"died: its line 5 did not come", "exit status 7", "no memory"}},
+		{"is killed", sh("kill -9 $$"), spec.ExitHang, []string{"died: its line 5 did not come", "signal: killed"}},
+		{"half a line", sh("printf retur; exit 0"), spec.ExitHang, []string{`its line 5 is "retur"`, "ends within the line"}},
+		{"hangs", sh("exec sleep " + marker), spec.ExitHang, []string{"no round was completed for", "its line 5 (returned) has not come"}},
+		{"no hello", "exec:echo hello", spec.ExitUsage, []string{`its line 1 is "hello"`}},
+		{"cannot start", "exec:exec /nonexistent/port", spec.ExitUsage, []string{"its line 1 did not come", "/nonexistent/port"}},
+		{"does not end", "exec:" + `echo "port 1"; read -r open; echo opened; while read -r request; do echo returned; done`, spec.ExitHang, []string{`in answer to "close"`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			stall := "5m"
+			if c.name == "hangs" {
+				stall = "3s"
+			}
+			p := newCommand(t, "--port", c.port, "--rounds", "5", "--stall", stall)
+			opened := filepath.Join(t.TempDir(), "opened")
+			p.Env = append(p.Env, openEnv+"="+opened)
+			if err := p.Start(); err != nil {
+				t.Fatal(err)
+			}
+			code := p.exitCode(t)
+			said := p.out.String() + p.err.String()
+			for _, want := range c.want {
+				if code != c.code || !strings.Contains(said, want) {
+					t.Errorf("exit code %d, want %d and %q in:\n%s", code, c.code, want, said)
+				}
+			}
+			segment := "never-opened"
+			if argument, err := os.ReadFile(opened); err == nil {
+				segment, _, _ = strings.Cut(string(argument), " ")
+			}
+			p.checkNothingLeft(t, segment)
+			if c.name == "hangs" {
+				awaitSleepers(t, marker, false)
+			}
+		})
+	}
+}
+
+// uniqueSeconds is a very long time to sleep, in seconds: an argument by which
+// to find those who do.
+func uniqueSeconds() string { return fmt.Sprint(1e9 + rand.Int64N(1e9)) }
+
+// awaitSleepers waits until somebody sleeps for so many seconds, or nobody does.
+func awaitSleepers(t *testing.T, marker string, want bool) {
+	t.Helper()
+	for (len(sleepers(t, marker)) > 0) != want {
+		if t.Context().Err() != nil {
+			t.Fatalf("processes %v; waited for some: %v", sleepers(t, marker), want)
+		}
+		runtime.Gosched()
+	}
+}
+
+// TestProc_PortsOfAKilledRun kills the program in mid-run while a port of it
+// takes no notice of the end of its input: neither it nor the worker stay.
+func TestProc_PortsOfAKilledRun(t *testing.T) {
+	marker := uniqueSeconds()
+	p := newCommand(t, "--port", sh("exec sleep "+marker), "--for", "1h", "--stall", "5m")
+	p.Env = append(p.Env, openEnv+"="+filepath.Join(t.TempDir(), "opened"))
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitSleepers(t, marker, true)
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.exitCode(t)
+	awaitSleepers(t, marker, false)
+}
+
+// sleepers lists the processes that have marker as an argument.
+func sleepers(t *testing.T, marker string) (pids []string) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		line, err := os.ReadFile("/proc/" + entry.Name() + "/cmdline")
+		if err != nil {
+			continue // no process, or one that is gone
+		}
+		if slices.ContainsFunc(bytes.Split(line, []byte{0}), func(word []byte) bool { return string(word) == marker }) {
+			pids = append(pids, entry.Name())
+		}
+	}
+	return pids
+}
+
+func TestProc_BadPortFlags(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--port", "cobol"}, "there are go,"},
+		{[]string{"--port", "go=0"}, "give at least 1"},
+		{[]string{"--port", "go=x"}, "no count"},
+		{[]string{"--port", "c@NO_SUCH"}, "there are NO_AWAIT_FLAG"},
+		{[]string{"--port", "python@2"}, "python@newest"},
+		{[]string{"--port", "go", "--procs", "2"}, "exclude each other"},
+		{[]string{"kit"}, "port"},
+		{[]string{"kit", "--port", "cobol"}, "there are go,"},
+		{[]string{"kit", "--port", "go", "--without", "luck"}, "luck"},
+	} {
+		p := newCommand(t, c.args...)
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		code := p.exitCode(t)
+		if line := p.err.String(); code != spec.ExitUsage || !strings.Contains(line, c.want) || strings.Count(line, "\n") != 1 {
+			t.Errorf("stress %v: exit code %d, stderr %q; want %d and one line with %q", c.args, code, line, spec.ExitUsage, c.want)
+		}
+	}
+}
