@@ -16,7 +16,7 @@ func BenchmarkStep(b *testing.B) {
 	for _, bm := range []struct {
 		parties string
 		start   Starter
-	}{{"processes", goPorts(b, cfg)}, {"coroutines", coroutines(cfg.Scenario, nil)}} {
+	}{{"processes", ports(b, "go", cfg)}, {"coroutines", coroutines(cfg.Scenario, nil)}} {
 		b.Run("parties="+bm.parties, func(b *testing.B) {
 			l, err := New(cfg, bm.start)
 			if err != nil {

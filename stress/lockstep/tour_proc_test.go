@@ -3,6 +3,7 @@
 package lockstep
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -44,12 +45,12 @@ func mutantNamed(name string) *mutant {
 	return nil
 }
 
-// goPorts starts a go port for each process; that of process 0 constructs if
-// the scenario wants it.
-func goPorts(t testing.TB, cfg model.Config) Starter {
+// ports starts the port for each process. Process 0 constructs if the scenario
+// wants it, by a go port where this one attaches.
+func ports(t testing.TB, name string, cfg model.Config) Starter {
 	return func(p int, fine bool) (Party, error) {
-		name := "go"
-		if p == 0 && cfg.Scenario == spec.LateConstruction {
+		name := name
+		if p == 0 && cfg.Scenario == spec.LateConstruction && name != "python" {
 			name = "go@construct"
 		}
 		started, err := port.Start(t.Context(), name)
@@ -57,6 +58,21 @@ func goPorts(t testing.TB, cfg model.Config) Starter {
 			return nil, err
 		}
 		return NewProcess(started, fine)
+	}
+}
+
+// needPort builds or installs the port. Where a tool is missing the test is
+// skipped with a line that says what to install; with SHAREDBARRIER_STRICT=1 it
+// fails.
+func needPort(t testing.TB, name string) {
+	t.Helper()
+	_, err := port.Command(t.Context(), name)
+	missing := errors.Is(err, port.ErrNoCC) || errors.Is(err, port.ErrNoPython)
+	switch {
+	case missing && os.Getenv("SHAREDBARRIER_STRICT") != "1":
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
 	}
 }
 
@@ -72,7 +88,7 @@ func TestProc_Tour(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := Run{Config: cfg, Start: goPorts(t, cfg)}
+			r := Run{Config: cfg, Start: ports(t, "go", cfg)}
 			rep, err := r.Tour(t.Context(), g, walk)
 			if err != nil || rep.Verdict != spec.Passed || rep.Covered != g.Edges {
 				t.Errorf("Tour: got %v, %d of %d edges, %v; want passed and all edges\n%s\n%s", rep.Verdict, rep.Covered, rep.Edges, err, rep.Why, rep.table)
@@ -94,7 +110,7 @@ func TestProc_WrongPorts(t *testing.T) {
 	}
 	for _, m := range append([]mutant{{}}, mutants...) {
 		t.Run("mutant="+m.name, func(t *testing.T) {
-			right := goPorts(t, cfg)
+			right := ports(t, "go", cfg)
 			r := Run{Config: cfg, Ports: []string{"go", wrongPort + m.name}, Start: func(p int, fine bool) (Party, error) {
 				if p == 0 {
 					return right(p, fine)
