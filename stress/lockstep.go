@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
 
 	"sharedbarrier/model"
@@ -54,8 +55,9 @@ model says is blocked must really be blocked.
   go run ./stress lockstep --hazards                       everything that goes wrong under misuse, for real
   go run ./model/check --scenario crash --procs 3 --json | go run ./stress lockstep --schedule -
 
-Exit codes: 0 the real thing does as the model does, 2 usage or environment,
-12 it does not, 130 interrupted.`,
+What a port has not the capability for is left out, and said so. Exit codes: 0 the
+real thing does as the model does, 2 usage or environment, 12 it does not, 75
+everything was left out, 130 interrupted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return q.run(cmd) },
 	}
@@ -117,12 +119,15 @@ func (q lockstepQuestion) run(cmd *cobra.Command) error {
 // ended is how the command ends after the reports were printed.
 func ended(cmd *cobra.Command, reports []lockstep.Report) error {
 	last := reports[len(reports)-1]
+	played := func(r lockstep.Report) bool { return r.Verdict != spec.Unfinished }
 	switch {
 	case last.Verdict == spec.Violated:
 		fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: %s\n", last.Again())
 		return door.Exit(spec.ExitSafety)
 	case cmd.Context().Err() != nil:
 		return door.Exit(spec.ExitInterrupted)
+	case !slices.ContainsFunc(reports, played):
+		return door.Exit(spec.ExitUnfinished)
 	default:
 		return nil
 	}
@@ -148,7 +153,7 @@ func (r *lockstepRun) show(ctx context.Context) (lockstep.Report, error) {
 		r.Run = r.crew.runOf(r.Config, append([]string{constructor}, r.Ports[1:]...))
 		rep, err = r.play(ctx, &r.Run)
 	}
-	bar.Set("clean", true).Finish()
+	bar.Set(pb.CleanOnFinish, true).Finish()
 	if err == nil && rep.Verdict == spec.Violated {
 		r.Progress = nil
 		return r.Shorten(ctx, rep)

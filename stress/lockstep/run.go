@@ -25,7 +25,7 @@ type Report struct {
 	Procs    int          `json:"procs"`
 	Rounds   int          `json:"rounds"`
 	Ports    []string     `json:"ports"`   // by process
-	Verdict  spec.Verdict `json:"verdict"` // passed: the real thing did as the model; violated: it did not; unfinished: interrupted
+	Verdict  spec.Verdict `json:"verdict"` // passed: the real thing did as the model; violated: it did not; unfinished: interrupted, or left out
 	Seen     []string     `json:"seen"`    // what the run has really led to: properties violated, NoHang where nobody can move, or Refused
 	Why      string       `json:"why"`     // the difference, or what shows what was seen, or why nothing could be
 	Edges    int          `json:"edges"`   // of the state graph; 0: not a tour
@@ -63,13 +63,15 @@ func (r *Run) drive(mode string, play func(l *Lockstep, rep *Report) error) (rep
 	defer func() { rep.Seconds = time.Since(start).Seconds() }()
 	l, err := New(r.Config, r.Start)
 	if err != nil {
-		return rep, rep.conclude(nil, err)
+		err = rep.conclude(nil, err)
+		return rep, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	begin := time.Now()
 	err = play(l, &rep)
 	rep.Rate = float64(l.steps) / time.Since(begin).Seconds()
-	return rep, rep.conclude(l, err)
+	err = rep.conclude(l, err)
+	return rep, err
 }
 
 func (r *Run) report(mode string) Report {
@@ -100,8 +102,9 @@ func (rep *Report) conclude(l *Lockstep, err error) error {
 }
 
 // Tour takes every edge of the state graph at least once, for real, and in each
-// state has every party that is blocked try. It blocks until it is through, a
-// difference is found, or ctx ends.
+// state has every party that is blocked try. walk must be one of g.Tour: it is an
+// error if it leaves an edge out. Tour blocks until it is through, a difference
+// is found, or ctx ends.
 func (r *Run) Tour(ctx context.Context, g *Graph, walk []Hop) (Report, error) {
 	return r.drive("tour", func(l *Lockstep, rep *Report) error {
 		rep.Edges = g.Edges
@@ -123,6 +126,9 @@ func (r *Run) Tour(ctx context.Context, g *Graph, walk []Hop) (Report, error) {
 			covered[hop] = true
 			rep.Covered = len(covered)
 			r.progress(l)
+		}
+		if rep.Covered != rep.Edges {
+			return fmt.Errorf("lockstep: the tour takes %d edges of %d", rep.Covered, rep.Edges)
 		}
 		return nil
 	})
