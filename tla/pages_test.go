@@ -2,10 +2,10 @@ package tla_test
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -38,7 +38,7 @@ func TestGolden_README(t *testing.T) {
 
 // The counterexamples of the hazard pages are those that TLC finds.
 func TestGolden_Hazards(t *testing.T) {
-	tools := findTools(t)
+	findTools(t)
 	pages, err := filepath.Glob("hazards/*.md")
 	if err != nil {
 		t.Fatal(err)
@@ -53,9 +53,9 @@ func TestGolden_Hazards(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				outcome, err := tlc.Run{Tools: tools, Files: tla.Files, Config: config, Small: true}.Check(context.Background())
-				if err != nil || len(outcome.Trace) == 0 {
-					t.Fatalf("Check(%s): a trace of %d, %v; want a counterexample", question, len(outcome.Trace), err)
+				outcome := ask(t, config)
+				if len(outcome.Trace) == 0 {
+					t.Fatalf("Check(%s): %s, want a counterexample", question, outcome.Verdict)
 				}
 				return traceTable(outcome.Result)
 			})
@@ -118,28 +118,46 @@ func page(t *testing.T, path, kind string, generate func(name string) string) {
 // whether TLC found it to hold.
 func verdictTable(t *testing.T) string {
 	columns := []string{"NoEarlyExit", "WordsInRange", "LockExclusive", "NoHang", "Quiescent", "RefinesBarrier"}
-	verdicts := map[string]map[string]string{}
-	var rows []string
+	verdicts := verdictsByRow(t)
+	rows := slices.SortedFunc(maps.Keys(verdicts), func(a, b string) int { return rank(a) - rank(b) })
+	var text strings.Builder
+	fmt.Fprintf(&text, "| scenario | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+	for _, row := range rows {
+		fmt.Fprintf(&text, "| %s |", row)
+		for _, column := range columns {
+			verdict := string(verdicts[row][column])
+			if verdict == string(spec.Fails) {
+				verdict = "**" + verdict + "**"
+			}
+			fmt.Fprintf(&text, " %s |", verdict)
+		}
+		text.WriteString("\n")
+	}
+	return text.String()
+}
+
+// verdictsByRow says by scenario or twin, and by property, what TLC found.
+func verdictsByRow(t *testing.T) map[string]map[string]spec.Expectation {
+	t.Helper()
+	verdicts := map[string]map[string]spec.Expectation{}
 	for _, config := range configs(t) {
 		if config.Specification == "FairSpec" {
 			continue // not the scenario's own fairness
 		}
 		row := scenarioName(config)
 		if verdicts[row] == nil {
-			verdicts[row] = map[string]string{}
-			rows = append(rows, row)
+			verdicts[row] = map[string]spec.Expectation{}
 		}
-		answer := manifest(t).Find(config.Name)
+		verdict := spec.Holds
+		if manifest(t).Find(config.Name).Verdict != spec.Verified {
+			verdict = spec.Fails
+		}
 		for _, property := range config.Asks() {
 			if property == "NoDeadlock" {
-				if answer.Verdict == spec.Verified {
+				if verdict == spec.Holds {
 					continue // weaker than NoHang
 				}
 				property = spec.NoHang.String()
-			}
-			verdict := string(spec.Holds)
-			if answer.Verdict != spec.Verified {
-				verdict = "**" + string(spec.Fails) + "**"
 			}
 			if old := verdicts[row][property]; old != "" && old != verdict {
 				t.Errorf("scenario %s, %s: %s and %s", row, property, old, verdict)
@@ -147,17 +165,7 @@ func verdictTable(t *testing.T) string {
 			verdicts[row][property] = verdict
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b string) int { return rank(a) - rank(b) })
-	var text strings.Builder
-	fmt.Fprintf(&text, "| scenario | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
-	for _, row := range rows {
-		fmt.Fprintf(&text, "| %s |", row)
-		for _, column := range columns {
-			fmt.Fprintf(&text, " %s |", verdicts[row][column])
-		}
-		text.WriteString("\n")
-	}
-	return text.String()
+	return verdicts
 }
 
 // scenarioName names the scenario, or its twin.

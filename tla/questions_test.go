@@ -2,6 +2,7 @@ package tla_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -23,7 +24,8 @@ func manifest(t *testing.T) tlc.Manifest {
 // TLC answers every short question as the manifest says, figures included, and
 // its counterexamples are runs of the model that end in a violation there too.
 func TestQuestions(t *testing.T) {
-	tools, answers := findTools(t), manifest(t)
+	findTools(t)
+	answers := manifest(t)
 	for _, config := range configs(t) {
 		want := answers.Find(config.Name)
 		if want.Class != tlc.Short {
@@ -31,11 +33,7 @@ func TestQuestions(t *testing.T) {
 		}
 		t.Run(config.Name, func(t *testing.T) {
 			t.Parallel()
-			run := tlc.Run{Tools: tools, Files: tla.Files, Config: config, Small: true, Limit: want.Class.Limit()}
-			outcome, err := run.Check(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
+			outcome := ask(t, config)
 			if differs := want.Differs(outcome.Result, 1); differs != "" {
 				t.Errorf("Check(%s): %s", config.Name, differs)
 			}
@@ -43,6 +41,23 @@ func TestQuestions(t *testing.T) {
 				t.Errorf("the counterexample to %s is no run of the model: %s", config.Name, wrong)
 			}
 		})
+	}
+}
+
+// What TLC answered is what spec expects of each scenario, once it expects
+// something, and TLC answers for every property.
+func TestConform_Spec(t *testing.T) {
+	verdicts := verdictsByRow(t)
+	for _, s := range spec.AllScenarios {
+		for _, p := range spec.AllProperties {
+			if s == spec.Fork {
+				continue
+			}
+			got := verdicts[fmt.Sprintf("`%v`", s)][p.String()]
+			if want := s.Expect(p); got != want && want != spec.Undecided || got == "" {
+				t.Errorf("%v in scenario %v: TLC finds that it %q, spec expects that it %q", p, s, got, want)
+			}
+		}
 	}
 }
 

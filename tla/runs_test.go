@@ -79,7 +79,7 @@ func TestProc_Distributed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		run := tlc.Run{Tools: tools, Files: tla.Files, Config: config, Distributed: 2, Memory: "1g", Limit: tlc.Medium.Limit()}
+		run := tlc.Run{Tools: tools, Files: tla.Files, Config: config, Distributed: 2, Small: true, Memory: "1g", Limit: tlc.Medium.Limit()}
 		outcome, err := run.Check(context.Background())
 		if err != nil {
 			t.Fatalf("%v\n%s", err, outcome.Log)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
 
@@ -26,6 +27,23 @@ func findTools(t *testing.T) tlc.Tools {
 		t.Skip(err)
 	}
 	return found
+}
+
+// asked are the questions that have been put to TLC, each once for all tests.
+var asked sync.Map // name to func() (tlc.Outcome, error)
+
+// ask puts a question of this folder to TLC.
+func ask(t *testing.T, config tlc.Config) tlc.Outcome {
+	t.Helper()
+	run := tlc.Run{Tools: findTools(t), Files: tla.Files, Config: config, Small: true, Limit: tlc.Short.Limit()}
+	once, _ := asked.LoadOrStore(config.Name, sync.OnceValues(func() (tlc.Outcome, error) {
+		return run.Check(context.Background())
+	}))
+	outcome, err := once.(func() (tlc.Outcome, error))()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome
 }
 
 // name is the model's question as a test's name.

@@ -68,34 +68,16 @@ func TestVocabulary_Holding(t *testing.T) {
 
 var explained = regexp.MustCompile(`^\\\* (?s:.*)\n *N = \d+ +\\\* .*\n *Rounds = \d+ +\\\* `)
 
-// Every scenario that is the spec's to tell, and every property of each, is
-// asked about; and every question says in a comment what it asks and why its
+// Every question asks something, and says in comments what it asks and why its
 // bounds are enough.
 func TestVocabulary_Questions(t *testing.T) {
-	asked := map[spec.Scenario]map[string]bool{}
 	for _, config := range configs(t) {
-		if asked[config.Scenario] == nil {
-			asked[config.Scenario] = map[string]bool{}
-		}
-		for _, property := range config.Asks() {
-			asked[config.Scenario][property] = true
-		}
 		if len(config.Asks()) == 0 {
 			t.Errorf("%s.cfg asks nothing", config.Name)
 		}
-		text, _ := fs.ReadFile(tla.Files, config.Name+".cfg")
-		if !explained.Match(text) {
-			t.Errorf("%s.cfg: want the question in a comment on top, and why it is enough in one beside each bound", config.Name)
-		}
-	}
-	for _, s := range spec.AllScenarios {
-		if s == spec.Fork {
-			continue
-		}
-		for _, p := range spec.AllProperties {
-			if !asked[s][p.String()] {
-				t.Errorf("no question asks whether %v holds in scenario %v", p, s)
-			}
+		text, err := fs.ReadFile(tla.Files, config.Name+".cfg")
+		if err != nil || !explained.Match(text) {
+			t.Errorf("%s.cfg, %v: want the question in a comment on top, and why it is enough in one beside each bound", config.Name, err)
 		}
 	}
 }

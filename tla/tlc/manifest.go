@@ -29,7 +29,7 @@ var Classes = []Class{Short, Medium, Long}
 func (c Class) Limit() time.Duration {
 	switch c {
 	case Short:
-		return 5 * time.Minute
+		return 2 * time.Minute
 	case Medium:
 		return 30 * time.Minute
 	default:

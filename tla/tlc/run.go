@@ -170,6 +170,11 @@ func (r Run) report(p Progress) {
 // arguments are those of tlc2.TLC.
 func (r Run) arguments(dir string) []string {
 	args := []string{"-tool", "-nowarning", "-metadir", filepath.Join(dir, "tmp"), "-workers", strconv.Itoa(max(1, r.Workers))}
+	if r.Config.Liveness() {
+		// Once, at the end: else when it is checked, and so what is found, is a
+		// matter of speed.
+		args = append(args, "-lncheck", "final")
+	}
 	if r.Coverage {
 		args = append(args, "-coverage", "1")
 	}
