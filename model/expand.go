@@ -29,10 +29,10 @@ func (w *worker) note(f finding) {
 // expandAll expands the states from and up to the given place of the last
 // level, and returns how many lists that made.
 func (x *search[S]) expandAll(from, to int) (chunks int) {
-	chunks = (to - from + chunkSize - 1) / chunkSize
+	chunks = (to - from + x.chunk - 1) / x.chunk
 	x.share(chunks, func(w *worker, c int) {
-		at := from + c*chunkSize
-		x.expandChunk(w, at, min(to, at+chunkSize), &x.lists[c])
+		at := from + c*x.chunk
+		x.expandChunk(w, at, min(to, at+x.chunk), &x.lists[c])
 	})
 	return chunks
 }

@@ -133,16 +133,17 @@ func TestConform_RandomProtocols(t *testing.T) {
 		p := drawProtocol(t)
 		want := naiveProtocol(p)
 		workers := rapid.IntRange(1, 3).Draw(t, "workers")
+		chunk := rapid.SampledFrom([]int{1, 2, chunkSize}).Draw(t, "chunk")
 		for name, got := range map[string]Result{
-			"one word":  searchAll[[1]uint64](p, newLayout(p), Options{Workers: workers}),
-			"two words": searchAll[[2]uint64](p, spread(newLayout(p)), Options{Workers: workers}),
+			"one word":  searchAll[[1]uint64](p, newLayout(p), Options{Workers: workers}, chunk),
+			"two words": searchAll[[2]uint64](p, spread(newLayout(p)), Options{Workers: workers}, chunk),
 		} {
 			if got.Verdict != want.Verdict || got.Property != want.Property || got.Generated != want.Generated ||
 				got.Distinct != want.Distinct || got.Depth != want.Depth {
 				t.Fatalf("%s: %s, naive: %s", name, brief(got), brief(want))
 			}
 		}
-		got := searchAll[[1]uint64](p, newLayout(p), Options{Workers: workers, Symmetry: true})
+		got := searchAll[[1]uint64](p, newLayout(p), Options{Workers: workers, Symmetry: true}, chunk)
 		if symmetric(p) && (got.Verdict != want.Verdict || got.Depth != want.Depth || got.Distinct > want.Distinct) {
 			t.Fatalf("with symmetry: %s, naive: %s", brief(got), brief(want))
 		}
@@ -219,13 +220,14 @@ func spread(l layout) layout {
 	return l
 }
 
-func searchAll[S packed](p *protocol, l layout, opt Options) Result {
+func searchAll[S packed](p *protocol, l layout, opt Options, chunk int) Result {
 	x := newSearch[S](p, l, opt)
+	x.chunk = chunk // small ones make many batches of a level
 	why, f := x.run(context.Background())
 	x.tally()
 	r := Result{Verdict: spec.Verified, Generated: x.generated, Distinct: x.distinct, Depth: len(x.levels)}
 	switch why {
-	case outOfTable:
+	case outOfTable, tooManyStates:
 		r.Verdict = spec.Unfinished
 	case found:
 		r.Verdict, r.Property, r.Depth = spec.Violated, f.property.String(), f.level+1

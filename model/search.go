@@ -27,7 +27,9 @@ type search[S packed] struct {
 	generated, distinct int64
 	bytes               int64 // memory that shards and lists take
 	escaped, full       bool  // some worker's
-	room                uint32
+
+	chunk int    // chunkSize, but for tests
+	room  uint32 // shardRoom, but for tests
 }
 
 const (
@@ -69,7 +71,7 @@ const (
 )
 
 func newSearch[S packed](t *protocol, l layout, opt Options) *search[S] {
-	x := &search[S]{protocol: t, layout: l, Options: opt, room: shardRoom}
+	x := &search[S]{protocol: t, layout: l, Options: opt, chunk: chunkSize, room: shardRoom}
 	if x.Workers <= 0 {
 		x.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -103,10 +105,10 @@ func (x *search[S]) run(ctx context.Context) (end, finding) {
 		if f, ok := x.worst(); ok {
 			return found, f
 		}
-		if total == 0 {
-			return x.ended(), finding{}
+		if why := x.leftOut(); why != complete || total == 0 {
+			return why, finding{}
 		}
-		for at := 0; at < total; at += chunkSize * batchSize {
+		for at := 0; at < total; at += x.chunk * batchSize {
 			if at > 0 {
 				x.addAll(chunks)
 			}
@@ -116,14 +118,14 @@ func (x *search[S]) run(ctx context.Context) (end, finding) {
 				}
 				return why, finding{}
 			}
-			chunks = x.expandAll(at, min(total, at+chunkSize*batchSize))
+			chunks = x.expandAll(at, min(total, at+x.chunk*batchSize))
 		}
 	}
 }
 
-// ended returns how a search ends that has nothing left to expand: complete,
-// unless something was left out on the way.
-func (x *search[S]) ended() end {
+// leftOut says whether anything was left out so far: then the search must not
+// end as complete, and need not go on.
+func (x *search[S]) leftOut() end {
 	x.tally()
 	switch {
 	case x.escaped:
@@ -170,15 +172,13 @@ func (x *search[S]) worst() (first finding, ok bool) {
 	return first, ok
 }
 
-// stop says whether and why to stop before all is done, with so many states of
-// the level still to be expanded.
+// stop says whether and why to stop before the level is done, with so many of
+// its states still to be expanded.
 func (x *search[S]) stop(ctx context.Context, left int) end {
 	x.tally()
 	x.tell(Exploring, left)
 	switch {
-	case x.escaped:
-		return outOfTable
-	case x.full || x.MaxStates > 0 && x.distinct > x.MaxStates:
+	case x.MaxStates > 0 && x.distinct > x.MaxStates:
 		return tooManyStates
 	case x.MaxMemory > 0 && x.bytes > x.MaxMemory:
 		return tooMuchMemory
