@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Limit is how long a port may take for an answer: much longer than any port
@@ -44,18 +46,20 @@ func Start(ctx context.Context, name string) (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
+	// In a group of its own: Ctrl-C at the terminal reaches the runner alone.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return StartCommand(name, cmd, Limit)
 }
 
 // StartCommand starts cmd as a port that is called name and has limit for each
-// answer. The standard streams of cmd are set by it. The port stays in the
-// process group of the caller.
+// answer. The standard streams of cmd are set by it. If cmd makes a process group
+// of its own, all of that ends with the port.
 func StartCommand(name string, cmd *exec.Cmd, limit time.Duration) (*Port, error) {
 	p := &Port{name: name, limit: limit, cmd: cmd}
 	if err := p.start(); err != nil {
 		return nil, &Error{Port: name, Kind: err, Detail: "it cannot be started"}
 	}
-	p.ended = sync.OnceValue(cmd.Wait)
+	p.ended = sync.OnceValue(p.wait)
 	if err := p.greet(); err != nil {
 		p.Kill()
 		return nil, err
@@ -73,6 +77,17 @@ func (p *Port) greet() error {
 		return p.fault("", ErrNonsense, line, err.Error())
 	}
 	return nil
+}
+
+// wait waits for the process. What is left of its group is killed before its
+// number is given up, so that it cannot be another's group.
+func (p *Port) wait() error {
+	if attr := p.cmd.SysProcAttr; attr != nil && attr.Setpgid {
+		for unix.Waitid(unix.P_PID, p.PID(), nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+		}
+		unix.Kill(-p.PID(), unix.SIGKILL) // fails only when nothing is left
+	}
+	return p.cmd.Wait()
 }
 
 func (p *Port) start() error {

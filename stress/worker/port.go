@@ -13,7 +13,11 @@ import (
 // witness is written here, before the port is asked to call, and read after it
 // has answered: the port has no part in the verdict on it.
 func openPort(a Assignment) (Barrier, error) {
-	p, err := port.Start(context.Background(), a.Port)
+	cmd, err := port.Command(context.Background(), a.Port)
+	if err != nil {
+		return nil, err
+	}
+	p, err := port.StartCommand(a.Port, cmd, port.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -76,16 +76,28 @@ class Conversation:
     """What the port and its runner say to each other."""
 
     def __init__(self) -> None:
-        self.requests = SimpleQueue()
         self.mode = 'black'
-        self.in_call = False
-        self.said = None  # the step that was announced last, of those that may be announced twice
-        threading.Thread(target=self.listen, daemon=True).start()
+        self.heard = None  # requests that a thread has read, in black-box mode once the barrier is open
+        self.said = None  # the counting step that was announced last
 
-    def listen(self) -> None:
-        for line in sys.stdin:
-            self.requests.put(line.rstrip('\n'))
-        os._exit(0)  # at the end of its input a port ends, whatever it is doing
+    def listen_meanwhile(self) -> None:
+        """Read requests in a thread of its own, so that they are noticed during a call."""
+
+        def listen() -> None:
+            while True:
+                self.heard.put(self.read())
+
+        self.heard = SimpleQueue()
+        threading.Thread(target=listen, daemon=True).start()
+
+    def read(self) -> str:
+        line = sys.stdin.readline()
+        if not line:
+            os._exit(0)  # at the end of its input a port ends, whatever it is doing
+        return line.rstrip('\n')
+
+    def next(self) -> str:
+        return self.read() if self.heard is None else self.heard.get()
 
     def say(self, line: str) -> None:
         sys.stdout.write(line + '\n')
@@ -98,7 +110,7 @@ class Conversation:
         """Say where the call is and wait for the word to go on."""
         self.say('at ' + step)
         while True:
-            request = self.requests.get()
+            request = self.read()
             if request == 'go':
                 return
             if request == 'abandon' and step in POLLS:
@@ -124,8 +136,8 @@ class Conversation:
     def sleep(self, seconds: float) -> None:
         """The original's sleep in black-box mode: it also looks for requests."""
         real_sleep(seconds)
-        while not self.requests.empty():
-            request = self.requests.get()
+        while not self.heard.empty():
+            request = self.heard.get()
             if request == 'abandon':
                 raise Abandoned
             self.refuse(request)
@@ -202,6 +214,7 @@ def open_barrier(argument: str):
     name, _, path = argument.partition(' ')
     if talk.mode == 'black':
         original.module.sleep = talk.sleep
+        talk.listen_meanwhile()
         return original.SharedBarrier(path, name)
     original.module.sleep = lambda _: None  # the runner says when to look again
     return Watched(path, name)
@@ -225,7 +238,7 @@ def main() -> None:
     barrier = None
     talk.say('port 1 white abandon fine')
     while True:
-        request, _, argument = talk.requests.get().partition(' ')
+        request, _, argument = talk.next().partition(' ')
         try:
             if request in ('white', 'fine') and not argument and barrier is None:
                 talk.mode = request
