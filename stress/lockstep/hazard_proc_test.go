@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/port/porttest"
 )
 
 // TestHazard_ReallyHappens replays every counterexample of the explorer with
@@ -49,7 +50,7 @@ func TestHazard_ReallyHappens(t *testing.T) {
 		},
 	} {
 		t.Run("port="+c.port, func(t *testing.T) {
-			needPort(t, c.port)
+			porttest.Need(t, c.port)
 			seen := map[string]bool{}
 			for _, h := range hazards {
 				if c.skip != nil && c.skip(h) {

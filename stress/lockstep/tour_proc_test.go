@@ -3,7 +3,6 @@
 package lockstep
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -58,21 +57,6 @@ func ports(t testing.TB, name string, cfg model.Config) Starter {
 			return nil, err
 		}
 		return NewProcess(started, fine)
-	}
-}
-
-// needPort builds or installs the port. Where a tool is missing the test is
-// skipped with a line that says what to install; with SHAREDBARRIER_STRICT=1 it
-// fails.
-func needPort(t testing.TB, name string) {
-	t.Helper()
-	_, err := port.Command(t.Context(), name)
-	missing := errors.Is(err, port.ErrNoCC) || errors.Is(err, port.ErrNoPython)
-	switch {
-	case missing && os.Getenv("SHAREDBARRIER_STRICT") != "1":
-		t.Skip(err)
-	case err != nil:
-		t.Fatal(err)
 	}
 }
 
