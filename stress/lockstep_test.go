@@ -15,6 +15,7 @@ import (
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
+	"sharedbarrier/stress/port"
 )
 
 // runLockstep runs stress lockstep to its end.
@@ -75,7 +76,11 @@ func TestProc_LockstepDifference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	liar := "exec:'" + self + "' port-go | sed -u 's/at UnlockInit/at UnlockEnter/'=2"
+	right, err := port.Command(t.Context(), "go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	liar := "exec:'" + self + "' " + strings.Join(right.Args[1:], " ") + " | sed -u 's/at UnlockInit/at UnlockEnter/'=2"
 	c, code, _ := runLockstep(t, "", "--port", liar)
 	if code != spec.ExitSafety || !strings.Contains(c.out.String(), `got "at UnlockEnter", want "at UnlockInit"`) {
 		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12 and the difference", code, c.out.String(), c.err.String())

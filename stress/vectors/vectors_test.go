@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -244,6 +245,55 @@ func TestProc_PlayTellsWrongVectors(t *testing.T) {
 		bad.Moves = append(slices.Clone(s.Moves[:len(s.Moves)-1]), len(f.Moves)-1)
 		if _, err := f.Play(bad, goPorts(t, s)); err == nil {
 			t.Errorf("Play with another %s in its last move: got no difference, want one", column)
+		}
+	}
+}
+
+// TestProc_PlayWithoutGo plays vectors with the runner in Python, which shares
+// nothing with this package but PROTOCOL.md. Of a wrong vector it says so.
+func TestProc_PlayWithoutGo(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	switch {
+	case err != nil && os.Getenv("SHAREDBARRIER_STRICT") == "1":
+		t.Fatalf("%v: install Python 3.9 or newer", err)
+	case err != nil:
+		t.Skipf("%v: install Python 3.9 or newer", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := read(t, "withdraw-2.json")
+	wrong.Moves[wrong.Schedules[2].Moves[3]].Words.Enter++
+	wrongFile := filepath.Join(t.TempDir(), "wrong.json")
+	if err := os.WriteFile(wrongFile, wrong.Encode(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		file string
+		port string
+		code int
+		want string
+	}{
+		{"withdraw-2.json", "go", 0, "0 were left out"},
+		{"crash.json", "go", 0, "0 were left out"},
+		{"growing.json", "go", 0, "0 were left out"},
+		{"split-lock.json", "go", 0, "2 schedules went as they should"},
+		{"late-construction.json", "go@construct", 0, "0 were left out"},
+		{wrongFile, "go", 1, "the words are"},
+	} {
+		file := c.file
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(folder, file)
+		}
+		port, err := port.Command(t.Context(), c.port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(python, slices.Concat([]string{"play.py", file, self}, port.Args[1:])...)
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(string(out), c.want) {
+			t.Errorf("play.py %s: got exit code %d and %q, want %d and %q in it", c.file, code, out, c.code, c.want)
 		}
 	}
 }
