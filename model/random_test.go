@@ -10,12 +10,23 @@ import (
 	"sharedbarrier/spec"
 )
 
+// hows are how edges count, in about the frequency that makes graphs large
+// enough to be worth while.
+var hows = rapid.SampledFrom([]uint8{0, 0, 0, 0, 0, 0, 0, 0, completes, completes, completes, completes, completes, idle, idle | event, escapes})
+
 // drawProtocol draws a small protocol that has nothing to do with the barrier:
 // any edges, waits and reactions, some bad states, some in which to rest.
 func drawProtocol(t *rapid.T) *protocol {
-	small := func(name string, least, most int) int { return rapid.IntRange(least, most).Draw(t, name) }
+	small := func(name string, least, most int) int {
+		// Drawn from a list: from a range, rapid prefers the least.
+		var all []int
+		for i := least; i <= most; i++ {
+			all = append(all, i)
+		}
+		return rapid.SampledFrom(all).Draw(t, name)
+	}
 	p := &protocol{
-		procs: small("procs", 1, 4), shareds: small("shareds", 1, 5), locals: small("locals", 1, 5), kinds: 2,
+		procs: small("procs", 1, 4), shareds: small("shareds", 1, 4), locals: small("locals", 2, 5), kinds: 2,
 		relative: rapid.Bool().Draw(t, "relative"),
 	}
 	local := func(name string) uint16 { return uint16(small(name, 0, p.locals-1)) }
@@ -32,8 +43,8 @@ func drawProtocol(t *rapid.T) *protocol {
 	p.firstShared = shared("first shared")
 	for range p.locals * p.shareds {
 		p.first = append(p.first, uint32(len(p.edges)))
-		for range small("edges", 0, 2) {
-			how := rapid.SampledFrom([]uint8{0, 0, 0, 0, completes, completes, idle, idle | event, escapes}).Draw(t, "how")
+		for range rapid.SampledFrom([]int{0, 1, 1, 2}).Draw(t, "edges") {
+			how := hows.Draw(t, "how")
 			p.edges = append(p.edges, edge{shared: shared("to shared"), local: local("to local"), kind: 1, how: how})
 		}
 	}
@@ -56,7 +67,7 @@ func drawProtocol(t *rapid.T) *protocol {
 		p.inside = append(p.inside, rapid.Bool().Draw(t, "inside"))
 	}
 	bad := [2]uint16{local("bad local"), shared("bad shared")}
-	count := small("bad count", 1, 4)
+	count := small("bad count", 1, 8) // the larger ones are never met, so that the rest is explored
 	p.judge = func() func(*view) uint8 {
 		return func(v *view) uint8 {
 			n := 0
@@ -71,9 +82,17 @@ func drawProtocol(t *rapid.T) *protocol {
 			return 0
 		}
 	}
-	restful := local("restful")
-	p.rests = func(v *view) bool { return v.locals[0] == restful }
+	restful := small("restful", 0, 2*p.locals) // beyond the locals: all of them
+	p.rests = func(v *view) bool { return restful >= p.locals || int(v.locals[0]) == restful }
 	return p
+}
+
+// often is rapid.Check with ten times as many draws: they are quick, and four in
+// five make a graph of a few states only.
+func often(t *testing.T, check func(*rapid.T)) {
+	for range 10 {
+		rapid.Check(t, check)
+	}
 }
 
 // naiveProtocol explores a protocol with a map of strings, and permutes nothing.
@@ -129,7 +148,7 @@ func naiveProtocol(p *protocol) Result {
 // TestConform_RandomProtocols holds the exploration against the naive one on
 // protocols that rapid draws, packed into one word and into more.
 func TestConform_RandomProtocols(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	often(t, func(t *rapid.T) {
 		p := drawProtocol(t)
 		want := naiveProtocol(p)
 		workers := rapid.IntRange(1, 3).Draw(t, "workers")
@@ -154,10 +173,11 @@ func TestConform_RandomProtocols(t *testing.T) {
 // protocols that rapid draws.
 func TestConform_RandomLiveness(t *testing.T) {
 	loops, none := 0, 0
-	rapid.Check(t, func(t *rapid.T) {
+	often(t, func(t *rapid.T) {
 		p := drawProtocol(t)
 		p.same = [2]int{} // what a draw calls alike need not be inside alike
-		x := newSearch[[1]uint64](p, newLayout(p), Options{Check: []spec.Property{}})
+		// Larger graphs take the oracle too long.
+		x := newSearch[[1]uint64](p, newLayout(p), Options{Check: []spec.Property{}, MaxStates: 400})
 		if why, _ := x.run(context.Background()); why != complete {
 			return
 		}
