@@ -14,7 +14,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
@@ -156,7 +155,7 @@ func (r *lockstepRun) show(ctx context.Context) (lockstep.Report, error) {
 	bar.Set(pb.CleanOnFinish, true).Finish()
 	if err == nil && rep.Verdict == spec.Violated {
 		r.Progress = nil
-		return r.Shorten(ctx, rep)
+		return r.Shorten(ctx, rep), nil
 	}
 	return rep, err
 }
@@ -388,7 +387,7 @@ func newCrew(ctx context.Context, flags []string) (*crew, error) {
 			continue
 		}
 		seen[name] = true
-		p, err := startPort(ctx, name)
+		p, err := port.Start(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -413,23 +412,12 @@ func (c *crew) run(cfg model.Config) lockstep.Run {
 // runOf is a run of ports with the names.
 func (c *crew) runOf(cfg model.Config, names []string) lockstep.Run {
 	return lockstep.Run{Config: cfg, Ports: names, Start: func(p int, fine bool) (lockstep.Party, error) {
-		started, err := startPort(c.ctx, names[p])
+		started, err := port.Start(c.ctx, names[p])
 		if err != nil {
 			return nil, err
 		}
 		return lockstep.NewProcess(started, fine)
 	}}
-}
-
-// startPort starts a port in a process group of its own: Ctrl-C at the terminal
-// reaches the runner alone, which ends it.
-func startPort(ctx context.Context, name string) (*port.Port, error) {
-	cmd, err := port.Command(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return port.StartCommand(name, cmd, port.Limit)
 }
 
 // constructor is the port that constructs where a scenario wants one that does

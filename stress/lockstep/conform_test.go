@@ -48,9 +48,7 @@ func (r *Run) shortest(ctx context.Context, l *Lockstep, err error) string {
 	if err := rep.conclude(l, err); err != nil {
 		return err.Error()
 	}
-	if rep, err = r.Shorten(ctx, rep); err != nil {
-		return err.Error()
-	}
+	rep = r.Shorten(ctx, rep)
 	return fmt.Sprintf("%s\n\n%sAgain: %s", rep.Why, rep.table, rep.Again())
 }
 

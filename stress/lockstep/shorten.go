@@ -45,18 +45,18 @@ func nearest(cfg model.Config, most int, wanted func(model.State) bool) (Schedul
 // Shorten returns a shorter run that shows a difference too: the shortest way to
 // the state that the last move was made in, or else what came after one of the
 // last moments at which everything was as in the beginning; of that, what cannot
-// be left out. It gives up, with the shortest that it has, when ctx ends.
-func (r *Run) Shorten(ctx context.Context, rep Report) (Report, error) {
+// be left out. It gives up, with the shortest that it has, when ctx ends. What
+// cannot be played again, for whatever reason, is no shorter run.
+func (r *Run) Shorten(ctx context.Context, rep Report) Report {
 	s, err := ParseSchedule(rep.Schedule)
 	if err != nil || rep.Verdict != spec.Violated || len(s) == 0 {
-		return rep, err
+		return rep
 	}
 	fails := func(candidate Schedule) bool {
-		if ctx.Err() != nil || err != nil || len(candidate) >= len(s) {
+		if ctx.Err() != nil || len(candidate) >= len(s) {
 			return false
 		}
-		var shorter Report
-		shorter, err = r.Replay(ctx, candidate)
+		shorter, err := r.Replay(ctx, candidate)
 		if err != nil || shorter.Verdict != spec.Violated {
 			return false
 		}
@@ -75,7 +75,7 @@ func (r *Run) Shorten(ctx context.Context, rep Report) (Report, error) {
 			}
 		}
 	}
-	return rep, err
+	return rep
 }
 
 // candidates lists schedules that end with the last move of s, in the state in
