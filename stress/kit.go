@@ -114,7 +114,11 @@ func (q kitQuestion) print(out io.Writer, results []kit.Result) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "check\tverdict\tfound")
 	for _, r := range results {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", r.Check, r.Verdict, r.Found)
+		verdict := string(r.Verdict)
+		if r.Verdict == spec.Unfinished {
+			verdict = "not asked"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", r.Check, verdict, r.Found)
 	}
 	return table.Flush()
 }

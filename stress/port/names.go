@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"sharedbarrier/stress/port/goport"
 )
@@ -38,8 +40,30 @@ const Names = "go, go@construct, go@unlink, c, python, python@old, python@unlink
 //	exec:COMMAND    whatever the shell makes of COMMAND
 //
 // Ports that have to be built or installed are, which may take long and ends
-// with ctx.
+// with ctx. Within one process that is looked into once for each name.
 func Command(ctx context.Context, name string) (*exec.Cmd, error) {
+	known, ok := commands.Load(name)
+	if !ok {
+		cmd, err := newCommand(ctx, name)
+		switch {
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("port %s: %w", name, ctx.Err())
+		case err != nil:
+			return nil, err
+		}
+		known, _ = commands.LoadOrStore(name, cmd)
+	}
+	model := known.(*exec.Cmd)
+	cmd := exec.Command(model.Path, model.Args[1:]...)
+	cmd.Env = slices.Clone(model.Env)
+	return cmd, nil
+}
+
+// commands are those that Command has made, by name. They are models for
+// others, and are never started.
+var commands sync.Map
+
+func newCommand(ctx context.Context, name string) (*exec.Cmd, error) {
 	if command, ok := strings.CutPrefix(name, "exec:"); ok && command != "" {
 		return exec.Command("/bin/sh", "-c", command), nil
 	}

@@ -78,7 +78,7 @@ func pythonEnvironment(ctx context.Context, locks string) (string, error) {
 	// What is asked may be a wrapper; what answers is what the environment is made of.
 	which, err := exec.CommandContext(ctx, python, "-c", `import sys, venv, ensurepip; print(sys.executable, sys.version); assert sys.version_info >= (3, 10)`).Output()
 	if err != nil {
-		return "", fmt.Errorf("port python: %w", ErrNoPython)
+		return "", fmt.Errorf("port python: %s: %w: %w", python, err, ErrNoPython)
 	}
 	key := []string{string(which)}
 	var pins []string

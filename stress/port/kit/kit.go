@@ -69,7 +69,7 @@ type Result struct {
 }
 
 // errUnable: the port has not the capability that the check is about.
-var errUnable = errors.New("not asked: the port does not offer it")
+var errUnable = errors.New("the port does not offer it")
 
 // Run makes the checks until one fails. An error means that the port cannot be
 // had (no compiler, say), or that ctx has ended.
