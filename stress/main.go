@@ -99,7 +99,11 @@ func enlist(cmd *cobra.Command, c *supervisor.Config, ports []string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := port.Command(cmd.Context(), name); err != nil {
+		_, err = port.Command(cmd.Context(), name)
+		switch {
+		case cmd.Context().Err() != nil:
+			return door.Exit(spec.ExitInterrupted)
+		case err != nil:
 			return err
 		}
 		c.Ports = append(c.Ports, slices.Repeat([]string{name}, count)...)

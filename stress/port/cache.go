@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/term"
 )
 
 // cached returns the path of something that is made from what key says, and
-// makes it first if it is not in the user's cache folder yet. make makes it at the path
-// that it is given, which is beside the final one; several processes may do so
-// at the same time.
+// makes it first if it is not in the user's cache folder yet. make makes it at
+// the path that it is given, which is beside the final one; several processes
+// may do so at the same time, and one that is interrupted leaves nothing.
 func cached(name string, key []string, make func(path string) error) (string, error) {
 	folder, err := os.UserCacheDir()
 	if err != nil {
@@ -30,6 +32,9 @@ func cached(name string, key []string, make func(path string) error) (string, er
 	final := filepath.Join(folder, name+"-"+hex.EncodeToString(hash.Sum(nil))[:16])
 	if _, err := os.Stat(final); err == nil {
 		return final, nil
+	}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		fmt.Fprintf(os.Stderr, "making %s, once\n", final) // an installation may take a minute
 	}
 	beside, err := os.MkdirTemp(folder, ".making-")
 	if err != nil {

@@ -61,8 +61,13 @@ var Checks = []Check{
 	{"unlinking peer", "3 processes of it, and one that keeps unlinking the lock file", stress(3, "go@unlink")},
 }
 
+// Version is the version of the JSON forms of Result and Score.
+const Version = 1
+
 // A Result is what one check has found.
 type Result struct {
+	Version int          `json:"version"`
+	Port    string       `json:"port"`
 	Check   string       `json:"check"`
 	Verdict spec.Verdict `json:"verdict"` // passed or violated; unfinished: the port cannot do what is asked, and need not
 	Found   string       `json:"found"`   // in words
@@ -78,13 +83,13 @@ func Run(ctx context.Context, t Trial) (results []Result, err error) {
 	var wrong *port.Error
 	switch {
 	case errors.As(err, &wrong):
-		return []Result{{Checks[0].Name, spec.Violated, err.Error()}}, nil
+		return []Result{{Version, t.Port, Checks[0].Name, spec.Violated, err.Error()}}, nil
 	case err != nil:
 		return nil, err
 	}
 	for _, check := range Checks {
 		if slices.Contains(t.Without, check.Name) {
-			results = append(results, Result{check.Name, spec.Unfinished, "left out"})
+			results = append(results, Result{Version, t.Port, check.Name, spec.Unfinished, "left out"})
 			continue
 		}
 		if t.Progress != nil {
@@ -96,11 +101,11 @@ func Run(ctx context.Context, t Trial) (results []Result, err error) {
 		}
 		switch {
 		case errors.Is(err, errUnable):
-			results = append(results, Result{check.Name, spec.Unfinished, err.Error()})
+			results = append(results, Result{Version, t.Port, check.Name, spec.Unfinished, err.Error()})
 		case err != nil:
-			return append(results, Result{check.Name, spec.Violated, err.Error()}), nil
+			return append(results, Result{Version, t.Port, check.Name, spec.Violated, err.Error()}), nil
 		default:
-			results = append(results, Result{check.Name, spec.Passed, found})
+			results = append(results, Result{Version, t.Port, check.Name, spec.Passed, found})
 		}
 	}
 	return results, nil
@@ -113,17 +118,18 @@ func Passed(results []Result) bool {
 
 // A Score is what the kit has found about one mutant of a port.
 type Score struct {
-	Mutant string `json:"mutant"`
-	By     string `json:"found_by"` // the check that it did not pass; empty: it has passed all, and the kit has a hole
-	Found  string `json:"found"`
+	Version int    `json:"version"`
+	Mutant  string `json:"mutant"`
+	By      string `json:"found_by"` // the check that it did not pass; empty: it has passed all, and the kit has a hole
+	Found   string `json:"found"`
 }
 
 // ScoreOf returns the score of a mutant with the results.
 func ScoreOf(mutant string, results []Result) Score {
 	if last := results[len(results)-1]; last.Verdict == spec.Violated {
-		return Score{mutant, last.Check, last.Found}
+		return Score{Version, mutant, last.Check, last.Found}
 	}
-	return Score{Mutant: mutant}
+	return Score{Version: Version, Mutant: mutant}
 }
 
 func capabilities(ctx context.Context, name string) (port.Capabilities, error) {
