@@ -109,10 +109,7 @@ func (b *barrier) out(l, s int) []edge {
 			e.how |= completes
 		}
 		if a.Event != spec.NoEvent {
-			e.how |= event
-		}
-		if a.Event == spec.GiveUp {
-			e.how |= idle
+			e.how |= event | idle
 		}
 		if b.cfg.follows(to.words) {
 			e.shared = b.shared.of(to.shared())
@@ -135,7 +132,7 @@ func (b *barrier) environment(s int) edge {
 	return edge{
 		shared: b.shared.of(to.shared()),
 		kind:   b.kind.of(kind{action: Action{Event: spec.Relink}}),
-		how:    event,
+		how:    event | idle,
 	}
 }
 

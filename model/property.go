@@ -98,15 +98,15 @@ func (s *State) violations(cfg Config) (set uint8) {
 	return set
 }
 
-// Stuck reports whether nobody can move of his own in s, though not everybody
-// rests: a deadlock, which refutes NoHang. A call that gives up does not help
-// the others.
+// Stuck reports whether nobody can take a step in s, though not everybody
+// rests: a deadlock, which refutes NoHang. What may still happen to a process (it
+// gives up, abandons its wait, dies) need not happen, and does not count.
 func Stuck(cfg Config, s State) bool {
 	if s.allRest(cfg) {
 		return false
 	}
 	for _, a := range Enabled(cfg, s) {
-		if a.Event != spec.GiveUp {
+		if a.Event == spec.NoEvent {
 			return false
 		}
 	}

@@ -41,7 +41,7 @@ var decisions = []decision{
 	{spec.Disagreeing, []spec.Property{spec.NoEarlyExit, spec.WordsInRange, spec.NoHang, spec.Quiescent}, size{3, 0}, size{3, 0}},
 	{spec.Surplus, []spec.Property{spec.NoEarlyExit, spec.NoHang, spec.Quiescent}, size{2, 0}, size{3, 0}},
 	{spec.Crash, []spec.Property{spec.NoHang}, size{2, 0}, size{4, 0}},
-	{spec.AbandonWait, []spec.Property{spec.NoEarlyExit, spec.Quiescent}, size{2, 0}, size{3, 0}},
+	{spec.AbandonWait, []spec.Property{spec.NoEarlyExit, spec.NoHang, spec.Quiescent}, size{2, 0}, size{3, 0}},
 	{spec.SplitLock, []spec.Property{spec.LockExclusive, spec.NoHang, spec.Quiescent}, size{2, 0}, size{4, 0}},
 }
 
