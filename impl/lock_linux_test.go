@@ -67,7 +67,7 @@ func newcomerTakes(t *testing.T, path string) bool {
 }
 
 // TestLockStartsOverWhenUnlinked: a peer that unlinks the lock file while it
-// holds the lock, as filelock 3.21.0 to 3.29.4 do, does not make two locks of
+// holds the lock, as filelock 3.20.4 to 3.29.4 do, does not make two locks of
 // it for those who have opened it before.
 func TestLockStartsOverWhenUnlinked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")

@@ -192,7 +192,7 @@ func TestProc_CancelledWhileLockIsHeld(t *testing.T) {
 }
 
 // roleUnlink is a peer that unlinks the lock file whenever it releases it, as
-// filelock 3.21.0 to 3.29.4 do.
+// filelock 3.20.4 to 3.29.4 do.
 func roleUnlink(args []string) error {
 	l, err := openLock(args[0])
 	if err != nil {
