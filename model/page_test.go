@@ -2,41 +2,12 @@ package model
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
-	"strings"
 	"testing"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/page"
 )
-
-var update = flag.Bool("update", false, "rewrite the tables of README.md")
-
-// checkTable compares the table of that name in a page with want, or, with
-// -update, puts want there.
-func checkTable(t *testing.T, page, name, want string) {
-	t.Helper()
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok1 := strings.Cut(string(text), "<!-- table:"+name+" -->\n")
-	got, after, ok2 := strings.Cut(rest, "<!-- /table:"+name+" -->")
-	if !ok1 || !ok2 {
-		t.Fatalf("%s has no marks for table %s", page, name)
-	}
-	if got == want {
-		return
-	}
-	if !*update {
-		t.Fatalf("%s, table %s is stale: run go test ./model -update\n--- got\n%s--- want\n%s", page, name, got, want)
-	}
-	text = []byte(before + "<!-- table:" + name + " -->\n" + want + "<!-- /table:" + name + " -->" + after)
-	if err := os.WriteFile(page, text, 0o666); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // TestGolden_Sizes counts states and orbits.
 func TestGolden_Sizes(t *testing.T) {
@@ -60,7 +31,7 @@ func TestGolden_Sizes(t *testing.T) {
 		}
 		table += row + "\n"
 	}
-	checkTable(t, "README.md", "sizes", table)
+	page.Part(t, "README.md", "table", "sizes", table)
 }
 
 // grounds are where mutants are tried, each with the mark that it has in the
@@ -109,7 +80,7 @@ func TestHazard_MutantsAreCaught(t *testing.T) {
 			table += fmt.Sprintf("- `%s`: %s.\n", m.Name, m.Why)
 		}
 	}
-	checkTable(t, "README.md", "mutants", table)
+	page.Part(t, "README.md", "table", "mutants", table)
 }
 
 // try returns the first ground on which p catches the mutant, and the length of

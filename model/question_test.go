@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/page"
 )
 
 // TestHazard_EveryScenarioIsDecided asks every question, each failure beside
@@ -40,7 +41,7 @@ func TestHazard_EveryScenarioIsDecided(t *testing.T) {
 			}
 		}
 	}
-	checkTable(t, "README.md", "scenarios", table)
+	page.Part(t, "README.md", "table", "scenarios", table)
 }
 
 func evidence(q Question, r Report) string {

@@ -1,17 +1,17 @@
 package spec_test
 
 import (
-	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	. "sharedbarrier/spec"
+	"sharedbarrier/spec/page"
 )
-
-var update = flag.Bool("update", false, "rewrite the tables of PROTOCOL.md")
 
 // tables prints each table of PROTOCOL.md from the tables of the package.
 var tables = map[string]func() string{
@@ -20,7 +20,7 @@ var tables = map[string]func() string{
 		for _, w := range AllWords {
 			rows = append(rows, []string{code(w), fmt.Sprint(w.Offset()), "int32", minus(w.Initial()), w.Meaning()})
 		}
-		return markdown(rows)
+		return page.Table(rows)
 	},
 	"call":         func() string { return stepTable(CallSteps) },
 	"withdrawal":   func() string { return stepTable(WithdrawalSteps) },
@@ -30,7 +30,7 @@ var tables = map[string]func() string{
 		for _, p := range AllProperties {
 			rows = append(rows, []string{code(p), string(p.Kind()), p.Says()})
 		}
-		return markdown(rows)
+		return page.Table(rows)
 	},
 	"scenarios": func() string {
 		rows := [][]string{{"scenario", "what happens"}}
@@ -44,14 +44,14 @@ var tables = map[string]func() string{
 			}
 			rows = append(rows, row)
 		}
-		return markdown(rows)
+		return page.Table(rows)
 	},
 	"events": func() string {
 		rows := [][]string{{"event", "what happens"}}
 		for _, e := range AllEvents {
 			rows = append(rows, []string{code(e), e.Effect()})
 		}
-		return markdown(rows)
+		return page.Table(rows)
 	},
 }
 
@@ -60,7 +60,7 @@ func stepTable(steps []Step) string {
 	for _, s := range steps {
 		rows = append(rows, []string{code(s), s.Lock().String(), list(s.Reads()), list(s.Writes()), s.Effect(), branches(s)})
 	}
-	return markdown(rows)
+	return page.Table(rows)
 }
 
 func branches(s Step) string {
@@ -92,50 +92,18 @@ func code(v fmt.Stringer) string { return "`" + v.String() + "`" }
 
 func minus(v int32) string { return strings.Replace(fmt.Sprint(v), "-", "−", 1) }
 
-func markdown(rows [][]string) string {
-	var b strings.Builder
-	for i, row := range rows {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
-		if i == 0 {
-			fmt.Fprintf(&b, "|%s\n", strings.Repeat("---|", len(row)))
-		}
-	}
-	return b.String()
-}
-
-var tableMarks = regexp.MustCompile(`(?s)<!-- table:(\w+) -->\n(.*?)<!-- /table:\w+ -->`)
-
 // TestGolden_Protocol holds the tables of PROTOCOL.md against the Go tables.
 func TestGolden_Protocol(t *testing.T) {
-	const page = "PROTOCOL.md"
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	fresh := tableMarks.ReplaceAllStringFunc(string(text), func(block string) string {
-		parts := tableMarks.FindStringSubmatch(block)
-		name, got := parts[1], parts[2]
+	names := page.Parts(t, "PROTOCOL.md", "table", func(name string) string {
 		table, known := tables[name]
 		if !known {
-			t.Errorf("%s: table %q is not one of the package", page, name)
-			return block
+			t.Fatalf("PROTOCOL.md: table %q is not one of the package", name)
 		}
-		seen[name] = true
-		if want := table(); got != want && !*update {
-			t.Errorf("%s: table %q is stale (go test ./spec -update)\ngot:\n%swant:\n%s", page, name, got, want)
-		}
-		return fmt.Sprintf("<!-- table:%s -->\n%s<!-- /table:%s -->", name, table(), name)
+		return table()
 	})
-	for name := range tables {
-		if !seen[name] {
-			t.Errorf("%s: has no table %q", page, name)
-		}
-	}
-	if *update {
-		if err := os.WriteFile(page, []byte(fresh), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	slices.Sort(names)
+	if want := slices.Sorted(maps.Keys(tables)); !slices.Equal(names, want) {
+		t.Errorf("PROTOCOL.md has the tables %v, want %v", names, want)
 	}
 }
 

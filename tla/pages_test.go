@@ -1,8 +1,6 @@
 package tla_test
 
 import (
-	"bytes"
-	"flag"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -15,15 +13,14 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/page"
 	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
 
-var update = flag.Bool("update", false, "write the tables of README.md and of hazards/ anew")
-
 // The tables of README.md are what the manifest says.
 func TestGolden_README(t *testing.T) {
-	page(t, "README.md", "table", func(name string) string {
+	page.Parts(t, "README.md", "table", func(name string) string {
 		switch name {
 		case "verdicts":
 			return verdictTable(t)
@@ -48,7 +45,7 @@ func TestGolden_Hazards(t *testing.T) {
 		names = append(names, strings.TrimSuffix(filepath.Base(path), ".md"))
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			page(t, path, "trace", func(question string) string {
+			page.Parts(t, path, "trace", func(question string) string {
 				config, err := tlc.ReadConfig(tla.Files, question)
 				if err != nil {
 					t.Fatal(err)
@@ -84,33 +81,6 @@ func TestPages_NameQuestions(t *testing.T) {
 				t.Errorf("%s names the question %s, which does not exist", path, name)
 			}
 		}
-	}
-}
-
-// page makes anew what stands between <!-- kind:name --> and <!-- /kind -->, and
-// fails if that is not what stands there, or writes it there with -update.
-func page(t *testing.T, path, kind string, generate func(name string) string) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	part := regexp.MustCompile(`(?s)(<!-- ` + kind + `:([\w-]+) -->\n).*?(<!-- /` + kind + ` -->)`)
-	if !part.Match(text) {
-		t.Fatalf("%s has no part between <!-- %s:… --> and <!-- /%s -->", path, kind, kind)
-	}
-	want := part.ReplaceAllFunc(text, func(old []byte) []byte {
-		match := part.FindSubmatch(old)
-		return slices.Concat(match[1], []byte(generate(string(match[2]))), match[3])
-	})
-	switch {
-	case bytes.Equal(text, want):
-	case *update:
-		if err := os.WriteFile(path, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("%s is stale: run go test ./tla -run Golden -update", path)
 	}
 }
 

@@ -1,84 +1,43 @@
 package proof_test
 
 import (
-	"flag"
-	"fmt"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"sharedbarrier/model/proof"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/page"
 )
 
-var update = flag.Bool("update", false, "rewrite the tables of PROOF.md")
-
-const page = "PROOF.md"
-
-var pageMu sync.Mutex // tests that run in parallel rewrite one page
+const proofPage = "PROOF.md"
 
 // pageTables are the tables of PROOF.md, each checked by the test that knows
 // what stands in it.
 var pageTables = []string{"moves", "sizes", "terms", "invariant", "mutants", "safe"}
 
-var tableMarks = regexp.MustCompile(`(?s)<!-- table:(\w+) -->\n(.*?)<!-- /table:\w+ -->`)
-
-// golden holds one table of PROOF.md against rows, or writes them with -update.
-// The first row is the head.
+// golden holds one table of PROOF.md against rows. The first row is the head.
 func golden(t *testing.T, name string, rows [][]string) {
 	t.Helper()
-	pageMu.Lock()
-	defer pageMu.Unlock()
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := markdown(rows)
-	fresh := tableMarks.ReplaceAllStringFunc(string(text), func(block string) string {
-		parts := tableMarks.FindStringSubmatch(block)
-		if parts[1] != name {
-			return block
-		}
-		if !*update && parts[2] != want {
-			t.Errorf("table %s of %s is stale; rewrite it with: go test ./model/proof -update\ngot\n%swant\n%s", name, page, parts[2], want)
-		}
-		return fmt.Sprintf("<!-- table:%s -->\n%s<!-- /table:%s -->", name, want, name)
-	})
-	if *update {
-		if err := os.WriteFile(page, []byte(fresh), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func markdown(rows [][]string) string {
-	var b strings.Builder
-	for i, row := range rows {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
-		if i == 0 {
-			fmt.Fprintf(&b, "|%s\n", strings.Repeat("---|", len(row)))
-		}
-	}
-	return b.String()
+	page.Part(t, proofPage, "table", name, page.Table(rows))
 }
 
 func code(text string) string { return "`" + text + "`" }
 
 // TestGolden_Page: the page has each table once, and no other.
 func TestGolden_Page(t *testing.T) {
-	text, err := os.ReadFile(page)
+	text, err := os.ReadFile(proofPage)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, parts := range tableMarks.FindAllStringSubmatch(string(text), -1) {
-		got = append(got, parts[1])
+	for _, mark := range regexp.MustCompile(`<!-- table:(\w+) -->`).FindAllStringSubmatch(string(text), -1) {
+		got = append(got, mark[1])
 	}
 	if !slices.Equal(got, pageTables) {
-		t.Errorf("%s has the tables %v, want %v", page, got, pageTables)
+		t.Errorf("%s has the tables %v, want %v", proofPage, got, pageTables)
 	}
 }
 

@@ -3,24 +3,21 @@
 package kit_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/page"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/port/kit"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/worker"
 )
-
-var update = flag.Bool("update", false, "rewrite the tables of PORTING.md")
 
 // workerEnv makes this test program a worker of a stress run.
 const workerEnv = "KIT_TEST_WORKER"
@@ -95,7 +92,7 @@ func TestGolden_Table(t *testing.T) {
 		}
 		table = append(table, row)
 	}
-	golden(t, "ports", markdown(table))
+	golden(t, "ports", page.Table(table))
 }
 
 // cell is what does not differ from one run to the next.
@@ -131,7 +128,7 @@ func TestHazard_MutantsOfC(t *testing.T) {
 		}
 		table = append(table, []string{"`" + mutant + "`", score.By})
 	}
-	golden(t, "mutants", fmt.Sprintf("%s\nScore: %d of %d, %d %%.\n", markdown(table), found, len(mutants), 100*found/len(mutants)))
+	golden(t, "mutants", fmt.Sprintf("%s\nScore: %d of %d, %d %%.\n", page.Table(table), found, len(mutants), 100*found/len(mutants)))
 }
 
 // TestGolden_Checks holds the list of checks in the page against the package's.
@@ -140,42 +137,11 @@ func TestGolden_Checks(t *testing.T) {
 	for _, c := range kit.Checks {
 		table = append(table, []string{c.Name, c.Asks})
 	}
-	golden(t, "checks", markdown(table))
+	golden(t, "checks", page.Table(table))
 }
 
-func markdown(rows [][]string) string {
-	var b strings.Builder
-	for i, row := range rows {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
-		if i == 0 {
-			fmt.Fprintf(&b, "|%s\n", strings.Repeat("---|", len(row)))
-		}
-	}
-	return b.String()
-}
-
-// golden compares a table of PORTING.md with what it should be, or rewrites it.
+// golden holds a table of PORTING.md against what it should be.
 func golden(t *testing.T, name, want string) {
 	t.Helper()
-	if t.Failed() {
-		return // what was found is not fit for a page
-	}
-	const page = "../../PORTING.md"
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := regexp.MustCompile(`(?s)(<!-- table:` + name + ` -->\n)(.*?)(<!-- /table:` + name + ` -->)`)
-	parts := block.FindSubmatch(text)
-	switch {
-	case parts == nil:
-		t.Errorf("%s has no table %q", page, name)
-	case *update:
-		fresh := block.ReplaceAllLiteral(text, []byte(string(parts[1])+want+string(parts[3])))
-		if err := os.WriteFile(page, fresh, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	case string(parts[2]) != want:
-		t.Errorf("%s: table %q is stale (go test ./stress/port/kit -update)\ngot:\n%swant:\n%s", page, name, parts[2], want)
-	}
+	page.Part(t, "../../PORTING.md", "table", name, want)
 }
