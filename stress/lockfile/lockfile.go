@@ -27,29 +27,36 @@ func Holder(path string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	inode := fmt.Sprintf(":%d", info.Sys().(*syscall.Stat_t).Ino)
+	stat := info.Sys().(*syscall.Stat_t)
+	inode := fmt.Sprintf(":%d", stat.Ino)
+	file := fmt.Sprintf("%02x:%02x%s", unix.Major(stat.Dev), unix.Minor(stat.Dev), inode)
 	locks, err := os.Open("/proc/locks")
 	if err != nil {
 		return -1, err
 	}
 	defer locks.Close()
-	for lines := bufio.NewScanner(locks); lines.Scan(); {
+	found := -1
+	lines := bufio.NewScanner(locks)
+	for lines.Scan() {
 		// 1: FLOCK  ADVISORY  WRITE 4711 00:1b:815 0 EOF
 		// A process that waits for the lock has an arrow after the number.
 		f := strings.Fields(lines.Text())
 		if len(f) < 6 || f[1] != "FLOCK" {
 			continue
 		}
-		// The device is left out: some file systems show another one here than in stat(2).
-		if strings.HasSuffix(f[5], inode) {
-			pid, err := strconv.Atoi(f[4])
-			if err != nil {
-				return -1, fmt.Errorf("/proc/locks: %q: %w", lines.Text(), err)
-			}
+		if !strings.HasSuffix(f[5], inode) {
+			continue
+		}
+		pid, err := strconv.Atoi(f[4])
+		if err != nil {
+			return -1, fmt.Errorf("/proc/locks: %q: %w", lines.Text(), err)
+		}
+		if f[5] == file {
 			return pid, nil
 		}
+		found = pid // some file systems show another device here than in stat(2)
 	}
-	return -1, nil
+	return found, lines.Err()
 }
 
 // A Probe tries a lock without waiting, through a descriptor of its own. It

@@ -19,6 +19,7 @@ import (
 // that are wrong on purpose.
 var barriers = map[string]worker.Opener{
 	"real": worker.OpenReal,
+	"port": worker.Open,
 	"no-waiting": func(worker.Assignment, func(spec.Step)) (worker.Barrier, error) {
 		return noWaiting{}, nil
 	},

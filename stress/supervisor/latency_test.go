@@ -5,28 +5,24 @@ package supervisor_test
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/supervisor"
 )
 
 // BenchmarkRound measures how long a round takes when processes do nothing but
-// call: this barrier, and multiprocessing.Barrier of Python's standard library
-// as the peer. Compare the two of one run.
+// call: this barrier, multiprocessing.Barrier of Python's standard library as the
+// peer, and the published original. Compare those of one run.
 //
 //	go test -bench Round -run '^$' ./stress/supervisor
 func BenchmarkRound(b *testing.B) {
 	for _, procs := range []int{2, 4, 8, 16} {
 		b.Run(fmt.Sprintf("impl=sharedbarrier/procs=%d", procs), func(b *testing.B) {
-			rep, err := supervisor.Run(b.Context(), supervisor.Config{
-				Procs: procs, Rounds: int64(b.N) + 1, Stall: patient, Command: workersAt("real"),
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportMetric(1e9/rep.Rate, "ns/op")
+			benchmarkRounds(b, supervisor.Config{Procs: procs, Command: workersAt("real")})
 		})
 		b.Run(fmt.Sprintf("impl=multiprocessing/procs=%d", procs), func(b *testing.B) {
 			out, err := exec.CommandContext(b.Context(), "python3", "testdata/multiprocessing_barrier.py",
@@ -40,5 +36,19 @@ func BenchmarkRound(b *testing.B) {
 			}
 			b.ReportMetric(nanoseconds, "ns/op")
 		})
+		b.Run(fmt.Sprintf("impl=original/procs=%d", procs), func(b *testing.B) {
+			original := slices.Repeat([]string{"python@newest"}, procs)
+			porttest.Need(b, original[0])
+			benchmarkRounds(b, supervisor.Config{Procs: procs, Ports: original, Command: workersAt("port")})
+		})
 	}
+}
+
+func benchmarkRounds(b *testing.B, c supervisor.Config) {
+	c.Rounds, c.Stall = int64(b.N)+1, patient
+	rep, err := supervisor.Run(b.Context(), c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(1e9/rep.Rate, "ns/op")
 }

@@ -91,7 +91,7 @@ func entries(t *testing.T, dir string) (names []string) {
 }
 
 func TestProc_RealBarrierPasses(t *testing.T) {
-	for _, procs := range []int{1, 2, 5} {
+	for _, procs := range []int{1, 2, 5, 64} { // 64: many more than there are processors
 		rep := run(t, supervisor.Config{Procs: procs, Rounds: 300, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real")})
 		if rep.Verdict != spec.Passed || rep.Rounds != 300 || rep.Calls != int64(300*procs) || rep.Violations != 0 {
 			t.Errorf("%d workers, 300 rounds: %v after %d rounds, %d calls, %d violations; want passed, 300, %d, 0",
