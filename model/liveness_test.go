@@ -152,19 +152,22 @@ func TestConform_LivenessAgreesWithFixedPoint(t *testing.T) {
 
 func (r Report) verified() bool { return r.Verdict == spec.Verified }
 
-// TestHazard_LassoIsABehaviour runs the lasso of the mutant that looks again
-// and again: the loop closes, a call is in it all the time, and it is fair.
+// TestHazard_LassoIsABehaviour runs the lassos of a mutant that looks again and
+// again, and of one that lets a process run ahead by a round in every turn: the
+// loop can be repeated, a call is in it all the time, and it is fair.
 func TestHazard_LassoIsABehaviour(t *testing.T) {
-	cfg := Config{Scenario: spec.Reuse, Procs: 3, Mutant: MutantNamed("test-again")}
-	r := Explore(context.Background(), cfg, Options{Liveness: true})
-	if r.Verdict != spec.Violated || r.Property != spec.NoHang.String() || r.Loop < 1 || r.Loop > len(r.Trace) {
-		t.Fatalf("Explore(%v): %s with a loop from %d of %d, want a lasso", cfg, brief(r.Result), r.Loop, len(r.Trace))
+	for name, closes := range map[string]bool{"test-again": true, "never-first": false} {
+		cfg := Config{Scenario: spec.Reuse, Procs: 2, Mutant: MutantNamed(name)}
+		r := Explore(context.Background(), cfg, Options{Liveness: true, Check: []spec.Property{spec.NoHang}})
+		if r.Verdict != spec.Violated || r.Property != spec.NoHang.String() || r.Loop < 1 || r.Loop > len(r.Trace) {
+			t.Fatalf("%s: %s with a loop from %d of %d, want a lasso", name, brief(r.Result), r.Loop, len(r.Trace))
+		}
+		states := replay(t, cfg, slices.Concat(r.Trace, r.Trace[r.Loop-1:]))[:len(r.Trace)+1]
+		if same := states[r.Loop-1] == states[len(r.Trace)]; same != closes {
+			t.Errorf("%s: the loop closes with the same rounds: %v, want %v", name, same, closes)
+		}
+		checkLoop(t, cfg, r, states)
 	}
-	states := replay(t, cfg, r.Trace)
-	if last := states[len(states)-1]; states[r.Loop-1] != last {
-		t.Errorf("the loop does not close: %v is not %v", states[r.Loop-1], last)
-	}
-	checkLoop(t, cfg, r, states)
 }
 
 // checkLoop checks that one call is open all through the loop, and that the

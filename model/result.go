@@ -8,6 +8,10 @@ const ResultVersion = 1
 // A Result is what an engine found out about one scenario at one size. Every
 // checker prints it as one JSON object a line; the same run prints the same
 // bytes, Seconds aside.
+//
+// The loop of a trace can be repeated for ever, each turn with the same words. How
+// many rounds the processes are ahead of each other need not be the same after a
+// turn: no step depends on it.
 type Result struct {
 	Version   int          `json:"version"`   // ResultVersion
 	Scenario  string       `json:"scenario"`  // name of a spec.Scenario

@@ -195,6 +195,7 @@ func TestCheck_GoTestReplays(t *testing.T) {
 	for _, args := range []string{
 		"--scenario crash --procs 2",
 		"--mutant test-again",
+		"--mutant never-first --procs 2 --property NoHang", // its loop closes but for the rounds
 		"--scenario split-lock --procs 2 --property Quiescent",
 	} {
 		path := filepath.Join(t.TempDir(), "replay_test.go")
