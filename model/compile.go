@@ -109,7 +109,7 @@ func (b *barrier) out(l, s int) []edge {
 			e.how |= completes
 		}
 		if a.Event != spec.NoEvent {
-			e.how |= event | idle
+			e.how |= event
 		}
 		if b.cfg.follows(to.words) {
 			e.shared = b.shared.of(to.shared())
@@ -132,7 +132,7 @@ func (b *barrier) environment(s int) edge {
 	return edge{
 		shared: b.shared.of(to.shared()),
 		kind:   b.kind.of(kind{action: Action{Event: spec.Relink}}),
-		how:    event | idle,
+		how:    event,
 	}
 }
 

@@ -82,7 +82,7 @@ func (x *search[S]) expand(w *worker, at place, lists *[numShards][]S) {
 		}
 		w.generated++
 		w.taken[e.kind]++
-		moves = moves || e.how&idle == 0
+		moves = moves || e.how&event == 0
 		if x.patches(e) {
 			x.send(lists, x.patch(s, v, e, p))
 			return

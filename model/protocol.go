@@ -57,8 +57,7 @@ type edge struct {
 // How an edge counts.
 const (
 	completes uint8 = 1 << iota // the process has completed a round
-	event                       // not a step of the process but something that happens to it, finitely often
-	idle                        // does not count as movement: a state with none but these is stuck
+	event                       // not a step but what happens to the process, finitely often; it need not happen, so it is no movement
 	escapes                     // leads where the table ends
 )
 
