@@ -26,8 +26,7 @@ type Config struct {
 	Mutant *Mutant
 }
 
-// maxRounds keeps the table of a protocol small. More rounds than two show
-// nothing that two do not, and no bound shows all.
+// maxRounds keeps the table of a protocol small; no bound shows all.
 const maxRounds = 20
 
 // TwinOf says what is different in the scenario's twin, or nothing if there is
