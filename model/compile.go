@@ -72,8 +72,7 @@ func (b *barrier) explore() (rows []row) {
 				from = 0
 			}
 			for j := from; j < s; j++ {
-				rows[i].edges = append(rows[i].edges, b.out(i, j))
-				rows[i].reacts = append(rows[i].reacts, b.reaction(i, j))
+				b.meet(&rows[i], i, j)
 			}
 		}
 		for j := oldS; j < s; j++ {
@@ -85,21 +84,31 @@ func (b *barrier) explore() (rows []row) {
 
 // A row is what the table says of one local state, by shared state.
 type row struct {
-	edges  [][]edge
+	edges  []edge // of all shared states, one after the other
+	ends   []uint32
 	reacts []uint16
 }
 
-// out returns the edges of local state l under shared state s.
-func (b *barrier) out(l, s int) []edge {
+// meet adds to the row of local state l what it says for shared state s, the
+// next one.
+func (b *barrier) meet(r *row, l, s int) {
+	r.edges = b.out(l, s, r.edges)
+	r.ends = append(r.ends, uint32(len(r.edges)))
+	if b.cfg.WeakReads {
+		r.reacts = append(r.reacts, b.reaction(l, s))
+	}
+}
+
+// out appends the edges of local state l under shared state s.
+func (b *barrier) out(l, s int, list []edge) []edge {
 	me, all := b.local.list[l], b.shared.list[s]
 	for file := range all.taken {
 		if me.holds[file] && !all.taken[file] {
-			return nil // cannot be
+			return list // cannot be
 		}
 	}
 	p := b.seat(me)
 	from := b.lone(me, all, p)
-	var list []edge
 	for _, a := range from.actions(b.cfg, p, nil) {
 		to := apply(b.cfg, from, a)
 		e := edge{local: b.local.of(to.local(b.cfg, p))}
@@ -166,9 +175,6 @@ func (b *barrier) lone(me local, all shared, p int) State {
 // reaction returns the local state that l becomes when another process makes
 // the shared state s.
 func (b *barrier) reaction(l, s int) uint16 {
-	if !b.cfg.WeakReads {
-		return uint16(l)
-	}
 	me := b.local.list[l]
 	p := b.seat(me)
 	to := b.lone(me, b.shared.list[s], p)
@@ -180,16 +186,20 @@ func (b *barrier) reaction(l, s int) uint16 {
 func (b *barrier) lay(rows []row) {
 	t := b.protocol
 	t.locals, t.shareds, t.kinds = len(b.local.list), len(b.shared.list), len(b.kind.list)
+	size := 0
 	for _, r := range rows {
-		for _, edges := range r.edges {
-			t.first = append(t.first, uint32(len(t.edges)))
-			t.edges = append(t.edges, edges...)
-		}
-		if b.cfg.WeakReads {
-			t.reacts = append(t.reacts, r.reacts...)
-		}
+		size += len(r.edges)
 	}
-	t.first = append(t.first, uint32(len(t.edges)))
+	t.edges = make([]edge, 0, size)
+	t.first = make([]uint32, 1, t.locals*t.shareds+1)
+	for _, r := range rows {
+		before := uint32(len(t.edges))
+		for _, end := range r.ends {
+			t.first = append(t.first, before+end)
+		}
+		t.edges = append(t.edges, r.edges...)
+		t.reacts = append(t.reacts, r.reacts...)
+	}
 	for _, me := range b.local.list {
 		t.inside = append(t.inside, me.inside() && !me.dead)
 	}

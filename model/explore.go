@@ -18,7 +18,7 @@ type Options struct {
 	Liveness  bool            // look for fair loops too, not only for deadlock; not with Symmetry
 	Check     []spec.Property // what to check; nil: everything
 	MaxStates int64           // distinct states to end at, roughly; 0: no limit
-	MaxMemory int64           // bytes of states to end at, roughly; 0: no limit
+	MaxMemory int64           // bytes of table and states to end at, roughly; 0: no limit
 	Progress  func(Progress)  // called now and then from one goroutine; nil: never
 }
 
@@ -57,7 +57,7 @@ type Report struct {
 	Why         string    // Unfinished: what ended it; Verified: empty
 	Interrupted bool      // it was the context
 	Reached     []Outcome // what was seen to happen, in the order of PROTOCOL.md
-	Bytes       int64     // memory that the states took
+	Bytes       int64     // memory that the table and the states took
 }
 
 // An Outcome is one way on from a step that was taken, and how often.

@@ -122,6 +122,22 @@ func TestExplore_LimitsAreNeverVerified(t *testing.T) {
 	}
 }
 
+// TestExplore_TableTakesMemoryToo: where the table alone is beyond the limit, no
+// state is expanded; where it is not, another limit is met.
+func TestExplore_TableTakesMemoryToo(t *testing.T) {
+	cfg := Config{Scenario: spec.SplitLock, Procs: 16}
+	table := compile(cfg).tableBytes()
+	if table < 1<<20 {
+		t.Fatalf("a table of %d bytes: the test is empty", table)
+	}
+	for limit, want := range map[int64]end{table: tooMuchMemory, table + 1<<30: tooManyStates} {
+		r := Explore(context.Background(), cfg, Options{MaxMemory: limit, MaxStates: 1})
+		if r.Verdict != spec.Unfinished || r.Why != reasons[want] {
+			t.Errorf("table of %d bytes, limit %d: %s (%q), want unfinished for %q", table, limit, brief(r.Result), r.Why, reasons[want])
+		}
+	}
+}
+
 // TestExplore_FullShardIsNeverVerified: a shard numbers its states with 24
 // bits; beyond that states are left out, which must show even if nothing is left
 // to expand.

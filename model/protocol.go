@@ -1,5 +1,7 @@
 package model
 
+import "unsafe"
+
 // A protocol is what the explorer explores: processes that each have a local
 // state and share one shared state, all of them small numbers, and a table of
 // the edges that a process has in each of its local states under each shared
@@ -77,6 +79,11 @@ const maxAhead = 3
 func (t *protocol) at(l, s uint16) []edge {
 	i := int(l)*t.shareds + int(s)
 	return t.edges[t.first[i]:t.first[i+1]]
+}
+
+// tableBytes returns how much memory the table takes.
+func (t *protocol) tableBytes() int64 {
+	return int64(len(t.edges)+len(t.alone))*int64(unsafe.Sizeof(edge{})) + 4*int64(len(t.first)) + 2*int64(len(t.reacts))
 }
 
 // initial returns the state before anything has happened.

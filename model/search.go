@@ -25,7 +25,7 @@ type search[S packed] struct {
 	crew   []worker
 
 	generated, distinct int64
-	bytes               int64 // memory that shards and lists take
+	bytes               int64 // memory that table, shards and lists take
 	escaped, full       bool  // some worker's
 
 	chunk int    // chunkSize, but for tests
@@ -198,7 +198,7 @@ func (x *search[S]) tell(phase Phase, left int) {
 
 // tally adds up what the workers and shards count.
 func (x *search[S]) tally() {
-	x.generated, x.distinct, x.bytes, x.escaped, x.full = 0, 0, 0, false, false
+	x.generated, x.distinct, x.bytes, x.escaped, x.full = 0, 0, x.tableBytes(), false, false
 	for w := range x.crew {
 		x.generated += x.crew[w].generated
 		x.escaped = x.escaped || x.crew[w].escaped
