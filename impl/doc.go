@@ -24,7 +24,7 @@
 // A Barrier is the handle of one party: a goroutine or a process that wants to
 // take part opens its own. Two calls of Wait at once on one handle are refused
 // with [ErrBusy]. A handle is not for use in a forked child: Go programs do not
-// fork without exec, and both descriptors are closed on exec.
+// fork without exec, and the lock's descriptor, the only one that stays open, is closed on exec.
 //
 // # Limits
 //

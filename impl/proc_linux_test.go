@@ -345,7 +345,27 @@ func roleFullShm(args []string) error {
 	if len(left) != 2 {
 		return fmt.Errorf("/dev/shm holds %v after the failure, want the two segments", left)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	// What a peer has only truncated to its size has no page, and there is none left.
+	if err := os.WriteFile(shm+"sized", nil, 0o600); err != nil {
+		return err
+	}
+	if err := os.Truncate(shm+"sized", spec.Size); err != nil {
+		return err
+	}
+	if _, err := Attach(context.Background(), "sized", args[0]); !errors.Is(err, ErrNoSpace) {
+		return fmt.Errorf("Attach to a segment without a page: got %v, want %v", err, ErrNoSpace)
+	}
+	if _, err := Construct("sized", args[0]); !errors.Is(err, ErrNoSpace) {
+		return fmt.Errorf("Construct of a segment without a page: got %v, want %v", err, ErrNoSpace)
+	}
+	b, err := Attach(context.Background(), "full0", args[0]) // has its page
+	if err != nil {
+		return fmt.Errorf("Attach to a segment with a page: got %v, want nil", err)
+	}
+	return b.Close()
 }
 
 func TestProc_FullShm(t *testing.T) {

@@ -37,7 +37,7 @@ func createSegment(name string) (*segment, error) {
 		return nil, pathError("create segment", name, err)
 	}
 	defer unix.Close(fd)
-	if err := reserve(fd); err != nil {
+	if err := reserve(fd, 0); err != nil {
 		return nil, pathError("create segment", name, err)
 	}
 	s, err := mapSegment(fd, name)
@@ -55,9 +55,22 @@ func createSegment(name string) (*segment, error) {
 	return s, nil
 }
 
+// errRemoved: the open segment has no name any more, so that nobody will finish it.
+var errRemoved = errors.New("removed before it was constructed")
+
 // attachSegment maps the segment as it is. It waits, a tick at a time, while
-// the segment is one that a peer is about to size or to construct.
+// the segment is one that a peer is about to size or to construct, and turns to
+// the one that has the name now if that one is removed.
 func attachSegment(ctx context.Context, name string) (*segment, error) {
+	for {
+		s, err := attachOpened(ctx, name)
+		if err != errRemoved {
+			return s, err
+		}
+	}
+}
+
+func attachOpened(ctx context.Context, name string) (*segment, error) {
 	fd, err := openSegment(name)
 	if err != nil {
 		return nil, pathError("attach to segment", name, err)
@@ -68,12 +81,20 @@ func attachSegment(ctx context.Context, name string) (*segment, error) {
 		case err != nil:
 			return nil, pathError("attach to segment", name, err)
 		case size == spec.Size:
+			// The peer may have sized it without its page. The size is kept: it is
+			// not for Attach to give one.
+			if err := reserve(fd, unix.FALLOC_FL_KEEP_SIZE); err != nil {
+				return nil, pathError("attach to segment", name, err)
+			}
 			return awaitConstruction(ctx, fd, name)
 		case size != 0:
 			return nil, pathError("attach to segment", name, wrongSize(size))
 		}
 		if err := tick(ctx); err != nil {
 			return nil, fmt.Errorf("attach to segment %q: still empty, its maker has not sized it: %w", name, err)
+		}
+		if removed(fd) {
+			return nil, errRemoved
 		}
 	}
 }
@@ -101,6 +122,10 @@ func awaitConstruction(ctx context.Context, fd int, name string) (*segment, erro
 		if err := tick(ctx); err != nil {
 			s.unmap()
 			return nil, fmt.Errorf("attach to segment %q: its words (%v) are not constructed: %w", name, w, err)
+		}
+		if removed(fd) {
+			s.unmap()
+			return nil, errRemoved
 		}
 	}
 }
@@ -134,10 +159,12 @@ func reopenSegment(name string) (*segment, error) {
 	}
 	defer unix.Close(fd)
 	size, err := sizeOf(fd)
-	if err == nil && size != spec.Size {
-		if err = wrongSize(size); size == 0 { // made by a peer that is about to do the same
-			err = reserve(fd)
-		}
+	switch {
+	case err != nil:
+	case size == 0, size == spec.Size: // made, and perhaps sized, by a peer that is about to do the same
+		err = reserve(fd, 0)
+	default:
+		err = wrongSize(size)
 	}
 	if err != nil {
 		return nil, pathError("construct segment", name, err)
@@ -161,11 +188,17 @@ func sizeOf(fd int) (int64, error) {
 	return st.Size, nil
 }
 
-// reserve sizes the segment and has its page set aside now: on a full
+// removed reports whether the open file has lost its name.
+func removed(fd int) bool {
+	var st unix.Stat_t
+	return unix.Fstat(fd, &st) == nil && st.Nlink == 0
+}
+
+// reserve sizes the segment (unless the mode keeps its size) and has its page set aside now: on a full
 // /dev/shm, a segment that is merely truncated to its size would kill whoever
 // touches it first, with SIGBUS.
-func reserve(fd int) error {
-	_, err := retryEINTR(func() (int, error) { return 0, unix.Fallocate(fd, 0, 0, spec.Size) })
+func reserve(fd int, mode uint32) error {
+	_, err := retryEINTR(func() (int, error) { return 0, unix.Fallocate(fd, mode, 0, spec.Size) })
 	return err
 }
 

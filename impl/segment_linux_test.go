@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -167,6 +168,58 @@ func TestAttachWaitsForConstruction(t *testing.T) {
 	if err := <-attached; err != nil {
 		t.Errorf("Attach during construction: got %v, want nil", err)
 	}
+}
+
+// TestAttachTurnsToTheNewSegment: a segment that is removed before it is
+// constructed is not waited for: Attach goes on with the one that has the name
+// now, or fails if there is none.
+func TestAttachTurnsToTheNewSegment(t *testing.T) {
+	for _, size := range []int{0, spec.Size} { // not yet sized, not yet constructed
+		for _, anew := range []bool{true, false} {
+			name, lockPath := newNames(t)
+			if err := os.WriteFile(shm+name, make([]byte, size), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			attached := make(chan error)
+			go func() {
+				b, err := Attach(t.Context(), name, lockPath)
+				if err == nil {
+					wantWords(t, b, spec.Initial)
+					err = b.Close()
+				}
+				attached <- err
+			}()
+			for !isOpen(t, shm+name) {
+				runtime.Gosched()
+			}
+			want := error(os.ErrNotExist)
+			if anew { // renamed over it, so that the name is never missing
+				want = nil
+				_, made, _ := create(t)
+				if err := os.Rename(shm+made, shm+name); err != nil {
+					t.Fatal(err)
+				}
+			} else if err := os.Remove(shm + name); err != nil {
+				t.Fatal(err)
+			}
+			err := <-attached
+			wantError(t, fmt.Sprintf("Attach to %d bytes, removed, made anew: %v", size, anew), err, want)
+		}
+	}
+}
+
+// isOpen reports whether this process has the file open.
+func isOpen(t *testing.T, path string) bool {
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		if target, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && target == path {
+			return true
+		}
+	}
+	return false
 }
 
 // TestAttachMeanwhileCreated: nobody ever sees a segment of Create half made.
