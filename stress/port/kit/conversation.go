@@ -168,7 +168,12 @@ func withdrawal(ctx context.Context, t Trial, can port.Capabilities) (string, er
 	if err := s.barrier.Wait(limit, 2); err != nil {
 		return "", fmt.Errorf("after it gave up and called again, its peer: %w", err)
 	}
-	return "as if it had never come", <-done
+	select {
+	case err := <-done:
+		return "as if it had never come", err
+	case <-limit.Done():
+		return "", fmt.Errorf("after it gave up and called again, its peer has returned and it has not: %q did not come for %v", port.Returned, port.Limit)
+	}
 }
 
 // lockFile has the port find the lock file made anew, and locked by another.
