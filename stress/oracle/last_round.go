@@ -12,13 +12,10 @@ package oracle
 // RequestStop asks the workers to end after the round that comes next.
 func (w *Witness) RequestStop() { w.run.stop.Store(true) }
 
-// StopRequested reports whether RequestStop was called.
-func (w *Witness) StopRequested() bool { return w.run.stop.Load() }
-
 // Decide is called by worker 0 before it begins a round: if the run has been
 // asked to stop, or rounds (0: no bound) is reached, this round is the last.
 func (w *Witness) Decide(round, rounds int64) {
-	if w.StopRequested() || round == rounds {
+	if w.run.stop.Load() || round == rounds {
 		w.run.last.Store(round)
 	}
 }

@@ -189,9 +189,6 @@ func (p *Port) Kill() {
 	p.stdout.Close()
 }
 
-// Owes says in words what the port has said last, for a report of a hang.
-func (p *Port) Owes() string { return fmt.Sprintf("its line %d has not come", p.lines.number+1) }
-
 // demand is Ask for a request that has one right answer.
 func (p *Port) demand(request, want string) error {
 	answer, err := p.Ask(request)
