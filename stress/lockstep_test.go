@@ -46,7 +46,7 @@ func TestProc_LockstepTour(t *testing.T) {
 		r.Edges == 0 || r.Covered != r.Edges || r.Blocked == 0 || r.Rate <= 0 {
 		t.Errorf("report %+v, want a tour of withdraw that passed, with every edge covered", r)
 	}
-	c.checkNothingLeft(t, "nothing")
+	c.checkNothingLeft(t)
 }
 
 // TestProc_LockstepSchedule replays what model/check prints, from a file and
@@ -85,7 +85,7 @@ func TestProc_LockstepDifference(t *testing.T) {
 	if code != spec.ExitSafety || !strings.Contains(c.out.String(), `got "at UnlockEnter", want "at UnlockInit"`) {
 		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12 and the difference", code, c.out.String(), c.err.String())
 	}
-	c.checkNothingLeft(t, "nothing")
+	c.checkNothingLeft(t)
 	moves := regexp.MustCompile(`--moves '(.*)'`).FindStringSubmatch(c.err.String())
 	if moves == nil || len(strings.Fields(moves[1])) != 3 {
 		t.Fatalf("stderr %q, want a command with 3 moves", c.err.String())
@@ -134,7 +134,7 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 		if line := p.err.String(); code != spec.ExitUsage || !strings.Contains(line, c.want) || strings.Count(line, "\n") != 1 {
 			t.Errorf("lockstep %q: exit code %d, stderr %q; want %d and one line with %q", c.args, code, line, spec.ExitUsage, c.want)
 		}
-		p.checkNothingLeft(t, "nothing")
+		p.checkNothingLeft(t)
 	}
 }
 
@@ -146,14 +146,14 @@ func TestProc_LockstepInterrupted(t *testing.T) {
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
-	_, segment := p.awaitWorkers(t, 3)
+	p.awaitWorkers(t, 3)
 	if err := syscall.Kill(-p.Process.Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	if code := p.exitCode(t); code != spec.ExitInterrupted {
 		t.Errorf("exit code %d, want %d\n%s%s", code, spec.ExitInterrupted, p.out.String(), p.err.String())
 	}
-	p.checkNothingLeft(t, segment)
+	p.checkNothingLeft(t)
 	var r lockstep.Report
 	if err := json.Unmarshal(p.out.Bytes(), &r); err != nil || r.Verdict != spec.Unfinished || r.Why != "interrupted" {
 		t.Errorf("report %q (%v), want unfinished", p.out.String(), err)

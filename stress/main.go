@@ -8,7 +8,8 @@
 //
 // The verdict is passed (exit code 0), violated (12) or hang (11). A round that
 // takes longer than --stall counts as a hang. Ctrl-C ends the run after the
-// round under way and keeps what was measured (130); nothing is left behind.
+// round under way and keeps what was measured (130); before the first round there
+// is nothing to keep, and the verdict is unfinished. Nothing is left behind.
 package main
 
 import (
@@ -53,7 +54,8 @@ before and inside the calls. On each return a worker checks in a segment of its
 own, without any clock, that all others have begun the same call.
 
 With --port the barriers are those of ports, programs in any language
-(stress/PORTING.md), and all meet in one: --port go=2 --port python=2.
+(stress/PORTING.md), and all meet in one: --port go=2 --port python=2. Ports
+pause before the calls only: nobody can pause inside the calls of another program.
 
 Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated, 130 interrupted.`,
 		Args: cobra.NoArgs,
@@ -145,7 +147,7 @@ func tell(cmd *cobra.Command, c supervisor.Config, rep report.Report, asJSON boo
 	if err := write(cmd.OutOrStdout()); err != nil {
 		return err
 	}
-	if rep.Verdict != spec.Passed {
+	if rep.Verdict == spec.Violated || rep.Verdict == spec.Hang {
 		fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: go run ./stress %s --rounds %d --for %v --stall %v --seed %d\n",
 			parties(c), c.Rounds, c.For, c.Stall, c.Seed)
 	}

@@ -4,10 +4,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,7 +59,7 @@ func (c *command) exitCode(t *testing.T) int {
 }
 
 // awaitWorkers waits until the program has started as many workers, and
-// returns their process numbers and the name of the segment.
+// returns their process numbers and the path of the segment.
 func (c *command) awaitWorkers(t *testing.T, workers int) (pids []int, segment string) {
 	t.Helper()
 	for len(pids) < workers {
@@ -69,11 +69,44 @@ func (c *command) awaitWorkers(t *testing.T, workers int) (pids []int, segment s
 		pids = c.children(t)
 		runtime.Gosched()
 	}
-	entries, err := os.ReadDir(c.dir)
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("the program's folder has %v (%v), want one entry", entries, err)
+	segments := c.segments(t)
+	if len(segments) != 1 {
+		t.Fatalf("the program has the segments %v, want one", segments)
 	}
-	return pids, entries[0].Name()
+	return pids, segments[0]
+}
+
+// awaitRounds waits until the workers at the segment call.
+func awaitRounds(t *testing.T, segment string) {
+	t.Helper()
+	initial, err := binary.Append(nil, binary.NativeEndian, [3]int32{0, -1, 1}) // PROTOCOL.md, section 2
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		words, err := os.ReadFile(segment)
+		if err != nil || t.Context().Err() != nil {
+			t.Fatalf("no call yet: %v, %v", err, t.Context().Err())
+		}
+		if !bytes.Equal(words, initial) {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// segments lists the segments that the program has made, which bear its
+// process number.
+func (c *command) segments(t *testing.T) (paths []string) {
+	t.Helper()
+	for _, pattern := range []string{"/dev/shm/sharedbarrier-%d-*", "/dev/shm/sharedbarrier-*-%d-*"} {
+		list, err := filepath.Glob(fmt.Sprintf(pattern, c.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, list...)
+	}
+	return paths
 }
 
 // children lists the program's children; each stands with the thread that
@@ -100,13 +133,15 @@ func (c *command) children(t *testing.T) (pids []int) {
 	return pids
 }
 
-func (c *command) checkNothingLeft(t *testing.T, segment string) {
+// checkNothingLeft wants no file of the program, which has ended. That segments
+// finds what there is, awaitWorkers has shown.
+func (c *command) checkNothingLeft(t *testing.T) {
 	t.Helper()
 	if entries, err := os.ReadDir(c.dir); err != nil || len(entries) > 0 {
 		t.Errorf("left behind in the temporary folder: %v (%v)", entries, err)
 	}
-	if _, err := os.Lstat("/dev/shm/" + segment); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("left behind: /dev/shm/%s (%v)", segment, err)
+	if segments := c.segments(t); len(segments) > 0 {
+		t.Errorf("left behind: %v", segments)
 	}
 }
 
@@ -160,13 +195,14 @@ func TestProc_Signals(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, segment := p.awaitWorkers(t, 3)
+			awaitRounds(t, segment)
 			if err := p.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)
 			}
 			if code := p.exitCode(t); code != c.code {
 				t.Errorf("exit code %d, want %d; stderr: %s", code, c.code, p.err.String())
 			}
-			p.checkNothingLeft(t, segment)
+			p.checkNothingLeft(t)
 			if c.code < 0 {
 				return
 			}
@@ -176,6 +212,26 @@ func TestProc_Signals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestProc_InterruptedBeforeTheFirstRound has a port that never says hello.
+func TestProc_InterruptedBeforeTheFirstRound(t *testing.T) {
+	p := newCommand(t, "--port", "exec:exec sleep "+uniqueSeconds(), "--json")
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.awaitWorkers(t, 1)
+	if err := p.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.exitCode(t); code != spec.ExitInterrupted || p.err.Len() > 0 {
+		t.Errorf("exit code %d, stderr %q; want %d and nothing", code, p.err.String(), spec.ExitInterrupted)
+	}
+	var rep report.Report
+	if err := json.Unmarshal(p.out.Bytes(), &rep); err != nil || rep.Verdict != spec.Unfinished || !rep.Interrupted {
+		t.Errorf("report %q (%v), want unfinished and interrupted", p.out.String(), err)
+	}
+	p.checkNothingLeft(t)
 }
 
 func TestProc_BadFlags(t *testing.T) {
@@ -211,14 +267,14 @@ func TestProc_HangPrintsTheCommandAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	workers, segment := p.awaitWorkers(t, 2)
+	awaitRounds(t, segment)
 	if err := syscall.Kill(workers[0], syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	if code := p.exitCode(t); code != spec.ExitHang {
 		t.Errorf("exit code %d, want %d", code, spec.ExitHang)
 	}
-	// Whether it was stopped before or after it was ready is the machine's affair.
-	for _, want := range []string{"hang", "3s", "Words: enter=", "Lock: held by", "next step", "stopped"} {
+	for _, want := range []string{"hang", "no round was completed for 3s", "Words: enter=", "Lock: held by", "next step", "stopped"} {
 		if !strings.Contains(p.out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, p.out.String())
 		}
@@ -226,5 +282,5 @@ func TestProc_HangPrintsTheCommandAgain(t *testing.T) {
 	if want := "go run ./stress --procs 2 --rounds 0 --for 2m0s --stall 3s --seed 5"; !strings.Contains(p.err.String(), want) {
 		t.Errorf("stderr %q, want %q in it", p.err.String(), want)
 	}
-	p.checkNothingLeft(t, segment)
+	p.checkNothingLeft(t)
 }

@@ -39,7 +39,7 @@ func TestProc_PortsMixed(t *testing.T) {
 			if err := p.Start(); err != nil {
 				t.Fatal(err)
 			}
-			_, segment := p.awaitWorkers(t, 4)
+			p.awaitWorkers(t, 4)
 			code := p.exitCode(t)
 			var rep report.Report
 			if err := json.Unmarshal(p.out.Bytes(), &rep); err != nil {
@@ -48,7 +48,7 @@ func TestProc_PortsMixed(t *testing.T) {
 			if code != spec.ExitOK || rep.Verdict != spec.Passed || len(rep.Ports) != 4 || rep.Procs != 4 || rep.Calls != 4*rep.Rounds {
 				t.Errorf("exit code %d, report %s; want passed, 4 ports, 4 calls a round", code, p.out.String())
 			}
-			p.checkNothingLeft(t, segment)
+			p.checkNothingLeft(t)
 		})
 	}
 }
@@ -106,11 +106,7 @@ func TestHazard_PortsMisbehave(t *testing.T) {
 					t.Errorf("exit code %d, want %d and %q in:\n%s", code, c.code, want, said)
 				}
 			}
-			segment := "never-opened"
-			if argument, err := os.ReadFile(opened); err == nil {
-				segment, _, _ = strings.Cut(string(argument), " ")
-			}
-			p.checkNothingLeft(t, segment)
+			p.checkNothingLeft(t)
 			if c.name == "hangs" {
 				awaitSleepers(t, marker, false)
 			}

@@ -40,7 +40,7 @@ const (
 // that constructs does so to the end, but if constructing is true party 0 stops
 // at MakeEnter, and the error is *Unable if it does not construct.
 func NewStage(n int, constructing bool, start func(p int) (Party, error)) (_ *Stage, err error) {
-	dir, err := os.MkdirTemp("", "sharedbarrier-lockstep-")
+	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier-lockstep-%d-", os.Getpid())) // tells whose it is
 	if err != nil {
 		return nil, fmt.Errorf("lockstep: make a folder for the lock file: %w", err)
 	}

@@ -24,7 +24,7 @@ const Version = 1
 // A Report is the outcome of one stress run. Its JSON form is one line.
 type Report struct {
 	Version     int               `json:"version"`
-	Verdict     spec.Verdict      `json:"verdict"`           // passed, violated or hang
+	Verdict     spec.Verdict      `json:"verdict"`           // passed, violated or hang; unfinished: interrupted before the workers began
 	Procs       int               `json:"procs"`             // worker processes
 	Ports       []string          `json:"ports,omitempty"`   // the port of each worker; none: package impl
 	Rounds      int64             `json:"rounds"`            // rounds that all workers completed
@@ -84,9 +84,10 @@ func Here() Environment {
 	return e
 }
 
-// ExitCode returns the exit code of a command that ends with the report.
+// ExitCode returns the exit code of a command that ends with the report: that of
+// an interrupted run unless it has found something.
 func (r Report) ExitCode() int {
-	if r.Verdict == spec.Passed && r.Interrupted {
+	if r.Interrupted && (r.Verdict == spec.Passed || r.Verdict == spec.Unfinished) {
 		return spec.ExitInterrupted
 	}
 	return spec.ExitCode(r.Verdict, spec.NoEarlyExit)

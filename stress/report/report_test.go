@@ -97,6 +97,8 @@ func TestJSON_ComesBack(t *testing.T) {
 func TestExitCode(t *testing.T) {
 	interrupted := reports["passed"]
 	interrupted.Interrupted = true
+	early := reports["passed"]
+	early.Verdict, early.Interrupted = spec.Unfinished, true
 	hang := reports["hang"]
 	hang.Interrupted = true
 	for _, c := range []struct {
@@ -107,6 +109,7 @@ func TestExitCode(t *testing.T) {
 		{reports["violated"], spec.ExitSafety},
 		{reports["hang"], spec.ExitHang},
 		{interrupted, spec.ExitInterrupted},
+		{early, spec.ExitInterrupted},
 		{hang, spec.ExitHang}, // what was found counts for more than how it ended
 	} {
 		if got := c.report.ExitCode(); got != c.want {

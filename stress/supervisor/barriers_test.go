@@ -28,6 +28,10 @@ var barriers = map[string]worker.Opener{
 	"unopened": func(worker.Assignment, func(spec.Step)) (worker.Barrier, error) {
 		return nil, errUnopened
 	},
+	"never-ready": func(worker.Assignment, func(spec.Step)) (worker.Barrier, error) { select {} },
+	"stuck": func(worker.Assignment, func(spec.Step)) (worker.Barrier, error) {
+		return stuck{}, nil
+	},
 	"failing": func(a worker.Assignment, hook func(spec.Step)) (worker.Barrier, error) {
 		b, err := worker.OpenReal(a, hook)
 		return &failing{Barrier: b, left: 10 + a.Worker}, err
@@ -44,6 +48,12 @@ type noWaiting struct{}
 
 func (noWaiting) Wait(context.Context, int) error { return nil }
 func (noWaiting) Close() error                    { return nil }
+
+// stuck lets nobody through.
+type stuck struct{}
+
+func (stuck) Wait(context.Context, int) error { select {} }
+func (stuck) Close() error                    { return nil }
 
 // failing is a real barrier that fails after some calls.
 type failing struct {

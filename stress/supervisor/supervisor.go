@@ -5,8 +5,8 @@
 //
 // A run ends when all workers have made their calls; when the time is up or
 // the context ends (after the round under way, so that what was measured is
-// kept); when an early exit was seen; or as a hang, when no round was completed
-// within the stall limit or a worker has died.
+// kept); when an early exit was seen; or as a hang, when a worker was never
+// ready, no round was completed within the stall limit, or a worker has died.
 package supervisor
 
 import (
@@ -32,7 +32,7 @@ type Config struct {
 	Ports  []string      // the port of each worker (see package port); nil: all call package impl
 	Rounds int64         // rounds to run; 0: no bound
 	For    time.Duration // how long to run; 0: no bound
-	Stall  time.Duration // the longest time without a completed round; must be positive
+	Stall  time.Duration // the longest time without a completed round, once all workers are ready; must be positive
 	Seed   uint64        // of the pauses
 	Pauses bool          // workers pause at random and announce their steps
 
@@ -52,23 +52,32 @@ type Config struct {
 // How often the supervisor looks at the witness.
 const look = 50 * time.Millisecond
 
+// Limits beside Stall: how long the workers may take to be ready (longer than a
+// port may take for its hello, and never less than Stall), and how long the round
+// under way may take when the run was interrupted (never more than Stall).
+var (
+	startUp  = time.Minute
+	lastCall = 10 * time.Second
+)
+
 // grace is how long a worker may take to report when it is asked to, before it
 // is killed: much longer than a worker needs that is not stopped.
 const grace = 2 * time.Second
 
 // Run runs the stress test that c describes. It blocks until the run has ended
 // and every worker is gone. When the context ends, the run ends after
-// the round under way and the report says Interrupted. An error means that the
+// the round under way and the report says Interrupted; its verdict is unfinished
+// if the workers had not begun. An error means that the
 // run could not take place (no memory in /dev/shm, a worker that cannot start);
 // the barrier's faults are no errors but verdicts. Segment, lock file and
 // workers are gone when Run returns, whatever it returns.
 func Run(ctx context.Context, c Config) (_ report.Report, err error) {
-	dir, err := os.MkdirTemp("", "sharedbarrier-")
+	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier-%d-", os.Getpid()))
 	if err != nil {
 		return report.Report{}, fmt.Errorf("stress: make a folder for the lock file: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	// The folder's name is new, so the segment's is as well.
+	// The folder's name is new, so the segment's is as well. Both tell whose they are.
 	a := worker.Assignment{
 		Segment: filepath.Base(dir), LockPath: filepath.Join(dir, "lock"), Dir: dir,
 		Procs: c.Procs, Rounds: c.Rounds, Seed: c.Seed, Pauses: c.Pauses,
@@ -128,10 +137,10 @@ func (r *run) start(a worker.Assignment) error {
 }
 
 // muster has the workers begin when every one is ready; it returns without if
-// the context ends before. That one is not ready within the stall limit is a
-// hang like any other.
+// the context ends before. That one is not ready in time is a hang like any other.
 func (r *run) muster(ctx context.Context) (*report.Stuck, error) {
-	limit := time.NewTimer(r.Stall)
+	patience := max(r.Stall, startUp)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	var pids []int
 	for _, p := range r.workers {
@@ -143,7 +152,7 @@ func (r *run) muster(ctx context.Context) (*report.Stuck, error) {
 			}
 			pids = append(pids, p.pid())
 		case <-limit.C:
-			return r.stuck(fmt.Sprintf("%v was not ready after %v%s", p, r.Stall, p.notReady()))
+			return r.stuck(fmt.Sprintf("%v was not ready after %v%s", p, patience, p.notReady()))
 		case <-ctx.Done():
 			return nil, nil
 		}
@@ -171,6 +180,7 @@ func (r *run) watch(ctx context.Context) (*report.Stuck, error) {
 	}
 	interrupted := ctx.Done()
 	rounds, since := int64(0), time.Now()
+	stall, when := r.Stall, ""
 	for left := r.Procs; left > 0; {
 		select {
 		case <-timeUp:
@@ -178,6 +188,7 @@ func (r *run) watch(ctx context.Context) (*report.Stuck, error) {
 		case <-interrupted:
 			interrupted = nil
 			r.witness.RequestStop()
+			stall, when, since = min(stall, lastCall), " after the interrupt", time.Now()
 		case p := <-r.exits:
 			if p.died() {
 				if r.witness.Violations() > 0 {
@@ -196,8 +207,8 @@ func (r *run) watch(ctx context.Context) (*report.Stuck, error) {
 			if r.Progress != nil {
 				r.Progress(rounds)
 			}
-			if time.Since(since) > r.Stall {
-				return r.stuck(fmt.Sprintf("no round was completed for %v", r.Stall))
+			if time.Since(since) > stall {
+				return r.stuck(fmt.Sprintf("no round was completed for %v%s", stall, when))
 			}
 		}
 	}
@@ -257,6 +268,8 @@ func (r *run) finish(stuck *report.Stuck, interrupted bool) report.Report {
 		rep.Verdict, rep.Early = spec.Violated, s.early
 	case stuck != nil:
 		rep.Verdict, rep.Stuck = spec.Hang, stuck
+	case !r.begun:
+		rep.Verdict = spec.Unfinished
 	default:
 		rep.Verdict = spec.Passed
 	}

@@ -228,6 +228,58 @@ func TestProc_DeadWorkerIsNamed(t *testing.T) {
 	}
 }
 
+// TestRun_StartUpIsNotJudgedByStall has a stall limit that is over before any
+// process can start. What becomes of the rounds is the machine's affair.
+func TestRun_StartUpIsNotJudgedByStall(t *testing.T) {
+	started := false
+	rep := run(t, supervisor.Config{
+		Procs: 2, Rounds: 1, Stall: time.Nanosecond, Command: workersAt("real"),
+		Started: func([]int) { started = true },
+	})
+	if !started {
+		t.Errorf("got %v, %+v, before the workers had begun; want them to begin", rep.Verdict, rep.Stuck)
+	}
+}
+
+func TestRun_WorkerThatIsNeverReady(t *testing.T) {
+	supervisor.SetLimits(t, 100*time.Millisecond, time.Minute)
+	rep := run(t, supervisor.Config{Procs: 2, Rounds: 1, Stall: time.Millisecond, Command: workersAt("never-ready")})
+	if rep.Verdict != spec.Hang || rep.Stuck == nil || !strings.Contains(rep.Stuck.Why, "worker 0") || !strings.Contains(rep.Stuck.Why, "not ready after 100ms") {
+		t.Errorf("got %v, %+v; want a hang of worker 0, not ready after 100ms", rep.Verdict, rep.Stuck)
+	}
+}
+
+// TestRun_InterruptedWhileStuck wants no more patience after an interrupt than
+// the round under way needs.
+func TestRun_InterruptedWhileStuck(t *testing.T) {
+	supervisor.SetLimits(t, time.Minute, 100*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	rep, err := runIn(t, ctx, supervisor.Config{
+		Procs: 2, Stall: 30 * time.Second, Command: workersAt("stuck"),
+		Progress: func(int64) { cancel() },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Verdict != spec.Hang || !rep.Interrupted || rep.Stuck == nil || !strings.Contains(rep.Stuck.Why, "for 100ms after the interrupt") {
+		t.Errorf("got %v, interrupted %v, %+v; want a hang 100ms after the interrupt", rep.Verdict, rep.Interrupted, rep.Stuck)
+	}
+}
+
+// TestRun_InterruptedBeforeItBegan: nothing was tried, and so nothing has passed.
+func TestRun_InterruptedBeforeItBegan(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	rep, err := runIn(t, ctx, supervisor.Config{Procs: 2, Stall: patient, Command: workersAt("never-ready")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Verdict != spec.Unfinished || !rep.Interrupted || rep.Rounds != 0 || rep.ExitCode() != spec.ExitInterrupted {
+		t.Errorf("got %v, interrupted %v, %d rounds, exit code %d; want unfinished, interrupted, 0, %d",
+			rep.Verdict, rep.Interrupted, rep.Rounds, rep.ExitCode(), spec.ExitInterrupted)
+	}
+}
+
 func TestRun_WorkerThatCannotBegin(t *testing.T) {
 	for _, c := range []struct {
 		command func() *exec.Cmd

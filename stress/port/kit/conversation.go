@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
@@ -26,11 +27,11 @@ type scene struct {
 
 // newScene makes the barrier and starts the port, which has not opened it yet.
 func newScene(ctx context.Context, name string) (_ *scene, err error) {
-	dir, err := os.MkdirTemp("", "sharedbarrier kit ") // with spaces, which a path may have
+	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier kit %d-", os.Getpid())) // with spaces, which a path may have
 	if err != nil {
 		return nil, err
 	}
-	s := &scene{dir: dir, segment: "sharedbarrier-kit-" + filepath.Base(dir)[len("sharedbarrier kit "):], lockPath: filepath.Join(dir, "lock")}
+	s := &scene{dir: dir, segment: strings.ReplaceAll(filepath.Base(dir), " ", "-"), lockPath: filepath.Join(dir, "lock")}
 	defer func() {
 		if err != nil {
 			s.close()

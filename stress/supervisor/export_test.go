@@ -1,0 +1,15 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"testing"
+	"time"
+)
+
+// SetLimits sets the limits beside Stall until the test ends.
+func SetLimits(t *testing.T, start, last time.Duration) {
+	wasStart, wasLast := startUp, lastCall
+	startUp, lastCall = start, last
+	t.Cleanup(func() { startUp, lastCall = wasStart, wasLast })
+}
