@@ -100,22 +100,38 @@ func span(run []Entry) string {
 	}
 }
 
-// TestHazard_AbandonHangsWithAllCalling: that a wait can be abandoned again is
-// no way out of a hang, since it need not be. So abandon is stuck in states in
-// which nobody rests: the bound on rounds has no part in them. Its twin never is.
-func TestHazard_AbandonHangsWithAllCalling(t *testing.T) {
-	stuck := func(cfg Config) (calling int) {
-		for s := range States(cfg) {
-			if Stuck(cfg, s) && !s.rests(cfg, 0) && !s.rests(cfg, 1) {
-				calling++
+// TestHazard_EventsAreNoWayOut: what may happen to a process need not happen, so
+// a state in which nothing else can is stuck. It is not where a step can be taken
+// too, and not where everybody rests, as dying and Relink still may.
+func TestHazard_EventsAreNoWayOut(t *testing.T) {
+	for event, sc := range map[spec.Event]spec.Scenario{
+		spec.GiveUp: spec.Withdraw, spec.Die: spec.Crash, spec.Abandon: spec.AbandonWait, spec.Relink: spec.SplitLock,
+	} {
+		var stuck, moving, resting int
+		for _, m := range []*Mutant{nil, MutantNamed("no-raise")} {
+			cfg := Config{Scenario: sc, Procs: 2, Rounds: 2, Mutant: m}
+			for s, edges := range States(cfg) {
+				happens := slices.ContainsFunc(edges, func(e Edge) bool { return e.Action.Event == event })
+				steps := slices.ContainsFunc(edges, func(e Edge) bool { return e.Action.Event == spec.NoEvent })
+				rest := s.rests(cfg, 0) && s.rests(cfg, 1)
+				switch {
+				case !happens:
+					continue
+				case steps:
+					moving++
+				case rest:
+					resting++
+				default:
+					stuck++
+				}
+				if got, want := Stuck(cfg, s), !steps && !rest; got != want {
+					t.Errorf("%v: Stuck(%v) = %v where a step can be taken: %v, all rest: %v; want %v", cfg, s, got, steps, rest, want)
+				}
 			}
 		}
-		return calling
-	}
-	cfg := Config{Scenario: spec.AbandonWait, Procs: 2, Rounds: 3}
-	twin := cfg
-	twin.Twin = true
-	if got, kept := stuck(cfg), stuck(twin); got == 0 || kept != 0 {
-		t.Errorf("abandon: stuck with nobody at rest in %d states, and in %d of the twin; want some and none", got, kept)
+		mayRest := event == spec.Die || event == spec.Relink
+		if stuck == 0 || moving == 0 || (resting > 0) != mayRest {
+			t.Errorf("%v can happen in %d states that are stuck, %d in which a step can be taken, %d of rest; some are missing", event, stuck, moving, resting)
+		}
 	}
 }
