@@ -45,12 +45,24 @@ func openLock(path string) (*lock, error) {
 	if err := l.reopen(); err != nil {
 		return nil, err
 	}
-	// An unlock without a lock does nothing, but tells whether the file system
-	// can lock at all.
-	if err := l.flock(unix.LOCK_UN); err != nil {
+	if err := l.probe(); err != nil {
 		return nil, errors.Join(l.error("try", err), l.close())
 	}
 	return l, nil
+}
+
+// probe tells whether the file system can lock at all. To unlock only would not
+// do: where flock is emulated with record locks (NFS), that passes on a file
+// that is open for reading, and the lock itself is EBADF.
+func (l *lock) probe() error {
+	switch err := l.flock(unix.LOCK_EX | unix.LOCK_NB); err {
+	case nil:
+		return l.flock(unix.LOCK_UN)
+	case unix.EWOULDBLOCK: // another has it, so it can be had
+		return nil
+	default:
+		return err
+	}
 }
 
 // try makes one attempt and reports whether the lock is held now. It starts
@@ -169,7 +181,7 @@ func removeLock(path string) error {
 // stands for the system's error, if there is one.
 func (l *lock) error(op string, err error) error {
 	switch err {
-	case unix.ENOLCK, unix.ENOSYS, unix.EOPNOTSUPP:
+	case unix.ENOLCK, unix.ENOSYS, unix.EOPNOTSUPP, unix.EBADF:
 		err = fmt.Errorf("%w: put the lock file on a local file system (%w)", ErrNoFlock, err)
 	case unix.ELOOP, unix.EISDIR, unix.ENXIO:
 		err = fmt.Errorf("%w (%w)", ErrNotRegular, err)
