@@ -8,9 +8,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
 
 	"sharedbarrier/model/door"
@@ -38,7 +40,8 @@ stress, alone and mixed with others. It ends with the first check that fails.
   go run ./stress kit --port 'exec:./my-port'
   go run ./stress kit --mutants               # the kit's own score: which mistakes does it find?
 
-Exit codes: 0 passed, 2 usage or environment, 12 not passed, 130 interrupted.`,
+Exit codes: 0 passed, 2 usage or environment, 12 not passed, 75 every
+check was left out, 130 interrupted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return q.run(cmd) },
 	}
@@ -88,7 +91,7 @@ func (q kitQuestion) check(cmd *cobra.Command) error {
 	done := int64(-1)
 	q.trial.Progress = func(check string) { done++; bar.Set("check", check).SetCurrent(done) }
 	results, err := kit.Run(cmd.Context(), q.trial)
-	bar.Set("clean", true).Finish()
+	bar.Set(pb.CleanOnFinish, true).Finish()
 	if err != nil {
 		return err
 	}
@@ -96,10 +99,28 @@ func (q kitQuestion) check(cmd *cobra.Command) error {
 		return err
 	}
 	if !kit.Passed(results) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: go run ./stress kit --port %s --for %v --seed %d\n", quoted(q.trial.Port), q.trial.For, q.trial.Seed)
-		return door.Exit(spec.ExitSafety)
+		return q.again(cmd, "--port "+quoted(q.trial.Port))
+	}
+	if !asked(results) {
+		return door.Exit(spec.ExitUnfinished)
 	}
 	return nil
+}
+
+// asked reports whether one check was made at least.
+func asked(results []kit.Result) bool {
+	return slices.ContainsFunc(results, func(r kit.Result) bool { return r.Verdict != spec.Unfinished })
+}
+
+// again prints the command that repeats a failure of who.
+func (q kitQuestion) again(cmd *cobra.Command, who string) error {
+	var without strings.Builder
+	for _, check := range q.trial.Without {
+		without.WriteString(" --without " + quoted(check))
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: go run ./stress kit %s --for %v --stall %v --seed %d%s\n",
+		who, q.trial.For, q.trial.Stall, q.trial.Seed, &without)
+	return door.Exit(spec.ExitSafety)
 }
 
 func (q kitQuestion) print(out io.Writer, results []kit.Result) error {
@@ -128,17 +149,19 @@ func (q kitQuestion) score(cmd *cobra.Command) error {
 	mutants := port.CMutants()
 	bar := door.Bar(`{{counters . }} mutants {{bar . }} {{rtime . "%s left"}}`, int64(len(mutants)))
 	var scores []kit.Score
+	some := false
 	for _, mutant := range mutants {
 		q.trial.Port = "c@" + mutant
 		results, err := kit.Run(cmd.Context(), q.trial)
 		if err != nil {
-			bar.Finish()
+			bar.Set(pb.CleanOnFinish, true).Finish()
 			return err
 		}
+		some = some || asked(results)
 		scores = append(scores, kit.ScoreOf(mutant, results))
 		bar.Increment()
 	}
-	bar.Finish()
+	bar.Set(pb.CleanOnFinish, true).Finish()
 	found := 0
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	if !q.json {
@@ -160,8 +183,11 @@ func (q kitQuestion) score(cmd *cobra.Command) error {
 	if !q.json {
 		fmt.Fprintf(cmd.OutOrStdout(), "\nscore  %d of %d: %d %%\n", found, len(scores), 100*found/len(scores))
 	}
-	if found < len(scores) {
-		return door.Exit(spec.ExitSafety)
+	switch {
+	case !some:
+		return door.Exit(spec.ExitUnfinished)
+	case found < len(scores):
+		return q.again(cmd, "--mutants")
 	}
 	return nil
 }

@@ -1,0 +1,57 @@
+//go:build linux
+
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/port/kit"
+	"sharedbarrier/stress/port/porttest"
+)
+
+// without are flags that leave out all checks but those with the names.
+func without(names ...string) (flags []string) {
+	for _, c := range kit.Checks {
+		if !slices.Contains(names, c.Name) {
+			flags = append(flags, "--without", c.Name)
+		}
+	}
+	return flags
+}
+
+// TestProc_KitEnds: how the command ends, and what it says to do again.
+func TestProc_KitEnds(t *testing.T) {
+	const bad = `exec:echo "port 1"; read -r request; echo what`
+	for _, c := range []struct {
+		name  string
+		args  []string
+		code  int
+		again string // on stderr, where nothing else may be
+	}{
+		{"passed", append([]string{"--port", "go"}, without("conversation")...), spec.ExitOK, ""},
+		{"nothing asked", append([]string{"--port", "go"}, without()...), spec.ExitUnfinished, ""},
+		{"failed", []string{"--port", bad, "--for", "3s", "--stall", "7s", "--seed", "5", "--without", "lock file"}, spec.ExitSafety,
+			"go run ./stress kit --port " + quoted(bad) + " --for 3s --stall 7s --seed 5 --without 'lock file'"},
+		{"mutants", append([]string{"--mutants", "--seed", "5"}, without("conversation")...), spec.ExitSafety,
+			"go run ./stress kit --mutants --for 2s --stall 10s --seed 5 --without 'tour n=2'"},
+		{"no mutant asked", append([]string{"--mutants"}, without()...), spec.ExitUnfinished, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if slices.Contains(c.args, "--mutants") {
+				porttest.Need(t, "c")
+			}
+			p := newCommand(t, append([]string{"kit"}, c.args...)...)
+			if err := p.Start(); err != nil {
+				t.Fatal(err)
+			}
+			code, said := p.exitCode(t), p.err.String()
+			if code != c.code || !strings.Contains(said, c.again) || c.again == "" && said != "" {
+				t.Errorf("kit %q: exit code %d, stderr %q; want %d and %q\n%s", c.args, code, said, c.code, c.again, p.out.String())
+			}
+			p.checkNothingLeft(t)
+		})
+	}
+}
