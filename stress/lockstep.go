@@ -162,7 +162,14 @@ func (r *lockstepRun) show(ctx context.Context) (lockstep.Report, error) {
 
 // plan says what to run.
 func (q lockstepQuestion) plan(cmd *cobra.Command, crew *crew) ([]lockstepRun, error) {
+	given := cmd.Flags().Changed
 	switch {
+	case !q.random && (given("seed") || given("steps")):
+		return nil, errors.New("--seed and --steps are those of --random; give it too, or leave them out")
+	case given("moves") && strings.TrimSpace(q.moves) == "":
+		return nil, errors.New("--moves is empty; give the moves that a failure has printed")
+	case given("schedule") && q.schedule == "":
+		return nil, errors.New("--schedule is empty; give a file, or - for standard input")
 	case q.steps < 1:
 		return nil, fmt.Errorf("--steps is %d; give 1 or more", q.steps)
 	case q.hazards || q.crash:

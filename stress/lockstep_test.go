@@ -98,6 +98,21 @@ func TestProc_LockstepDifference(t *testing.T) {
 	}
 }
 
+// TestProc_LockstepDifferenceAtOpen drives a port that differs before there is
+// any move. The command that is printed shows the same again.
+func TestProc_LockstepDifferenceAtOpen(t *testing.T) {
+	const liar = `exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open; echo closed; read -r end=2`
+	c, code, _ := runLockstep(t, "", "--port", liar)
+	const again = "--random --steps 1"
+	if code != spec.ExitSafety || !strings.HasSuffix(strings.TrimSpace(c.err.String()), again) {
+		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12 and a command with %s", code, c.out.String(), c.err.String(), again)
+	}
+	if c, code, _ := runLockstep(t, "", append([]string{"--port", liar}, strings.Fields(again)...)...); code != spec.ExitSafety {
+		t.Errorf("%s: exit code %d, want 12\n%s%s", again, code, c.out.String(), c.err.String())
+	}
+	c.checkNothingLeft(t)
+}
+
 func TestProc_LockstepBadFlags(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -117,6 +132,11 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 		{"", []string{"--scenario", "crash", "--tour"}, "no tour"},
 		{"", []string{"--procs", "5"}, "no tour"},
 		{"", []string{"--random", "--steps", "0"}, "--steps is 0"},
+		{"", []string{"--seed", "1"}, "--random"},
+		{"", []string{"--crash", "--steps", "5"}, "--random"},
+		{"", []string{"--moves", ""}, "--moves is empty"},
+		{"", []string{"--moves", " "}, "--moves is empty"},
+		{"", []string{"--schedule", ""}, "--schedule is empty"},
 		{"", []string{"--moves", "0 x"}, `"x" is no move`},
 		{"", []string{"--moves", "7"}, "no process 7"},
 		{"", []string{"--moves", "0~", "--scenario", "fork"}, "fork"},

@@ -59,7 +59,8 @@ func counted(names []string) (list []string) {
 	return list
 }
 
-// Again returns the command that replays the run's schedule.
+// Again returns the command that replays the run's schedule. Where there is none,
+// the parties differ as soon as they open, whatever comes then.
 func (r Report) Again() string {
 	args := []string{"go run ./stress lockstep", "--scenario", r.Scenario, "--procs", fmt.Sprint(r.Procs)}
 	if r.Rounds > 0 {
@@ -68,5 +69,10 @@ func (r Report) Again() string {
 	for _, p := range counted(r.Ports) {
 		args = append(args, "--port", "'"+strings.ReplaceAll(p, "'", `'\''`)+"'")
 	}
-	return strings.Join(append(args, "--moves", "'"+r.Schedule+"'"), " ")
+	if r.Schedule == "" {
+		args = append(args, "--random", "--steps", "1")
+	} else {
+		args = append(args, "--moves", "'"+r.Schedule+"'")
+	}
+	return strings.Join(args, " ")
 }
