@@ -127,7 +127,7 @@ func TestConform_Mutants(t *testing.T) {
 	}
 }
 
-// TestLockstep_PartyThatDies: a party that fails otherwise than by its answer is
+// TestLockstep_PartyThatFails: a party that fails otherwise than by its answer is
 // reported as what it is, and is no difference of the barrier.
 func TestLockstep_PartyThatFails(t *testing.T) {
 	broken := errors.New("broken")

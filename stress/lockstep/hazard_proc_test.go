@@ -30,7 +30,7 @@ func TestHazard_ReallyHappens(t *testing.T) {
 		{port: "go", want: []string{
 			"late-construction NoEarlyExit", "late-construction NoHang", "shrinking NoHang", "growing refused",
 			"disagreeing NoEarlyExit", "disagreeing NoHang", "surplus NoEarlyExit", "surplus NoHang",
-			"crash NoHang", "abandon NoEarlyExit", "abandon Quiescent", "split-lock LockExclusive",
+			"crash NoHang", "abandon NoEarlyExit", "abandon NoHang", "abandon Quiescent", "split-lock LockExclusive",
 		}},
 		{port: "c", fine: true, want: []string{"shrinking NoHang", "growing refused", "surplus NoEarlyExit", "split-lock NoHang"}},
 		{
@@ -45,7 +45,7 @@ func TestHazard_ReallyHappens(t *testing.T) {
 			want: []string{
 				"late-construction NoEarlyExit", "late-construction NoHang", "shrinking NoHang", "growing NoEarlyExit", "growing NoHang",
 				"disagreeing NoEarlyExit", "disagreeing NoHang", "surplus NoEarlyExit", "surplus NoHang",
-				"crash NoHang", "abandon NoEarlyExit", "split-lock LockExclusive", "split-lock NoHang",
+				"crash NoHang", "abandon NoEarlyExit", "abandon NoHang", "split-lock LockExclusive", "split-lock NoHang",
 			},
 		},
 	} {
