@@ -1,0 +1,67 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// openTerminal returns the two ends of a terminal.
+func openTerminal(t *testing.T) (ours, theirs *os.File) {
+	t.Helper()
+	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ours.Close() })
+	if err := unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(int(ours.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetWinsize(int(theirs.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 25, Col: 100}); err != nil {
+		t.Fatal(err)
+	}
+	return ours, theirs
+}
+
+// TestProc_BarIsRemoved: the progress bar goes when the report comes.
+func TestProc_BarIsRemoved(t *testing.T) {
+	for _, args := range [][]string{
+		{"--procs", "1", "--rounds", "5"},
+		{"lockstep", "--random", "--steps", "5"},
+		append([]string{"kit", "--port", "go"}, without("conversation")...),
+	} {
+		ours, theirs := openTerminal(t)
+		p := newCommand(t, args...)
+		p.Stderr = theirs
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		theirs.Close()
+		var drawn strings.Builder
+		for buffer := make([]byte, 1000); ; {
+			n, err := ours.Read(buffer)
+			drawn.Write(buffer[:n])
+			if err != nil {
+				break // nobody has the other end any more
+			}
+		}
+		p.exitCode(t)
+		lines := strings.FieldsFunc(drawn.String(), func(r rune) bool { return r == '\r' || r == '\n' })
+		if len(lines) == 0 || strings.TrimSpace(lines[len(lines)-1]) != "" {
+			t.Errorf("stress %q: the terminal has %q, want a bar, and blanks over it at the end", args, drawn.String())
+		}
+	}
+}
