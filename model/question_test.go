@@ -16,7 +16,7 @@ func TestHazard_EveryScenarioIsDecided(t *testing.T) {
 	asked := map[spec.Scenario]map[spec.Property]bool{}
 	table := "| scenario | n | rounds | checked | expected | found | states | depth |\n|---|---|---|---|---|---|---|---|\n"
 	for _, q := range Questions() {
-		r := Explore(context.Background(), q.Config, Options{Check: q.Check, Liveness: q.Liveness})
+		r := Explore(context.Background(), q.Config, Options{Check: q.Check, Liveness: q.Liveness, Symmetry: q.Symmetry})
 		if !q.Expected(r) {
 			t.Errorf("%v, checking %v: %s, want it to be that each %s", q.Config, q.Check, brief(r.Result), q.Expect)
 		}
@@ -52,8 +52,12 @@ func evidence(q Question, r Report) string {
 	if q.Config.Rounds > 0 {
 		rounds = fmt.Sprint(q.Config.Rounds)
 	}
+	states := fmt.Sprint(r.Distinct)
+	if q.Symmetry {
+		states += " orbits"
+	}
 	if len(q.Check) < len(spec.AllProperties) {
 		checked = strings.Trim(fmt.Sprint(q.Check), "[]")
 	}
-	return fmt.Sprintf("| %s | %d | %s | %s | %s | %s | %d | %d |\n", name, q.Config.Procs, rounds, checked, q.Expect, r.Verdict, r.Distinct, r.Depth)
+	return fmt.Sprintf("| %s | %d | %s | %s | %s | %s | %s | %d |\n", name, q.Config.Procs, rounds, checked, q.Expect, r.Verdict, states, r.Depth)
 }

@@ -17,8 +17,9 @@ import (
 type answer struct {
 	model.Result
 	Twin     bool             `json:"twin"`
-	Checked  []string         `json:"checked"`  // names of spec.Property
-	Expected spec.Expectation `json:"expected"` // of each of them
+	Symmetry bool             `json:"symmetry,omitempty"` // Distinct counts orbits
+	Checked  []string         `json:"checked"`            // names of spec.Property
+	Expected spec.Expectation `json:"expected"`           // of each of them
 	AsIs     bool             `json:"as_expected"`
 }
 
@@ -40,7 +41,7 @@ func runAll(cmd *cobra.Command, f flags) error {
 	var surprises []string
 	var end error
 	for _, q := range model.Questions() {
-		opt.Check, opt.Liveness = q.Check, q.Liveness
+		opt.Check, opt.Liveness, opt.Symmetry = q.Check, q.Liveness, q.Symmetry
 		r := explore(cmd, q.Config, opt)
 		if err := vacuous(r); err != nil {
 			return err
@@ -49,8 +50,12 @@ func runAll(cmd *cobra.Command, f flags) error {
 		if f.json {
 			printJSON(out, a)
 		} else {
-			fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%d\t%d\t%.2f\n", title(q.Config), r.Procs, rounds(r.Rounds),
-				strings.Join(a.Checked, " "), q.Expect, r.Verdict, r.Distinct, r.Depth, r.Seconds)
+			distinct := fmt.Sprint(r.Distinct)
+			if q.Symmetry {
+				distinct += " orbits"
+			}
+			fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\t%.2f\n", title(q.Config), r.Procs, rounds(r.Rounds),
+				strings.Join(a.Checked, " "), q.Expect, r.Verdict, distinct, r.Depth, r.Seconds)
 		}
 		if !a.AsIs {
 			surprises = append(surprises, reproduce(q.Config, opt))
@@ -70,7 +75,7 @@ func runAll(cmd *cobra.Command, f flags) error {
 }
 
 func newAnswer(q model.Question, r model.Report) answer {
-	return answer{Result: r.Result, Twin: q.Config.Twin, Checked: names(q.Check), Expected: q.Expect, AsIs: q.Expected(r)}
+	return answer{Result: r.Result, Twin: q.Config.Twin, Symmetry: q.Symmetry, Checked: names(q.Check), Expected: q.Expect, AsIs: q.Expected(r)}
 }
 
 // surprise is how the command ends after an answer that was not expected. That
