@@ -93,6 +93,11 @@ static bool segment_attach(const char *name)
 		words = NULL;
 		return fail("%s has words that are not those of a barrier", path);
 	}
+	if (GET(enter) == 0 && GET(exit) == 0 && GET(flag) == DOWN) {
+		munmap(mapping, sizeof *words);
+		words = NULL;
+		return fail("%s is not constructed yet: try again", path);
+	}
 	return true;
 }
 

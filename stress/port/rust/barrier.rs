@@ -65,6 +65,9 @@ fn attach(name: &str) -> io::Result<&'static Words> {
     if words.enter.load(Relaxed) < 0 || words.exit.load(Relaxed) < NOT_SET || !(0..=1).contains(&words.flag.load(Relaxed)) {
         return bad("has words that are not those of a barrier");
     }
+    if [&words.enter, &words.exit, &words.flag].iter().all(|word| word.load(Relaxed) == 0) {
+        return bad("is not constructed yet: try again");
+    }
     Ok(words)
 }
 
@@ -266,7 +269,11 @@ impl Port {
         let mut given_up = false; // black box: a request may come before the step that heeds it
         let mut wish = |at: Step| {
             if !white {
-                given_up |= requests.try_recv().is_ok_and(|request| request == "giveup");
+                match requests.try_recv().as_deref() {
+                    Ok("giveup") => given_up = true,
+                    Ok(other) => refuse(other),
+                    Err(_) => {}
+                }
                 return if given_up && at.withdraws() { Wish::GiveUp } else { Wish::GoOn };
             }
             say(&format!("at {at:?}"));
