@@ -35,7 +35,7 @@ func TestQuestions(t *testing.T) {
 		t.Run(config.Name, func(t *testing.T) {
 			t.Parallel()
 			outcome := ask(t, config)
-			if differs := want.Differs(outcome.Result, 1); differs != "" {
+			if differs := want.Differs(outcome.Result, true); differs != "" {
 				t.Errorf("Check(%s): %s", config.Name, differs)
 			}
 			if wrong := behaves(modelConfig(config), outcome.Result); wrong != "" {

@@ -84,7 +84,7 @@ func TestProc_Distributed(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, outcome.Log)
 		}
-		if differs := manifest(t).Find(question).Differs(outcome.Result, 2); differs != "" {
+		if differs := manifest(t).Find(question).Differs(outcome.Result, false); differs != "" {
 			t.Errorf("Check(%s) with 2 worker processes: %s\n%s", question, differs, outcome.Log)
 		}
 	}

@@ -196,6 +196,41 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// An answer that is not finished is written nowhere: the file stays as it is,
+// and nothing is left beside it. Finished, it is.
+func TestProc_RecordFinished(t *testing.T) {
+	const good = "the good answers"
+	for limit, want := range map[string]int{"1ms": spec.ExitUnfinished, "10m": spec.ExitOK} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "manifest.json")
+		if err := os.WriteFile(path, []byte(good), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cmd, _ := check(t, "single-n1-safety", "--record", path, "--limit", limit)
+		output, err := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != want {
+			t.Errorf("check --record --limit %s: %v, want exit code %d\n%s", limit, err, want, output)
+		}
+		text, err := os.ReadFile(path)
+		if kept := string(text) == good; err != nil || kept != (want != spec.ExitOK) {
+			t.Errorf("check --record --limit %s: the file is as it was: %v, %v; want %v", limit, kept, err, !kept)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+			t.Errorf("check --record --limit %s left %v, %v; want manifest.json alone", limit, entries, err)
+		}
+	}
+}
+
+// TLC's server counts some states twice, with one worker process, too: that is
+// no difference.
+func TestProc_DistributedByOne(t *testing.T) {
+	cmd, temp := check(t, "reuse-n2-safety", "--distributed", "1")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("check --distributed 1: %v, want the expected answer\n%s", err, output)
+	}
+	empty(t, temp)
+}
+
 func empty(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
+	"path/filepath"
 
 	"sharedbarrier/tla/tlc"
 )
@@ -37,7 +39,21 @@ func record(path string, all []question, rows []row) error {
 		text.WriteString("\n")
 	}
 	text.WriteString("]}\n")
-	return os.WriteFile(path, text.Bytes(), 0o644)
+	return replace(path, text.Bytes())
+}
+
+// replace writes the file whole or not at all.
+func replace(path string, text []byte) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name()) // nothing is there once it has its name
+	_, err = temp.Write(text)
+	if err = errors.Join(err, temp.Chmod(0o644), temp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), path)
 }
 
 // answered is the expected answer that the row makes of itself. What has no
