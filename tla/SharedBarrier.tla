@@ -385,9 +385,10 @@ LockExclusive == Cardinality({p \in Procs : pc[p] \in Holding /\ ~Dead(p)}) <= 1
 
 Quiescent == (\A p \in Procs : Outside(p)) => enter = 0 /\ exit \in {-1, N}
 
-\* Somebody can move on, or all have made all their calls.  (To give up is not
-\* to move on, so TLC's own deadlock check would not do.)
-NoDeadlock == ENABLED (Steps \/ Misuse) \/ \A p \in Procs : Resting(p) \/ Dead(p)
+\* Somebody can take a step, or all have made all their calls.  (What happens
+\* to a process need not happen, so it is no way out: neither to give up nor
+\* misuse is a step, and TLC's own deadlock check would not do.)
+NoDeadlock == ENABLED Steps \/ \A p \in Procs : Resting(p) \/ Dead(p)
 
 NoHang == \A p \in Procs :
               Inside(p) /\ ~Dead(p) ~> Outside(p) \/ Dead(p)
