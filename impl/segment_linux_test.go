@@ -148,15 +148,7 @@ func TestAttachWaitsForConstruction(t *testing.T) {
 	if err := file.Truncate(0); err != nil {
 		t.Fatal(err)
 	}
-	attached := make(chan error)
-	go func() {
-		b, err := Attach(t.Context(), name, lockPath)
-		if err == nil {
-			wantWords(t, b, spec.Initial)
-			err = b.Close()
-		}
-		attached <- err
-	}()
+	attached := attachAside(t, name, lockPath)
 	for _, step := range steps {
 		if err := step.do(); err != nil {
 			t.Fatal(err)
@@ -180,15 +172,7 @@ func TestAttachTurnsToTheNewSegment(t *testing.T) {
 			if err := os.WriteFile(shm+name, make([]byte, size), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			attached := make(chan error)
-			go func() {
-				b, err := Attach(t.Context(), name, lockPath)
-				if err == nil {
-					wantWords(t, b, spec.Initial)
-					err = b.Close()
-				}
-				attached <- err
-			}()
+			attached := attachAside(t, name, lockPath)
 			for !isOpen(t, shm+name) {
 				runtime.Gosched()
 			}
@@ -206,6 +190,21 @@ func TestAttachTurnsToTheNewSegment(t *testing.T) {
 			wantError(t, fmt.Sprintf("Attach to %d bytes, removed, made anew: %v", size, anew), err, want)
 		}
 	}
+}
+
+// attachAside attaches in a goroutine of its own, since that may wait, and sends
+// how it went; the words must be initial by then.
+func attachAside(t *testing.T, name, lockPath string) <-chan error {
+	attached := make(chan error)
+	go func() {
+		b, err := Attach(t.Context(), name, lockPath)
+		if err == nil {
+			wantWords(t, b, spec.Initial)
+			err = b.Close()
+		}
+		attached <- err
+	}()
+	return attached
 }
 
 // isOpen reports whether this process has the file open.

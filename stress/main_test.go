@@ -234,6 +234,20 @@ func TestProc_InterruptedBeforeTheFirstRound(t *testing.T) {
 	p.checkNothingLeft(t)
 }
 
+// wantUsageError runs the command with flags that it must refuse in one line
+// with want in it.
+func wantUsageError(t *testing.T, want string, args ...string) {
+	t.Helper()
+	p := newCommand(t, args...)
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	code := p.exitCode(t)
+	if line := p.err.String(); code != spec.ExitUsage || !strings.Contains(line, want) || strings.Count(line, "\n") != 1 {
+		t.Errorf("stress %v: exit code %d, stderr %q; want %d and one line with %q", args, code, line, spec.ExitUsage, want)
+	}
+}
+
 func TestProc_BadFlags(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -248,14 +262,7 @@ func TestProc_BadFlags(t *testing.T) {
 		{[]string{"--seeds", "1"}, "--seeds"},
 		{[]string{"surprise"}, "surprise"},
 	} {
-		p := newCommand(t, c.args...)
-		if err := p.Start(); err != nil {
-			t.Fatal(err)
-		}
-		code := p.exitCode(t)
-		if line := p.err.String(); code != spec.ExitUsage || !strings.Contains(line, c.want) || strings.Count(line, "\n") != 1 {
-			t.Errorf("stress %v: exit code %d, stderr %q; want %d and one line with %q", c.args, code, line, spec.ExitUsage, c.want)
-		}
+		wantUsageError(t, c.want, c.args...)
 	}
 }
 

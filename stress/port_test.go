@@ -180,13 +180,6 @@ func TestProc_BadPortFlags(t *testing.T) {
 		{[]string{"kit", "--port", "cobol"}, "there are go,"},
 		{[]string{"kit", "--port", "go", "--without", "luck"}, "luck"},
 	} {
-		p := newCommand(t, c.args...)
-		if err := p.Start(); err != nil {
-			t.Fatal(err)
-		}
-		code := p.exitCode(t)
-		if line := p.err.String(); code != spec.ExitUsage || !strings.Contains(line, c.want) || strings.Count(line, "\n") != 1 {
-			t.Errorf("stress %v: exit code %d, stderr %q; want %d and one line with %q", c.args, code, line, spec.ExitUsage, c.want)
-		}
+		wantUsageError(t, c.want, c.args...)
 	}
 }

@@ -124,11 +124,7 @@ func (r *Run) Crash(ctx context.Context, step spec.Step, s Schedule) (Report, er
 				r.progress(l)
 			}
 		}
-		stuck, err := l.Stuck()
-		if err == nil {
-			l.tell(rep, stuck)
-		}
-		return err
+		return l.conclude(rep)
 	})
 }
 

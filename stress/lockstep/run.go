@@ -181,12 +181,18 @@ func (r *Run) Replay(ctx context.Context, s Schedule) (Report, error) {
 			}
 			r.progress(l)
 		}
-		stuck, err := l.Stuck()
-		if err == nil {
-			l.tell(rep, stuck)
-		}
-		return err
+		return l.conclude(rep)
 	})
+}
+
+// conclude reports what can be seen at the end of a run, for which everybody
+// tries to move where nobody should be able to.
+func (l *Lockstep) conclude(rep *Report) error {
+	stuck, err := l.Stuck()
+	if err == nil {
+		l.tell(rep, stuck)
+	}
+	return err
 }
 
 // tell reports which properties are refuted by the state that the real thing
