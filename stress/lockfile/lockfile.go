@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
 )
 
@@ -59,76 +60,49 @@ func Holder(path string) (int, error) {
 	return found, lines.Err()
 }
 
-// A Probe tries a lock without waiting, through a descriptor of its own. It
-// follows the path: some peers unlink the file on release.
+// A Probe tries a lock without waiting, through a library that package impl
+// does not lock with. It opens the file anew each time: some peers unlink it on
+// release.
 type Probe struct {
 	path   string
-	file   *os.File // nil: there was none
-	pinned bool
+	lock   *flock.Flock
+	pinned *os.File // nil: the probe follows the path
 }
 
 // NewProbe returns a probe of the lock file with the path.
-func NewProbe(path string) *Probe { return &Probe{path: path} }
+func NewProbe(path string) *Probe { return &Probe{path: path, lock: reader(path)} }
+
+// reader returns the lock of a file that it never creates.
+func reader(path string) *flock.Flock { return flock.New(path, flock.SetFlag(os.O_RDONLY)) }
 
 // Free reports whether nobody holds the lock; a file that is missing is held by
 // nobody. It takes the lock for that, and gives it back at once: whoever tries
 // at the same moment finds it taken.
 func (p *Probe) Free() (bool, error) {
-	if err := p.follow(); p.file == nil || err != nil {
-		return err == nil, err
-	}
-	switch err := p.flock(unix.LOCK_EX | unix.LOCK_NB); err {
-	case nil:
-		return true, p.flock(unix.LOCK_UN)
-	case unix.EWOULDBLOCK:
-		return false, nil
-	default:
+	switch locked, err := p.lock.TryLock(); {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case err != nil:
 		return false, fmt.Errorf("try the lock file %q: %w", p.path, err)
+	case !locked:
+		return false, nil
 	}
+	return true, p.lock.Unlock()
 }
 
-// Pin has the probe stay with the file that the path names now.
-func (p *Probe) Pin() error {
-	err := p.follow()
-	p.pinned = true
-	return err
-}
-
-// follow opens the file that the path names, unless it is open.
-func (p *Probe) follow() error {
-	if p.pinned {
-		return nil
-	}
-	named, err := os.Stat(p.path)
-	if err == nil && p.file != nil {
-		if open, err := p.file.Stat(); err == nil && os.SameFile(open, named) {
-			return nil
-		}
-	}
-	p.Close()
-	if err == nil {
-		p.file, err = os.Open(p.path)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// Pin has the probe stay with the file that the path names now, even when it is
+// unlinked. A file that is missing: fs.ErrNotExist.
+func (p *Probe) Pin() (err error) {
+	if p.pinned, err = os.Open(p.path); err == nil {
+		p.lock = reader("/proc/self/fd/" + strconv.Itoa(int(p.pinned.Fd())))
 	}
 	return err
 }
 
-func (p *Probe) flock(how int) error {
-	for {
-		if err := unix.Flock(int(p.file.Fd()), how); err != unix.EINTR {
-			return err
-		}
-	}
-}
-
-// Close gives the descriptor back.
+// Close gives back what Pin holds.
 func (p *Probe) Close() error {
-	if p.file == nil {
+	if p.pinned == nil {
 		return nil
 	}
-	file := p.file
-	p.file = nil
-	return file.Close()
+	return p.pinned.Close()
 }

@@ -116,7 +116,10 @@ func (s *Stage) relink() error {
 		s.old.Close()
 	}
 	s.old, s.probe = s.probe, lockfile.NewProbe(s.lockPath)
-	if err := s.old.Pin(); err != nil {
+	switch err := s.old.Pin(); {
+	case errors.Is(err, fs.ErrNotExist):
+		s.old = nil // a peer has unlinked it already; nobody holds what is not there
+	case err != nil:
 		return err
 	}
 	if err := os.Remove(s.lockPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
