@@ -16,7 +16,7 @@
 // The same expressions that are printed for the solver are also evaluated here:
 // Search runs a table for one number of processes and finds the states that it
 // reaches, which the tests compare with the explorer of package model, and
-// Explain says which clause a solver's counterexample breaks.
+// Condition.Counterexample says which clauses a state that a solver names breaks.
 //
 // PROOF.md beside this file tells the argument for readers without a solver.
 // The package does no input or output.

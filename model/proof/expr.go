@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,6 +89,18 @@ func all(f ...Expr) Expr         { return Expr{op: and, args: f} }
 func either(f ...Expr) Expr      { return Expr{op: or, args: f} }
 func given(if_, f Expr) Expr     { return Expr{op: implies, args: []Expr{if_, f}} }
 func within(t, lo, hi Expr) Expr { return all(le(lo, t), le(t, hi)) }
+
+// counting returns e with n + by in place of n.
+func (e Expr) counting(by int) Expr {
+	if e.op == parties {
+		return plus(e, by)
+	}
+	e.args = slices.Clone(e.args)
+	for i := range e.args {
+		e.args[i] = e.args[i].counting(by)
+	}
+	return e
+}
 
 // Eval returns the value of e in s.
 func (e Expr) Eval(s *State) int {

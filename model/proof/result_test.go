@@ -29,10 +29,10 @@ func awaitDrain(t *testing.T, table proof.Table) proof.Condition {
 	return list[i]
 }
 
-// TestHazard_Counterexample: the same state refutes the condition of a protocol
-// that does not wait, and is refused as a counterexample of the one that does.
+// TestHazard_Counterexample: the same state refutes the condition of a protocol that
+// waits too short, and is refused as a counterexample of the one that waits.
 func TestHazard_Counterexample(t *testing.T) {
-	m, err := proof.FindMutant("no-drain")
+	m, err := proof.FindMutant("drain-too-soon")
 	if err != nil {
 		t.Fatal(err)
 	}

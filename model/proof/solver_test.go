@@ -97,7 +97,7 @@ func TestHazard_Mutants(t *testing.T) {
 	unsafe := [][]string{{"mutant", "what is changed", "breaks", "n", "moves", "conditions that are not valid"}}
 	safe := [][]string{{"mutant", "what is changed", "why it is safe", "conditions that are not valid"}}
 	small := refutedBySmall(proof.TheInvariant())
-	for _, m := range proof.Mutants {
+	for _, m := range proof.Mutants() {
 		r := proof.SearchUpTo(m.Table(), mostProcs)
 		if found := r.Property != ""; found == (m.Safe != "") {
 			t.Errorf("%s: breaks %q after %v; the table of mutants says %q", m.Name, r.Property, r.Schedule(), m.Safe)

@@ -21,6 +21,9 @@ type Move struct {
 	Return bool         // the process completes its call
 }
 
+// event reports whether the move is not a step but what the end of a context does.
+func (m Move) event() bool { return strings.HasPrefix(m.Name, spec.GiveUp.String()) }
+
 // A Write gives a word a new value, computed from the state before.
 type Write struct {
 	Word  spec.Word
@@ -86,7 +89,7 @@ func Scenario(s spec.Scenario) (Table, error) {
 		return Protocol(), nil
 	case spec.Reuse, spec.Single:
 		return slices.DeleteFunc(Protocol(), func(m Move) bool {
-			return m.From >= spec.LockWithdraw || strings.HasPrefix(m.Name, spec.GiveUp.String())
+			return m.From >= spec.LockWithdraw || m.event()
 		}), nil
 	}
 	return nil, fmt.Errorf("proof: scenario %v is none of %v, %v and %v: the proof says nothing of it", s, spec.Withdraw, spec.Reuse, spec.Single)

@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -108,12 +109,26 @@ func (o options) table() (proof.Table, error) {
 	return m.Table(), nil
 }
 
+const extension = ".smt2"
+
+// write writes one file for each condition. It refuses a folder with conditions of
+// another protocol in it: a solver would be asked those as well.
 func write(conditions []proof.Condition, dir string, out io.Writer) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
+	old, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range old {
+		name, smt := strings.CutSuffix(file.Name(), extension)
+		if smt && !slices.ContainsFunc(conditions, func(c proof.Condition) bool { return c.Name == name }) {
+			return fmt.Errorf("--smt: %s in %s is no condition of this protocol; give an empty folder", file.Name(), dir)
+		}
+	}
 	for _, c := range conditions {
-		if err := os.WriteFile(filepath.Join(dir, c.Name+".smt2"), []byte(c.SMT()), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, c.Name+extension), []byte(c.SMT()), 0o644); err != nil {
 			return err
 		}
 	}

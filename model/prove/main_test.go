@@ -110,8 +110,8 @@ func TestHazard_Prove(t *testing.T) {
 	}
 	out, code, _ = prove(t, "--mutant", "no-drain")
 	want := []string{
-		"step.AwaitDrain.ahead", "violated", "before", "after", "breaks  Draining.DrainedFirst",
-		"Running it with 2 processes breaks NoEarlyExit after 44 moves:",
+		"step.UnlockFirst.ahead", "violated", "before", "after", "breaks  Draining.DrainedFirst",
+		"Running it with 2 processes breaks NoEarlyExit after 42 moves:",
 		"go run ./model/prove --scenario withdraw --mutant no-drain",
 	}
 	for _, w := range want {
@@ -138,6 +138,20 @@ func TestSMT(t *testing.T) {
 				t.Errorf("%s.smt2 has %d times %q, want once", c.Name, got, once)
 			}
 		}
+	}
+}
+
+// TestSMT_StaleFiles: a folder with other conditions is refused, as it is; the same ones
+// may be written again.
+func TestSMT_StaleFiles(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		if out, code, err := prove(t, "--smt", dir, "--mutant", "give-up-late"); code != spec.ExitOK {
+			t.Fatalf("prove --smt --mutant: exit code %d, %v, output %s", code, err, out)
+		}
+	}
+	if out, code, err := prove(t, "--smt", dir); code != -1 || !strings.Contains(err.Error(), "step.GiveUp.LockExit") {
+		t.Errorf("prove --smt with another mutant's files there: exit code %d, %v, output %s, want an error that names one", code, err, out)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sharedbarrier/model/proof"
 	"sharedbarrier/model/proof/z3"
 	"sharedbarrier/spec"
@@ -28,6 +30,21 @@ func script(t *testing.T, path, body string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// cancelled returns a context that ends when the shell that runs the command does so.
+func cancelled(t *testing.T) (ctx context.Context, command string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	fifo := filepath.Join(t.TempDir(), "running")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		os.ReadFile(fifo) // blocks until the shell has opened it
+		cancel()
+	}()
+	return ctx, "echo > '" + fifo + "'; "
 }
 
 const saysVersion = `echo "Z3 version 0.0.1"`
@@ -151,9 +168,9 @@ func TestFind_Missing(t *testing.T) {
 // TestFind_Interrupted: an installation that is interrupted leaves nothing.
 func TestFind_Interrupted(t *testing.T) {
 	_, path := bare(t)
-	script(t, filepath.Join(path, "python3"), "read forever < /dev/zero")
-	ctx, cancel := context.WithCancel(t.Context())
-	s, err := z3.Find(ctx, func(string) { time.AfterFunc(100*time.Millisecond, cancel) })
+	ctx, running := cancelled(t)
+	script(t, filepath.Join(path, "python3"), running+"read forever < /dev/zero")
+	s, err := z3.Find(ctx, quiet)
 	folder, _ := os.UserCacheDir()
 	left, _ := filepath.Glob(filepath.Join(folder, "sharedbarrier", "*"))
 	if !errors.Is(err, context.Canceled) || len(left) != 0 {
@@ -202,9 +219,8 @@ func TestProve_Answers(t *testing.T) {
 // TestProve_Interrupted: the solver ends with the context, with all that it has
 // started: its pipe would stay open otherwise and Prove would wait for it.
 func TestProve_Interrupted(t *testing.T) {
-	s := z3.Solver{Path: script(t, filepath.Join(t.TempDir(), "z3"), "(while :; do read line < /dev/zero; done) & wait")}
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(100*time.Millisecond, cancel)
+	ctx, running := cancelled(t)
+	s := z3.Solver{Path: script(t, filepath.Join(t.TempDir(), "z3"), "("+running+"while :; do read line < /dev/zero; done) & wait")}
 	err := s.Prove(ctx, first, time.Hour, func(r proof.Result) { t.Errorf("reports %+v", r) })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Prove() = %v, want context.Canceled", err)
