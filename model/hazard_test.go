@@ -12,7 +12,7 @@ import (
 )
 
 // hazards are the counterexamples that section 15 of PROTOCOL.md shows: the
-// most telling property of each scenario, at the smallest size that fails.
+// most telling property of each scenario, at the smallest size at which it fails.
 var hazards = map[spec.Scenario]struct {
 	procs, rounds int
 	property      spec.Property
@@ -20,7 +20,7 @@ var hazards = map[spec.Scenario]struct {
 	spec.LateConstruction: {2, 0, spec.NoEarlyExit},
 	spec.Shrinking:        {2, 2, spec.NoHang},
 	spec.Growing:          {3, 2, spec.NoEarlyExit},
-	spec.Disagreeing:      {3, 0, spec.NoEarlyExit},
+	spec.Disagreeing:      {2, 0, spec.NoEarlyExit},
 	spec.Surplus:          {2, 0, spec.NoHang},
 	spec.Crash:            {2, 0, spec.NoHang},
 	spec.AbandonWait:      {2, 0, spec.NoEarlyExit},

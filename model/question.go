@@ -1,10 +1,6 @@
 package model
 
-import (
-	"slices"
-
-	"sharedbarrier/spec"
-)
+import "sharedbarrier/spec"
 
 // A Question is one row of the table of scenarios: what is checked, at which
 // size, and what the answer has been since it was first asked.
@@ -16,8 +12,8 @@ type Question struct {
 	Expect   spec.Expectation
 }
 
-// A decision says which properties fail in a scenario, the smallest size at
-// which all of them do, and the size at which the others hold.
+// A decision says which properties fail in a scenario, each with the smallest size
+// at which it does, and the size at which the others hold.
 //
 // That a property holds at one size says nothing of the next. All but single are asked with
 // four processes: one more than any that fails needs for it, and what still takes
@@ -28,37 +24,41 @@ type Question struct {
 // them the count is constant.
 type decision struct {
 	scenario spec.Scenario
-	fails    []spec.Property
-	at       size
+	fails    map[spec.Property]size
 	holds    size
 }
 
+// A size is smaller than another if it has fewer processes, or as many and fewer rounds.
 type size struct{ procs, rounds int }
 
+type sizes = map[spec.Property]size
+
 var decisions = []decision{
-	{spec.Reuse, nil, size{}, size{4, 0}},
-	{spec.Single, nil, size{}, size{1, 0}},
-	{spec.Withdraw, nil, size{}, size{4, 0}},
-	{spec.LateConstruction, []spec.Property{spec.NoEarlyExit, spec.WordsInRange, spec.NoHang, spec.Quiescent}, size{2, 0}, size{4, 0}},
-	{spec.Shrinking, []spec.Property{spec.NoHang, spec.Quiescent}, size{2, 2}, size{4, 3}},
-	{spec.Growing, []spec.Property{spec.NoEarlyExit, spec.WordsInRange, spec.NoHang, spec.Quiescent}, size{3, 3}, size{4, 3}},
-	{spec.Disagreeing, []spec.Property{spec.NoEarlyExit, spec.WordsInRange, spec.NoHang, spec.Quiescent}, size{3, 0}, size{4, 0}},
-	{spec.Surplus, []spec.Property{spec.NoEarlyExit, spec.NoHang, spec.Quiescent}, size{2, 0}, size{4, 0}},
-	{spec.Crash, []spec.Property{spec.NoHang}, size{2, 0}, size{4, 0}},
-	{spec.AbandonWait, []spec.Property{spec.NoEarlyExit, spec.NoHang, spec.Quiescent}, size{2, 0}, size{4, 0}},
-	{spec.SplitLock, []spec.Property{spec.LockExclusive, spec.NoHang, spec.Quiescent}, size{2, 0}, size{4, 0}},
+	{spec.Reuse, nil, size{4, 0}},
+	{spec.Single, nil, size{1, 0}},
+	{spec.Withdraw, nil, size{4, 0}},
+	{spec.LateConstruction, sizes{spec.NoEarlyExit: {2, 0}, spec.WordsInRange: {2, 0}, spec.NoHang: {2, 0}, spec.Quiescent: {2, 0}}, size{4, 0}},
+	{spec.Shrinking, sizes{spec.NoHang: {2, 2}, spec.Quiescent: {2, 2}}, size{4, 3}},
+	{spec.Growing, sizes{spec.NoEarlyExit: {3, 2}, spec.WordsInRange: {3, 3}, spec.NoHang: {2, 2}, spec.Quiescent: {3, 2}}, size{4, 3}},
+	{spec.Disagreeing, sizes{spec.NoEarlyExit: {2, 0}, spec.WordsInRange: {3, 0}, spec.NoHang: {2, 0}, spec.Quiescent: {3, 0}}, size{4, 0}},
+	{spec.Surplus, sizes{spec.NoEarlyExit: {2, 0}, spec.NoHang: {2, 0}, spec.Quiescent: {2, 0}}, size{4, 0}},
+	{spec.Crash, sizes{spec.NoHang: {2, 0}}, size{4, 0}},
+	{spec.AbandonWait, sizes{spec.NoEarlyExit: {2, 0}, spec.NoHang: {1, 0}, spec.Quiescent: {1, 0}}, size{4, 0}},
+	{spec.SplitLock, sizes{spec.LockExclusive: {2, 0}, spec.NoHang: {2, 0}, spec.Quiescent: {2, 0}}, size{4, 0}},
 }
 
 // Questions lists what decides every scenario: one question for each property
 // that fails, one for those that hold, and one for the twin, where all hold.
 func Questions() (list []Question) {
 	for _, d := range decisions {
-		for _, p := range d.fails {
-			cfg := Config{Scenario: d.scenario, Procs: d.at.procs, Rounds: d.at.rounds}
-			list = append(list, Question{cfg, []spec.Property{p}, false, false, spec.Fails})
+		for _, p := range spec.AllProperties {
+			if at, fails := d.fails[p]; fails {
+				cfg := Config{Scenario: d.scenario, Procs: at.procs, Rounds: at.rounds}
+				list = append(list, Question{cfg, []spec.Property{p}, false, false, spec.Fails})
+			}
 		}
 		cfg := Config{Scenario: d.scenario, Procs: d.holds.procs, Rounds: d.holds.rounds}
-		hangs := slices.Contains(d.fails, spec.NoHang) // then what holds is about states alone, and symmetry may be used
+		_, hangs := d.fails[spec.NoHang] // then what holds is about states alone, and symmetry may be used
 		list = append(list, Question{cfg, d.others(), !hangs, hangs, spec.Holds})
 		if TwinOf(d.scenario) != "" {
 			cfg.Twin = true
@@ -74,7 +74,7 @@ func Questions() (list []Question) {
 // others lists the properties that hold.
 func (d decision) others() (list []spec.Property) {
 	for _, p := range spec.AllProperties {
-		if !slices.Contains(d.fails, p) {
+		if _, fails := d.fails[p]; !fails {
 			list = append(list, p)
 		}
 	}

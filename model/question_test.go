@@ -44,6 +44,30 @@ func TestHazard_EveryScenarioIsDecided(t *testing.T) {
 	page.Part(t, "README.md", "table", "scenarios", table)
 }
 
+// TestHazard_SmallestSizes: a property that fails in a scenario holds at every size
+// below that of its question, and hazards show it there.
+func TestHazard_SmallestSizes(t *testing.T) {
+	for _, d := range decisions {
+		for p, at := range d.fails {
+			for procs := 1; procs <= at.procs; procs++ {
+				for rounds := range max(at.rounds, 3) + 1 {
+					cfg := Config{Scenario: d.scenario, Procs: procs, Rounds: rounds}
+					if cfg.Validate() != nil || NeedsBound(cfg) != (rounds > 0) || procs == at.procs && rounds >= at.rounds {
+						continue
+					}
+					r := Explore(context.Background(), cfg, Options{Check: []spec.Property{p}})
+					if r.Verdict != spec.Verified {
+						t.Errorf("%v, %d processes, %d rounds: %s, though %v is asked for with %d processes and %d rounds", d.scenario, procs, rounds, brief(r.Result), p, at.procs, at.rounds)
+					}
+				}
+			}
+			if h := hazards[d.scenario]; h.property == p && (size{h.procs, h.rounds}) != at {
+				t.Errorf("PROTOCOL.md shows %v in %v with %d processes and %d rounds, and %v is the smallest", p, d.scenario, h.procs, h.rounds, at)
+			}
+		}
+	}
+}
+
 func evidence(q Question, r Report) string {
 	name, rounds, checked := "`"+q.Config.Scenario.String()+"`", "any", "all"
 	if q.Config.Twin {
