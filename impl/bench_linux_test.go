@@ -38,7 +38,7 @@ func BenchmarkLock(b *testing.B) {
 }
 
 // BenchmarkHook is a round of one party. That a hook which does nothing costs
-// next to nothing, for its 17 calls, says that no hook costs nothing.
+// next to nothing, for its 20 calls, says that no hook costs nothing.
 func BenchmarkHook(b *testing.B) {
 	for _, hook := range []struct {
 		name string

@@ -25,6 +25,10 @@ const (
 	lockNapMax = time.Millisecond
 )
 
+// The end of a context is noticed within a tick. (A negative constant does not
+// compile.)
+const _ = uint(spec.Tick - lockNapMax)
+
 // A pause counts the attempts that have failed at the step of a call that
 // blocks.
 type pause struct {

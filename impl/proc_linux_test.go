@@ -415,7 +415,7 @@ func TestProc_NoFlock(t *testing.T) {
 func TestProc_PythonPeer(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		missing(t, "python3")
+		missing(t, "python3 (Debian package python3)")
 	}
 	const parties, rounds = 4, 25
 	b, name, lockPath := create(t)

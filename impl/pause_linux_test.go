@@ -1,0 +1,191 @@
+package impl
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/spec"
+)
+
+// TestCancelledAsleep: a waiter that sleeps sees the end of its context at the
+// first attempt after it, and attempts are at most a tick apart.
+func TestCancelledAsleep(t *testing.T) {
+	b, _, _ := create(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	asleep := make(chan struct{})
+	attempts, late := 0, 0
+	b.SetHook(func(s spec.Step) {
+		if s != spec.AwaitFlag {
+			return
+		}
+		if attempts++; attempts == wordSpins+yields+2 {
+			close(asleep)
+		}
+		if ctx.Err() != nil {
+			late++
+		}
+	})
+	go func() { <-asleep; cancel() }()
+	wantError(t, "Wait", b.Wait(ctx, 2), context.Canceled)
+	if late > 1 {
+		t.Errorf("attempts after the end of the context: got %d, want at most 1", late)
+	}
+	wantWords(t, b, spec.Words{Enter: 0, Exit: 2, Flag: spec.Down})
+}
+
+// A sleeper is a thread that sleeps on a word, again and again.
+type sleeper struct {
+	thread  int
+	where   string // the address of the word, as the kernel prints it
+	returns atomic.Int64
+	woken   atomic.Int64 // the last round in which a writer has woken it
+}
+
+// startSleeper starts one that sleeps while word holds v, until the test ends. It
+// is told by round which one it is.
+func startSleeper(t *testing.T, b *Barrier, word spec.Word, v int32, round *atomic.Int64) *sleeper {
+	s := &sleeper{where: fmt.Sprintf("%p", &b.segment.words[word])}
+	var done atomic.Bool
+	var group sync.WaitGroup
+	started := make(chan struct{})
+	group.Go(func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		s.thread = unix.Gettid()
+		close(started)
+		for !done.Load() {
+			if b.segment.sleep(word, v) {
+				s.woken.Store(round.Load())
+			}
+			s.returns.Add(1)
+			runtime.Gosched()
+		}
+	})
+	<-started
+	t.Cleanup(func() { done.Store(true); group.Wait() })
+	return s
+}
+
+// systemCall returns what the thread is in: the number and the arguments.
+func (s *sleeper) systemCall(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", s.thread))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(text))
+}
+
+// sleeps reports whether the call is futex(2) on the sleeper's word.
+func (s *sleeper) sleeps(call []string) bool {
+	return len(call) > 4 && call[0] == strconv.Itoa(unix.SYS_FUTEX) && call[1] == s.where
+}
+
+// TestWritersWake: InitExit wakes all who sleep on exit, RaiseFlag all who sleep
+// on flag, through other mappings of the segment. A sleeper that is not woken
+// sees that a tick is over. The writer writes when all are asleep; that a tick ends
+// just then is what the other rounds are for.
+func TestWritersWake(t *testing.T) {
+	const rounds = 100
+	for _, tc := range []struct {
+		writer spec.Step
+		word   spec.Word
+		before int32
+	}{
+		{spec.InitExit, spec.Exit, spec.NotSet},
+		{spec.RaiseFlag, spec.Flag, spec.Down},
+	} {
+		t.Run(tc.writer.String(), func(t *testing.T) {
+			b, name, lockPath := create(t)
+			var round atomic.Int64
+			var sleepers []*sleeper
+			for range 2 {
+				sleepers = append(sleepers, startSleeper(t, attach(t, name, lockPath), tc.word, tc.before, &round))
+			}
+			before := make([]int64, len(sleepers))
+			b.SetHook(func(step spec.Step) {
+				if step != tc.writer {
+					return
+				}
+				for i, s := range sleepers {
+					for before[i] = s.returns.Load(); !s.sleeps(s.systemCall(t)); before[i] = s.returns.Load() {
+						runtime.Gosched()
+					}
+				}
+			})
+			for round.Store(1); round.Load() <= rounds; round.Add(1) {
+				if err := b.Wait(t.Context(), 1); err != nil {
+					t.Fatal(err)
+				}
+				woken := 0
+				for i, s := range sleepers {
+					for s.returns.Load() == before[i] {
+						runtime.Gosched()
+					}
+					if s.woken.Load() == round.Load() {
+						woken++
+					}
+				}
+				if woken == len(sleepers) {
+					return
+				}
+			}
+			t.Errorf("in %d rounds it has not once woken all %d who sleep on %v, want it to", rounds, len(sleepers), tc.word)
+		})
+	}
+}
+
+// TestSleepEndsByItself: the kernel is asked to end a sleep after a tick at most,
+// whether or not anybody wakes the sleeper.
+func TestSleepEndsByItself(t *testing.T) {
+	b, _, _ := create(t)
+	s := startSleeper(t, b, spec.Flag, spec.Up, new(atomic.Int64))
+	for {
+		before := s.returns.Load()
+		call := s.systemCall(t)
+		if !s.sleeps(call) {
+			runtime.Gosched()
+			continue
+		}
+		limit := timespecAt(t, call[4])
+		if s.returns.Load() != before {
+			continue // it may have been another sleep's
+		}
+		if limit <= 0 || limit > spec.Tick {
+			t.Errorf("the kernel is asked for a sleep of %v, want at most %v", limit, spec.Tick)
+		}
+		return
+	}
+}
+
+// timespecAt reads a struct timespec in this process's memory.
+func timespecAt(t *testing.T, address string) time.Duration {
+	t.Helper()
+	at, err := strconv.ParseInt(address, 0, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory, err := os.Open("/proc/self/mem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer memory.Close()
+	var ts unix.Timespec
+	if err := binary.Read(io.NewSectionReader(memory, at, int64(binary.Size(ts))), binary.NativeEndian, &ts); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(ts.Nano())
+}
