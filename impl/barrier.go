@@ -12,7 +12,7 @@ import (
 )
 
 // A Barrier is one party's handle of a shared barrier. Make one with Create,
-// Attach or Construct.
+// Attach or Construct: the zero Barrier is of no use.
 type Barrier struct {
 	segment *segment
 	lock    *lock
@@ -36,7 +36,7 @@ const (
 // file is made if it is missing, and stays if Create fails.
 //
 // It fails with fs.ErrExist if the segment exists, and with ErrName,
-// ErrNoSpace, ErrNotRegular, ErrNoFlock, or the system's error.
+// ErrNoSpace, ErrNotRegular, ErrNoFlock, or the system's error. It needs /proc.
 func Create(name, lockPath string) (*Barrier, error) {
 	return open(name, lockPath, createSegment)
 }
@@ -44,12 +44,26 @@ func Create(name, lockPath string) (*Barrier, error) {
 // Attach returns a handle of a barrier that another process has made. It never
 // writes the words. While the segment is empty, or its words are all still 0,
 // its maker is at work: Attach waits, looking every spec.Tick, until ctx ends.
+// The lock file is made if it is missing; where the segment cannot be had, it is
+// not looked at.
 //
 // It fails with fs.ErrNotExist if there is no such segment, ErrSize if it is
-// not spec.Size bytes, ErrCorrupt if its words are those of no barrier, ErrName,
-// ErrNotRegular, ErrNoFlock, the context's error, or the system's.
+// not spec.Size bytes, ErrCorrupt if its words are those of no barrier, ErrNoSpace
+// if its page is missing and /dev/shm has none left, ErrName, ErrNotRegular,
+// ErrNoFlock, the context's error, or the system's.
 func Attach(ctx context.Context, name, lockPath string) (*Barrier, error) {
-	return open(name, lockPath, func(name string) (*segment, error) { return attachSegment(ctx, name) })
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	segment, err := attachSegment(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := openLock(lockPath)
+	if err != nil {
+		return nil, errors.Join(err, segment.unmap())
+	}
+	return &Barrier{segment: segment, lock: lock}, nil
 }
 
 // Construct does what the original's constructor does: it opens the segment or
@@ -87,6 +101,7 @@ func Remove(name, lockPath string) error {
 	return removeLock(lockPath)
 }
 
+// open opens the lock file first: where it cannot be had, no segment is made.
 func open(name, lockPath string, segmentOf func(name string) (*segment, error)) (*Barrier, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -139,7 +154,8 @@ func (b *Barrier) SetHook(hook func(spec.Step)) { b.hook = hook }
 
 // Words returns a snapshot of the words. It may be called at any time, also
 // while Wait runs. Each word is read atomically; together they are a state of
-// the protocol only if nobody moves in between.
+// the protocol only if nobody moves in between. It fails with ErrClosed, and
+// with ErrSize if a peer has truncated the segment.
 func (b *Barrier) Words() (spec.Words, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -170,9 +186,10 @@ func (b *Barrier) Close() error {
 //
 // It fails with ErrParties, ErrClosed or ErrBusy before the first step. It
 // fails with ErrCorrupt at InitExit or TestFirst, before it has counted itself,
-// when exit or enter is out of range for parties. Errors of the lock file are
-// returned at once: before CountEnter the call has then not come; afterwards
-// it stays counted, and the barrier must be made anew.
+// when exit or enter is out of range for parties. Errors of the lock file, and
+// ErrSize if a peer has truncated the segment, are returned at once: before
+// CountEnter the call has then not come; afterwards it stays counted, and the
+// barrier must be made anew.
 func (b *Barrier) Wait(ctx context.Context, parties int) error {
 	if parties < 1 || parties > math.MaxInt32 {
 		return fmt.Errorf("%w: %d, want 1 to %d", ErrParties, parties, math.MaxInt32)

@@ -49,6 +49,8 @@ func TestSegmentKinds(t *testing.T) {
 		wantError(t, "Attach to a segment that is "+tc.kind, err, tc.attach)
 		if err == nil {
 			b.Close()
+		} else if _, err := os.Lstat(lockPath); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("Attach to a segment that is %s leaves a lock file behind: Lstat: %v", tc.kind, err)
 		}
 		if tc.kind != "missing" {
 			if _, err = Create(name, lockPath); !errors.Is(err, os.ErrExist) {
