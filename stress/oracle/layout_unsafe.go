@@ -38,3 +38,8 @@ var (
 	_ [-(unsafe.Sizeof(run{}) % 128)]byte
 	_ [-(unsafe.Sizeof(slot{}) % 128)]byte
 )
+
+// size is how many bytes a witness for so many workers takes.
+func size(workers int) int64 {
+	return int64(unsafe.Sizeof(run{})) + int64(workers)*int64(unsafe.Sizeof(slot{}))
+}

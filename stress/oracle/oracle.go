@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -84,10 +83,6 @@ func (w *Witness) File() *os.File { return w.file }
 func (w *Witness) Close() error {
 	w.run, w.slots = nil, nil
 	return errors.Join(unix.Munmap(w.memory), w.file.Close())
-}
-
-func size(workers int) int64 {
-	return int64(unsafe.Sizeof(run{})) + int64(workers)*int64(unsafe.Sizeof(slot{}))
 }
 
 // Begin counts worker's round-th call. now is what latencies are computed from
