@@ -56,7 +56,7 @@ func ours(ctx context.Context, dir string, rounds int) (engine, error) {
 		return engine{}, err
 	}
 	return engine{name: "model/check", measure: func(ctx context.Context, n int) (sample, error) {
-		out, s, err := timed(exec.CommandContext(ctx, binary, "--procs", fmt.Sprint(n), "--rounds", fmt.Sprint(rounds), "--liveness=false", "--json"))
+		out, s, err := timed(exec.CommandContext(ctx, binary, "--procs", fmt.Sprint(n), "--rounds", fmt.Sprint(rounds), "--liveness=false", "--workers", "2", "--json"))
 		if err != nil {
 			return s, err
 		}

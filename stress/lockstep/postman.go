@@ -19,7 +19,7 @@ type channel struct {
 	room     int // what can still flow; of arcs it is unlimited
 }
 
-const unlimited = 1 << 40
+const unlimited = 1 << 30 // more than any tour has steps
 
 func newPostman(g *Graph) *postman {
 	n := len(g.States)
