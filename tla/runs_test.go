@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -87,6 +88,34 @@ func TestProc_Distributed(t *testing.T) {
 		if differs := manifest(t).Find(question).Differs(outcome.Result, false); differs != "" {
 			t.Errorf("Check(%s) with 2 worker processes: %s\n%s", question, differs, outcome.Log)
 		}
+	}
+}
+
+// The work may be over before the last worker process comes, and TLC's server
+// fails then (late-worker.log is how it once did): one process is asked, the
+// answer is right, and it says so.
+func TestProc_Distributed_LateWorker(t *testing.T) {
+	tools := findTools(t)
+	log, err := filepath.Abs("testdata/late-worker.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := tlc.ReadConfig(tla.Files, "single-n1-safety")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tools.Java = script(t, `case "$*" in
+*.TLCServer\ *) cat '`+log+`'; exit 1;;
+*.TLCWorker\ *) ;;
+*) exec '`+tools.Java+`' "$@";;
+esac`)
+	run := tlc.Run{Tools: tools, Files: tla.Files, Config: config, Distributed: 2, Small: true}
+	outcome, err := run.Check(context.Background())
+	if err != nil {
+		t.Fatalf("%v\n%s", err, outcome.Log)
+	}
+	if differs := manifest(t).Find(config.Name).Differs(outcome.Result, true); differs != "" || !strings.Contains(outcome.Note, "one process") {
+		t.Errorf("Check(%s) whose server fails over a late worker: %s, note %q; want the answer, and a note", config.Name, differs, outcome.Note)
 	}
 }
 

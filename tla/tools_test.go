@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,16 @@ func findTools(t *testing.T) tlc.Tools {
 		t.Skip(err)
 	}
 	return found
+}
+
+// script makes a shell script, to be run in Java's place.
+func script(t *testing.T, text string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "java")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // asked are the questions that have been put to TLC, each once for all tests.

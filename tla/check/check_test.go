@@ -77,7 +77,7 @@ func TestProc_JSON(t *testing.T) {
 func TestProc_Interrupt(t *testing.T) {
 	for _, args := range [][]string{
 		{"single-n1-safety", "withdraw-n6-safety"},
-		{"single-n1-safety", "withdraw-n6-safety", "--distributed", "2"},
+		{"withdraw-n3-safety", "withdraw-n6-safety", "--distributed", "2"},
 	} {
 		t.Run(strings.Join(args[2:], " "), func(t *testing.T) {
 			t.Parallel()
@@ -87,12 +87,19 @@ func TestProc_Interrupt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() { // nobody is left of the group, unless the test has failed
+				syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+				cmd.Wait()
+			})
 			lines := bufio.NewScanner(stdout)
 			if !lines.Scan() {
-				t.Fatal("check printed nothing")
+				cmd.Wait()
+				t.Fatalf("check printed nothing, but on stderr: %s", stderr.String())
 			}
 			// The first answer is there, so the second question is being asked.
 			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -102,7 +109,7 @@ func TestProc_Interrupt(t *testing.T) {
 			}
 			var exit *exec.ExitError
 			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != spec.ExitInterrupted {
-				t.Errorf("check, interrupted: %v, want exit code %d", err, spec.ExitInterrupted)
+				t.Errorf("check, interrupted: %v, want exit code %d\n%s", err, spec.ExitInterrupted, stderr.String())
 			}
 			if err := syscall.Kill(-cmd.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
 				t.Errorf("processes of the group after the end: %v, want none", err)

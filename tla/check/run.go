@@ -44,17 +44,19 @@ type options struct {
 type row struct {
 	question
 	result  model.Result
+	note    string // what else there is to say of how it was found; empty: nothing
 	differs string // how it differs from the expected answer; empty: it does not
 	log     string // file that keeps TLC's output; empty: not kept
 }
 
-// MarshalJSON prints the record that all engines share, and two fields more.
+// MarshalJSON prints the record that all engines share, and three fields more.
 func (r row) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		model.Result
 		Config  string `json:"config"`
+		Note    string `json:"note,omitempty"`
 		Differs string `json:"differs,omitempty"`
-	}{r.result, r.config.Name, r.differs})
+	}{r.result, r.config.Name, r.note, r.differs})
 }
 
 // run puts the questions one after the other and reports.
@@ -144,7 +146,7 @@ func (o options) ask(ctx context.Context, tools tlc.Tools, q question, bar *pb.P
 	}
 	outcome, err := run.Check(ctx)
 	bar.SetCurrent(before + q.expected.Distinct)
-	r := row{question: q, result: outcome.Result}
+	r := row{question: q, result: outcome.Result, note: outcome.Note}
 	if err == nil && o.record == "" {
 		r.differs = o.compare(q, outcome.Result)
 	}

@@ -29,6 +29,9 @@ func writeTable(w io.Writer, rows []row, traces bool) error {
 		return err
 	}
 	for _, r := range rows {
+		if r.note != "" {
+			fmt.Fprintf(w, "\n%s: %s\n", r.config.Name, r.note)
+		}
 		if r.differs != "" {
 			fmt.Fprintf(w, "\n%s: %s\n  again: go run ./tla/check %s --trace\n", r.config.Name, r.differs, r.config.Name)
 			if r.log != "" {

@@ -10,9 +10,13 @@ import (
 )
 
 // distribute answers with TLC's own server and its worker processes on the
-// loopback address. TLC's server knows no liveness, so neither does this. Nor
-// does it say which invariant is violated, or tell more than the end of the
-// counterexample: when it has found one, a single process looks for it again.
+// loopback address. TLC's server knows no liveness, so neither does this.
+//
+// The answer is that of a single process, asked once more, where the server has
+// none to give. It does not say which invariant is violated, nor tell more than
+// the end of the counterexample. And if a worker comes when the others have done
+// all there was to do, as it may where that is little, the server trips over it
+// and loses the count (TLCServer.getNewStates meets the late one without states).
 func (r Run) distribute(ctx context.Context, dir string, found *findings) ([]byte, error) {
 	port, err := freePort()
 	if err != nil {
@@ -40,10 +44,17 @@ func (r Run) distribute(ctx context.Context, dir string, found *findings) ([]byt
 	log, err := server.observe(found, r.report)
 	stop()
 	running.Wait()
-	if err != nil || ctx.Err() != nil || found.success || len(found.behaviour) == 0 {
+	if err != nil || ctx.Err() != nil || found.success {
 		return log, err
 	}
-	*found = findings{}
+	switch {
+	case len(found.behaviour) > 0:
+		*found = findings{}
+	case found.failure != nil && found.dismissed:
+		*found = findings{note: "all was done before every worker process had come, so one process was asked again"}
+	default:
+		return log, nil
+	}
 	again, err := r.command(ctx, dir, "tlc2.TLC", r.arguments(dir)).observe(found, r.report)
 	return append(log, again...), err
 }

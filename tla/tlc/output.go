@@ -42,6 +42,7 @@ const (
 	msgTemporalFollows  = 2264
 	msgCoverage         = 2772
 	msgInitCoverage     = 2773
+	msgWorkerDismissed  = 7003
 )
 
 // errorSeverity is how TLC marks the messages that end a run.
@@ -64,6 +65,8 @@ type findings struct {
 	loop      int              // number of the state that the last one goes back to; 0: none
 	coverage  map[string]int64 // states that each action generated
 	failure   error
+	dismissed bool     // TLC's server has let a worker go, as it does once nothing is left to do
+	note      string   // see Outcome
 	plain     []string // lines outside messages: what the parser says
 }
 
@@ -146,6 +149,8 @@ func (f *findings) message(code, severity int, body string) error {
 		if match := coverageIs.FindStringSubmatch(body); match != nil {
 			f.coverage[match[1]] = count(match[3])
 		}
+	case msgWorkerDismissed:
+		f.dismissed = true
 	case msgBehaviourFollows, msgTemporalFollows:
 	default:
 		if severity == errorSeverity && f.failure == nil {

@@ -60,6 +60,7 @@ type Run struct {
 type Outcome struct {
 	model.Result
 	Coverage map[string]int64 // states that each action generated, if asked for
+	Note     string           // what else there is to say of how it was found; empty: nothing
 	Log      []byte           // all that TLC printed
 }
 
@@ -97,7 +98,7 @@ func (r Run) Check(ctx context.Context) (Outcome, error) {
 	start := time.Now()
 	found, log, err := r.run(limited, dir)
 	out.Seconds = time.Since(start).Seconds()
-	out.Log, out.Coverage = log, found.coverage
+	out.Log, out.Coverage, out.Note = log, found.coverage, found.note
 	found.fill(&out.Result, r.Config)
 	switch {
 	case ctx.Err() != nil:
