@@ -134,8 +134,23 @@ func TestFailures(t *testing.T) {
 	if err := os.WriteFile(noJar.Jar, []byte("not it"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	// With more callers than the count says, rounds drift apart without end: TLC
+	// would never answer.
+	endless := configFor(t, model.Config{Scenario: spec.Surplus, Procs: 3}, "INVARIANTS LockExclusive")
 	canceled, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	halfWay, cancelHalfWay := context.WithCancel(context.Background())
+	defer cancelHalfWay()
+	halfTold := tools
+	halfTold.Java = script(t, `cat << end
+@!@!@STARTMSG 2110:1 @!@!@
+Invariant Quiescent is violated.
+@!@!@ENDMSG 2110 @!@!@
+@!@!@STARTMSG 2200:0 @!@!@
+Progress(1) at 2026-11-24 09:15:17: 1 states generated, 1 distinct states found, 0 states left on queue.
+@!@!@ENDMSG 2200 @!@!@
+end
+exec tail -f /dev/null`)
 	for name, test := range map[string]struct {
 		ctx  context.Context
 		run  tlc.Run
@@ -149,14 +164,17 @@ func TestFailures(t *testing.T) {
 		"impossible constants": {context.Background(), tlc.Run{Tools: tools, Files: tla.Files, Small: true,
 			Config: configFor(t, model.Config{Scenario: spec.Single, Procs: 2})}, tlc.ErrTLC, "Assumption"},
 		"out of memory": {context.Background(), tlc.Run{Tools: tools, Files: tla.Files, Config: reuse, Memory: "5m"}, tlc.ErrMemory, "--memory"},
-		"time limit":    {context.Background(), tlc.Run{Tools: tools, Files: tla.Files, Config: reuse, Limit: time.Millisecond, Small: true}, nil, ""},
-		"interrupted": {canceled, tlc.Run{Tools: tools, Files: tla.Files, Config: reuse, Small: true,
+		"time limit":    {context.Background(), tlc.Run{Tools: tools, Files: tla.Files, Config: endless, Limit: time.Millisecond, Small: true}, nil, ""},
+		"interrupted": {canceled, tlc.Run{Tools: tools, Files: tla.Files, Config: endless, Small: true,
 			Progress: func(tlc.Progress) { cancel() }}, context.Canceled, ""},
+		"interrupted in the answer": {halfWay, tlc.Run{Tools: halfTold, Files: tla.Files, Config: reuse,
+			Progress: func(tlc.Progress) { cancelHalfWay() }}, context.Canceled, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			outcome, err := test.run.Check(test.ctx)
-			if !errors.Is(err, test.want) || outcome.Verdict != spec.Unfinished {
-				t.Fatalf("Check: verdict %s, error %v; want unfinished, %v\n%s", outcome.Verdict, err, test.want, outcome.Log)
+			if !errors.Is(err, test.want) || outcome.Verdict != spec.Unfinished || outcome.Property != "" || len(outcome.Trace) > 0 {
+				t.Fatalf("Check: verdict %s %s, trace of %d, error %v; want unfinished, %v\n%s",
+					outcome.Verdict, outcome.Property, len(outcome.Trace), err, test.want, outcome.Log)
 			}
 			if err != nil && !strings.Contains(err.Error(), test.says) {
 				t.Errorf("Check: %v; want it to name %q", err, test.says)
@@ -166,5 +184,28 @@ func TestFailures(t *testing.T) {
 				t.Errorf("Check left %v behind, want only the jar of this test", entries)
 			}
 		})
+	}
+}
+
+// An answer that is whole counts, though the interrupt comes before TLC has ended.
+func TestInterrupted_AfterTheAnswer(t *testing.T) {
+	tools := findTools(t)
+	tools.Java = script(t, `cat << end
+@!@!@STARTMSG 2200:0 @!@!@
+Progress(1) at 2026-11-24 09:15:17: 1 states generated, 1 distinct states found, 0 states left on queue.
+@!@!@ENDMSG 2200 @!@!@
+@!@!@STARTMSG 2193:0 @!@!@
+Model checking completed. No error has been found.
+@!@!@ENDMSG 2193 @!@!@
+@!@!@STARTMSG 2186:0 @!@!@
+Finished in 00s at (2026-11-24 09:15:17)
+@!@!@ENDMSG 2186 @!@!@
+end
+exec tail -f /dev/null`)
+	ctx, cancel := context.WithCancel(context.Background())
+	config := configFor(t, model.Config{Scenario: spec.Reuse, Procs: 2}, "INVARIANTS Quiescent")
+	run := tlc.Run{Tools: tools, Files: tla.Files, Config: config, Progress: func(tlc.Progress) { cancel() }}
+	if outcome, err := run.Check(ctx); err != nil || outcome.Verdict != spec.Verified {
+		t.Errorf("Check, interrupted after TLC's last word: %s, %v; want verified", outcome.Verdict, err)
 	}
 }

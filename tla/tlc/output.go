@@ -31,6 +31,7 @@ const (
 	msgDeadlock         = 2114
 	msgTemporal         = 2116
 	msgBackToState      = 2122
+	msgFinished         = 2186
 	msgSuccess          = 2193
 	msgDepth            = 2194
 	msgStats            = 2199
@@ -57,6 +58,7 @@ type Progress struct {
 // findings is what TLC's output says, as far as it has been read.
 type findings struct {
 	Progress
+	finished  bool // TLC has said its last word
 	success   bool
 	refuted   string // what was violated, as TLC calls it
 	violated  bool
@@ -133,6 +135,8 @@ func (f *findings) message(code, severity int, body string) error {
 		return f.state(body)
 	case msgBackToState:
 		return f.back(body)
+	case msgFinished:
+		f.finished = true
 	case msgSuccess:
 		f.success = true
 	case msgDepth:

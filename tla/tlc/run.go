@@ -66,8 +66,9 @@ type Outcome struct {
 
 // Check runs TLC until it has answered, ctx ends or the limit is reached; Java
 // has ended when it returns, and its files are gone. The verdict is
-// unfinished when ctx or the limit ended the run (then the error is ctx's, or
-// nil) or when behaviours were simulated and nothing was found.
+// unfinished when ctx or the limit cut TLC short (then the error is ctx's, or
+// nil; there is no trace, for it may be half of one) or when behaviours were
+// simulated and nothing was found.
 //
 // Other errors wrap ErrChecksum, ErrSpec, ErrMemory or ErrTLC; the
 // outcome then holds the log and what was found so far.
@@ -99,12 +100,12 @@ func (r Run) Check(ctx context.Context) (Outcome, error) {
 	found, log, err := r.run(limited, dir)
 	out.Seconds = time.Since(start).Seconds()
 	out.Log, out.Coverage, out.Note = log, found.coverage, found.note
+	out.Generated, out.Distinct, out.Depth = found.Generated, found.Distinct, found.Depth
+	if limited.Err() != nil && !found.finished {
+		return out, ctx.Err()
+	}
 	found.fill(&out.Result, r.Config)
 	switch {
-	case ctx.Err() != nil:
-		return out, ctx.Err()
-	case limited.Err() != nil:
-		return out, nil // unfinished
 	case found.failure != nil:
 		return out, found.advise(r)
 	case err != nil:
@@ -241,9 +242,8 @@ func (c command) observe(found *findings, report func(Progress)) (log []byte, er
 // answered reports whether TLC came to a verdict.
 func (f *findings) answered() bool { return f.success || f.violated || f.deadlock }
 
-// fill copies what was found into the record.
+// fill copies the verdict and what refutes it into the record.
 func (f *findings) fill(result *model.Result, c Config) {
-	result.Generated, result.Distinct, result.Depth = f.Generated, f.Distinct, f.Depth
 	switch {
 	case f.deadlock, f.refuted == noDeadlock:
 		result.Verdict = spec.Hang
