@@ -31,14 +31,26 @@ type Exit int
 func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // Main runs cmd with the program's arguments and ends the program. The
-// command's context ends at the first SIGINT or SIGTERM; the second one kills.
+// command's context ends at the first SIGINT or SIGTERM, and the second one kills;
+// or at SIGHUP, when the terminal is closed, but for one that nohup started.
 // Errors other than Exit are printed as one line on stderr, and the exit code
 // is spec.ExitUsage.
 func Main(cmd *cobra.Command) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(hangup(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	os.Exit(code(cmd.Name(), cmd.ExecuteContext(ctx)))
+}
+
+// hangup returns a context that ends at SIGHUP, unless that was ignored from the
+// start. Later ones do nothing: a shell passes on what the terminal has sent, and
+// the command is to clean up first.
+func hangup() context.Context {
+	if signal.Ignored(syscall.SIGHUP) {
+		return context.Background()
+	}
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGHUP)
+	return ctx
 }
 
 func code(name string, err error) int {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,6 +32,17 @@ var commands = map[string]func(*cobra.Command, []string) error{
 		fmt.Println("waiting")
 		<-cmd.Context().Done()
 		return Exit(spec.ExitInterrupted)
+	},
+	"clean up": func(cmd *cobra.Command, _ []string) error {
+		fmt.Println("waiting")
+		<-cmd.Context().Done()
+		fmt.Println("cleaning")
+		io.Copy(io.Discard, os.Stdin) // until the test has sent it what it may send
+		return Exit(spec.ExitInterrupted)
+	},
+	"ignored": func(*cobra.Command, []string) error {
+		fmt.Println(signal.Ignored(syscall.SIGHUP))
+		return nil
 	},
 }
 
@@ -79,7 +92,8 @@ func TestMain_ExitCodes(t *testing.T) {
 }
 
 func TestMain_SignalEndsTheContext(t *testing.T) {
-	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	defaultHangup(t)
+	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		cmd, _ := command(t, "wait")
 		stdout, err := cmd.StdoutPipe()
 		if err != nil {
@@ -99,4 +113,58 @@ func TestMain_SignalEndsTheContext(t *testing.T) {
 			t.Errorf("after %v: exit code %d, want %d", signal, code, spec.ExitInterrupted)
 		}
 	}
+}
+
+// A second SIGHUP, as a shell may send, does not end a command that is cleaning up.
+func TestMain_SecondHangup(t *testing.T) {
+	defaultHangup(t)
+	cmd, _ := command(t, "clean up")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range []string{"waiting", "cleaning"} {
+		if _, err := fmt.Fscanln(stdout, new(string)); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stdin.Close()
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted {
+		t.Errorf("after two SIGHUPs: %v, want exit code %d", cmd.ProcessState, spec.ExitInterrupted)
+	}
+}
+
+// What nohup starts lives on when the terminal is closed.
+func TestMain_Nohup(t *testing.T) {
+	for ignored, prepare := range map[string]func(*testing.T){"false": defaultHangup, "true": ignoreHangup} {
+		prepare(t)
+		cmd, _ := command(t, "ignored")
+		if got, err := cmd.Output(); err != nil || strings.TrimSpace(string(got)) != ignored {
+			t.Errorf("SIGHUP ignored at the start: %s; and by the command: %s, %v", ignored, got, err)
+		}
+	}
+}
+
+// defaultHangup has commands start with the default action for SIGHUP, also
+// when the test itself was started with nohup: a handled signal is not inherited.
+func defaultHangup(t *testing.T) {
+	handleHangup(t, func() { signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) })
+}
+
+func ignoreHangup(t *testing.T) { handleHangup(t, func() { signal.Ignore(syscall.SIGHUP) }) }
+
+func handleHangup(t *testing.T, set func()) {
+	set()
+	t.Cleanup(func() { signal.Reset(syscall.SIGHUP) })
 }
