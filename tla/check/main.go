@@ -48,7 +48,7 @@ with mvn, or as the official release; its SHA-256 is checked before every run.`,
 	flags.IntVar(&o.workers, "workers", 1, "threads of TLC; only with 1 are depth and counterexamples exact")
 	flags.StringVar(&o.memory, "memory", "", "largest Java heap, such as 4g (default: Java's own choice)")
 	flags.DurationVar(&o.limit, "limit", 0, "give up a question after so long (default: by its class)")
-	flags.IntVar(&o.distributed, "distributed", 0, "use TLC's server and so many worker processes on the loopback address")
+	flags.IntVar(&o.distributed, "distributed", 0, "use TLC's server and so many worker processes on this machine; until they end, their ports are open to the network, without authentication")
 	flags.BoolVar(&o.jar, "jar", false, "find or fetch the TLC jar, print its path, and do nothing else")
 	flags.StringVar(&o.record, "record", "", "write the answers into this manifest file instead of comparing them")
 	flags.Int64Var(&o.simulate, "simulate", 0, "try so many random behaviours instead of all states")

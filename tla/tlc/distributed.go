@@ -9,8 +9,11 @@ import (
 	"sync"
 )
 
-// distribute answers with TLC's own server and its worker processes on the
-// loopback address. TLC's server knows no liveness, so neither does this.
+// distribute answers with TLC's own server and its worker processes on this
+// machine. TLC's server knows no liveness, so neither does this.
+//
+// They tell each other the loopback address, but listen on all: RMI has no option
+// for that. So whoever can reach the machine's ports can reach them, meanwhile.
 //
 // The answer is that of a single process, asked once more, where the server has
 // none to give. It does not say which invariant is violated, nor tell more than
@@ -59,9 +62,9 @@ func (r Run) distribute(ctx context.Context, dir string, found *findings) ([]byt
 	return append(log, again...), err
 }
 
-// freePort returns a port of the loopback address that was free just now.
+// freePort returns a port that was free just now, on all addresses as RMI wants it.
 func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", ":0")
 	if err != nil {
 		return 0, err
 	}
