@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -131,6 +132,8 @@ func TestUsage(t *testing.T) {
 		"--distributed 2 --simulate 9":    "do not go together",
 		"--distributed 2 reuse-n2-NoHang": "safety only",
 		"--simulate 9 --procs 1":          "2 or more",
+		"--simulate 9 reuse-n2-NoHang":    "safety only",
+		"--seed 9":                        "--simulate",
 		"--record x --workers 2":          "one worker",
 		"--distributed -1":                "negative",
 	} {
@@ -141,6 +144,82 @@ func TestUsage(t *testing.T) {
 		if err := cmd.Execute(); err == nil || errors.As(err, &exit) || !strings.Contains(err.Error(), says) {
 			t.Errorf("check %s: %v; want an error that says %q", args, err, says)
 		}
+	}
+}
+
+// What is printed to ask again asks the same question, in the same way.
+func TestAgain(t *testing.T) {
+	for args, want := range map[string]string{
+		"--scenario crash --json":                 "crash-n3-NoDeadlock",
+		"reuse-n2-safety --simulate 5 --procs 7":  "reuse-n2-safety --procs 7 --simulate 5",
+		"--scenario surplus --simulate 5":         "surplus-n3-r3-NoDeadlock --simulate 5",
+		"--simulate 5 --seed 9 --memory 1g":       "reuse-n2-ReachOverlap --memory 1g --simulate 5 --seed 9",
+		"reuse-n2-safety --workers 2 --limit 90s": "reuse-n2-safety --workers 2 --limit 1m30s",
+		"reuse-n2-safety --distributed 2":         "reuse-n2-safety --distributed 2",
+	} {
+		o, chosen := asked(t, strings.Fields(args))
+		command := o.again(chosen[0])
+		if command != "go run ./tla/check "+want+" --trace" {
+			t.Errorf("check %s, again: %s; want %s", args, command, want)
+		}
+		again, same := asked(t, strings.Fields(command)[3:])
+		if len(same) != 1 || same[0].config.Name != chosen[0].config.Name || again.seed != o.seed || again.limit != o.limit {
+			t.Errorf("%s asks %v, want %s alone", command, same, chosen[0].config.Name)
+		}
+	}
+}
+
+// asked is what the command asks with these arguments.
+func asked(t *testing.T, args []string) (options, []question) {
+	t.Helper()
+	var o options
+	cmd := commandWith(&o)
+	if err := cmd.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	o.read(cmd, cmd.Flags().Args())
+	all, err := allQuestions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen, err := o.questions(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o, chosen
+}
+
+// The same seed tries the same behaviours, so finds the same counterexample;
+// another does not.
+func TestProc_Simulate_Seed(t *testing.T) {
+	counterexample := func(seed string) []model.Entry {
+		cmd, temp := check(t, "surplus-n3-r3-NoEarlyExit", "--simulate", "100", "--json", "--seed", seed)
+		output, err := cmd.CombinedOutput()
+		var r model.Result
+		if err != nil || json.Unmarshal(output, &r) != nil || len(r.Trace) == 0 {
+			t.Fatalf("check --simulate 100 --seed %s: %v, want a counterexample\n%s", seed, err, output)
+		}
+		empty(t, temp)
+		return r.Trace
+	}
+	one := counterexample("7")
+	if same := counterexample("7"); !slices.Equal(same, one) {
+		t.Errorf("check --simulate with the same seed finds\n%v\nand then\n%v", one, same)
+	}
+	if other := counterexample("8"); slices.Equal(other, one) {
+		t.Errorf("check --simulate with another seed finds the same again: %v", one)
+	}
+}
+
+// Where nothing is found, it says whether all that was asked for was tried.
+func TestProc_Simulate_Note(t *testing.T) {
+	for limit, says := range map[string]string{"10m": "all 2 random behaviours tried", "1ms": "cut short"} {
+		cmd, temp := check(t, "reuse-n2-safety", "--simulate", "2", "--limit", limit)
+		output, err := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != spec.ExitUnfinished || !strings.Contains(string(output), says) {
+			t.Errorf("check --simulate --limit %s: %v, want exit code %d and %q\n%s", limit, err, spec.ExitUnfinished, says, output)
+		}
+		empty(t, temp)
 	}
 }
 

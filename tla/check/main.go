@@ -10,6 +10,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,8 +22,10 @@ import (
 
 func main() { door.Main(command()) }
 
-func command() *cobra.Command {
-	var o options
+func command() *cobra.Command { return commandWith(&options{}) }
+
+// commandWith returns the command whose flags are read into o.
+func commandWith(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [question ...]",
 		Short: "put the questions of folder tla to TLC and compare its answers with manifest.json",
@@ -33,8 +36,7 @@ TLC is the jar that ` + tlc.JarVariable + ` names, or one in the cache folder, o
 with mvn, or as the official release; its SHA-256 is checked before every run.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			o.names = names
-			o.procsGiven, o.roundsGiven = cmd.Flags().Changed("procs"), cmd.Flags().Changed("rounds")
+			o.read(cmd, names)
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -51,8 +53,21 @@ with mvn, or as the official release; its SHA-256 is checked before every run.`,
 	flags.IntVar(&o.distributed, "distributed", 0, "use TLC's server and so many worker processes on this machine; until they end, their ports are open to the network, without authentication")
 	flags.BoolVar(&o.jar, "jar", false, "find or fetch the TLC jar, print its path, and do nothing else")
 	flags.StringVar(&o.record, "record", "", "write the answers into this manifest file instead of comparing them")
-	flags.Int64Var(&o.simulate, "simulate", 0, "try so many random behaviours instead of all states")
+	flags.Int64Var(&o.simulate, "simulate", 0, "try so many random behaviours instead of all states, for questions of safety")
+	flags.Int64Var(&o.seed, "seed", 1, "seed of --simulate: the same one, the same behaviours")
 	return cmd
+}
+
+// read takes in what the flags' values do not say.
+func (o *options) read(cmd *cobra.Command, names []string) {
+	o.names = names
+	given := cmd.Flags().Changed
+	o.procsGiven, o.roundsGiven, o.seedGiven = given("procs"), given("rounds"), given("seed")
+	for _, name := range []string{"procs", "workers", "memory", "limit", "distributed", "simulate", "seed"} {
+		if given(name) {
+			o.manner += fmt.Sprintf(" --%s %v", name, cmd.Flags().Lookup(name).Value)
+		}
+	}
 }
 
 func scenarioNames() []string {

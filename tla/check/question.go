@@ -15,6 +15,7 @@ import (
 
 // A question is a configuration and its expected answer.
 type question struct {
+	name     string // by which it is asked for: that of its .cfg file
 	config   tlc.Config
 	expected tlc.Expected // zero: none is recorded
 }
@@ -36,7 +37,7 @@ func allQuestions() ([]question, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, question{config, manifest.Find(config.Name)})
+		all = append(all, question{config.Name, config, manifest.Find(config.Name)})
 	}
 	slices.SortStableFunc(all, func(a, b question) int {
 		return cmp.Or(
@@ -60,15 +61,15 @@ func (o options) questions(all []question) ([]question, error) {
 		}
 	}
 	chosen := slices.DeleteFunc(slices.Clone(all), func(q question) bool { return !o.wants(q) })
-	if o.distributed > 0 {
+	if o.distributed > 0 || o.simulate > 0 {
 		chosen = slices.DeleteFunc(chosen, func(q question) bool { return q.config.Liveness() })
 	}
 	if o.simulate > 0 && o.procsGiven {
 		chosen = resize(chosen, o.procs)
 	}
 	if len(chosen) == 0 {
-		if o.distributed > 0 {
-			return nil, errors.New("no question is left: TLC's server answers those of safety only, none of NoHang or refinement")
+		if o.distributed > 0 || o.simulate > 0 {
+			return nil, errors.New("no question is left: --distributed and --simulate are for those of safety only, none of NoHang or refinement")
 		}
 		return nil, errors.New("no question is about that: ask for fewer things at once, or give --class long")
 	}
@@ -87,6 +88,8 @@ func (o options) validate() error {
 		return errors.New("--distributed, --simulate and --limit must not be negative")
 	case o.distributed > 0 && o.simulate > 0:
 		return errors.New("--distributed and --simulate do not go together: TLC's server does not simulate")
+	case o.seedGiven && o.simulate == 0:
+		return errors.New("--seed is that of --simulate: give both")
 	case o.simulate > 0 && o.procsGiven && o.procs < 2:
 		return fmt.Errorf("--procs %d: give 2 or more to simulate", o.procs)
 	case o.record != "" && (o.workers > 1 || o.distributed > 0 || o.simulate > 0):
@@ -119,7 +122,7 @@ func resize(chosen []question, n int) []question {
 			continue
 		}
 		asked[kind] = true
-		resized = append(resized, question{q.config.WithProcs(n), q.expected})
+		resized = append(resized, question{q.name, q.config.WithProcs(n), q.expected})
 	}
 	return resized
 }

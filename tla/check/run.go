@@ -34,10 +34,13 @@ type options struct {
 	limit       time.Duration
 	distributed int
 	simulate    int64
+	seed        int64
 	record      string
 	jar         bool
 
-	procsGiven, roundsGiven bool // the flag was there, if only to say 0
+	procsGiven, roundsGiven, seedGiven bool // the flag was there, if only to say 0
+
+	manner string // the flags that say how to ask, as they were given
 }
 
 // A row is one question with TLC's answer.
@@ -47,6 +50,7 @@ type row struct {
 	note    string // what else there is to say of how it was found; empty: nothing
 	differs string // how it differs from the expected answer; empty: it does not
 	log     string // file that keeps TLC's output; empty: not kept
+	again   string // the command that asks the question once more, in the same way
 }
 
 // MarshalJSON prints the record that all engines share, and three fields more.
@@ -138,7 +142,7 @@ func (o options) ask(ctx context.Context, tools tlc.Tools, q question, bar *pb.P
 		Tools: tools, Files: tla.Files, Config: q.config,
 		Workers: o.workers, Memory: o.memory, Limit: o.limit,
 		Small:    q.expected.Class == tlc.Short && o.simulate == 0,
-		Simulate: o.simulate, Distributed: o.distributed,
+		Simulate: o.simulate, Seed: o.seed, Distributed: o.distributed,
 		Progress: func(p tlc.Progress) { bar.SetCurrent(before + p.Distinct) },
 	}
 	if run.Limit == 0 {
@@ -146,7 +150,7 @@ func (o options) ask(ctx context.Context, tools tlc.Tools, q question, bar *pb.P
 	}
 	outcome, err := run.Check(ctx)
 	bar.SetCurrent(before + q.expected.Distinct)
-	r := row{question: q, result: outcome.Result, note: outcome.Note}
+	r := row{question: q, result: outcome.Result, note: outcome.Note, again: o.again(q)}
 	if err == nil && o.record == "" {
 		r.differs = o.compare(q, outcome.Result)
 	}
@@ -160,6 +164,11 @@ func (o options) ask(ctx context.Context, tools tlc.Tools, q question, bar *pb.P
 		}
 	}
 	return r, err
+}
+
+// again is the command that puts the question once more, in the same way.
+func (o options) again(q question) string {
+	return "go run ./tla/check " + q.name + o.manner + " --trace"
 }
 
 // compare says how the answer differs from the manifest's.

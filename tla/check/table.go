@@ -33,7 +33,7 @@ func writeTable(w io.Writer, rows []row, traces bool) error {
 			fmt.Fprintf(w, "\n%s: %s\n", r.config.Name, r.note)
 		}
 		if r.differs != "" {
-			fmt.Fprintf(w, "\n%s: %s\n  again: go run ./tla/check %s --trace\n", r.config.Name, r.differs, r.config.Name)
+			fmt.Fprintf(w, "\n%s: %s\n  again: %s\n", r.config.Name, r.differs, r.again)
 			if r.log != "" {
 				fmt.Fprintf(w, "  TLC's output: %s\n", r.log)
 			}

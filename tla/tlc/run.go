@@ -47,6 +47,7 @@ type Run struct {
 	Memory      string        // largest Java heap, as -Xmx takes it; empty: Java's own choice
 	Limit       time.Duration // after this the verdict is unfinished; 0: no limit
 	Simulate    int64         // random behaviours to try instead of all states; 0: all states
+	Seed        int64         // of the random behaviours: the same one, the same behaviours
 	Distributed int           // worker processes of TLC's own server; 0: none
 	Small       bool          // it takes seconds at most: start Java fast rather than have it run fast
 	Coverage    bool          // count how often each action is taken
@@ -102,6 +103,7 @@ func (r Run) Check(ctx context.Context) (Outcome, error) {
 	out.Log, out.Coverage, out.Note = log, found.coverage, found.note
 	out.Generated, out.Distinct, out.Depth = found.Generated, found.Distinct, found.Depth
 	if limited.Err() != nil && !found.finished {
+		out.Note = fmt.Sprintf("cut short; by TLC's last report it had generated %d states", out.Generated)
 		return out, ctx.Err()
 	}
 	found.fill(&out.Result, r.Config)
@@ -112,6 +114,8 @@ func (r Run) Check(ctx context.Context) (Outcome, error) {
 		return out, err
 	case out.Verdict == spec.Unfinished && r.Simulate == 0:
 		return out, fmt.Errorf("%w: it ended without an answer", ErrTLC)
+	case out.Verdict == spec.Unfinished:
+		out.Note = fmt.Sprintf("all %d random behaviours tried, %d states generated, and nothing found", r.Simulate, out.Generated)
 	}
 	return out, nil
 }
@@ -184,7 +188,8 @@ func (r Run) arguments(dir string) []string {
 		args = append(args, "-dump", "dot,actionlabels", r.Dump)
 	}
 	if r.Simulate > 0 {
-		args = append(args, "-simulate", fmt.Sprintf("num=%d", r.Simulate), "-depth", strconv.Itoa(simulatedDepth))
+		args = append(args, "-simulate", fmt.Sprintf("num=%d", r.Simulate), "-depth", strconv.Itoa(simulatedDepth),
+			"-seed", strconv.FormatInt(r.Seed, 10))
 	}
 	return append(args, r.module())
 }
