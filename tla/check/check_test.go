@@ -129,6 +129,7 @@ func TestUsage(t *testing.T) {
 		"reuse-n9-safety":                 ".cfg",
 		"--scenario reuse --procs 9":      "no question is about that",
 		"--workers 0":                     "1 or more",
+		"--memory nonsense":               "--memory nonsense",
 		"--distributed 2 --simulate 9":    "do not go together",
 		"--distributed 2 reuse-n2-NoHang": "safety only",
 		"--simulate 9 --procs 1":          "2 or more",
@@ -145,6 +146,67 @@ func TestUsage(t *testing.T) {
 			t.Errorf("check %s: %v; want an error that says %q", args, err, says)
 		}
 	}
+}
+
+// Whatever keeps TLC from answering is one line on stderr that says what to do,
+// and an exit code other than 0; no table without rows, no half record.
+func TestProc_Failures(t *testing.T) {
+	dir := t.TempDir()
+	noJar := filepath.Join(dir, "tla2tools.jar")
+	if err := os.WriteFile(noJar, []byte("not it"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	java, err := exec.LookPath("java")
+	if err != nil {
+		t.Skip(err)
+	}
+	// A Java under which TLC complains of the spec as it does in earnest.
+	complains := filepath.Join(dir, "bin", "java")
+	script := `#!/bin/sh
+case "$*" in *-version*) exec '` + java + `' -version;; esac
+cat << end
+*** Errors: 1
+Unknown operator: x
+@!@!@STARTMSG 3002:1 @!@!@
+Parsing or semantic analysis failed.
+@!@!@ENDMSG 3002 @!@!@
+end
+exit 150
+`
+	if err := errors.Join(os.Mkdir(filepath.Dir(complains), 0o755), os.WriteFile(complains, []byte(script), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		env  string
+		args []string
+		says string
+	}{
+		"wrong checksum": {env: tlc.JarVariable + "=" + noJar, says: "checksum"},
+		"no Java":        {env: "PATH=" + dir, says: "install a JRE"},
+		"out of memory":  {args: []string{"--memory", "5m"}, says: "--memory"},
+		"parse error":    {env: "JAVA_HOME=" + dir, says: "Unknown operator: x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd, temp := check(t, append(test.args, "reuse-n4-safety", "--json")...)
+			cmd.Env = append(cmd.Env, "JAVA_HOME=", test.env)
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			err := cmd.Run()
+			if code := cmd.ProcessState.ExitCode(); code != spec.ExitUsage || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), test.says) {
+				t.Errorf("check: %v, stderr %q; want exit code %d and one line that says %q", err, stderr.String(), spec.ExitUsage, test.says)
+			}
+			if stdout.Len() > 0 {
+				t.Errorf("check prints %q, want nothing", stdout.String())
+			}
+			empty(t, temp)
+		})
+	}
+	t.Run("no table", func(t *testing.T) {
+		var table bytes.Buffer
+		if err := writeTable(&table, nil, true); err != nil || table.Len() > 0 {
+			t.Errorf("writeTable without rows: %q, %v; want nothing", table.String(), err)
+		}
+	})
 }
 
 // What is printed to ask again asks the same question, in the same way.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -76,6 +77,9 @@ func (o options) questions(all []question) ([]question, error) {
 	return chosen, nil
 }
 
+// heap is a size as java -Xmx takes it.
+var heap = regexp.MustCompile(`^[1-9][0-9]*[kKmMgGtT]?$`)
+
 func (o options) validate() error {
 	switch {
 	case o.scenario != "all" && !slices.Contains(scenarioNames(), o.scenario):
@@ -84,6 +88,8 @@ func (o options) validate() error {
 		return fmt.Errorf("no class %q: use short, medium or long", o.class)
 	case o.workers < 1:
 		return fmt.Errorf("--workers %d: give 1 or more", o.workers)
+	case o.memory != "" && !heap.MatchString(o.memory):
+		return fmt.Errorf("--memory %s: give a size as java -Xmx takes it, such as 512m or 4g", o.memory)
 	case o.distributed < 0 || o.simulate < 0 || o.limit < 0:
 		return errors.New("--distributed, --simulate and --limit must not be negative")
 	case o.distributed > 0 && o.simulate > 0:

@@ -86,8 +86,8 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) error {
 	for i, q := range questions {
 		bar.Set("question", fmt.Sprintf("%d/%d %s", i+1, len(questions), q.config.Name))
 		var r row
-		if r, err = o.ask(ctx, tools, q, bar); err != nil && r.result.Generated == 0 {
-			break // nothing to show
+		if r, err = o.ask(ctx, tools, q, bar); err != nil && (ctx.Err() == nil || r.result.Generated == 0) {
+			break // a failure is no answer; nor is an interrupt, unless some states were found
 		}
 		rows = append(rows, r)
 		if o.json {

@@ -11,8 +11,12 @@ import (
 )
 
 // writeTable prints a line for each question, then what was not as expected,
-// and the counterexamples if all of them are wanted.
+// and the counterexamples if all of them are wanted. Without answers it prints
+// nothing.
 func writeTable(w io.Writer, rows []row, traces bool) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "question\tscenario\tprocs\trounds\texpected\tfound\tdistinct\tdepth\tseconds\t")
 	for _, r := range rows {

