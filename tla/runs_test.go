@@ -209,3 +209,27 @@ exec tail -f /dev/null`)
 		t.Errorf("Check, interrupted after TLC's last word: %s, %v; want verified", outcome.Verdict, err)
 	}
 }
+
+// Of a question of liveness, TLC's progress says when all states are found and
+// it goes on to their behaviours; of one of safety, never.
+func TestProgress_Phase(t *testing.T) {
+	for question, want := range map[string]bool{"reuse-n2-NoHang": true, "reuse-n2-safety": false} {
+		config, err := tlc.ReadConfig(tla.Files, question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first, last tlc.Progress
+		run := tlc.Run{Tools: findTools(t), Files: tla.Files, Config: config, Small: true, Progress: func(p tlc.Progress) {
+			if last == (tlc.Progress{}) {
+				first = p
+			}
+			last = p
+		}}
+		if _, err := run.Check(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if first.Temporal || last.Temporal != want {
+			t.Errorf("Check(%s): first %+v and last %+v; want the behaviours looked at in the end: %v", question, first, last, want)
+		}
+	}
+}

@@ -126,13 +126,22 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// bar counts distinct states, of which the manifest knows how many there are.
+// bar counts distinct states, of which the manifest knows how many there are. TLC
+// tells of them once a minute; the time shows that it goes on.
 func (o options) bar(questions []question) *pb.ProgressBar {
 	var total int64
 	for _, q := range questions {
 		total += q.expected.Distinct
 	}
-	return door.Bar(`{{string . "question"}} {{bar .}} {{percent .}} {{counters .}} states {{speed . "%s states/s"}} {{rtime . "%s left"}}`, total)
+	return door.Bar(`{{string . "question"}} {{etime .}} {{string . "phase"}} {{bar .}} {{percent .}} {{counters .}} states {{speed . "%s states/s"}} {{rtime . "%s left"}}`, total)
+}
+
+// phase is what TLC is doing.
+func phase(p tlc.Progress) string {
+	if p.Temporal {
+		return "checking temporal properties"
+	}
+	return "exploring"
 }
 
 // ask puts one question to TLC.
@@ -143,8 +152,9 @@ func (o options) ask(ctx context.Context, tools tlc.Tools, q question, bar *pb.P
 		Workers: o.workers, Memory: o.memory, Limit: o.limit,
 		Small:    q.expected.Class == tlc.Short && o.simulate == 0,
 		Simulate: o.simulate, Seed: o.seed, Distributed: o.distributed,
-		Progress: func(p tlc.Progress) { bar.SetCurrent(before + p.Distinct) },
+		Progress: func(p tlc.Progress) { bar.SetCurrent(before+p.Distinct).Set("phase", phase(p)) },
 	}
+	bar.Set("phase", phase(tlc.Progress{}))
 	if run.Limit == 0 {
 		run.Limit = q.expected.Class.Limit()
 	}

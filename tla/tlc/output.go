@@ -32,6 +32,7 @@ const (
 	msgTemporal         = 2116
 	msgBackToState      = 2122
 	msgFinished         = 2186
+	msgTemporalChecked  = 2192
 	msgSuccess          = 2193
 	msgDepth            = 2194
 	msgStats            = 2199
@@ -53,6 +54,7 @@ const errorSeverity = 1
 type Progress struct {
 	Generated, Distinct, Queue int64
 	Depth                      int
+	Temporal                   bool // all states are found, and their behaviours are being looked at
 }
 
 // findings is what TLC's output says, as far as it has been read.
@@ -84,7 +86,8 @@ var (
 	coverageIs   = regexp.MustCompile(`^<(\w+) .*>: (\d+):(\d+)`)
 )
 
-// read takes in all of TLC's output and tells report of each progress message.
+// read takes in all of TLC's output and tells report of each message of progress
+// and of the phase that begins.
 func (f *findings) read(output io.Reader, report func(Progress)) error {
 	f.coverage = map[string]int64{}
 	lines := bufio.NewScanner(output)
@@ -102,7 +105,8 @@ func (f *findings) read(output io.Reader, report func(Progress)) error {
 			if err := f.message(code, severity, strings.Join(body, "\n")); err != nil {
 				return err
 			}
-			if code == msgProgress || code == msgProgressSimulate {
+			switch code {
+			case msgProgress, msgProgressSimulate, msgTemporalChecked:
 				report(f.Progress)
 			}
 			code = 0
@@ -135,6 +139,8 @@ func (f *findings) message(code, severity int, body string) error {
 		return f.state(body)
 	case msgBackToState:
 		return f.back(body)
+	case msgTemporalChecked:
+		f.Temporal = true
 	case msgFinished:
 		f.finished = true
 	case msgSuccess:
