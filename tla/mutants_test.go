@@ -43,6 +43,10 @@ var mutants = []mutant{
 	{"a process need not go on", "WF_vars(Step(p))", "TRUE", spec.Reuse, 2, "NoHang"},
 	{"LowerFlag leaves it up, against Barrier", "/\\ flag' = 0", "/\\ flag' = flag", spec.Reuse, 2, "RefinesBarrier"},
 	{"RaiseFlag leaves it down, against Barrier", "/\\ flag' = 1\n    /\\ Goto(p, \"UnlockEnter\")", "/\\ flag' = flag\n    /\\ Goto(p, \"UnlockEnter\")", spec.Reuse, 2, "RefinesBarrier"},
+	{"TestFlag does not look, against Barrier", `IF flag # 0 THEN "CountExit"`, `IF flag < 0 THEN "CountExit"`, spec.Withdraw, 2, "RefinesBarrier"},
+	{"a withdrawn call counts as a round", "    /\\ At(p, \"UnlockWithdraw\")\n    /\\ Release(p)\n    /\\ Goto(p, \"Call\")\n    /\\ UNCHANGED <<words, rounds,",
+		"    /\\ At(p, \"UnlockWithdraw\")\n    /\\ Release(p)\n    /\\ rounds' = Rebase([rounds EXCEPT ![p] = @ + 1])\n    /\\ Goto(p, \"Call\")\n    /\\ UNCHANGED <<words,", spec.Withdraw, 2, "RefinesBarrier"},
+	{"nobody may quit the barrier", "Quitting  <- \\E p \\in Procs : MayGiveUp(p)", "Quitting  <- FALSE", spec.Withdraw, 2, "RefinesBarrier"},
 }
 
 // TLC rejects each mutant for the reason given; and asked the same of the true
