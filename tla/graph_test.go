@@ -3,6 +3,7 @@ package tla_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,6 +56,7 @@ func TestConform_Graph_SeesDifferences(t *testing.T) {
 	original := dump(t, tools, cfg)
 	for name, spoil := range map[string]func(g *tlc.Graph){
 		"edge missing":    func(g *tlc.Graph) { g.Edges[7] = g.Edges[7][1:] },
+		"edge doubled":    func(g *tlc.Graph) { g.Edges[7] = append(g.Edges[7], g.Edges[7][0]) },
 		"edge added":      func(g *tlc.Graph) { g.Edges[7] = append(g.Edges[7], tlc.Edge{Proc: 1, Label: "GiveUp"}) },
 		"edge to another": func(g *tlc.Graph) { g.Edges[7][0].To = 9 },
 		"label":           func(g *tlc.Graph) { g.Edges[7][0].Label = "RaiseFlag" },
@@ -108,7 +110,11 @@ func compareGraphs(g tlc.Graph, cfg model.Config) string {
 		}
 		edges := map[string]tlc.Edge{}
 		for _, e := range g.Edges[at.their] {
-			edges[edgeName(e.Proc, e.Label)] = e
+			edge := edgeName(e.Proc, e.Label)
+			if _, twice := edges[edge]; twice {
+				return fmt.Sprintf("%s (%v): TLC has %s twice", at.path, at.mine, edge)
+			}
+			edges[edge] = e
 		}
 		for _, a := range model.Enabled(cfg, at.mine) {
 			edge := edgeName(a.Proc, a.Label())
@@ -128,7 +134,7 @@ func compareGraphs(g tlc.Graph, cfg model.Config) string {
 				return fmt.Sprintf("%s (%v): %s leads to another state: in the model %v, in TLC %v", at.path, at.mine, edge, next, g.States[e.To])
 			}
 		}
-		for edge := range edges {
+		for _, edge := range slices.Sorted(maps.Keys(edges)) {
 			return fmt.Sprintf("%s (%v): only TLC has %s", at.path, at.mine, edge)
 		}
 	}

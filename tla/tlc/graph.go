@@ -49,6 +49,9 @@ func ReadGraph(dot io.Reader) (Graph, error) {
 		if err != nil {
 			return g, err
 		}
+		if match[3] != "" && g.Initial >= 0 {
+			return g, fmt.Errorf("two initial states in TLC's graph, and SharedBarrier has one: %v and %v", g.States[g.Initial], state)
+		}
 		if match[3] != "" {
 			g.Initial = len(g.States)
 		}

@@ -108,3 +108,27 @@ func TestRead_Failures(t *testing.T) {
 		}
 	}
 }
+
+// A graph has one initial state, and edges between states.
+func TestReadGraph_Refuses(t *testing.T) {
+	label := func(pc string) string {
+		return `/\\ flag = 1\n/\\ exit = -1\n/\\ enter = 0\n/\\ happened = {}\n/\\ pc = (0 :> \"` + pc + `\")\n` +
+			`/\\ orphan = -1\n/\\ lock = -1\n/\\ rounds = (0 :> 0)\n/\\ seen = (0 :> -2)`
+	}
+	first := `1 [label="` + label("Call") + `",style = filled]` + "\n"
+	second := `-2 [label="` + label("LockInit") + `"];` + "\n"
+	edge := `1 -> -2 [label="Call",color="black",fontcolor="black"];` + "\n"
+	if g, err := ReadGraph(strings.NewReader(first + second + edge)); err != nil || len(g.Edges[0]) != 1 || g.Edges[0][0] != (Edge{0, "Call", 1}) {
+		t.Fatalf("ReadGraph = %+v, %v; want two states and the edge p0:Call", g, err)
+	}
+	for name, text := range map[string]string{
+		"no initial state":     second,
+		"two initial states":   first + strings.Replace(second, `"];`, `",style = filled]`, 1),
+		"an edge to no state":  first + edge,
+		"a state that is none": strings.Replace(first, "Call", "Cull", 1),
+	} {
+		if g, err := ReadGraph(strings.NewReader(text)); err == nil {
+			t.Errorf("ReadGraph with %s = %+v, want an error", name, g)
+		}
+	}
+}
