@@ -1,6 +1,12 @@
 package model
 
-import "sharedbarrier/spec"
+import (
+	"math"
+	"slices"
+	"unsafe"
+
+	"sharedbarrier/spec"
+)
 
 // A barrier is the protocol that a Config asks about, with the way back from
 // its numbers to states. Its table is made by taking the steps of
@@ -32,7 +38,11 @@ func (cfg Config) misuse() bool {
 }
 
 // compile makes the table of the barrier that cfg asks about.
-func compile(cfg Config) *barrier {
+func compile(cfg Config) *barrier { return compileWithin(cfg, math.MaxInt64) }
+
+// compileWithin is compile, or nil when the table, and what it is made from, take
+// more than so many bytes.
+func compileWithin(cfg Config, limit int64) *barrier {
 	b := &barrier{cfg: cfg, protocol: &protocol{
 		procs: cfg.Procs, relative: cfg.Rounds == 0, same: cfg.interchangeable(),
 	}}
@@ -42,7 +52,11 @@ func compile(cfg Config) *barrier {
 	for p := range cfg.Procs {
 		b.firstLocals = append(b.firstLocals, b.local.of(s.local(cfg, p)))
 	}
-	b.lay(b.explore())
+	rows := b.explore(limit)
+	if rows == nil {
+		return nil
+	}
+	b.lay(rows)
 	b.judge = func() func(*view) uint8 {
 		var s State
 		return func(v *view) uint8 {
@@ -60,8 +74,10 @@ func compile(cfg Config) *barrier {
 
 // explore finds every local and every shared state, and fills in the rows of
 // the table. It meets pairs that no run meets, so it finds more than is
-// reachable; it ends because words that have gone too far are not followed.
-func (b *barrier) explore() (rows []row) {
+// reachable; it ends because words that have gone too far are not followed. It
+// returns nil when the rows, and the table beside them, take more than the limit.
+func (b *barrier) explore(limit int64) (rows []row) {
+	var taken, needed int64
 	for l, s := 0, 0; l < len(b.local.list) || s < len(b.shared.list); {
 		oldL, oldS := l, s
 		l, s = len(b.local.list), len(b.shared.list)
@@ -71,8 +87,13 @@ func (b *barrier) explore() (rows []row) {
 			if i >= oldL {
 				from = 0
 			}
+			taken, needed = taken-rows[i].room(), needed-rows[i].size()
 			for j := from; j < s; j++ {
 				b.meet(&rows[i], i, j)
+			}
+			taken, needed = taken+rows[i].room(), needed+rows[i].size()
+			if taken+needed > limit {
+				return nil
 			}
 		}
 		for j := oldS; j < s; j++ {
@@ -87,6 +108,14 @@ type row struct {
 	edges  []edge // of all shared states, one after the other
 	ends   []uint32
 	reacts []uint16
+}
+
+// size is what the row will take in the table, in bytes; room, what it takes now.
+func (r *row) size() int64 { return rowBytes(len(r.edges), len(r.ends), len(r.reacts)) }
+func (r *row) room() int64 { return rowBytes(cap(r.edges), cap(r.ends), cap(r.reacts)) }
+
+func rowBytes(edges, ends, reacts int) int64 {
+	return int64(edges)*int64(unsafe.Sizeof(edge{})) + 4*int64(ends) + 2*int64(reacts)
 }
 
 // meet adds to the row of local state l what it says for shared state s, the
@@ -186,11 +215,11 @@ func (b *barrier) reaction(l, s int) uint16 {
 func (b *barrier) lay(rows []row) {
 	t := b.protocol
 	t.locals, t.shareds, t.kinds = len(b.local.list), len(b.shared.list), len(b.kind.list)
-	size := 0
+	edges, reacts := 0, 0
 	for _, r := range rows {
-		size += len(r.edges)
+		edges, reacts = edges+len(r.edges), reacts+len(r.reacts)
 	}
-	t.edges = make([]edge, 0, size)
+	t.edges, t.reacts = make([]edge, 0, edges), slices.Grow(t.reacts, reacts)
 	t.first = make([]uint32, 1, t.locals*t.shareds+1)
 	for _, r := range rows {
 		before := uint32(len(t.edges))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -82,22 +83,33 @@ func Explore(ctx context.Context, cfg Config, opt Options) Report {
 		panic("model: " + err.Error())
 	}
 	start := time.Now()
-	b := compile(cfg)
-	l := newLayout(b.protocol)
+	limit := int64(math.MaxInt64)
+	if opt.MaxMemory > 0 {
+		limit = opt.MaxMemory
+	}
 	var r Report
-	switch {
-	case l.words == 1:
-		r = explore[[1]uint64](ctx, b, l, opt)
-	case l.words == 2:
-		r = explore[[2]uint64](ctx, b, l, opt)
-	case l.words <= 4:
-		r = explore[[4]uint64](ctx, b, l, opt)
-	default:
-		r = explore[[8]uint64](ctx, b, l, opt)
+	if b := compileWithin(cfg, limit); b != nil {
+		r = exploreTable(ctx, b, opt)
+	} else {
+		r.leaveUnfinished(tooMuchMemory)
 	}
 	r.Version, r.Scenario, r.Procs, r.Rounds = ResultVersion, cfg.Scenario.String(), cfg.Procs, cfg.Rounds
 	r.Seconds = time.Since(start).Seconds()
 	return r
+}
+
+// exploreTable explores b with states of as many words as they need.
+func exploreTable(ctx context.Context, b *barrier, opt Options) Report {
+	switch l := newLayout(b.protocol); {
+	case l.words == 1:
+		return explore[[1]uint64](ctx, b, l, opt)
+	case l.words == 2:
+		return explore[[2]uint64](ctx, b, l, opt)
+	case l.words <= 4:
+		return explore[[4]uint64](ctx, b, l, opt)
+	default:
+		return explore[[8]uint64](ctx, b, l, opt)
+	}
 }
 
 func explore[S packed](ctx context.Context, b *barrier, l layout, opt Options) (r Report) {
@@ -129,10 +141,15 @@ func explore[S packed](ctx context.Context, b *barrier, l layout, opt Options) (
 		r.Depth = f.level + 1
 		r.Trace = trace(b.cfg, concrete(b, x, x.path(f)))
 	default:
-		r.Verdict, r.Interrupted = spec.Unfinished, why == interrupted
-		r.Why = reasons[why]
+		r.leaveUnfinished(why)
 	}
 	return r
+}
+
+// leaveUnfinished makes the verdict unfinished, and says why.
+func (r *Report) leaveUnfinished(why end) {
+	r.Verdict, r.Why, r.Interrupted = spec.Unfinished, reasons[why], why == interrupted
+	r.Trace = []Entry{}
 }
 
 var reasons = map[end]string{

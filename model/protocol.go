@@ -1,7 +1,5 @@
 package model
 
-import "unsafe"
-
 // A protocol is what the explorer explores: processes that each have a local
 // state and share one shared state, all of them small numbers, and a table of
 // the edges that a process has in each of its local states under each shared
@@ -83,7 +81,16 @@ func (t *protocol) at(l, s uint16) []edge {
 
 // tableBytes returns how much memory the table takes.
 func (t *protocol) tableBytes() int64 {
-	return int64(len(t.edges)+len(t.alone))*int64(unsafe.Sizeof(edge{})) + 4*int64(len(t.first)) + 2*int64(len(t.reacts))
+	return rowBytes(len(t.edges)+len(t.alone), len(t.first), len(t.reacts))
+}
+
+// fan returns how many edges leave a state at most.
+func (t *protocol) fan() int {
+	most := uint32(0)
+	for i := range t.first[1:] {
+		most = max(most, t.first[i+1]-t.first[i])
+	}
+	return t.procs*int(most) + 1
 }
 
 // initial returns the state before anything has happened.

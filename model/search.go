@@ -24,6 +24,8 @@ type search[S packed] struct {
 	lists  [batchSize][numShards][]S
 	crew   []worker
 
+	fan int // edges that leave a state at most
+
 	generated, distinct int64
 	bytes               int64 // memory that table, shards and lists take
 	escaped, full       bool  // some worker's
@@ -36,7 +38,9 @@ const (
 	shardBits = 7
 	numShards = 1 << shardBits
 	chunkSize = 1 << 11 // states that one worker expands in one go
-	batchSize = 1 << 4  // chunks between two looks at the limits
+	batchSize = 1 << 4  // chunks between two looks at the limits, at most
+
+	leastBatch = 1 << 7 // states between two looks, at least
 )
 
 // A finding is a state that violates a property.
@@ -71,7 +75,7 @@ const (
 )
 
 func newSearch[S packed](t *protocol, l layout, opt Options) *search[S] {
-	x := &search[S]{protocol: t, layout: l, Options: opt, chunk: chunkSize, room: shardRoom}
+	x := &search[S]{protocol: t, layout: l, Options: opt, chunk: chunkSize, room: shardRoom, fan: t.fan()}
 	if x.Workers <= 0 {
 		x.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -108,7 +112,7 @@ func (x *search[S]) run(ctx context.Context) (end, finding) {
 		if why := x.leftOut(); why != complete || total == 0 {
 			return why, finding{}
 		}
-		for at := 0; at < total; at += x.chunk * batchSize {
+		for at := 0; at < total; {
 			if at > 0 {
 				x.addAll(chunks)
 			}
@@ -118,9 +122,34 @@ func (x *search[S]) run(ctx context.Context) (end, finding) {
 				}
 				return why, finding{}
 			}
-			chunks = x.expandAll(at, min(total, at+x.chunk*batchSize))
+			n := x.batch(total - at)
+			chunks = x.expandAll(at, at+n)
+			at += n
 		}
 	}
+}
+
+// batch returns how many of so many states to expand before the next look at the
+// limits. Where memory is short these are few, so that it ends close to the limit.
+func (x *search[S]) batch(left int) int {
+	n := min(left, x.chunk*batchSize)
+	for x.MaxMemory > 0 && n > leastBatch && x.bytes+x.mayTake(n) > x.MaxMemory {
+		n /= 2
+	}
+	return n
+}
+
+// mayTake returns how many bytes lists and shards grow by when n states are
+// expanded, if all edges that there can be lead to new states: those spread over
+// the shards, if not quite evenly.
+func (x *search[S]) mayTake(n int) (bytes int64) {
+	edges := n * x.fan
+	each := uint32(2*edges/numShards + 16)
+	for i := range x.shards {
+		bytes += x.shards[i].mayTake(each)
+	}
+	var s S
+	return bytes + 2*int64(edges)*int64(unsafe.Sizeof(s)) // append makes a list half empty at worst
 }
 
 // leftOut says whether anything was left out so far: then the search must not

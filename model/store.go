@@ -64,9 +64,12 @@ func (h *shard[S]) add(s *S, hash uint64, place int) uint32 {
 	return i
 }
 
+// larger returns the size of the index that follows one of the given size.
+func larger(index int) int { return max(20, index/2*3) }
+
 // grow makes the index half as large again.
 func (h *shard[S]) grow() {
-	index := make([]uint32, max(20, len(h.index)/2*3))
+	index := make([]uint32, larger(len(h.index)))
 	for i := range h.count {
 		code := hash(h.at(i))
 		place := home(code, len(index))
@@ -81,7 +84,19 @@ func (h *shard[S]) grow() {
 }
 
 // bytes is the memory that the shard takes.
-func (h *shard[S]) bytes() int64 {
+func (h *shard[S]) bytes() int64 { return shardBytes[S](len(h.blocks), len(h.index)) }
+
+// mayTake is the memory that the shard takes more when so many states are added.
+func (h *shard[S]) mayTake(more uint32) int64 {
+	count := h.count + more
+	index := len(h.index)
+	for count > uint32(index)/5*4 {
+		index = larger(index)
+	}
+	return shardBytes[S](int(count+blockSize-1)/blockSize, index) - h.bytes()
+}
+
+func shardBytes[S packed](blocks, index int) int64 {
 	var s S
-	return int64(len(h.blocks))*int64(blockSize*unsafe.Sizeof(s)) + 4*int64(len(h.index))
+	return int64(blocks)*int64(blockSize*unsafe.Sizeof(s)) + 4*int64(index)
 }
