@@ -11,15 +11,16 @@ import (
 	"sharedbarrier/spec"
 )
 
-// Options say how to explore, not what: of the result they change nothing but
-// whether there is one.
+// Options say how to explore and what to look for. Check, Liveness and Symmetry
+// are part of the question: verdict, counts and trace depend on them. The limits
+// decide whether there is an answer; Workers and Progress change nothing in it.
 type Options struct {
 	Workers   int             // goroutines; 0: as many as GOMAXPROCS
 	Symmetry  bool            // take states that differ by a permutation of alike processes for one
 	Liveness  bool            // look for fair loops too, not only for deadlock; not with Symmetry
 	Check     []spec.Property // what to check; nil: everything
 	MaxStates int64           // distinct states to end at, roughly; 0: no limit
-	MaxMemory int64           // bytes of table and states to end at, roughly; 0: no limit
+	MaxMemory int64           // bytes of table, states and graph to end at, roughly; 0: no limit
 	Progress  func(Progress)  // called now and then from one goroutine; nil: never
 }
 
@@ -38,7 +39,8 @@ type Progress struct {
 	Phase     Phase
 	Generated int64
 	Distinct  int64
-	Queue     int64 // states of this level yet to be expanded
+	Queue     int64 // Exploring: states of this level yet to be expanded; Looping: states yet to be looked at
+	Looked    int64 // Looping: states looked at, each in every pass
 	Depth     int
 }
 
@@ -71,7 +73,8 @@ type Outcome struct {
 
 // Explore visits every state of cfg, breadth first, and checks the properties
 // in each, and NoHang: that there is no deadlock and, if asked, no fair loop. It
-// ends at the first level that holds a violation, with a shortest counterexample.
+// ends at the first level that holds a violation, with a shortest counterexample; of
+// one with a loop, none takes fewer steps to the loop and once around it.
 // It is exact: two states are never taken for one. The report does not depend on
 // the number of workers, times aside.
 //
@@ -116,11 +119,10 @@ func explore[S packed](ctx context.Context, b *barrier, l layout, opt Options) (
 	x := newSearch[S](b.protocol, l, opt)
 	why, f := x.run(ctx)
 	var loop *lasso[S]
+	x.tally()
 	if why == complete && x.Liveness && x.wanted&(1<<spec.NoHang) != 0 {
-		x.tell(Looping, 0)
 		loop, why = x.liveness(ctx)
 	}
-	x.tally()
 	r.Generated, r.Distinct, r.Bytes, r.Depth = x.generated, x.distinct, x.bytes, len(x.levels)
 	r.Reached = b.outcomes(x.taken())
 	r.Trace = []Entry{}

@@ -1,6 +1,9 @@
 package model
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // A graph has the states of a search as nodes, in the order of the store, and
 // the processes' own steps as arcs.
@@ -10,6 +13,7 @@ type graph struct {
 	arcs   []arc
 	able   []uint16 // by node: the processes that can take a step, as bits
 	inside []uint16 // by node: those that are in a call, as bits
+	part   []uint32 // by node: its strongly connected part, from 1; 0: not known, unfair: none that counts
 }
 
 type arc struct {
@@ -17,55 +21,84 @@ type arc struct {
 	by uint8
 }
 
-// hung returns a strongly connected part in which process p stays inside its
-// call and everyone is treated fairly, or nil.
-func (g *graph) hung(p int) (part []uint32) {
-	g.components(func(v uint32) bool { return g.inside[v]&(1<<p) != 0 }, func(nodes []uint32) bool {
-		if !g.fair(nodes) {
-			return true
-		}
-		part = slices.Clone(nodes)
-		return false
-	})
-	return part
+const unfair = math.MaxUint32
+
+// newGraph returns a graph with no nodes yet and room for so many, and so many
+// arcs.
+func newGraph(procs int, nodes, arcs int64) *graph {
+	return &graph{
+		procs: procs, arcs: make([]arc, 0, arcs), first: make([]uint32, 1, nodes+1), part: make([]uint32, nodes),
+		able: make([]uint16, 0, nodes), inside: make([]uint16, 0, nodes),
+	}
 }
 
-// fair reports whether a run that stays in the component, and sees all of it
-// again and again, is fair to every process: it takes steps, or is now and then
-// unable to.
-func (g *graph) fair(nodes []uint32) bool {
-	in := make(map[uint32]bool, len(nodes))
+// counts reports whether the node is in one of the parts that hung has found.
+func (g *graph) counts(v uint32) bool { return g.part[v] != 0 && g.part[v] != unfair }
+
+// hung puts into g.part the strongly connected parts in which process p stays
+// inside its call and everyone is treated fairly, and reports whether there is
+// any. It calls look at each node and ends when that returns false; then what it
+// found means nothing.
+func (g *graph) hung(p int, look func() bool) (found bool) {
+	clear(g.part)
+	parts := uint32(0)
+	counts := func(v uint32) bool { return g.inside[v]&(1<<p) != 0 }
+	g.components(counts, look, func(nodes []uint32) {
+		parts++
+		g.assign(nodes, parts)
+		if g.fair(nodes) {
+			found = true
+		} else {
+			g.assign(nodes, unfair)
+		}
+	})
+	return found
+}
+
+func (g *graph) assign(nodes []uint32, part uint32) {
 	for _, v := range nodes {
-		in[v] = true
+		g.part[v] = part
 	}
+}
+
+// fair reports whether a run that stays in the part, and sees all of it again
+// and again, is fair to every process: it takes steps, or is now and then unable
+// to.
+func (g *graph) fair(nodes []uint32) bool {
 	treated, arcs := uint16(0), 0
 	for _, v := range nodes {
-		treated |= ^g.able[v]
+		treated |= g.unable(v)
 		for _, a := range g.out(v) {
-			if in[a.to] {
+			if g.part[a.to] == g.part[v] {
 				treated |= 1 << a.by
 				arcs++
 			}
 		}
 	}
-	all := uint16(1<<g.procs - 1)
-	return arcs > 0 && treated&all == all
+	return arcs > 0 && treated == g.everyone()
 }
+
+// everyone is the set of all processes, as bits.
+func (g *graph) everyone() uint16 { return 1<<g.procs - 1 }
+
+// unable returns the processes that cannot take a step, as bits.
+func (g *graph) unable(v uint32) uint16 { return g.everyone() &^ g.able[v] }
 
 func (g *graph) out(v uint32) []arc { return g.arcs[g.first[v]:g.first[v+1]] }
 
 // components calls yield with each strongly connected component of the nodes
-// that count, until it returns false. (Tarjan's algorithm, with a stack of its own.)
-func (g *graph) components(counts func(uint32) bool, yield func([]uint32) bool) {
+// that count; yield must give them a part. It calls look at each node, and ends
+// early when that returns false. (Tarjan's algorithm, with a stack of its own, and
+// all it may need of memory made at once.)
+func (g *graph) components(counts func(uint32) bool, look func() bool, yield func([]uint32)) {
 	type frame struct{ node, arc uint32 }
 	var (
 		order = make([]uint32, len(g.able)) // when a node was met, from 1; 0: not yet
-		low   = make([]uint32, len(g.able)) // the earliest node that it reaches; done: its component is complete
+		low   = make([]uint32, len(g.able)) // the earliest node that it reaches
 		met   uint32
-		open  []uint32 // nodes whose component is not complete
-		calls []frame
+		open  = make([]uint32, 0, len(g.able)) // nodes whose component is not complete
+		calls = make([]frame, 0, len(g.able))
 	)
-	const done = 1<<32 - 1
 	enter := func(v uint32) {
 		met++
 		order[v], low[v] = met, met
@@ -73,6 +106,9 @@ func (g *graph) components(counts func(uint32) bool, yield func([]uint32) bool) 
 		calls = append(calls, frame{v, g.first[v]})
 	}
 	for root := range uint32(len(g.able)) {
+		if !counts(root) && !look() {
+			return
+		}
 		if order[root] != 0 || !counts(root) {
 			continue
 		}
@@ -86,10 +122,13 @@ func (g *graph) components(counts func(uint32) bool, yield func([]uint32) bool) 
 				case !counts(to):
 				case order[to] == 0:
 					enter(to)
-				case low[to] != done:
+				case g.part[to] == 0:
 					low[v] = min(low[v], order[to])
 				}
 				continue
+			}
+			if !look() {
+				return
 			}
 			calls = calls[:len(calls)-1]
 			if len(calls) > 0 {
@@ -101,61 +140,57 @@ func (g *graph) components(counts func(uint32) bool, yield func([]uint32) bool) 
 				for open[at] != v {
 					at--
 				}
-				if !yield(open[at:]) {
-					return
-				}
-				for _, w := range open[at:] {
-					low[w] = done
-				}
+				yield(open[at:])
 				open = open[:at]
 			}
 		}
 	}
 }
 
-// treats reports whether process p takes a step on the way or is unable to.
-func (g *graph) treats(way []uint32, p int) bool {
-	for i, v := range way {
-		if g.able[v]&(1<<p) == 0 {
-			return true
-		}
-		if i+1 < len(way) {
-			for _, a := range g.out(v) {
-				if int(a.by) == p && a.to == way[i+1] {
-					return true
-				}
-			}
-		}
-	}
-	return false
+// A hop is a node on a way that began somewhere, with the processes that were
+// treated fairly on it so far.
+type hop struct {
+	node    uint32
+	from    uint32 // the hop before, by its place in the list
+	treated uint16
 }
 
-// way returns a shortest way of at least one arc inside part, from a node to
-// the end of the first arc that is done, without the node itself.
-func (g *graph) way(part []uint32, from uint32, done func(arc) bool) []uint32 {
-	cameFrom := make(map[uint32]uint32, len(part))
-	in := make(map[uint32]bool, len(part))
-	for _, v := range part {
-		in[v] = true
+// around returns a shortest way of at least one arc from start back to it, in
+// its part, on which everyone is treated fairly: the nodes after start. It returns
+// nil if none has fewer than bound arcs.
+func (g *graph) around(start uint32, bound int) []uint32 {
+	hops := []hop{{node: start}} // where it is unable counts when the way comes back
+	type key struct {
+		node    uint32
+		treated uint16
 	}
-	for queue := []uint32{from}; ; queue = queue[1:] {
-		v := queue[0]
-		for _, a := range g.out(v) {
-			if !in[a.to] {
-				continue
-			}
-			if done(a) {
-				way := []uint32{a.to}
-				for ; v != from; v = cameFrom[v] {
-					way = append(way, v)
+	met := map[key]bool{}
+	for at, length := 0, 1; at < len(hops) && length < bound; length++ {
+		for end := len(hops); at < end; at++ {
+			for _, a := range g.out(hops[at].node) {
+				if g.part[a.to] != g.part[start] {
+					continue
 				}
-				slices.Reverse(way)
-				return way
-			}
-			if _, met := cameFrom[a.to]; !met && a.to != from {
-				cameFrom[a.to] = v
-				queue = append(queue, a.to)
+				next := hop{a.to, uint32(at), hops[at].treated | 1<<a.by | g.unable(a.to)}
+				if a.to == start && next.treated == g.everyone() {
+					return way(hops, next)
+				}
+				if k := (key{next.node, next.treated}); !met[k] {
+					met[k] = true
+					hops = append(hops, next)
+				}
 			}
 		}
 	}
+	return nil
+}
+
+// way returns the nodes on the way to the last hop, without the first.
+func way(hops []hop, last hop) (nodes []uint32) {
+	for ; last.from != 0; last = hops[last.from] {
+		nodes = append(nodes, last.node)
+	}
+	nodes = append(nodes, last.node)
+	slices.Reverse(nodes)
+	return nodes
 }

@@ -9,10 +9,11 @@ import (
 )
 
 // A world is a graph as the oracle wants it: for each state the steps of
-// processes, and who is in a call.
+// processes, who is in a call, and how far it is from the first.
 type world[S comparable] struct {
 	steps  map[S][]worldStep[S]
 	inside map[S]uint16 // processes, as bits
+	level  map[S]int
 	procs  int
 }
 
@@ -21,9 +22,23 @@ type worldStep[S comparable] struct {
 	by int
 }
 
+func newWorld[S comparable](first S, procs int) world[S] {
+	return world[S]{map[S][]worldStep[S]{}, map[S]uint16{}, map[S]int{first: 0}, procs}
+}
+
+// leads records that the state to is met in s, breadth first, and whether for the
+// first time.
+func (w world[S]) leads(s, to S) (first bool) {
+	if _, met := w.level[to]; met {
+		return false
+	}
+	w.level[to] = w.level[s] + 1
+	return true
+}
+
 // worldOf spells out the graph of cfg.
 func worldOf(cfg Config) world[State] {
-	w := world[State]{map[State][]worldStep[State]{}, map[State]uint16{}, cfg.Procs}
+	w := newWorld(Init(cfg), cfg.Procs)
 	for s, edges := range States(cfg) {
 		for p := range cfg.Procs {
 			if s.Inside(p) && s.Alive(p) {
@@ -31,6 +46,7 @@ func worldOf(cfg Config) world[State] {
 			}
 		}
 		for _, e := range edges {
+			w.leads(s, e.To)
 			if e.Action.Event == spec.NoEvent {
 				w.steps[s] = append(w.steps[s], worldStep[State]{e.To, e.Action.Proc})
 			}
@@ -62,6 +78,56 @@ func (w world[S]) hangsFairly() bool {
 		}
 	}
 	return false
+}
+
+// shortestLasso returns in how many steps a fair loop can be reached and gone
+// around, by trying every state and every process as if there were nothing to
+// spare; 0: there is no such loop.
+func (w world[S]) shortestLasso() (least int) {
+	for s := range w.level {
+		for p := range w.procs {
+			if around := w.around(s, p); around > 0 && (least == 0 || w.level[s]+around < least) {
+				least = w.level[s] + around
+			}
+		}
+	}
+	return least
+}
+
+// around returns the length of the shortest loop at s in which process p stays
+// inside and everyone is treated fairly; 0: none.
+func (w world[S]) around(s S, p int) int {
+	type place struct {
+		at      S
+		treated uint16
+	}
+	first := place{s, w.unable(s)}
+	far := map[place]int{first: 0}
+	for queue := []place{first}; len(queue) > 0; queue = queue[1:] {
+		now := queue[0]
+		for _, e := range w.steps[now.at] {
+			next := place{e.to, now.treated | 1<<e.by | w.unable(e.to)}
+			_, met := far[next]
+			switch {
+			case w.inside[now.at]&w.inside[e.to]&(1<<p) == 0:
+			case e.to == s && next.treated == 1<<w.procs-1:
+				return far[now] + 1
+			case !met:
+				far[next] = far[now] + 1
+				queue = append(queue, next)
+			}
+		}
+	}
+	return 0
+}
+
+// unable returns the processes that cannot move in s, as bits.
+func (w world[S]) unable(s S) uint16 {
+	none := uint16(1<<w.procs - 1)
+	for _, e := range w.steps[s] {
+		none &^= 1 << e.by
+	}
+	return none
 }
 
 // fairTo reports whether process q cannot move in s, or can and stay in the set.
@@ -137,11 +203,15 @@ func TestConform_LivenessAgreesWithFixedPoint(t *testing.T) {
 			if why != complete {
 				t.Fatalf("%v: liveness ends as %d", cfg, why)
 			}
-			if want := worldOf(cfg).hangsFairly(); got != want {
+			w := worldOf(cfg)
+			if want := w.hangsFairly(); got != want {
 				t.Errorf("%v: a fair loop found: %v, by fixed point: %v", cfg, got, want)
 			}
 			if got {
 				loops++
+				if got, want := loop.length(), w.shortestLasso(); got != want {
+					t.Errorf("%v: a lasso of %d steps, the shortest has %d", cfg, got, want)
+				}
 			}
 		}
 	}
@@ -150,7 +220,64 @@ func TestConform_LivenessAgreesWithFixedPoint(t *testing.T) {
 	}
 }
 
+// length is how many steps it takes to the loop and once around.
+func (l *lasso[S]) length() int { return len(l.path) - 1 + len(l.loop) }
+
 func (r Report) verified() bool { return r.Verdict == spec.Verified }
+
+// TestLiveness_ShortestLasso pins some that the first loop at hand is longer than.
+func TestLiveness_ShortestLasso(t *testing.T) {
+	for _, c := range []struct {
+		mutant string
+		procs  int
+		steps  int
+	}{{"test-again", 2, 8}, {"test-again", 3, 9}, {"never-first", 2, 69}} {
+		cfg := Config{Scenario: spec.Reuse, Procs: c.procs, Mutant: MutantNamed(c.mutant)}
+		r := Explore(context.Background(), cfg, Options{Liveness: true, Check: []spec.Property{spec.NoHang}})
+		if r.Loop == 0 || len(r.Trace) != c.steps {
+			t.Errorf("Explore(%v): a loop from %d, %d steps; want a lasso of %d", cfg, r.Loop, len(r.Trace), c.steps)
+		}
+	}
+}
+
+// TestLiveness_Interrupted: a context that ends while fair loops are looked for
+// ends that, whenever it is; and how far that is, is told all along.
+func TestLiveness_Interrupted(t *testing.T) {
+	cfg := Config{Scenario: spec.Reuse, Procs: 5}
+	var told []Progress
+	end := -1 // what is told of Looping, from 0, at which the context ends
+	run := func() Report {
+		told = nil
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		return Explore(ctx, cfg, Options{Liveness: true, Progress: func(p Progress) {
+			if p.Phase != Looping {
+				return
+			}
+			if len(told) == end {
+				cancel()
+			}
+			told = append(told, p)
+		}})
+	}
+	if r := run(); r.Verdict != spec.Verified || len(told) < 10 {
+		t.Fatalf("Explore(%v): %s, told %d times of looking for loops; want verified, and to be told often", cfg, brief(r.Result), len(told))
+	}
+	all := told
+	for i, p := range all[1:] {
+		if p.Looked <= all[i].Looked || p.Looked+p.Queue != all[0].Queue {
+			t.Fatalf("told of %d states looked at and %d left, after %d and %d", p.Looked, p.Queue, all[i].Looked, all[i].Queue)
+		}
+	}
+	if last := all[len(all)-1]; last.Queue > 1<<12 {
+		t.Errorf("at last %d states are left to be looked at", last.Queue)
+	}
+	for _, end = range []int{0, 1, len(all) / 2, len(all) - 1} {
+		if r := run(); r.Verdict != spec.Unfinished || !r.Interrupted || len(told) > end+2 {
+			t.Errorf("interrupted at %d of %d: %s, interrupted %v, told %d times", end, len(all), brief(r.Result), r.Interrupted, len(told))
+		}
+	}
+}
 
 // TestHazard_LassoIsABehaviour runs the lassos of a mutant that looks again and
 // again, and of one that lets a process run ahead by a round in every turn: the

@@ -41,3 +41,24 @@ func TestMemory_TableIsMadeWithinTheLimit(t *testing.T) {
 		t.Errorf("Explore(%v) with a table beyond the limit: %s (%q), trace %v; want it unfinished before the first state", cfg, brief(r.Result), r.Why, r.Trace)
 	}
 }
+
+// TestMemory_GraphIsWhatItIsSaidToTake: nothing that the search for loops makes
+// grows beyond what was made for it at the start.
+func TestMemory_GraphIsWhatItIsSaidToTake(t *testing.T) {
+	b := compile(Config{Scenario: spec.Withdraw, Procs: 4})
+	x := newSearch[[1]uint64](b.protocol, newLayout(b.protocol), Options{})
+	if why, _ := x.run(context.Background()); why != complete {
+		t.Fatalf("the search ends as %d", why)
+	}
+	x.tally()
+	nodes, arcs := int(x.distinct), int(x.generated)
+	g := x.graph(func() bool { return true })
+	if len(g.able) != nodes || cap(g.able) != nodes || cap(g.inside) != nodes || cap(g.part) != nodes ||
+		cap(g.first) != nodes+1 || cap(g.arcs) != arcs {
+		t.Errorf("a graph of %d nodes and up to %d arcs has room for %d and %d", nodes, arcs, cap(g.able), cap(g.arcs))
+	}
+	perRun := testing.AllocsPerRun(1, func() { g.hung(0, func() bool { return true }) })
+	if perRun > 10 {
+		t.Errorf("looking for fair loops among %d states takes %v allocations, want a few that depend on nothing", nodes, perRun)
+	}
+}

@@ -27,6 +27,7 @@ type search[S packed] struct {
 	fan int // edges that leave a state at most
 
 	generated, distinct int64
+	looked              int64 // states that liveness has looked at, in all its passes
 	bytes               int64 // memory that table, shards and lists take
 	escaped, full       bool  // some worker's
 
@@ -205,7 +206,7 @@ func (x *search[S]) worst() (first finding, ok bool) {
 // its states still to be expanded.
 func (x *search[S]) stop(ctx context.Context, left int) end {
 	x.tally()
-	x.tell(Exploring, left)
+	x.tell(Exploring, int64(left))
 	switch {
 	case x.MaxStates > 0 && x.distinct > x.MaxStates:
 		return tooManyStates
@@ -219,9 +220,11 @@ func (x *search[S]) stop(ctx context.Context, left int) end {
 }
 
 // tell tells how far the search is, if anyone wants to know.
-func (x *search[S]) tell(phase Phase, left int) {
+func (x *search[S]) tell(phase Phase, left int64) {
 	if x.Progress != nil {
-		x.Progress(Progress{Phase: phase, Generated: x.generated, Distinct: x.distinct, Queue: int64(left), Depth: len(x.levels)})
+		x.Progress(Progress{
+			Phase: phase, Generated: x.generated, Distinct: x.distinct, Queue: left, Looked: x.looked, Depth: len(x.levels),
+		})
 	}
 }
 
