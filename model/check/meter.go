@@ -12,46 +12,44 @@ import (
 
 // A meter shows on a terminal how far an exploration is.
 type meter struct {
-	bar    *pb.ProgressBar
-	start  time.Time
-	levels []level
+	bar   *pb.ProgressBar
+	phase model.Phase
+	since time.Time // the phase began
 }
-
-// A level is how wide a level of the graph is, and how many states were known
-// when its expansion began.
-type level struct{ width, known int64 }
 
 const meterLayout = `{{string . "question"}}: {{string . "phase"}}, {{counters . "%s of %s states" "%[1]s states"}}, {{string . "rate"}}, {{string . "where"}}, {{etime .}} gone, {{string . "left"}}`
 
 func newMeter(cfg model.Config) *meter {
-	m := &meter{bar: door.Bar(meterLayout, 0), start: time.Now()}
+	m := &meter{bar: door.Bar(meterLayout, 0), since: time.Now(), phase: model.Exploring}
 	m.bar.Set("question", fmt.Sprintf("%s, %d processes", title(cfg), cfg.Procs))
 	return m
 }
 
 func (m *meter) show(p model.Progress) {
-	if p.Phase == model.Exploring && p.Depth > len(m.levels) {
-		m.levels = append(m.levels, level{p.Queue, p.Distinct})
+	if p.Phase != m.phase {
+		m.phase, m.since = p.Phase, time.Now()
 	}
-	m.bar.SetCurrent(p.Distinct)
+	done, total := p.Distinct, int64(0)
+	if p.Phase == model.Looping {
+		done, total = p.Looked, p.Looked+p.Queue
+	}
+	m.bar.SetCurrent(done).SetTotal(total)
 	m.bar.Set("phase", string(p.Phase))
 	m.bar.Set("where", fmt.Sprintf("depth %d, queue %d", p.Depth, p.Queue))
-	rate := float64(p.Distinct) / time.Since(m.start).Seconds()
+	rate := float64(done) / time.Since(m.since).Seconds()
 	m.bar.Set("rate", fmt.Sprintf("%.0f/s", rate))
-	m.bar.Set("left", m.left(p, rate))
+	m.bar.Set("left", left(p, rate))
 }
 
-// left estimates the time left. Levels grow and then shrink, and nobody knows
-// in advance how far they grow; but once they shrink, as much may lie ahead as
-// was known when they were as wide for the first time.
-func (m *meter) left(p model.Progress, rate float64) string {
-	last := m.levels[len(m.levels)-1]
-	for _, l := range m.levels[:len(m.levels)-1] {
-		if l.width > last.width && p.Phase == model.Exploring {
-			return fmt.Sprintf("about %v left", time.Duration(float64(l.known)/rate*float64(time.Second)).Round(time.Second))
-		}
+// left says how much time is left of the phase at so many states a second, where
+// that can be known. How many states are yet to be found cannot: in reuse with 7
+// processes a level falls from 108430 states to 7 half way, and rises again. How
+// many are yet to be looked at for loops is known.
+func left(p model.Progress, rate float64) string {
+	if p.Phase != model.Looping || rate <= 0 {
+		return "time left unknown"
 	}
-	return "time left unknown"
+	return fmt.Sprintf("about %v left", time.Duration(float64(p.Queue)/rate*float64(time.Second)).Round(time.Second))
 }
 
 func (m *meter) finish() { m.bar.Finish() }

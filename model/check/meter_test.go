@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+)
+
+// TestMeter_TimeLeft feeds the meter a whole exploration, with a level half way
+// that is almost empty, at 1000 states a second: what it says of the time left is
+// true, and where it can be known it is said.
+func TestMeter_TimeLeft(t *testing.T) {
+	var told []model.Progress
+	model.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: 5},
+		model.Options{Liveness: true, Progress: func(p model.Progress) { told = append(told, p) }})
+	last := told[len(told)-1]
+	claims := 0
+	for _, p := range told {
+		text := left(p, 1000)
+		if text == "time left unknown" {
+			continue
+		}
+		claims++
+		states := last.Distinct - p.Distinct + last.Looked + last.Queue - p.Looked
+		truth := time.Duration(states) * time.Millisecond
+		claim, err := time.ParseDuration(strings.TrimSuffix(strings.TrimPrefix(text, "about "), " left"))
+		if err != nil || (claim-truth).Abs() > time.Second {
+			t.Fatalf("with %+v: %q, but it is %v (%v)", p, text, truth, err)
+		}
+	}
+	if claims < 10 {
+		t.Errorf("the time left is known %d times of %d, want all the while that loops are looked for", claims, len(told))
+	}
+}
+
+// TestMeter_NeverCountsOnADip: levels that get smaller and smaller, as before
+// the second half of an exploration, say nothing of the time left.
+func TestMeter_NeverCountsOnADip(t *testing.T) {
+	for i, queue := range []int64{1, 108430, 53421, 9317, 448, 7, 43} {
+		p := model.Progress{Phase: model.Exploring, Distinct: 108430 * int64(i+1), Queue: queue, Depth: i + 1}
+		if text := left(p, 1e6); text != "time left unknown" {
+			t.Errorf("with a queue of %d: %q, which nobody can know", queue, text)
+		}
+	}
+}
+
+// TestMeter_CountsWhatIsLookedAt: the bar counts states found, and then those
+// looked at, of how many.
+func TestMeter_CountsWhatIsLookedAt(t *testing.T) {
+	m := newMeter(model.Config{Scenario: spec.Reuse, Procs: 2})
+	defer m.finish()
+	for _, c := range []struct {
+		told model.Progress
+		want string
+	}{
+		{model.Progress{Phase: model.Exploring, Distinct: 7, Queue: 3}, "7 of 0"},
+		{model.Progress{Phase: model.Looping, Distinct: 9, Queue: 18}, "0 of 18"},
+		{model.Progress{Phase: model.Looping, Distinct: 9, Looked: 12, Queue: 6}, "12 of 18"},
+	} {
+		m.show(c.told)
+		if got := fmt.Sprintf("%d of %d", m.bar.Current(), m.bar.Total()); got != c.want {
+			t.Errorf("told of %+v the bar shows %s, want %s", c.told, got, c.want)
+		}
+	}
+}
