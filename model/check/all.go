@@ -35,6 +35,7 @@ func runAll(cmd *cobra.Command, f flags) error {
 	if err != nil {
 		return err
 	}
+	defer keepMemory(opt.MaxMemory)()
 	out := cmd.OutOrStdout()
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "scenario\tprocs\trounds\tchecked\texpected\tfound\tdistinct\tdepth\tseconds")

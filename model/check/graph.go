@@ -4,28 +4,68 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/door"
 	"sharedbarrier/spec"
 )
 
-// writeGraphs writes the files that --dot and --graph-json ask for.
-func (f flags) writeGraphs(ctx context.Context, cfg model.Config) error {
-	for path, write := range map[string]graphWriter{f.dot: writeDot, f.graphJSON: writeGraphJSON} {
-		if path == "" {
+// writeGraphs writes the files that --dot and --graph-json ask for, in this order.
+// Of one that is not finished it says so on stderr, and returns how the command
+// ends.
+func (f flags) writeGraphs(cmd *cobra.Command, cfg model.Config, opt model.Options) error {
+	if f.dot == "" && f.graphJSON == "" {
+		return nil
+	}
+	if err := graphEnds(cmd.Context(), cfg, opt); err != nil {
+		return err
+	}
+	for _, file := range []struct {
+		path  string
+		write graphWriter
+	}{{f.dot, writeDot}, {f.graphJSON, writeGraphJSON}} {
+		if file.path == "" {
 			continue
 		}
-		if err := f.writeGraph(ctx, path, cfg, write); err != nil {
+		err := writeGraph(cmd.Context(), file.path, cfg, opt, file.write)
+		if why, ok := errors.AsType[unfinished](err); ok {
+			fmt.Fprintf(cmd.ErrOrStderr(), "not finished: %s is not written: %s\n", file.path, why.text)
+			return why.exit
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// graphEnds returns an error when the graph may go on for ever and no limit ends
+// it.
+func graphEnds(ctx context.Context, cfg model.Config, opt model.Options) error {
+	if cfg.Rounds > 0 || opt.MaxStates > 0 || opt.MaxMemory > 0 {
+		return nil
+	}
+	r := model.Explore(ctx, cfg, model.Options{Workers: opt.Workers, Symmetry: true, Check: []spec.Property{spec.NoEarlyExit}})
+	if r.Verdict == spec.Violated {
+		return errors.New("NoEarlyExit fails here, so processes may get ever further ahead of each other and the graph may have no end: give --rounds, or a limit such as --max-states")
+	}
+	return nil
+}
+
+// unfinished is the error of a graph that a limit or the context has cut short.
+type unfinished struct {
+	text string
+	exit door.Exit
+}
+
+func (u unfinished) Error() string { return u.text }
 
 type graphWriter func(io.Writer, model.Config, nodes)
 
@@ -33,7 +73,7 @@ type graphWriter func(io.Writer, model.Config, nodes)
 type nodes func(yield func(id int, s model.State, edges []model.Edge, to []int))
 
 // writeGraph writes one file, and leaves none behind that is not complete.
-func (f flags) writeGraph(ctx context.Context, path string, cfg model.Config, write graphWriter) error {
+func writeGraph(ctx context.Context, path string, cfg model.Config, opt model.Options, write graphWriter) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return err
@@ -41,7 +81,7 @@ func (f flags) writeGraph(ctx context.Context, path string, cfg model.Config, wr
 	buffer := bufio.NewWriter(file)
 	var incomplete error
 	write(buffer, cfg, func(yield func(int, model.State, []model.Edge, []int)) {
-		incomplete = f.number(ctx, cfg, yield)
+		incomplete = number(ctx, cfg, opt, yield)
 	})
 	err = buffer.Flush()
 	if closed := file.Close(); err == nil {
@@ -57,7 +97,7 @@ func (f flags) writeGraph(ctx context.Context, path string, cfg model.Config, wr
 }
 
 // number numbers the states as they come, from 0, breadth first.
-func (f flags) number(ctx context.Context, cfg model.Config, yield func(int, model.State, []model.Edge, []int)) error {
+func number(ctx context.Context, cfg model.Config, opt model.Options, yield func(int, model.State, []model.Edge, []int)) error {
 	number := map[model.State]int{model.Init(cfg): 0}
 	next := 0
 	for s, edges := range model.States(cfg) {
@@ -70,16 +110,33 @@ func (f flags) number(ctx context.Context, cfg model.Config, yield func(int, mod
 			}
 			to[i] = id
 		}
-		switch {
-		case ctx.Err() != nil:
-			return door.Exit(spec.ExitInterrupted)
-		case f.maxStates > 0 && int64(len(number)) > f.maxStates:
-			return fmt.Errorf("the graph has more than %d states: raise --max-states or ask for less", f.maxStates)
+		if err := within(ctx, opt, int64(len(number))); err != nil {
+			return err
 		}
 		yield(next, s, edges, to)
 		next++
 	}
 	return nil
+}
+
+// stateMemory is what a state of a graph takes, in bytes: it stands in two maps and
+// for a while in a queue.
+const stateMemory = 1 << 10
+
+// within returns an error when so many states of a graph are beyond a limit, or
+// ctx has ended.
+func within(ctx context.Context, opt model.Options, states int64) error {
+	switch {
+	case ctx.Err() != nil:
+		return unfinished{"interrupted", spec.ExitInterrupted}
+	case opt.MaxStates > 0 && states > opt.MaxStates:
+		return unfinished{fmt.Sprintf("the graph has more than %d states: raise --max-states or ask for less", opt.MaxStates), spec.ExitUnfinished}
+	case opt.MaxMemory > 0 && states*stateMemory > forStates(opt.MaxMemory):
+		return unfinished{fmt.Sprintf("the graph has more than the %d states that --max-memory has room for: raise it or ask for less",
+			forStates(opt.MaxMemory)/stateMemory), spec.ExitUnfinished}
+	default:
+		return nil
+	}
 }
 
 // writeDot writes the graph for Graphviz: a state is its words and steps.

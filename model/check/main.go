@@ -11,8 +11,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,6 +59,8 @@ func command() *cobra.Command {
 
 Scenarios: ` + scenarioNames() + `;
 all asks every question of the table of scenarios and compares with what is expected.
+A graph (--dot, --graph-json) takes about a kilobyte of memory a state. Where NoEarlyExit
+fails and rounds are not bounded it may have no end: give --rounds or a limit.
 Mutants: ` + mutantNames() + `.
 Exit codes: 0 verified, or all as expected; 11 hang, 12 safety violated, 13 liveness
 violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
@@ -79,7 +84,7 @@ violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
 	set.BoolVar(&f.symmetry, "symmetry", false, "take states that differ by a permutation of processes for one")
 	set.IntVar(&f.workers, "workers", 0, "goroutines that explore; 0: one for each core")
 	set.Int64Var(&f.maxStates, "max-states", 0, "stop as unfinished beyond so many states; 0: no limit")
-	set.StringVar(&f.maxMemory, "max-memory", "", "stop as unfinished before the process takes more memory than this, such as 500MB or 4GB")
+	set.StringVar(&f.maxMemory, "max-memory", "", "stop as unfinished before the process takes more memory than this and 4MB, such as 500MB or 4GB")
 	set.BoolVar(&f.json, "json", false, "print one JSON object a line")
 	set.BoolVar(&f.coverage, "coverage", false, "print which steps were taken, where they led and how often")
 	set.StringVar(&f.dot, "dot", "", "write the graph of all states to this file, for Graphviz")
@@ -115,7 +120,8 @@ func run(cmd *cobra.Command, f flags) error {
 	if err != nil {
 		return err
 	}
-	if err := f.writeGraphs(cmd.Context(), cfg); err != nil {
+	defer keepMemory(opt.MaxMemory)()
+	if err := f.writeGraphs(cmd, cfg, opt); err != nil {
 		return err
 	}
 	report := explore(cmd, cfg, opt)
@@ -139,22 +145,36 @@ func run(cmd *cobra.Command, f flags) error {
 	return exit(report)
 }
 
-// explore explores, with a meter. --max-memory is about the whole process: what
-// the states may take is less, and the garbage collector helps to keep the rest
-// small.
+// explore explores, with a meter.
 func explore(cmd *cobra.Command, cfg model.Config, opt model.Options) model.Report {
-	if opt.MaxMemory > 0 {
-		defer debug.SetMemoryLimit(debug.SetMemoryLimit(opt.MaxMemory))
-		opt.MaxMemory = (opt.MaxMemory - leastMemory/2) * 4 / 5
-	}
+	opt.MaxMemory = forStates(opt.MaxMemory)
 	meter := newMeter(cfg)
 	defer meter.finish()
 	opt.Progress = meter.show
 	return model.Explore(cmd.Context(), cfg, opt)
 }
 
-// leastMemory is the least that --max-memory makes sense for, in bytes.
-const leastMemory = 16 << 20
+// --max-memory is about the whole process, in bytes.
+const (
+	leastMemory = 16 << 20      // the least that it makes sense for
+	mostMemory  = 1e6 * 1 << 30 // the most, for no machine has so much
+	codeMemory  = 4 << 20       // what the process takes that is not the Go heap's
+	restMemory  = 4 << 20       // what it takes in the heap before there is any state
+)
+
+// forStates returns how much of a limit on the process may be counted as taken by
+// tables, states and graphs; the rest is room for the garbage between.
+func forStates(limit int64) int64 { return max(0, limit-codeMemory-restMemory) * 4 / 5 }
+
+// keepMemory has the garbage collector work as hard as the limit, if there is one,
+// asks for. The function that it returns undoes that.
+func keepMemory(limit int64) (undo func()) {
+	if limit == 0 {
+		return func() {}
+	}
+	before := debug.SetMemoryLimit(limit - codeMemory)
+	return func() { debug.SetMemoryLimit(before) }
+}
 
 // config returns what the flags ask about. Scenarios that need another default
 // than that of the flags get it.
@@ -198,7 +218,28 @@ func (f flags) options(cmd *cobra.Command, cfg model.Config) (model.Options, err
 	if opt.MaxMemory, err = parseBytes(f.maxMemory); err != nil {
 		return opt, err
 	}
-	return opt, opt.Validate()
+	return opt, cmp.Or(opt.Validate(), f.distinctFiles())
+}
+
+// distinctFiles returns an error when two flags name the same file, of which only
+// the last would be left.
+func (f flags) distinctFiles() error {
+	taken := map[string]string{}
+	for _, file := range [][2]string{{"--dot", f.dot}, {"--graph-json", f.graphJSON}, {"--go-test", f.goTest}} {
+		flag, path := file[0], file[1]
+		if path == "" {
+			continue
+		}
+		whole, err := filepath.Abs(path)
+		if err != nil {
+			return err
+		}
+		if other := taken[whole]; other != "" {
+			return fmt.Errorf("%s and %s both name %s: give each a file of its own", other, flag, path)
+		}
+		taken[whole] = flag
+	}
+	return nil
 }
 
 // parseBytes returns the number of bytes that text such as 4GB stands for.
@@ -206,16 +247,16 @@ func parseBytes(text string) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
-	var n float64
-	var unit string
-	if _, err := fmt.Sscanf(text, "%g%s", &n, &unit); err != nil && unit == "" {
-		unit = "?"
+	number, unit := text, ""
+	if at := len(text) - len("MB"); at > 0 {
+		number, unit = text[:at], strings.ToUpper(text[at:])
 	}
-	scale := map[string]float64{"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}[strings.ToUpper(unit)]
-	if scale == 0 || n*scale < leastMemory {
-		return 0, fmt.Errorf("--max-memory %q: give a number and a unit, 16MB or more, such as 500MB or 4GB", text)
+	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	n *= map[string]float64{"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}[unit]
+	if err != nil || !(n >= leastMemory && n <= mostMemory) { // not: n < leastMemory, which NaN is not
+		return 0, fmt.Errorf("--max-memory %q: give a number and a unit, from 16MB to 1000000GB, such as 500MB or 4GB", text)
 	}
-	return int64(n * scale), nil
+	return int64(n), nil
 }
 
 // vacuous returns an error when everything held because nothing happened.

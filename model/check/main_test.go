@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ func check(t *testing.T, ctx context.Context, args ...string) (stdout string, er
 	cmd := command()
 	cmd.SetArgs(args)
 	cmd.SetOut(&out)
+	cmd.SetErr(io.Discard)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	err = cmd.ExecuteContext(ctx)
 	return out.String(), err
@@ -31,6 +33,7 @@ func check(t *testing.T, ctx context.Context, args ...string) (stdout string, er
 func TestCheck_ExitCodes(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
+	graph := filepath.Join(t.TempDir(), "graph")
 	for _, c := range []struct {
 		args string
 		ctx  context.Context
@@ -42,6 +45,12 @@ func TestCheck_ExitCodes(t *testing.T) {
 		{"--scenario surplus", nil, spec.ExitSafety},
 		{"--scenario reuse --max-states 10", nil, spec.ExitUnfinished},
 		{"--scenario reuse", cancelled, spec.ExitInterrupted},
+		{"--procs 2 --graph-json " + graph, nil, spec.ExitOK},
+		{"--procs 4 --graph-json " + graph + " --max-states 9", nil, spec.ExitUnfinished},
+		{"--procs 4 --dot " + graph + " --max-memory 16MB", nil, spec.ExitUnfinished},
+		{"--scenario surplus --dot " + graph + " --max-states 99", nil, spec.ExitUnfinished},
+		{"--scenario surplus --rounds 1 --dot " + graph, nil, spec.ExitSafety},
+		{"--procs 2 --dot " + graph, cancelled, spec.ExitInterrupted},
 	} {
 		ctx := c.ctx
 		if ctx == nil {
@@ -59,6 +68,16 @@ func TestCheck_ExitCodes(t *testing.T) {
 // TestCheck_BadFlags: an error that says what to do, and nothing printed.
 func TestCheck_BadFlags(t *testing.T) {
 	for args, want := range map[string]string{
+		"--max-memory NaNGB":                    "500MB",
+		"--max-memory InfGB":                    "500MB",
+		"--max-memory -500MB":                   "500MB",
+		"--max-memory 1e300GB":                  "500MB",
+		"--max-memory 9999999999GB":             "to 1000000GB",
+		"--max-memory 1GBs":                     "500MB",
+		"--dot g --graph-json ./g":              "a file of its own",
+		"--dot g --go-test g":                   "a file of its own",
+		"--scenario surplus --dot g":            "give --rounds, or a limit",
+		"--mutant no-lower --graph-json g":      "give --rounds, or a limit",
 		"--scenario resue":                      "give one of reuse, single",
 		"--scenario fork":                       "real processes",
 		"--procs 0":                             "give from 1 to 16",
@@ -70,14 +89,13 @@ func TestCheck_BadFlags(t *testing.T) {
 		"--scenario reuse --twin":               "has no twin",
 		"--property Safe":                       "NoEarlyExit",
 		"--max-memory 4":                        "500MB",
-		"--max-memory 1MB":                      "16MB or more",
+		"--max-memory 1MB":                      "from 16MB",
 		"--max-states -1":                       "from 0",
 		"--workers -1":                          "from 0",
 		"--mutant no-brain":                     "give one of no-lock-init",
 		"--symmetry --liveness":                 "do not go together",
 		"--scenario all --procs 3":              "leave --procs out",
 		"--dot /no/such/folder/g.dot":           "no such file",
-		"--procs 4 --dot g.dot --max-states 9":  "raise --max-states",
 		"surprise":                              "surprise",
 		"--scenario shrinking --rounds 2 --foo": "--foo",
 	} {
@@ -177,15 +195,32 @@ func TestCheck_GraphsAreStable(t *testing.T) {
 	}
 }
 
-// TestCheck_LeavesNoHalfGraph: what is too large or cannot be written leaves
-// no file behind.
+// TestCheck_LeavesNoHalfGraph: a graph that is cut short leaves no file behind,
+// but a word on stderr.
 func TestCheck_LeavesNoHalfGraph(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "g.json")
-	if _, err := check(t, context.Background(), "--procs", "3", "--graph-json", path, "--max-states", "50"); err == nil {
-		t.Error("check with a graph beyond --max-states: no error, want one")
-	}
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a file is left behind: %v", err)
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, c := range []struct {
+		args, why string
+		ctx       context.Context
+	}{
+		{"--max-states 50", "raise --max-states", context.Background()},
+		{"--max-memory 16MB", "--max-memory has room for", context.Background()},
+		{"", "interrupted", cancelled},
+	} {
+		path := filepath.Join(t.TempDir(), "g.json")
+		var stderr bytes.Buffer
+		cmd := command()
+		cmd.SetArgs(append(strings.Fields(c.args), "--procs", "4", "--graph-json", path))
+		cmd.SetErr(&stderr)
+		cmd.SilenceErrors, cmd.SilenceUsage = true, true
+		cmd.ExecuteContext(c.ctx)
+		if text := stderr.String(); !strings.Contains(text, c.why) || !strings.Contains(text, path) || strings.Count(text, "\n") != 1 {
+			t.Errorf("check --graph-json %s %s: %q on stderr, want a line with the path and %q", path, c.args, text, c.why)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("check --graph-json %s: a file is left behind: %v", c.args, err)
+		}
 	}
 }
 
@@ -262,5 +297,10 @@ func TestCheck_VacuousIsAnError(t *testing.T) {
 	}
 	if vacuous(r) == nil {
 		t.Error("vacuous: nil where no call ever returned, want an error")
+	}
+	out, err := check(t, context.Background(), "--procs", "2", "--mutant", "no-raise", "--property", "WordsInRange")
+	var exit door.Exit // an error of another kind ends the command with spec.ExitUsage
+	if err == nil || errors.As(err, &exit) || !strings.Contains(err.Error(), "the question is empty") || out != "" {
+		t.Errorf("check, where all hang before a call returns: error %v, output %q; want a usage error and no output", err, out)
 	}
 }
