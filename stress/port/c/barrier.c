@@ -241,6 +241,10 @@ static bool is_withdrawable(enum step at)
 	return at == LockInit || at == LockEnter || at == LockFirst || is_poll(at);
 }
 
+/* plus adds to a word. A peer may have left anything there, INT32_MAX too, and
+ * what is undefined for int32_t is not for uint32_t: it wraps. */
+static int32_t plus(int32_t word, int32_t v) { return (int32_t)((uint32_t)word + (uint32_t)v); }
+
 /* out_of_range ends a call that finds words which are not those of a barrier for n. */
 static enum outcome out_of_range(int32_t n)
 {
@@ -344,7 +348,7 @@ static enum outcome call(int32_t n)
 			at = CountEnter;
 			break;
 		case CountEnter:
-			v = GET(enter) + 1;
+			v = plus(GET(enter), 1);
 			before_write(at);
 			SET(enter, v);
 #ifdef MUTANT_ONE_EARLY
@@ -387,7 +391,7 @@ static enum outcome call(int32_t n)
 			at = CountExit;
 			break;
 		case CountExit:
-			v = GET(exit) + 1;
+			v = plus(GET(exit), 1);
 			before_write(at);
 			SET(exit, v);
 			at = v == n ? ClearExit : UnlockExit;
@@ -413,7 +417,7 @@ static enum outcome call(int32_t n)
 			break;
 		case UncountEnter:
 #ifndef MUTANT_NO_UNCOUNT
-			SET(enter, GET(enter) - 1);
+			SET(enter, plus(GET(enter), -1));
 #endif
 			at = UnlockWithdraw;
 			break;
@@ -437,6 +441,15 @@ static void say(const char *word, const char *rest)
 /* Requests are read by hand: a call must be able to look whether one has come. */
 static char input[8192];
 static size_t filled; /* bytes of input */
+static bool skipping; /* to the end of a line that is too long */
+
+/* drop forgets the request that peek returns. */
+static void drop(void)
+{
+	size_t length = strlen(input) + 1;
+	filled -= length;
+	memmove(input, input + length, filled);
+}
 
 /* peek returns the request that came first and has not been dropped, or NULL if
  * none has come and wait is not set. At the end of the input the process ends:
@@ -447,10 +460,19 @@ static char *peek(bool wait)
 		char *end = memchr(input, '\n', filled);
 		if (end != NULL) {
 			*end = '\0';
-			return input;
+			if (!skipping)
+				return input;
+			skipping = false;
+			drop();
+			say("error", "the request is too long");
+			continue;
 		}
 		if (memchr(input, '\0', filled) != NULL)
 			return input; /* looked at before */
+		if (filled == sizeof input) {
+			skipping = true;
+			filled = 0;
+		}
 		struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
 		if (!wait && poll(&in, 1, 0) == 0)
 			return NULL;
@@ -463,18 +485,13 @@ static char *peek(bool wait)
 	}
 }
 
-static void drop(void)
-{
-	size_t length = strlen(input) + 1;
-	filled -= length;
-	memmove(input, input + length, filled);
-}
-
 static void out_of_place(const char *request)
 {
 	snprintf(failure, sizeof failure, "%.80s is not in place here, or no request", request);
 	say("error", failure);
 }
+
+static bool ends_call(const char *request) { return !strcmp(request, "giveup") || !strcmp(request, "abandon"); }
 
 /* wished reads the request as one for a call that is at a step. */
 static bool wished(const char *request, enum step at, enum wish *wish)
@@ -494,11 +511,16 @@ static enum wish before(enum step at)
 {
 	enum wish wish = GO_ON;
 	if (mode == BLACK) {
-		/* A request that cannot be met here may be met at a later step. */
-		char *request = is_acquire(at) || is_poll(at) ? peek(false) : NULL;
-		if (request != NULL && wished(request, at, &wish))
-			drop();
-		return wish;
+		for (char *request; (is_acquire(at) || is_poll(at)) && (request = peek(false)) != NULL; drop()) {
+			if (wished(request, at, &wish)) {
+				drop();
+				return wish;
+			}
+			if (ends_call(request))
+				return GO_ON; /* it stays there: a later step heeds it */
+			out_of_place(request);
+		}
+		return GO_ON;
 	}
 	say("at", labels[at]);
 	for (;;) {
@@ -567,11 +589,6 @@ int main(void)
 		static char request[sizeof input];
 		strcpy(request, peek(true));
 		drop();
-		char *argument = strchr(request, ' ');
-		if (argument != NULL)
-			*argument++ = '\0';
-		else
-			argument = request + strlen(request);
 
 		if (!strcmp(request, "white") && words == NULL) {
 			mode = WHITE;
@@ -581,15 +598,15 @@ int main(void)
 			mode = FINE;
 			paced = true;
 			say("ok", "");
-		} else if (!strcmp(request, "open") && words == NULL) {
-			do_open(argument);
-		} else if (!strcmp(request, "call") && words != NULL) {
-			do_call(argument);
+		} else if (!strncmp(request, "open ", 5) && words == NULL) {
+			do_open(request + 5);
+		} else if (!strncmp(request, "call ", 5) && words != NULL) {
+			do_call(request + 5);
 		} else if (!strcmp(request, "close") && words != NULL) {
 			munmap(words, sizeof *words);
 			say("closed", "");
 			return 0;
-		} else if (mode == BLACK && words != NULL && (!strcmp(request, "giveup") || !strcmp(request, "abandon"))) {
+		} else if (mode == BLACK && words != NULL && ends_call(request)) {
 			/* It has crossed with the answer of its call. */
 		} else {
 			out_of_place(request);

@@ -88,6 +88,8 @@ func (p *goPort) read() (request, argument string) {
 func (p *goPort) obey(request, argument string) error {
 	during := p.inCall.Load()
 	switch {
+	case argument != "" && request != "open" && request != "call":
+		return fmt.Errorf("%q takes no argument", request)
 	case request == "giveup" && !p.white && p.giveUp != nil:
 		p.giveUp() // crossed with the call's answer, it does nothing
 	case request == "abandon" && !p.white && p.giveUp != nil:
@@ -105,7 +107,7 @@ func (p *goPort) obey(request, argument string) error {
 		}
 		p.say("closed")
 	default:
-		return fmt.Errorf("%q is not in place, or no request", request)
+		return fmt.Errorf("%.80q is not in place, or no request", request)
 	}
 	return nil
 }
@@ -220,7 +222,7 @@ func (p *goPort) announce(s spec.Step) {
 		case request == "abandon" && polls(s):
 			panic(errAbandon)
 		default:
-			p.fail(fmt.Errorf("%q is not in place at %v, or no request", request, s))
+			p.fail(fmt.Errorf("%.80q is not in place at %v, or no request", request, s))
 		}
 	}
 }

@@ -1,14 +1,11 @@
 //go:build linux
 
-package kit_test
+package kit
 
 import (
-	"bufio"
-	"io"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
@@ -39,56 +36,41 @@ func TestPortRefusesHalfMade(t *testing.T) {
 	}
 }
 
-// TestPortRefusesInCall: a request that is not in place during a black-box call
-// is answered, and one that is in place is obeyed.
-func TestPortRefusesInCall(t *testing.T) {
-	for _, name := range []string{"rust"} {
-		t.Run(name, func(t *testing.T) {
-			porttest.Need(t, name)
-			for request, want := range map[string]string{"dance": "error", "giveup": port.Withdrawn} {
-				_, segment, lockPath := porttest.NewBarrier(t)
-				got := converse(t, name, 3, "open "+segment+" "+lockPath, "call 2", request)
-				if !strings.HasPrefix(got, want) {
-					t.Errorf("%s answers %q during a call with %q, want %q", name, request, got, want)
+// TestPortRefuses: what is no request, or not in place, is answered with an
+// error, before open, after it and in a black-box call; and what is in place is
+// obeyed after that.
+func TestPortRefuses(t *testing.T) {
+	for _, c := range []struct{ port, leave, left string }{
+		{"go", "giveup", port.Withdrawn},
+		{"c", "giveup", port.Withdrawn},
+		{"python", "abandon", port.Abandoned},
+		{"rust", "giveup", port.Withdrawn},
+	} {
+		t.Run(c.port, func(t *testing.T) {
+			porttest.Need(t, c.port)
+			_, segment, lockPath := porttest.NewBarrier(t)
+			k, err := startTalk(t.Context(), c.port)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer k.close()
+			for _, exchange := range [][2]string{
+				{"white x", "error"}, {"open", "error"}, {strings.Repeat("x", 9000), "error"}, {"call 1", "error"},
+				{"open " + segment + " " + lockPath, port.Opened},
+				{"call", "error"}, {"close x", "error"},
+				{"call 2", ""}, {"dance", "error"}, {"call 2", "error"}, {strings.Repeat("y", 20000), "error"}, {c.leave, c.left},
+				{"dance", "error"}, {"close", port.Closed},
+			} {
+				ask := func() error { return k.ask(exchange[0], exchange[1]) }
+				if exchange[1] == "" { // no answer yet
+					ask = func() error { return k.say(exchange[0]) }
+				}
+				if err := ask(); err != nil {
+					t.Fatal(err)
 				}
 			}
 		})
 	}
-}
-
-// converse writes all requests to a new port at once and returns the n-th line
-// that it says.
-func converse(t *testing.T, name string, n int, requests ...string) (line string) {
-	t.Helper()
-	cmd, err := port.Command(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
-	timer := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() }) // a port that says nothing
-	defer timer.Stop()
-	if _, err := io.WriteString(in, strings.Join(requests, "\n")+"\n"); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	for range n {
-		if !lines.Scan() {
-			return ""
-		}
-	}
-	return lines.Text()
 }
 
 // wantFailure makes a request of a new port and looks at the answer.

@@ -104,7 +104,7 @@ class Conversation:
         sys.stdout.flush()
 
     def refuse(self, request: str) -> None:
-        self.say(f'error {request!r} is not in place, or no request')
+        self.say(f'error {request[:80]!r} is not in place, or no request')
 
     def announce(self, step: str) -> None:
         """Say where the call is and wait for the word to go on."""
@@ -238,23 +238,24 @@ def main() -> None:
     barrier = None
     talk.say('port 1 white abandon fine')
     while True:
-        request, _, argument = talk.next().partition(' ')
+        line = talk.next()
+        request, _, argument = line.partition(' ')
         try:
-            if request in ('white', 'fine') and not argument and barrier is None:
-                talk.mode = request
+            if line in ('white', 'fine') and barrier is None:
+                talk.mode = line
                 talk.say('ok')
             elif request == 'open' and argument and barrier is None:
                 barrier = open_barrier(argument)
                 talk.say('opened')
             elif request == 'call' and barrier is not None:
                 talk.say(call(barrier, argument))
-            elif request == 'close' and barrier is not None:
+            elif line == 'close' and barrier is not None:
                 talk.say('closed')
                 return
-            elif request == 'abandon' and barrier is not None and talk.mode == 'black':
+            elif line == 'abandon' and barrier is not None and talk.mode == 'black':
                 pass  # it has crossed with the answer of its call
             else:
-                talk.refuse(request)
+                talk.refuse(line)
         except Exception as error:  # noqa: BLE001: whatever it is, the runner is to know
             talk.say('error ' + f'{type(error).__name__}: {error}'.replace('\n', '; '))
 

@@ -182,7 +182,7 @@ fn call(words: &Words, lock: &mut Lock, n: i32, wish: &mut dyn FnMut(Step) -> Wi
             LockFirst => LowerFlag,
             LowerFlag => { flag.store(0, Relaxed); CountEnter }
             CountEnter => {
-                let v = enter.load(Relaxed) + 1;
+                let v = enter.load(Relaxed).wrapping_add(1); // a peer may have left anything there
                 enter.store(v, Relaxed);
                 if v == n { ResetEnter } else { UnlockEnter }
             }
@@ -194,7 +194,7 @@ fn call(words: &Words, lock: &mut Lock, n: i32, wish: &mut dyn FnMut(Step) -> Wi
             AwaitFlag => { wait(); AwaitFlag }
             LockExit => CountExit,
             CountExit => {
-                let v = exit.load(Relaxed) + 1;
+                let v = exit.load(Relaxed).wrapping_add(1);
                 exit.store(v, Relaxed);
                 if v == n { ClearExit } else { UnlockExit }
             }
@@ -202,7 +202,7 @@ fn call(words: &Words, lock: &mut Lock, n: i32, wish: &mut dyn FnMut(Step) -> Wi
             UnlockExit => { lock.release(); return Ok(Outcome::Returned) }
             LockWithdraw => TestFlag,
             TestFlag => if flag.load(Relaxed) != 0 { CountExit } else { UncountEnter },
-            UncountEnter => { enter.store(enter.load(Relaxed) - 1, Relaxed); UnlockWithdraw }
+            UncountEnter => { enter.store(enter.load(Relaxed).wrapping_sub(1), Relaxed); UnlockWithdraw }
             UnlockWithdraw => { lock.release(); return Ok(Outcome::Withdrawn) }
         }
     }
@@ -242,6 +242,7 @@ fn requests() -> Receiver<String> {
 }
 
 fn refuse(request: &str) {
+    let request: String = request.chars().take(80).collect();
     say(&format!("error {request:?} is not in place here, or no request"));
 }
 
@@ -299,14 +300,14 @@ fn main() {
     let mut port = Port { requests: requests(), white: false, barrier: None };
     loop {
         let line = port.requests.recv().unwrap_or_else(|_| exit(0));
-        let (request, argument) = line.split_once(' ').unwrap_or((&line, ""));
-        let answer = match (request, port.barrier.is_some()) {
-            ("white", false) => { port.white = true; Ok("ok") }
-            ("open", false) => port.open(argument),
-            ("call", true) => port.call(argument),
-            ("close", true) => { say("closed"); return }
-            ("giveup", true) if !port.white => continue, // it has crossed with the answer of its call
-            _ => { refuse(request); continue }
+        let (request, argument) = line.split_once(' ').map_or((line.as_str(), None), |(r, a)| (r, Some(a)));
+        let answer = match (request, argument, port.barrier.is_some()) {
+            ("white", None, false) => { port.white = true; Ok("ok") }
+            ("open", Some(argument), false) => port.open(argument),
+            ("call", Some(argument), true) => port.call(argument),
+            ("close", None, true) => { say("closed"); return }
+            ("giveup", None, true) if !port.white => continue, // it has crossed with the answer of its call
+            _ => { refuse(&line); continue }
         };
         match answer {
             Ok(answer) => say(answer),
