@@ -1,22 +1,32 @@
 #!/usr/bin/env python3
 """Plays test vectors (spec/PROTOCOL.md, section 16) against a port, with nothing but Python.
 
-    python3 stress/vectors/play.py spec/vectors/withdraw-2.json COMMAND [ARGUMENT...]
+    python3 stress/vectors/play.py [--limit SECONDS] FILE COMMAND [ARGUMENT...]
+    python3 stress/vectors/play.py spec/vectors/withdraw-2.json ./my-port
 
 COMMAND starts the port (section 14). Every process of every schedule is one of it. Schedules for
-which the port lacks a capability are left out, and counted. Exit code: 0 all that were played went
-as the file says, 1 one did not, 2 usage.
+which the port lacks a capability are left out; one in which a port refuses a word that is out of
+range, as it may, ends there. Both are counted for themselves. Of the lock this program sees whether
+it is held, and not by whom.
+
+Exit code: 0 all that were played went as the file says, 1 one did not, 2 usage or environment,
+75 all were left out, 130 interrupted.
 """
 
+import argparse
 import fcntl
 import json
 import os
+import select
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 WORDS = struct.Struct("=iii")  # enter, exit, flag, in the machine's own byte order
+LONGEST = 4096  # bytes of an answer
 
 
 class Different(Exception):
@@ -27,26 +37,50 @@ class LeftOut(Exception):
     """The port lacks what the schedule needs."""
 
 
+class Unusable(Exception):
+    """The file or the command is not there, or not what it should be."""
+
+
 class Port:
-    def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    def __init__(self, command, limit):
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True)
+        except OSError as error:
+            raise Unusable(f"{command[0]}: {error.strerror}") from None
+        self.limit = limit  # of an answer, in seconds
+        self.capabilities = []
+        self.parties = 0  # of its call
+        self.at = ""  # what it said last
+        self.late = False  # it attaches, and has not called: it may as well come later
+        self.ahead = False  # it has left out the second announcement of InitExit
+
+    def greet(self):
         hello = self.read().split(" ")
         if hello[:2] != ["port", "1"]:
             raise Different(f"the port says {' '.join(hello)!r} first")
         self.capabilities = hello[2:]
-        self.parties = 0  # of its call
-        self.at = ""  # what it said last
-        self.ahead = False  # it has left out the second announcement of InitExit
 
     def read(self):
-        return self.process.stdout.readline().removesuffix("\n")
+        """The next line. What comes with it or after half of it makes a line that no answer is."""
+        line, end = b"", time.monotonic() + self.limit
+        while not line.endswith(b"\n"):
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            if not ready:
+                raise Different(f"no answer for {self.limit} s, but {line!r}")
+            more = os.read(self.process.stdout.fileno(), LONGEST)
+            if not more:
+                raise Different(f"the port has ended, after {line!r}")
+            line += more
+            if len(line) > LONGEST:
+                raise Different(f"an answer that begins with {line[:80]!r} is longer than {LONGEST} bytes")
+        return line[:-1].decode("utf-8", errors="replace")
 
     def ask(self, request):
         if request.startswith("call "):
             self.parties = int(request[5:])
         try:
-            self.process.stdin.write(request + "\n")
-            self.process.stdin.flush()
+            self.process.stdin.write(f"{request}\n".encode())
         except BrokenPipeError:
             raise Different(f"the port is gone, asked to {request!r}") from None
         return self.read()
@@ -58,20 +92,19 @@ class Port:
                 or self.at == "at TestFirst" and not 0 <= enter <= self.parties)
 
     def kill(self):
-        self.process.kill()
-        try:
+        """Kill the port and what it has started, unless that is done."""
+        if self.process.returncode is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
             self.process.stdin.close()
-        except BrokenPipeError:
-            pass  # of a request that it did not read any more
-        self.process.stdout.close()
-        self.process.wait()
+            self.process.stdout.close()
 
 
 class Run:
     """One schedule: a segment and a lock file of its own, and the ports."""
 
-    def __init__(self, command, schedule):
-        self.command, self.schedule = command, schedule
+    def __init__(self, command, limit, schedule):
+        self.command, self.limit, self.schedule = command, limit, schedule
         self.ports = [None] * schedule["procs"]
         self.folder = tempfile.TemporaryDirectory()
         self.lock = os.path.join(self.folder.name, "lock")
@@ -87,13 +120,17 @@ class Run:
         self.folder.cleanup()
 
     def open(self, p):
-        port = self.ports[p] = Port(self.command)
+        port = self.ports[p] = Port(self.command, self.limit)  # there, and killed in the end, whatever it says
+        port.greet()
         needs = self.schedule["needs"]
         if not set(needs) <= set(port.capabilities):
             raise LeftOut
-        port.ask("fine" if "fine" in needs else "white")
+        mode = "fine" if "fine" in needs else "white"
+        answer = port.ask(mode)
+        if answer != "ok":
+            raise Different(f"p{p} answers {answer!r} to {mode}")
         answer = port.ask(f"open {self.name} {self.lock}")
-        port.late = answer == "opened"  # it attaches, and has not called: it may as well come later
+        port.late = answer == "opened"
         begins = self.schedule["start"][p] == "MakeEnter"
         if begins and answer == "opened":
             raise LeftOut
@@ -127,6 +164,7 @@ class Run:
             raise Different(f"the lock is {'free' if free else 'held'}, want {'it held by p%d' % holder if free else 'it free'}")
 
     def play(self, moves):
+        """Play the schedule and return whether it went to its end: no port has refused a word."""
         for p in sorted(range(len(self.ports)), key=lambda p: self.schedule["start"][p] == "MakeEnter"):
             self.open(p)
         words = (0, -1, 1)
@@ -145,7 +183,7 @@ class Run:
                     port.late = port.late and not request.startswith("call ")
                     answer = port.ask(request)
                     if answer.startswith("error ") and port.may_refuse(words):
-                        return
+                        return False
                     port.ahead = "fine" in self.schedule["needs"] and (want, answer) == ("at InitExit", "at UnlockInit")
                     if answer != want and not port.ahead:
                         raise Different(f"the answer is {answer!r}")
@@ -154,23 +192,33 @@ class Run:
                 self.check(words, holder)
             except Different as different:
                 raise Different(f"move {number}, {moves[index]}: {different}") from None
+        return True
 
 
-def main():
-    if len(sys.argv) < 3:
-        print(__doc__, file=sys.stderr)
-        return 2
-    with open(sys.argv[1], encoding="utf-8") as text:
-        file = json.load(text)
-    if file["version"] != 1:
-        print(f"{sys.argv[1]}: version {file['version']}, and this program reads version 1", file=sys.stderr)
-        return 2
-    played = left_out = 0
+def read(path):
+    try:
+        with open(path, encoding="utf-8") as text:
+            file = json.load(text)
+        if file["version"] != 1:
+            raise Unusable(f"{path}: version {file['version']}, and this program reads version 1")
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror}") from None
+    except (ValueError, LookupError, TypeError):
+        raise Unusable(f"{path}: no file of vectors") from None
+    return file
+
+
+def play(path, command, limit):
+    """Play all schedules of a file and return the exit code."""
+    file = read(path)
+    played = refused = left_out = 0
     for schedule in file["schedules"]:
-        run = Run(sys.argv[2:], schedule)
+        run = Run(command, limit, schedule)
         try:
-            run.play(file["moves"])
-            played += 1
+            if run.play(file["moves"]):
+                played += 1
+            else:
+                refused += 1
         except LeftOut:
             left_out += 1
         except Different as different:
@@ -178,8 +226,24 @@ def main():
             return 1
         finally:
             run.close()
-    print(f"{file['scenario']}: {played} schedules went as they should, {left_out} were left out")
-    return 0
+    print(f"{file['scenario']}: {played} schedules went as they should, {refused} ended in a refusal, {left_out} were left out")
+    return 0 if played + refused else 75
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--limit", type=float, default=30, metavar="SECONDS", help="longest time for an answer (%(default)s)")
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("command", metavar="COMMAND")
+    parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER)
+    args = parser.parse_args()
+    try:
+        return play(args.file, [args.command, *args.arguments], args.limit)
+    except Unusable as unusable:
+        print(unusable, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

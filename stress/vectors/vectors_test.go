@@ -145,8 +145,8 @@ func follow(cfg model.Config, f File, s Schedule, taken map[string]bool) error {
 	}
 	for _, p := range spec.AllProperties {
 		shown := model.Violates(cfg, state, p) || p == spec.NoHang && model.Stuck(cfg, state)
-		if listed := slices.Contains(s.Shows, p.String()); listed && !shown {
-			return fmt.Errorf("it shows %v, says the file; the model is at %v", p, state)
+		if listed := slices.Contains(s.Shows, p.String()); listed != shown {
+			return fmt.Errorf("it shows %v, says the file: %v; the model, at %v: %v", p, listed, state, shown)
 		}
 	}
 	return nil
@@ -194,9 +194,6 @@ func goPorts(t *testing.T, s Schedule) lockstep.Starter {
 // TestProc_Play plays the vectors with real go ports.
 func TestProc_Play(t *testing.T) {
 	for _, name := range names(t) {
-		if name == "withdraw-3.json" {
-			continue // takes long, and package lockstep makes the same tour
-		}
 		t.Run(name, func(t *testing.T) {
 			f := read(t, name)
 			played := 0
@@ -249,9 +246,31 @@ func TestProc_PlayTellsWrongVectors(t *testing.T) {
 	}
 }
 
-// TestProc_PlayWithoutGo plays vectors with the runner in Python, which shares
-// nothing with this package but PROTOCOL.md. Of a wrong vector it says so.
-func TestProc_PlayWithoutGo(t *testing.T) {
+// TestConform_TellsWrongShows: a schedule that lists a property too many, or one
+// too few, is not what the model says.
+func TestConform_TellsWrongShows(t *testing.T) {
+	f := read(t, "abandon.json")
+	s := f.Schedules[0]
+	cfg := model.Config{Scenario: spec.AbandonWait, Procs: s.Procs, Rounds: 3}
+	if err := follow(cfg, f, s, map[string]bool{}); err != nil {
+		t.Fatalf("the schedule as it is: %v", err)
+	}
+	all := []string{}
+	for _, p := range spec.AllProperties {
+		all = append(all, p.String())
+	}
+	for _, shows := range [][]string{{}, all} {
+		s.Shows = shows
+		if err := follow(cfg, f, s, map[string]bool{}); err == nil {
+			t.Errorf("a schedule that shows %q: got no difference, want one", shows)
+		}
+	}
+}
+
+// playPy runs the runner in Python, which shares nothing with this package but
+// PROTOCOL.md, and looks at how it ends. It must leave nothing behind.
+func playPy(t *testing.T, code int, want string, args ...string) {
+	t.Helper()
 	python, err := exec.LookPath("python3")
 	switch {
 	case err != nil && os.Getenv("SHAREDBARRIER_STRICT") == "1":
@@ -259,43 +278,98 @@ func TestProc_PlayWithoutGo(t *testing.T) {
 	case err != nil:
 		t.Skipf("%v: install Python 3.9 or newer", err)
 	}
+	temp := t.TempDir()
+	cmd := exec.Command(python, append([]string{"play.py"}, args...)...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	out, _ := cmd.CombinedOutput()
+	if got := cmd.ProcessState.ExitCode(); got != code || !strings.Contains(string(out), want) || strings.Contains(string(out), "Traceback") {
+		t.Errorf("play.py %q: got exit code %d and %q, want %d and %q in it", args, got, out, code, want)
+	}
+	// The segment goes before the folder does.
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("play.py %q leaves %v (%v) behind", args, left, err)
+	}
+}
+
+// TestProc_PlayWithoutGo plays the files with the runner in Python, but for the
+// longest, which takes as long as all others and is played in TestProc_Play. Of a
+// wrong vector it says so.
+func TestProc_PlayWithoutGo(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrong := read(t, "withdraw-2.json")
-	wrong.Moves[wrong.Schedules[2].Moves[3]].Words.Enter++
-	wrongFile := filepath.Join(t.TempDir(), "wrong.json")
-	if err := os.WriteFile(wrongFile, wrong.Encode(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		file string
-		port string
-		code int
-		want string
-	}{
-		{"withdraw-2.json", "go", 0, "0 were left out"},
-		{"crash.json", "go", 0, "0 were left out"},
-		{"growing.json", "go", 0, "0 were left out"},
-		{"split-lock.json", "go", 0, "2 schedules went as they should"},
-		{"late-construction.json", "go@construct", 0, "0 were left out"},
-		{wrongFile, "go", 1, "the words are"},
-	} {
-		file := c.file
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(folder, file)
-		}
-		port, err := port.Command(t.Context(), c.port)
+	play := func(path, name string, code int, want string) {
+		port, err := port.Command(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(python, slices.Concat([]string{"play.py", file, self}, port.Args[1:])...)
-		out, _ := cmd.CombinedOutput()
-		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(string(out), c.want) {
-			t.Errorf("play.py %s: got exit code %d and %q, want %d and %q in it", c.file, code, out, c.code, c.want)
-		}
+		playPy(t, code, want, slices.Concat([]string{path, self}, port.Args[1:])...)
 	}
+	for _, file := range names(t) {
+		name, want := "go", " 0 were left out"
+		switch file {
+		case "withdraw-3.json":
+			continue
+		case "late-construction.json":
+			name = "go@construct"
+		case "split-lock.json": // what is fine is not for package impl
+			want = "2 schedules went as they should, 0 ended in a refusal, 4 were left out"
+		case "growing.json":
+			want = "0 schedules went as they should, 5 ended in a refusal, 0 were left out"
+		}
+		play(filepath.Join(folder, file), name, 0, want)
+	}
+	wrong := read(t, "withdraw-2.json")
+	wrong.Moves[wrong.Schedules[2].Moves[3]].Words.Enter++
+	path := filepath.Join(t.TempDir(), "wrong.json")
+	if err := os.WriteFile(path, wrong.Encode(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	play(path, "go", 1, "the words are")
+}
+
+// TestHazard_PlayMisbehaving: whatever a port does, the runner in Python says
+// what, and ends, and so does the port. The first behaves as far as it goes.
+func TestHazard_PlayMisbehaving(t *testing.T) {
+	vectors := filepath.Join(folder, "reuse-2.json")
+	notVectors := filepath.Join(t.TempDir(), "not-vectors.json")
+	if err := os.WriteFile(notVectors, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const patient, short = "30", "0.5" // short: for what never comes
+	const hello, mode, opened = "echo port 1 white; ", "read -r r; echo ok; ", "read -r r; echo opened; "
+	for _, c := range []struct {
+		name, limit, file, command string
+		code                       int
+		want                       string
+	}{
+		{"dies in a call", patient, vectors, hello + mode + opened + "read -r r", 1, "the port has ended"},
+		{"offers nothing", patient, vectors, "echo port 1; read -r r", 75, "9 were left out"},
+		{"says nothing", short, vectors, "sleep 1000", 1, "no answer for 0.5 s"},
+		{"hangs in a call", short, vectors, hello + mode + opened + "sleep 1000", 1, "no answer for 0.5 s"},
+		{"says half a line", short, vectors, hello + "printf ok; sleep 1000", 1, "no answer for 0.5 s"},
+		{"says no end of it", patient, vectors, "yes | tr -d '\\n'", 1, "longer than 4096 bytes"},
+		{"nonsense hello", patient, vectors, "echo hello; sleep 1000", 1, "says 'hello' first"},
+		{"hello in bytes", patient, vectors, `printf '\377\376\n'; sleep 1000`, 1, "first"},
+		{"two lines", patient, vectors, hello + `read -r r; printf 'ok\nok\n'; sleep 1000`, 1, "to white"},
+		{"refuses the mode", patient, vectors, hello + "read -r r; echo error no; sleep 1000", 1, "to white"},
+		{"no such file", patient, "no-such-file", "", 2, "no-such-file: No such file"},
+		{"no vectors", patient, notVectors, "", 2, "no file of vectors"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pids := filepath.Join(t.TempDir(), "pids")
+			playPy(t, c.code, c.want, "--limit", c.limit, c.file, "sh", "-c", "echo $$ >>'"+pids+"'; "+c.command)
+			started, _ := os.ReadFile(pids)
+			for _, pid := range strings.Fields(string(started)) {
+				if _, err := os.Stat("/proc/" + pid); err == nil {
+					t.Errorf("the port %s is still there", pid)
+				}
+			}
+		})
+	}
+	playPy(t, 2, "no-such-command: No such file", vectors, "no-such-command")
+	playPy(t, 2, "usage:", vectors)
 }
 
 // TestDecode_Refuses what is no file of vectors.
