@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -92,11 +93,9 @@ func (q kitQuestion) check(cmd *cobra.Command) error {
 	q.trial.Progress = func(check string) { done++; bar.Set("check", check).SetCurrent(done) }
 	results, err := kit.Run(cmd.Context(), q.trial)
 	bar.Set(pb.CleanOnFinish, true).Finish()
-	if err != nil {
-		return err
-	}
-	if err := q.print(cmd.OutOrStdout(), results); err != nil {
-		return err
+	// What was found before an interruption is kept.
+	if failed := errors.Join(err, q.print(cmd.OutOrStdout(), results)); failed != nil {
+		return failed
 	}
 	if !kit.Passed(results) {
 		return q.again(cmd, "--port "+quoted(q.trial.Port))
@@ -123,13 +122,21 @@ func (q kitQuestion) again(cmd *cobra.Command, who string) error {
 	return door.Exit(spec.ExitSafety)
 }
 
+// encode prints one JSON object a line.
+func encode[T any](out io.Writer, objects []T) error {
+	for _, o := range objects {
+		if err := json.NewEncoder(out).Encode(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (q kitQuestion) print(out io.Writer, results []kit.Result) error {
 	if q.json {
-		for _, r := range results {
-			if err := json.NewEncoder(out).Encode(r); err != nil {
-				return err
-			}
-		}
+		return encode(out, results)
+	}
+	if len(results) == 0 {
 		return nil
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -149,45 +156,49 @@ func (q kitQuestion) score(cmd *cobra.Command) error {
 	mutants := port.CMutants()
 	bar := door.Bar(`{{counters . }} mutants {{bar . }} {{rtime . "%s left"}}`, int64(len(mutants)))
 	var scores []kit.Score
+	var err error
 	some := false
 	for _, mutant := range mutants {
 		q.trial.Port = "c@" + mutant
-		results, err := kit.Run(cmd.Context(), q.trial)
-		if err != nil {
-			bar.Set(pb.CleanOnFinish, true).Finish()
-			return err
+		var results []kit.Result
+		if results, err = kit.Run(cmd.Context(), q.trial); err != nil {
+			break
 		}
 		some = some || asked(results)
 		scores = append(scores, kit.ScoreOf(mutant, results))
 		bar.Increment()
 	}
 	bar.Set(pb.CleanOnFinish, true).Finish()
-	found := 0
-	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	if !q.json {
-		fmt.Fprintln(table, "mutant\tfound by\tfound")
-	}
-	for _, s := range scores {
-		if s.By != "" {
-			found++
-		}
-		if q.json {
-			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(s); err != nil {
-				return err
-			}
-			continue
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", s.Mutant, s.By, s.Found)
-	}
-	table.Flush()
-	if !q.json {
-		fmt.Fprintf(cmd.OutOrStdout(), "\nscore  %d of %d: %d %%\n", found, len(scores), 100*found/len(scores))
-	}
-	switch {
+	found, failed := q.printScores(cmd.OutOrStdout(), scores)
+	switch err = errors.Join(err, failed); {
+	case err != nil:
+		return err
 	case !some:
 		return door.Exit(spec.ExitUnfinished)
 	case found < len(scores):
 		return q.again(cmd, "--mutants")
 	}
 	return nil
+}
+
+// printScores returns how many mutants were found.
+func (q kitQuestion) printScores(out io.Writer, scores []kit.Score) (found int, err error) {
+	for _, s := range scores {
+		if s.By != "" {
+			found++
+		}
+	}
+	switch {
+	case q.json:
+		return found, encode(out, scores)
+	case len(scores) == 0:
+		return 0, nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "mutant\tfound by\tfound")
+	for _, s := range scores {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", s.Mutant, s.By, s.Found)
+	}
+	fmt.Fprintf(table, "\nscore  %d of %d: %d %%\n", found, len(scores), 100*found/len(scores))
+	return found, table.Flush()
 }

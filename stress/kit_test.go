@@ -3,6 +3,11 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +55,36 @@ func TestProc_KitEnds(t *testing.T) {
 			code, said := p.exitCode(t), p.err.String()
 			if code != c.code || !strings.Contains(said, c.again) || c.again == "" && said != "" {
 				t.Errorf("kit %q: exit code %d, stderr %q; want %d and %q\n%s", c.args, code, said, c.code, c.again, p.out.String())
+			}
+			p.checkNothingLeft(t)
+		})
+	}
+}
+
+// TestProc_KitInterrupted has a port that comes through the conversation and is
+// silent from then on: what the kit has found until it is interrupted is said.
+func TestProc_KitInterrupted(t *testing.T) {
+	silent := filepath.Join(t.TempDir(), "silent")
+	port := `exec:o=; echo port 1 white; while read -r r rest; do case $o$r in open) o=1; echo opened;; 1close) echo closed; exit;; ` +
+		`white) : >'` + silent + `'; sleep ` + uniqueSeconds() + `;; *) echo error no;; esac; done`
+	for _, c := range []struct{ flag, want string }{{"--json=false", "conversation  passed"}, {"--json", `"check":"conversation","verdict":"passed"`}} {
+		t.Run(c.flag, func(t *testing.T) {
+			os.Remove(silent)
+			p := newCommand(t, append([]string{"kit", "--port", port, c.flag}, without("conversation", "tour n=2")...)...)
+			if err := p.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for {
+				if _, err := os.Stat(silent); !errors.Is(err, fs.ErrNotExist) || t.Context().Err() != nil {
+					break
+				}
+				runtime.Gosched()
+			}
+			if err := p.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+			if code := p.exitCode(t); code != spec.ExitInterrupted || !strings.Contains(p.out.String(), c.want) {
+				t.Errorf("exit code %d, stdout %q, want %d and %q; stderr %q", code, p.out.String(), spec.ExitInterrupted, c.want, p.err.String())
 			}
 			p.checkNothingLeft(t)
 		})

@@ -40,7 +40,7 @@ func newScene(ctx context.Context, name string) (_ *scene, err error) {
 	if s.barrier, err = impl.Create(s.segment, s.lockPath); err != nil {
 		return nil, err
 	}
-	s.port, err = port.Start(ctx, name)
+	s.port, err = start(ctx, name)
 	return s, err
 }
 
@@ -183,7 +183,7 @@ func lockFile(ctx context.Context, t Trial, can port.Capabilities) (_ string, er
 		return "", errUnable
 	}
 	stage, err := lockstep.NewStage(2, false, func(int) (lockstep.Party, error) {
-		p, err := port.Start(ctx, t.Port)
+		p, err := start(ctx, t.Port)
 		if err != nil {
 			return nil, err
 		}

@@ -79,6 +79,8 @@ var errUnable = errors.New("the port does not offer it")
 // Run makes the checks until one fails. An error means that the port cannot be
 // had (no compiler, say), or that ctx has ended.
 func Run(ctx context.Context, t Trial) (results []Result, err error) {
+	ctx, end := context.WithCancel(ctx)
+	defer end() // and with it whatever port is left
 	can, err := capabilities(ctx, t.Port)
 	var wrong *port.Error
 	switch {
@@ -141,6 +143,16 @@ func capabilities(ctx context.Context, name string) (port.Capabilities, error) {
 	return p.Can(), nil
 }
 
+// start is port.Start of a port that is killed when ctx ends, whatever answer is
+// awaited of it.
+func start(ctx context.Context, name string) (*port.Port, error) {
+	p, err := port.Start(ctx, name)
+	if err == nil {
+		context.AfterFunc(ctx, p.Kill)
+	}
+	return p, err
+}
+
 // tour returns the check of each edge of the state graph for n processes, those
 // of withdrawal included if the port withdraws.
 func tour(n int) func(context.Context, Trial, port.Capabilities) (string, error) {
@@ -158,7 +170,7 @@ func tour(n int) func(context.Context, Trial, port.Capabilities) (string, error)
 			return "", err
 		}
 		r := lockstep.Run{Config: cfg, Start: func(int, bool) (lockstep.Party, error) {
-			p, err := port.Start(ctx, t.Port)
+			p, err := start(ctx, t.Port)
 			if err != nil {
 				return nil, err
 			}
