@@ -7,9 +7,11 @@
 package door
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -34,12 +36,30 @@ func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 // command's context ends at the first SIGINT or SIGTERM, and the second one kills;
 // or at SIGHUP, when the terminal is closed, but for one that nohup started.
 // Errors other than Exit are printed as one line on stderr, and the exit code
-// is spec.ExitUsage.
+// is spec.ExitUsage; after one of these signals it is spec.ExitInterrupted, since
+// whatever the command was at may fail of the interruption. That the command's
+// output (cmd.OutOrStdout) could not be written is such an error, too, unless the
+// command ends with an Exit.
 func Main(cmd *cobra.Command) {
 	ctx, stop := signal.NotifyContext(hangup(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	os.Exit(code(cmd.Name(), cmd.ExecuteContext(ctx)))
+	out := &output{Writer: os.Stdout}
+	cmd.SetOut(out)
+	err := cmd.ExecuteContext(ctx)
+	os.Exit(code(ctx, cmd.Name(), cmp.Or(err, out.err)))
+}
+
+// output remembers the first error of its writer.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	n, err := o.Writer.Write(text)
+	o.err = cmp.Or(o.err, err)
+	return n, err
 }
 
 // hangup returns a context that ends at SIGHUP, unless that was ignored from the
@@ -53,18 +73,21 @@ func hangup() context.Context {
 	return ctx
 }
 
-func code(name string, err error) int {
+func code(ctx context.Context, name string, err error) int {
 	var exit Exit
 	switch {
 	case err == nil:
 		return spec.ExitOK
 	case errors.As(err, &exit):
 		return int(exit)
-	default:
-		line := strings.Join(strings.Fields(err.Error()), " ") // also of an error that has several
-		fmt.Fprintf(os.Stderr, "%s: %s (see --help)\n", name, line)
-		return spec.ExitUsage
 	}
+	line := strings.Join(strings.Fields(err.Error()), " ") // also of an error that has several
+	if ctx.Err() != nil {
+		fmt.Fprintf(os.Stderr, "%s: interrupted: %s\n", name, line)
+		return spec.ExitInterrupted
+	}
+	fmt.Fprintf(os.Stderr, "%s: %s (see --help)\n", name, line)
+	return spec.ExitUsage
 }
 
 // Bar starts a progress bar on stderr, laid out by a template of

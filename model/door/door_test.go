@@ -40,6 +40,15 @@ var commands = map[string]func(*cobra.Command, []string) error{
 		io.Copy(io.Discard, os.Stdin) // until the test has sent it what it may send
 		return Exit(spec.ExitInterrupted)
 	},
+	"break": func(cmd *cobra.Command, _ []string) error {
+		fmt.Println("waiting")
+		<-cmd.Context().Done()
+		return errors.New("a child was hit as well")
+	},
+	"print": func(cmd *cobra.Command, _ []string) error {
+		fmt.Fprintln(cmd.OutOrStdout(), "the answer")
+		return nil
+	},
 	"ignored": func(*cobra.Command, []string) error {
 		fmt.Println(signal.Ignored(syscall.SIGHUP))
 		return nil
@@ -111,6 +120,47 @@ func TestMain_SignalEndsTheContext(t *testing.T) {
 		cmd.Wait()
 		if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted {
 			t.Errorf("after %v: exit code %d, want %d", signal, code, spec.ExitInterrupted)
+		}
+	}
+}
+
+// What fails after the interrupt is the interrupt's doing.
+func TestMain_ErrorAfterASignal(t *testing.T) {
+	cmd, stderr := command(t, "break")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fscanln(stdout, new(string)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted || stderr.String() != "knock: interrupted: a child was hit as well\n" {
+		t.Errorf("exit code %d, stderr %q; want %d and that it was interrupted", code, stderr, spec.ExitInterrupted)
+	}
+}
+
+// An answer that nobody can read is no success.
+func TestMain_OutputIsLost(t *testing.T) {
+	readOnly, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer readOnly.Close()
+	for stdout, want := range map[*os.File]int{nil: spec.ExitOK, readOnly: spec.ExitUsage} {
+		cmd, stderr := command(t, "print")
+		if stdout != nil {
+			cmd.Stdout = stdout
+		}
+		cmd.Run()
+		if code := cmd.ProcessState.ExitCode(); code != want || (stderr.Len() > 0) != (want != 0) {
+			t.Errorf("output to %v: exit code %d, stderr %q; want %d", stdout, code, stderr, want)
 		}
 	}
 }
