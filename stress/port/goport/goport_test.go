@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
@@ -23,40 +24,69 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-var session = regexp.MustCompile("(?s)<!-- session -->\n```\n(.*?)```")
+var session = regexp.MustCompile("(?s)<!-- session:(\\w+) -->\n```\n(.*?)```")
 
-// TestGolden_Session plays the session of PROTOCOL.md: what is said there is
-// what a port says.
+// TestGolden_Session plays the sessions of PROTOCOL.md: what is said there is
+// what a port says, whatever the text of an error.
 func TestGolden_Session(t *testing.T) {
 	page, err := os.ReadFile("../../../spec/PROTOCOL.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	match := session.FindSubmatch(page)
-	if match == nil {
-		t.Fatal("spec/PROTOCOL.md has no session")
+	sessions := session.FindAllStringSubmatch(string(page), -1)
+	if len(sessions) != 2 {
+		t.Fatalf("spec/PROTOCOL.md has %d sessions, want 2", len(sessions))
 	}
-	_, segment, lockPath := porttest.NewBarrier(t)
-	text := strings.ReplaceAll(string(match[1]), "open demo /tmp/demo.lock", "open "+segment+" "+lockPath)
-	var requests, answers []string
-	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
-		if request, is := strings.CutPrefix(line, "> "); is {
-			requests = append(requests, request)
-		} else {
-			answers = append(answers, strings.TrimPrefix(line, "< "))
-		}
+	for _, match := range sessions {
+		t.Run(match[1], func(t *testing.T) {
+			_, segment, lockPath := porttest.NewBarrier(t)
+			in, out, ended := start(t)
+			answers := bufio.NewScanner(out)
+			said := func(line string) bool { return answers.Scan() && answers.Text() == line }
+			for i, line := range strings.Split(strings.TrimSpace(match[2]), "\n") {
+				line = strings.ReplaceAll(line, "open demo /tmp/demo.lock", "open "+segment+" "+lockPath)
+				request, is := strings.CutPrefix(line, "> ")
+				answer := strings.TrimPrefix(line, "< ")
+				switch kind, _, _ := strings.Cut(answer, " "); {
+				case is:
+					io.WriteString(in, request+"\n")
+				case kind == "port" || kind == "error": // and what it can do, or a text
+					if !answers.Scan() || !strings.HasPrefix(answers.Text(), kind+" ") {
+						t.Fatalf("line %d: got %q, want %q", i+1, answers.Text(), answer)
+					}
+				case !said(answer):
+					t.Fatalf("line %d: got %q, want %q", i+1, answers.Text(), answer)
+				}
+			}
+			if answers.Scan() {
+				t.Errorf("after the session it says %q", answers.Text())
+			}
+			if err := ended(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	p, err := port.Start(t.Context(), "go")
+}
+
+// start starts the go port, of which ended waits for the end.
+func start(t *testing.T) (in io.WriteCloser, out io.Reader, ended func() error) {
+	t.Helper()
+	cmd, err := port.Command(t.Context(), "go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Kill()
-	for i, request := range requests {
-		// The hello comes first and Start has read it.
-		if got, err := p.Ask(request); err != nil || got != answers[i+1] {
-			t.Fatalf("request %d, %q: %q, %v; want %q", i+1, request, got, err, answers[i+1])
-		}
+	if in, err = cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
 	}
+	if out, err = cmd.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	limit := time.AfterFunc(port.Limit, func() { cmd.Process.Kill() }) // a port that says nothing
+	t.Cleanup(func() { limit.Stop(); cmd.Process.Kill() })
+	return in, out, cmd.Wait
 }
 
 // TestProc_Requests sends what is in place and what is not, in both modes.
@@ -108,21 +138,7 @@ func TestProc_LeavingInBlackBox(t *testing.T) {
 		enter           int32
 	}{{"giveup", "withdrawn", 0}, {"abandon", "abandoned", 1}} {
 		b, segment, lockPath := porttest.NewBarrier(t)
-		cmd, err := port.Command(t.Context(), "go")
-		if err != nil {
-			t.Fatal(err)
-		}
-		stdin, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		stdin, stdout, ended := start(t)
 		io.WriteString(stdin, "open "+segment+" "+lockPath+"\ncall 2\n")
 		for counted := false; !counted; {
 			words, err := b.Words()
@@ -138,7 +154,7 @@ func TestProc_LeavingInBlackBox(t *testing.T) {
 			got = append(got, answers.Text())
 		}
 		stdin.Close() // at the end of its input a port ends
-		if err := cmd.Wait(); err != nil {
+		if err := ended(); err != nil {
 			t.Error(err)
 		}
 		if words, err := b.Words(); len(got) < 3 || got[2] != c.answer || words.Enter != c.enter {
