@@ -7,48 +7,74 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"sharedbarrier/spec/page"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
 )
 
 // TestHazard_Fork is scenario fork: the original's handle is made in a parent
 // and used in forked children. Whether that works depends on filelock; that each
-// child makes a handle of its own always does.
+// child makes a handle of its own always does. What was found is the table of
+// PORTING.md.
 func TestHazard_Fork(t *testing.T) {
-	for _, c := range []struct{ variant, inherited string }{
-		{"old", "returned returned"},
-		{"unlinking", "returned returned"},
-		{"", "returned returned"},
-		{"newest", "RuntimeError RuntimeError"},
+	table := [][]string{{"port", "filelock", "handles made in the parent", "a handle of its own in each child"}}
+	for _, c := range []struct{ port, lock, inherited string }{
+		{"python@old", "filelock-old.txt", "returned returned"},
+		{"python@unlinking", "filelock-unlinking.txt", "returned returned"},
+		{"python", "filelock.txt", "returned returned"},
+		{"python@newest", "filelock-newest.txt", "RuntimeError RuntimeError"},
 	} {
-		t.Run("filelock="+c.variant, func(t *testing.T) {
-			porttest.Need(t, strings.TrimSuffix("python@"+c.variant, "@"))
-			for how, want := range map[string]string{"inherited": c.inherited, "own": "returned returned"} {
-				_, segment, lockPath := porttest.NewBarrier(t)
-				cmd, err := port.PythonScript(t.Context(), c.variant, "fork.py")
-				if err != nil {
-					t.Fatal(err)
-				}
-				cmd.Args = append(cmd.Args, how, segment, lockPath)
-				var stderr strings.Builder
-				cmd.Stderr = &stderr
-				out, err := cmd.Output()
-				if got := strings.TrimSpace(string(out)); err != nil || got != want {
-					t.Errorf("two children with the handle %s: %q (%v), want %q; stderr: %s", how, got, err, want, stderr.String())
-				}
-				if want != "returned returned" && !strings.Contains(stderr.String(), "fork") {
-					t.Errorf("the error does not speak of a fork: %s", stderr.String())
-				}
+		porttest.Need(t, c.port)
+		pins, err := os.ReadFile(filepath.Join("python", c.lock))
+		if err != nil {
+			t.Fatal(err)
+		}
+		version := pinned.FindSubmatch(pins)
+		if version == nil {
+			t.Fatalf("%s pins no version of filelock", c.lock)
+		}
+		row := []string{"`" + c.port + "`", string(version[1])}
+		for _, handle := range []struct{ how, want string }{{"inherited", c.inherited}, {"own", "returned returned"}} {
+			got := fork(t, c.port, handle.how)
+			if got != handle.want {
+				t.Errorf("two children of %s with the handle %s: %q, want %q", c.port, handle.how, got, handle.want)
 			}
-		})
+			row = append(row, got)
+		}
+		table = append(table, row)
 	}
+	page.Part(t, "../PORTING.md", "table", "fork", page.Table(table))
+}
+
+var pinned = regexp.MustCompile(`(?m)^filelock==([\d.]+)`)
+
+// fork has two forked children of the port's original call once each, and
+// returns what became of their calls.
+func fork(t *testing.T, name, how string) string {
+	t.Helper()
+	_, segment, lockPath := porttest.NewBarrier(t)
+	_, variant, _ := strings.Cut(name, "@")
+	cmd, err := port.PythonScript(t.Context(), variant, "fork.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Args = append(cmd.Args, how, segment, lockPath)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	got := strings.TrimSpace(string(out))
+	if err != nil || got != "returned returned" && !strings.Contains(stderr.String(), "fork") {
+		t.Errorf("%s, handle %s: %q, %v, and its errors do not speak of a fork: %s", name, how, got, err, stderr.String())
+	}
+	return got
 }
 
 // TestHazard_NotTheOriginal changes one line of the original, in a copy, which
-// the port must refuse: its steps are found by the lines that they come from.
+// the port must refuse, whichever line it is.
 func TestHazard_NotTheOriginal(t *testing.T) {
 	porttest.Need(t, "python")
 	cmd, err := port.Command(t.Context(), "python")
@@ -60,9 +86,13 @@ func TestHazard_NotTheOriginal(t *testing.T) {
 	if err != nil || len(published) != 1 {
 		t.Fatalf("the package is at %v (%v), want one place", published, err)
 	}
-	for _, c := range []struct{ name, from, to, want string }{
-		{"as published", "self.flag = False", "self.flag = False", ""},
-		{"changed", "self.flag = False", "self.flag = 0", "it is not the original"},
+	for _, c := range []struct{ name, file, from, to, want string }{
+		{"as published", "base/shared/barrier.py", "self.flag = False", "self.flag = False", ""},
+		{"a step", "base/shared/barrier.py", "self.flag = False", "self.flag = 0", "barrier.py: it is not the original"},
+		{"a sleep", "base/shared/barrier.py", "sleep(TICK)", "sleep(2 * TICK)", "barrier.py: it is not the original"},
+		{"the tick", "base/constant.py", "TICK = 0.007", "TICK = 7", "constant.py: it is not the original"},
+		{"an element", "base/shared/array.py", "import numpy as np", "import numpy as np ", "array.py: it is not the original"},
+		{"the mapping", "base/shared/memory.py", "import atexit", "import atexit ", "memory.py: it is not the original"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			scripts := t.TempDir()
@@ -80,7 +110,13 @@ func TestHazard_NotTheOriginal(t *testing.T) {
 				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 					t.Fatal(err)
 				}
-				if err := os.WriteFile(path, []byte(strings.Replace(string(text), c.from, c.to, 1)), 0o644); err != nil {
+				if file == c.file && !strings.Contains(string(text), c.from) {
+					t.Fatalf("%s has not the line %q", file, c.from)
+				}
+				if file == c.file {
+					text = []byte(strings.Replace(string(text), c.from, c.to, 1))
+				}
+				if err := os.WriteFile(path, text, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
