@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 
 	"sharedbarrier/model"
@@ -13,9 +14,11 @@ import (
 	"sharedbarrier/tla/tlc"
 )
 
+var readManifest = sync.OnceValues(func() (tlc.Manifest, error) { return tlc.ReadManifest(tla.Files) })
+
 func manifest(t *testing.T) tlc.Manifest {
 	t.Helper()
-	m, err := tlc.ReadManifest(tla.Files)
+	m, err := readManifest()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +37,7 @@ func TestQuestions(t *testing.T) {
 		}
 		t.Run(config.Name, func(t *testing.T) {
 			t.Parallel()
-			outcome := ask(t, config)
+			outcome := ask(t, config).Outcome
 			if differs := want.Differs(outcome.Result, true); differs != "" {
 				t.Errorf("Check(%s): %s", config.Name, differs)
 			}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/spec"
 	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
@@ -40,21 +41,67 @@ func script(t *testing.T, text string) (path string) {
 	return path
 }
 
-// asked are the questions that have been put to TLC, each once for all tests.
-var asked sync.Map // name to func() (tlc.Outcome, error)
+// An answer is what TLC found out, with the state graph where that is compared.
+type answer struct {
+	tlc.Outcome
+	graph tlc.Graph
+}
 
-// ask puts a question of this folder to TLC.
-func ask(t *testing.T, config tlc.Config) tlc.Outcome {
+// asked are the questions that have been put to TLC, each once for all tests.
+var asked sync.Map // name to func() (answer, error)
+
+// ask puts a question of this folder to TLC. Short ones about the same states that
+// have the same answer, that all holds, are put to one TLC together: to start it is
+// most of the work. (Which then is refuted, if one is, go run ./tla/check tells.)
+func ask(t *testing.T, config tlc.Config) answer {
 	t.Helper()
+	config = together(t, config)
 	run := tlc.Run{Tools: findTools(t), Files: tla.Files, Config: config, Small: true, Limit: tlc.Short.Limit()}
-	once, _ := asked.LoadOrStore(config.Name, sync.OnceValues(func() (tlc.Outcome, error) {
-		return run.Check(context.Background())
+	once, _ := asked.LoadOrStore(config.Name, sync.OnceValues(func() (a answer, err error) {
+		if comparesGraph(config) {
+			return withGraph(run)
+		}
+		a.Outcome, err = run.Check(context.Background())
+		return a, err
 	}))
-	outcome, err := once.(func() (tlc.Outcome, error))()
+	a, err := once.(func() (answer, error))()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return outcome
+	return a
+}
+
+// together returns one question for all that can be put together with config, or
+// config itself.
+func together(t *testing.T, config tlc.Config) tlc.Config {
+	t.Helper()
+	alike := func(c tlc.Config) bool {
+		expected := manifest(t).Find(c.Name)
+		return c.Scenario == config.Scenario && c.Kept == config.Kept && c.Procs == config.Procs && c.Rounds == config.Rounds &&
+			expected.Verdict == spec.Verified && expected.Class == tlc.Short
+	}
+	if !alike(config) {
+		return config
+	}
+	var names, asks []string
+	specification := "Spec"
+	for _, c := range configs(t) {
+		if !alike(c) {
+			continue
+		}
+		names = append(names, c.Name)
+		if len(c.Invariants) > 0 {
+			asks = append(asks, "INVARIANTS "+strings.Join(c.Invariants, " "))
+		}
+		if c.Liveness() {
+			asks = append(asks, "PROPERTY "+strings.Join(c.Properties, " "))
+			specification = c.Specification
+		}
+	}
+	cfg := model.Config{Scenario: config.Scenario, Procs: config.Procs, Rounds: config.Rounds, Twin: config.Kept}
+	all := parseConfig(t, cfg, append(asks, "SPECIFICATION "+specification)...)
+	all.Name = strings.Join(names, " ")
+	return all
 }
 
 // name is the model's question as a test's name.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"sharedbarrier/spec"
@@ -92,20 +93,27 @@ func section(t *testing.T, text, from, to string) string {
 	return part
 }
 
-// configs returns every question there is.
-func configs(t *testing.T) []tlc.Config {
-	t.Helper()
+var readConfigs = sync.OnceValues(func() (list []tlc.Config, err error) {
 	files, err := fs.Glob(tla.Files, "*.cfg")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	var list []tlc.Config
 	for _, file := range files {
 		config, err := tlc.ReadConfig(tla.Files, strings.TrimSuffix(file, ".cfg"))
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		list = append(list, config)
+	}
+	return list, nil
+})
+
+// configs returns every question there is.
+func configs(t *testing.T) []tlc.Config {
+	t.Helper()
+	list, err := readConfigs()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return list
 }
