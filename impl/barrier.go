@@ -185,8 +185,9 @@ func (b *Barrier) Close() error {
 // holder keeps it. A context that has ended before changes nothing at all.
 //
 // It fails with ErrParties, ErrClosed or ErrBusy before the first step. It
-// fails with ErrCorrupt at InitExit or TestFirst, before it has counted itself,
-// when exit or enter is out of range for parties. Errors of the lock file, and
+// fails with ErrCorrupt when it finds a word out of range for parties: at
+// InitExit, and then nothing has changed, or at TestFirst, before it has counted
+// itself. Errors of the lock file, and
 // ErrSize if a peer has truncated the segment, are returned at once: before
 // CountEnter the call has then not come; afterwards it stays counted, and the
 // barrier must be made anew.

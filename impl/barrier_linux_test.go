@@ -285,6 +285,10 @@ func TestCorruptWords(t *testing.T) {
 		{spec.Words{Enter: 1, Exit: 2, Flag: 1}, nil},
 		{spec.Words{Enter: 3, Exit: 2, Flag: 1}, ErrCorrupt},
 		{spec.Words{Enter: -1, Exit: 2, Flag: 1}, ErrCorrupt},
+		{spec.Words{Enter: 3, Exit: -1, Flag: 1}, ErrCorrupt},
+		{spec.Words{Enter: -1, Exit: -1, Flag: 1}, ErrCorrupt},
+		{spec.Words{Enter: 0, Exit: -1, Flag: 2}, ErrCorrupt},
+		{spec.Words{Enter: 1, Exit: 2, Flag: -5}, ErrCorrupt},
 	} {
 		b, _, _ := create(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -311,6 +315,20 @@ func TestCorruptWords(t *testing.T) {
 		}
 		b.lock.release()
 	}
+}
+
+// TestCorruptWordsBetweenTheSections: words that go out of range after InitExit are
+// found at TestFirst, before the call has counted itself.
+func TestCorruptWordsBetweenTheSections(t *testing.T) {
+	b, _, _ := create(t)
+	bad := spec.Words{Enter: 3, Exit: 2, Flag: 1}
+	b.SetHook(func(s spec.Step) {
+		if s == spec.LockEnter {
+			b.segment.setWords(bad)
+		}
+	})
+	wantError(t, "Wait", b.Wait(t.Context(), 2), ErrCorrupt)
+	wantWords(t, b, bad)
 }
 
 // setWords is for tests that need the words to be wrong.

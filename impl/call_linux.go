@@ -26,10 +26,10 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			step, err = pause.acquire(ctx, spec.LockInit, spec.InitExit)
 
 		case spec.InitExit:
-			switch exit := words.load(spec.Exit); {
-			case exit < spec.NotSet || exit > n:
-				return b.corrupt(n)
-			case exit == spec.NotSet:
+			if err := b.check(n); err != nil {
+				return err
+			}
+			if words.load(spec.Exit) == spec.NotSet {
 				words.store(spec.Exit, n)
 				words.wake(spec.Exit) // whoever is at AwaitDrain
 			}
@@ -42,12 +42,12 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			step, err = pause.acquire(ctx, spec.LockEnter, spec.TestFirst)
 
 		case spec.TestFirst:
-			switch enter := words.load(spec.Enter); {
-			case enter < 0 || enter > n:
-				return b.corrupt(n)
-			case enter == 0:
+			if err := b.check(n); err != nil {
+				return err
+			}
+			if words.load(spec.Enter) == 0 {
 				step = spec.UnlockFirst
-			default:
+			} else {
 				step = spec.CountEnter
 			}
 
@@ -173,7 +173,13 @@ func (b *Barrier) construct() (err error) {
 	}
 }
 
-// corrupt is the error of a call that found words out of range.
-func (b *Barrier) corrupt(n int32) error {
-	return &CorruptError{Name: b.segment.name, Words: b.segment.snapshot(), Parties: int(n)}
+// check returns the error of a call that finds words out of range for n. It must
+// hold the lock. All three are looked at before the call writes any, so that a
+// call that is refused has changed nothing (PROTOCOL.md, Checks and errors).
+func (b *Barrier) check(n int32) error {
+	w := b.segment.snapshot()
+	if 0 <= w.Enter && w.Enter <= n && spec.NotSet <= w.Exit && w.Exit <= n && (w.Flag == spec.Down || w.Flag == spec.Up) {
+		return nil
+	}
+	return &CorruptError{Name: b.segment.name, Words: w, Parties: int(n)}
 }

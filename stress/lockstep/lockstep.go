@@ -211,21 +211,20 @@ func (l *Lockstep) leavesOut(before model.State, a model.Action, answer string) 
 }
 
 // refuses reports whether the answer is the error that PROTOCOL.md, section 9,
-// asks for: the step has read a word that is out of range for the call. A port
-// need not check, as the original does not.
+// allows: the party has the lock, has not counted itself, and a word is out of
+// range for its call. A port need not check, as the original does not.
 func (l *Lockstep) refuses(before model.State, a model.Action, answer string) bool {
 	if !strings.HasPrefix(answer, "error ") || a.Event != spec.NoEvent {
 		return false
 	}
-	n, words := int32(before.Parties(a.Proc)), before.Words()
-	switch a.Step {
-	case spec.InitExit:
-		return words.Exit < spec.NotSet || words.Exit > n
-	case spec.TestFirst:
-		return words.Enter < 0 || words.Enter > n
-	default:
-		return false
-	}
+	return MayRefuse(a.Step, before.Words(), int32(before.Parties(a.Proc)))
+}
+
+// MayRefuse reports whether a call with party count n may end with an error at the
+// step because a word is out of range (PROTOCOL.md, section 9).
+func MayRefuse(at spec.Step, w spec.Words, n int32) bool {
+	return (at == spec.InitExit || at == spec.TestFirst) &&
+		(w.Enter < 0 || w.Enter > n || w.Exit < spec.NotSet || w.Exit > n || w.Flag != spec.Down && w.Flag != spec.Up)
 }
 
 // judge records the move, and compares what the party said and the rest of the

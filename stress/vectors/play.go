@@ -69,17 +69,11 @@ type call struct {
 	ahead   bool   // it has left out the second announcement of InitExit
 }
 
-// mayRefuse reports whether the step that the call is at reads a word that is
-// out of range for it.
+// mayRefuse reports whether the call may end with an error where it is.
 func (c call) mayRefuse(w spec.Words) bool {
-	switch c.at {
-	case "at InitExit":
-		return w.Exit < spec.NotSet || w.Exit > c.parties
-	case "at TestFirst":
-		return w.Enter < 0 || w.Enter > c.parties
-	default:
-		return false
-	}
+	label, _ := strings.CutPrefix(c.at, "at ")
+	step, err := spec.ParseStep(label)
+	return err == nil && lockstep.MayRefuse(step, w, c.parties)
 }
 
 func able(party lockstep.Party, needs []string) error {

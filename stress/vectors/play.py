@@ -86,10 +86,10 @@ class Port:
         return self.read()
 
     def may_refuse(self, words):
-        """Whether the step that the port is at reads a word that is out of range (section 9)."""
-        enter, exit, _ = words
-        return (self.at == "at InitExit" and not -1 <= exit <= self.parties
-                or self.at == "at TestFirst" and not 0 <= enter <= self.parties)
+        """Whether the port may find a word out of range at the step that it is at (section 9)."""
+        enter, exit, flag = words
+        in_range = 0 <= enter <= self.parties and -1 <= exit <= self.parties and flag in (0, 1)
+        return self.at in ("at InitExit", "at TestFirst") and not in_range
 
     def kill(self):
         """Kill the port and what it has started, unless that is done."""
