@@ -22,3 +22,9 @@ func (w *Witness) Decide(round, rounds int64) {
 
 // IsLast reports on return from round whether it was the last.
 func (w *Witness) IsLast(round int64) bool { return w.run.last.Load() == round }
+
+// Over reports whether all workers have returned from the last round.
+func (w *Witness) Over() bool {
+	last := w.run.last.Load()
+	return last > 0 && w.Rounds() >= last
+}

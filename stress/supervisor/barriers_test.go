@@ -32,6 +32,14 @@ var barriers = map[string]worker.Opener{
 	"stuck": func(worker.Assignment, func(spec.Step)) (worker.Barrier, error) {
 		return stuck{}, nil
 	},
+	"stops-itself": func(a worker.Assignment, hook func(spec.Step)) (worker.Barrier, error) {
+		return worker.OpenReal(a, func(s spec.Step) {
+			hook(s)
+			if a.Worker == 1 && s == spec.CountEnter {
+				syscall.Kill(syscall.Getpid(), syscall.SIGSTOP)
+			}
+		})
+	},
 	"failing": func(a worker.Assignment, hook func(spec.Step)) (worker.Barrier, error) {
 		b, err := worker.OpenReal(a, hook)
 		return &failing{Barrier: b, left: 10 + a.Worker}, err

@@ -13,3 +13,6 @@ func SetLimits(t *testing.T, start, last time.Duration) {
 	startUp, lastCall = start, last
 	t.Cleanup(func() { startUp, lastCall = wasStart, wasLast })
 }
+
+// Overdue is overdue, for a witness of a run that is over or not.
+var Overdue = overdue

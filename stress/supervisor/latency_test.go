@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"sharedbarrier/spec"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/supervisor"
 )
@@ -47,8 +48,8 @@ func BenchmarkRound(b *testing.B) {
 func benchmarkRounds(b *testing.B, c supervisor.Config) {
 	c.Rounds, c.Stall = int64(b.N)+1, patient
 	rep, err := supervisor.Run(b.Context(), c)
-	if err != nil {
-		b.Fatal(err)
+	if err != nil || rep.Verdict != spec.Passed {
+		b.Fatalf("%v, %v, want passed", err, rep.Verdict)
 	}
 	b.ReportMetric(1e9/rep.Rate, "ns/op")
 }

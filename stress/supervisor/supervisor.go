@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"sharedbarrier/impl"
@@ -207,16 +208,51 @@ func (r *run) watch(ctx context.Context) (*report.Stuck, error) {
 			if r.Progress != nil {
 				r.Progress(rounds)
 			}
-			if time.Since(since) > stall {
-				return r.stuck(fmt.Sprintf("no round was completed for %v%s", stall, when))
+			if what := overdue(r.witness, time.Since(since), stall); what != "" {
+				return r.stuck(what + when)
 			}
 		}
 	}
 	return nil, nil
 }
 
-// stuck describes where everybody is.
-func (r *run) stuck(why string) (*report.Stuck, error) {
+// overdue says what has taken too long, if so much time has gone since the last
+// round was completed. After the last round the workers have only to end: stall is
+// not about that.
+func overdue(w *oracle.Witness, gone, stall time.Duration) string {
+	limit, what := stall, "no round was completed"
+	if w.Over() {
+		limit, what = max(stall, startUp), "all calls have returned, and not all workers have ended"
+	}
+	if gone <= limit {
+		return ""
+	}
+	return fmt.Sprintf("%s for %v", what, limit)
+}
+
+// stuck describes where everybody is, at one moment if there is one: while somebody
+// moves, what was read first is no longer so, and it is read again.
+func (r *run) stuck(why string) (s *report.Stuck, err error) {
+	for range 100 {
+		before := r.progress()
+		s, err = r.look(why, before)
+		if err != nil || slices.Equal(before, r.progress()) {
+			break
+		}
+	}
+	return s, err
+}
+
+// progress returns how far each worker has come.
+func (r *run) progress() (list []oracle.Progress) {
+	for i := range r.workers {
+		list = append(list, r.witness.Progress(i))
+	}
+	return list
+}
+
+// look describes the workers, who have come so far.
+func (r *run) look(why string, come []oracle.Progress) (*report.Stuck, error) {
 	words, err := r.barrier.Words()
 	if err != nil {
 		return nil, fmt.Errorf("stress: %w", err)
@@ -227,7 +263,7 @@ func (r *run) stuck(why string) (*report.Stuck, error) {
 	}
 	s := &report.Stuck{Why: why, Words: words, Holder: -1}
 	for i, p := range r.workers {
-		progress := r.witness.Progress(i)
+		progress := come[i]
 		if holder > 0 && p.inGroup(holder) {
 			s.Holder = i
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/report"
 	"sharedbarrier/stress/supervisor"
 	"sharedbarrier/stress/worker"
@@ -57,9 +58,10 @@ func runIn(t *testing.T, ctx context.Context, c supervisor.Config) (report.Repor
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	var segments []string
+	var workers []int
 	started := c.Started
 	c.Started = func(pids []int) {
-		segments = entries(t, dir)
+		segments, workers = entries(t, dir), pids
 		if started != nil {
 			started(pids)
 		}
@@ -71,6 +73,11 @@ func runIn(t *testing.T, ctx context.Context, c supervisor.Config) (report.Repor
 	for _, name := range segments {
 		if _, err := os.Lstat("/dev/shm/" + name); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("Run left the segment /dev/shm/%s (%v)", name, err)
+		}
+	}
+	for _, pid := range workers {
+		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+			t.Errorf("Run left worker process %d (%v)", pid, err)
 		}
 	}
 	return rep, err
@@ -205,6 +212,60 @@ func TestProc_StoppedWorkerIsAHang(t *testing.T) {
 	if rep := run(t, config); rep.Verdict != spec.Passed || !stopped {
 		t.Errorf("worker stopped and continued: %v, want passed", rep.Verdict)
 	}
+}
+
+// TestProc_StuckSaysWhoIsWhere has worker 1 stop itself at a step under the lock, in
+// the first round: the words, the holder and everybody's step are known.
+func TestProc_StuckSaysWhoIsWhere(t *testing.T) {
+	rep := run(t, supervisor.Config{Procs: 3, Stall: 5 * time.Second, Seed: 1, Pauses: true, Command: workersAt("stops-itself")})
+	if rep.Verdict != spec.Hang || rep.Stuck == nil {
+		t.Fatalf("got %v, %+v; want a hang", rep.Verdict, rep.Stuck)
+	}
+	s := rep.Stuck
+	if s.Holder != 1 || s.Words.Exit != 3 || s.Words.Enter < 0 || s.Words.Enter > 2 || s.Words.Flag != spec.Down {
+		t.Errorf("lock holder %d, %v; want worker 1 and the words of a round that gathers", s.Holder, s.Words)
+	}
+	for i, w := range s.Workers {
+		state := "running"
+		if i == 1 {
+			state = "stopped"
+		}
+		if w.State != state || w.Returned != 0 {
+			t.Errorf("worker %d: %+v, want it %s in its first call", i, w, state)
+		}
+	}
+	if w := s.Workers[1]; *w.Step != spec.CountEnter || w.Begun != 1 {
+		t.Errorf("worker 1 has begun %d calls and is at %v, want 1, CountEnter", w.Begun, *w.Step)
+	}
+}
+
+// TestOverdue: stall is about rounds, and not about the end of the workers.
+func TestOverdue(t *testing.T) {
+	supervisor.SetLimits(t, time.Minute, time.Minute)
+	witness, err := oracle.NewWitness(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer witness.Close()
+	const stall = time.Second
+	check := func(when string, gone time.Duration, want string) {
+		t.Helper()
+		if got := supervisor.Overdue(witness, gone, stall); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s, %v after the last round: %q, want %q", when, gone, got, want)
+		}
+	}
+	check("at the beginning", stall, "")
+	check("at the beginning", 2*stall, "no round was completed for 1s")
+	witness.Decide(1, 1)
+	for worker := range 2 {
+		check("in the last round", 2*stall, "no round was completed for 1s")
+		witness.Begin(worker, 1, 0)
+	}
+	for worker := range 2 {
+		witness.Return(worker, 1)
+	}
+	check("when all have returned from it", 2*stall, "")
+	check("when all have returned from it", 2*time.Minute, "not all workers have ended for 1m0s")
 }
 
 func TestProc_DeadWorkerIsNamed(t *testing.T) {
