@@ -34,9 +34,11 @@ func kitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "kit",
 		Short: "Check a port: everything that a port has to pass, one line each",
-		Long: `Checks a port (stress/PORTING.md): how it talks, each edge of the state graph
+		Long: `Checks a port (stress/PORTING.md): how it talks and attaches, each edge of the state graph
 for 2 and 3 processes in lockstep with the model, a lock file made anew, and
 stress, alone and mixed with others. It ends with the first check that fails.
+The score takes some minutes: a mistake that silences a port is found by the
+half minute that the kit waits for it.
 
   go run ./stress kit --port 'exec:./my-port'
   go run ./stress kit --mutants               # the kit's own score: which mistakes does it find?

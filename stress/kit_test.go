@@ -40,8 +40,8 @@ func TestProc_KitEnds(t *testing.T) {
 		{"nothing asked", append([]string{"--port", "go"}, without()...), spec.ExitUnfinished, ""},
 		{"failed", []string{"--port", bad, "--for", "3s", "--stall", "7s", "--seed", "5", "--without", "lock file"}, spec.ExitSafety,
 			"go run ./stress kit --port " + quoted(bad) + " --for 3s --stall 7s --seed 5 --without 'lock file'"},
-		{"mutants", append([]string{"--mutants", "--seed", "5"}, without("conversation")...), spec.ExitSafety,
-			"go run ./stress kit --mutants --for 2s --stall 10s --seed 5 --without 'tour n=2'"},
+		{"mutants", append([]string{"--mutants", "--seed", "5"}, without("attaching")...), spec.ExitSafety,
+			"go run ./stress kit --mutants --for 2s --stall 10s --seed 5 --without conversation --without 'tour n=2'"},
 		{"no mutant asked", append([]string{"--mutants"}, without()...), spec.ExitUnfinished, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

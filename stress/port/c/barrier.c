@@ -70,11 +70,19 @@ static bool segment_attach(const char *name)
 	if (*name == '\0' || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..") || strlen(name) > 255)
 		return fail("%s is no name of a segment", name);
 	snprintf(path, sizeof path, "/dev/shm/%s", name);
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+#ifdef MUTANT_OPEN_CREATES
+	flags |= O_CREAT;
+#endif
+	int fd = open(path, flags, 0600);
 	if (fd < 0)
 		return fail("open %s: %s", path, strerror(errno));
 	struct stat st;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != sizeof *words) {
+	bool whole = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == sizeof *words;
+#ifdef MUTANT_NO_SIZE_CHECK
+	whole = true;
+#endif
+	if (!whole) {
 		close(fd);
 		return fail("%s is not a file of 12 bytes", path);
 	}
@@ -88,7 +96,11 @@ static bool segment_attach(const char *name)
 	if (mapping == MAP_FAILED)
 		return fail("map %s: %s", path, strerror(errno));
 	words = mapping;
-	if (GET(enter) < 0 || GET(exit) < NOT_SET || (GET(flag) != DOWN && GET(flag) != UP)) {
+	bool sound = GET(enter) >= 0 && GET(exit) >= NOT_SET && (GET(flag) == DOWN || GET(flag) == UP);
+#ifdef MUTANT_NO_WORDS_CHECK
+	sound = true;
+#endif
+	if (!sound) {
 		munmap(mapping, sizeof *words);
 		words = NULL;
 		return fail("%s has words that are not those of a barrier", path);
@@ -109,6 +121,9 @@ static int lock_fd = -1; /* the locked descriptor; -1: not held */
 static int lock_open(void)
 {
 	int flags = O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+#ifdef MUTANT_NO_CLOEXEC
+	flags &= ~O_CLOEXEC;
+#endif
 #ifdef MUTANT_OLD_LOCK_FILE
 	static int link = -1; /* a second name of the file that was there first */
 	char path[64];
@@ -189,6 +204,9 @@ static void word_wait(_Atomic int32_t *word, int32_t v)
 	if (paced)
 		return;
 	struct timespec tick = {0, 7 * 1000 * 1000};
+#ifdef MUTANT_SLOW_TICK
+	tick.tv_sec = 3;
+#endif
 	syscall(SYS_futex, word, FUTEX_WAIT, v, &tick, NULL, 0);
 }
 
@@ -249,7 +267,9 @@ static int32_t plus(int32_t word, int32_t v) { return (int32_t)((uint32_t)word +
 static enum outcome out_of_range(int32_t n)
 {
 	fail("words are out of range for %d parties: enter=%d exit=%d flag=%d", n, GET(enter), GET(exit), GET(flag));
+#ifndef MUTANT_NO_UNLOCK_ON_ERROR
 	lock_release();
+#endif
 	return FAILED;
 }
 
@@ -268,6 +288,9 @@ static enum outcome call(int32_t n)
 			at = LockWithdraw;
 			continue;
 		case ABANDON:
+#ifdef MUTANT_UNCOUNTED_ABANDON
+			SET(enter, 0);
+#endif
 			return ABANDONED;
 		}
 		if (is_acquire(at)) {
@@ -300,8 +323,10 @@ static enum outcome call(int32_t n)
 			break;
 		case InitExit:
 			v = GET(exit);
+#ifndef MUTANT_NO_EXIT_CHECK
 			if (v < NOT_SET || v > n)
 				return out_of_range(n);
+#endif
 			before_write(at);
 #ifndef MUTANT_NO_INIT
 			if (v == NOT_SET) {
@@ -320,8 +345,10 @@ static enum outcome call(int32_t n)
 			break;
 		case TestFirst:
 			v = GET(enter);
+#ifndef MUTANT_NO_ENTER_CHECK
 			if (v < 0 || v > n)
 				return out_of_range(n);
+#endif
 			at = v == 0 ? UnlockFirst : CountEnter;
 			break;
 		case UnlockFirst:
@@ -479,6 +506,10 @@ static char *peek(bool wait)
 		ssize_t got = read(STDIN_FILENO, input + filled, sizeof input - filled);
 		if (got < 0 && errno == EINTR)
 			continue;
+#ifdef MUTANT_NO_END
+		while (got == 0)
+			pause();
+#endif
 		if (got <= 0)
 			_exit(0);
 		filled += (size_t)got;
@@ -518,6 +549,9 @@ static enum wish before(enum step at)
 			}
 			if (ends_call(request))
 				return GO_ON; /* it stays there: a later step heeds it */
+#ifdef MUTANT_NO_REFUSAL
+			return GO_ON;
+#endif
 			out_of_place(request);
 		}
 		return GO_ON;

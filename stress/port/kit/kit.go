@@ -1,8 +1,9 @@
 //go:build linux
 
 // Package kit is what a port has to pass: the conversation of
-// spec/PROTOCOL.md, section 14; the tour of the state graph in lockstep with the
-// model; a lock file that was unlinked; and stress, alone and mixed with others.
+// spec/PROTOCOL.md, section 14; segments that are none, words out of range and a
+// peer that wakes nobody; the tour of the state graph in lockstep with the model;
+// a lock file that was unlinked; and stress, alone and mixed with others.
 //
 //	results, err := kit.Run(ctx, kit.Trial{Port: "c", Worker: …, For: 2 * time.Second})
 package kit
@@ -51,11 +52,15 @@ type Check struct {
 // first says most about the mistake.
 var Checks = []Check{
 	{"conversation", "it says hello, opens, refuses what is not in place, and ends", conversation},
+	{"attaching", "it writes nothing to a segment that it opens, and refuses what is none", attaching},
 	{"tour n=2", "each edge of the state graph for 2 processes, step by step", tour(2)},
 	{"tour n=3", "each edge of the state graph for 3 processes, step by step", tour(3)},
-	{"lock file", "it takes the lock file that the path names now, when that was made anew", lockFile},
+	{"lock file", "it takes the lock file that the path names now, when that was made anew, and lets no child inherit it", lockFile},
 	{"alone", "calls of one party, one after the other", alone},
+	{"in a call", "it refuses what is not in place, abandons if it can, and ends with its input", inCall},
 	{"withdrawal", "a call that gives up leaves as if it had never come", withdrawal},
+	{"out of range", "it calls with no word out of range, or it checks none, as the original does", outOfRange},
+	{"no wake", "it notices what a peer writes that wakes nobody", noWake},
 	{"stress", "4 processes of it", stress(4)},
 	{"mixed with go", "2 processes of it, and 2 of package impl", stress(2, "go", "go")},
 	{"unlinking peer", "3 processes of it, and one that keeps unlinking the lock file", stress(3, "go@unlink")},
@@ -69,12 +74,17 @@ type Result struct {
 	Version int          `json:"version"`
 	Port    string       `json:"port"`
 	Check   string       `json:"check"`
-	Verdict spec.Verdict `json:"verdict"` // passed or violated; unfinished: the port cannot do what is asked, and need not
+	Verdict spec.Verdict `json:"verdict"` // passed or violated; unfinished: the port does not do what is asked, and need not
 	Found   string       `json:"found"`   // in words
 }
 
+// notAsked says why a check is not for the port: it need not do what is asked.
+type notAsked string
+
+func (why notAsked) Error() string { return string(why) }
+
 // errUnable: the port has not the capability that the check is about.
-var errUnable = errors.New("the port does not offer it")
+const errUnable = notAsked("the port does not offer it")
 
 // Run makes the checks until one fails. An error means that the port cannot be
 // had (no compiler, say), or that ctx has ended.
@@ -101,8 +111,9 @@ func Run(ctx context.Context, t Trial) (results []Result, err error) {
 		if ctx.Err() != nil {
 			return results, ctx.Err()
 		}
+		var why notAsked
 		switch {
-		case errors.Is(err, errUnable):
+		case errors.As(err, &why):
 			results = append(results, Result{Version, t.Port, check.Name, spec.Unfinished, err.Error()})
 		case err != nil:
 			return append(results, Result{Version, t.Port, check.Name, spec.Violated, err.Error()}), nil
