@@ -162,7 +162,7 @@ func questionTable(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		takes := map[tlc.Class]string{tlc.Short: "seconds", tlc.Medium: "a minute", tlc.Long: "minutes"}[e.Class]
+		takes := map[tlc.Class]string{tlc.Short: "seconds", tlc.Medium: "up to two minutes", tlc.Long: "longer"}[e.Class]
 		fmt.Fprintf(&text, "| `%s` | %s | %s | %d | %d | %s |\n",
 			e.Config, strings.Join(config.Asks(), ", "), e.Verdict, e.Distinct, e.Depth, takes)
 	}

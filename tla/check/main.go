@@ -1,7 +1,7 @@
 // Command check puts the questions of folder tla to TLC and compares its
 // answers with manifest.json.
 //
-//	go run ./tla/check                          every question that takes seconds or minutes
+//	go run ./tla/check                          every question that takes two minutes at most
 //	go run ./tla/check --class long             all of them
 //	go run ./tla/check --scenario crash --trace one scenario, with its counterexamples
 //	go run ./tla/check reuse-n4-safety --json   one question
@@ -30,7 +30,8 @@ func commandWith(o *options) *cobra.Command {
 		Use:   "check [question ...]",
 		Short: "put the questions of folder tla to TLC and compare its answers with manifest.json",
 		Long: `Puts the questions of folder tla (its .cfg files) to TLC and compares verdict, states
-and depth with manifest.json. Without arguments and filters: all that take minutes at most.
+and depth with manifest.json. Without arguments and filters: all that take two minutes at most,
+a quarter of an hour together.
 
 TLC is the jar that ` + tlc.JarVariable + ` names, or one in the cache folder, or is fetched
 with mvn, or as the official release; its SHA-256 is checked before every run.`,
@@ -44,7 +45,7 @@ with mvn, or as the official release; its SHA-256 is checked before every run.`,
 	flags.StringVar(&o.scenario, "scenario", "all", "only this scenario: all, "+strings.Join(scenarioNames(), ", "))
 	flags.IntVar(&o.procs, "procs", 0, "only questions about so many processes; with --simulate, any number of them")
 	flags.IntVar(&o.rounds, "rounds", 0, "only questions about so many rounds; 0: the unbounded ones")
-	flags.StringVar(&o.class, "class", string(tlc.Medium), "the longest to run: short (seconds), medium (minutes), long")
+	flags.StringVar(&o.class, "class", string(tlc.Medium), "the longest to run: short (seconds), medium (up to two minutes), long")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a line")
 	flags.BoolVar(&o.trace, "trace", false, "print the counterexamples that were expected, too")
 	flags.IntVar(&o.workers, "workers", 1, "threads of TLC; only with 1 are depth and counterexamples exact")
