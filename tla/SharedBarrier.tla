@@ -379,6 +379,8 @@ NoEarlyExit ==
     \A p, q \in Procs : \A r \in 1 .. rounds[p] :
         {p, q} \subseteq Parties(r) => r <= Begun(q)
 
+\* Here and in Quiescent the count is N, how many processes there are, whatever
+\* count their calls pass: where that is less, one may be exceeded by the other.
 WordsInRange == enter \in 0 .. N /\ exit \in -1 .. N /\ flag \in {0, 1}
 
 LockExclusive == Cardinality({p \in Procs : pc[p] \in Holding /\ ~Dead(p)}) <= 1

@@ -35,6 +35,7 @@ var mutants = []mutant{
 	{"ResetExit forgets", "/\\ exit' = 0", "/\\ exit' = exit", spec.Reuse, 2, "WordsInRange"},
 	{"TestFlag does not look", `IF flag # 0 THEN "CountExit"`, `IF flag < 0 THEN "CountExit"`, spec.Withdraw, 2, "WordsInRange"},
 	{"the lock is given to two", "Acquire(p) == lock = None /\\ lock' = p", "Acquire(p) == lock' = p", spec.Reuse, 2, "LockExclusive"},
+	{"the calls' count for the number of processes", "enter \\in 0 .. N /\\ exit \\in -1 .. N /", "enter \\in 0 .. N - 1 /\\ exit \\in -1 .. N - 1 /", spec.Surplus, 3, "WordsInRange"},
 	{"GiveUp at AwaitFlag just leaves", `          /\ Goto(p, "LockWithdraw")`, `          /\ Goto(p, "Call")`, spec.Withdraw, 2, "Quiescent"},
 	{"the last one out sets exit to 0", "/\\ exit' = NotSet\n    /\\ Goto(p, \"UnlockExit\")", "/\\ exit' = 0\n    /\\ Goto(p, \"UnlockExit\")", spec.Reuse, 2, "Quiescent"},
 	{"RaiseFlag leaves it down", "/\\ flag' = 1\n    /\\ Goto(p, \"UnlockEnter\")", "/\\ flag' = flag\n    /\\ Goto(p, \"UnlockEnter\")", spec.Reuse, 2, "NoDeadlock"},
