@@ -29,9 +29,9 @@ var Classes = []Class{Short, Medium, Long}
 func (c Class) Limit() time.Duration {
 	switch c {
 	case Short:
-		return 2 * time.Minute
+		return 10 * time.Minute
 	case Medium:
-		return 30 * time.Minute
+		return time.Hour
 	default:
 		return 3 * time.Hour
 	}
