@@ -188,10 +188,15 @@ exit 150
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd, temp := check(t, append(test.args, "reuse-n4-safety", "--json")...)
-			cmd.Env = append(cmd.Env, "JAVA_HOME=", test.env)
+			tools, err := tlc.Find(context.Background(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// A cache of its own, for the log that is kept of a failure.
+			cmd.Env = append(cmd.Env, "XDG_CACHE_HOME="+t.TempDir(), tlc.JarVariable+"="+tools.Jar, "JAVA_HOME=", test.env)
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			err := cmd.Run()
+			err = cmd.Run()
 			if code := cmd.ProcessState.ExitCode(); code != spec.ExitUsage || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), test.says) {
 				t.Errorf("check: %v, stderr %q; want exit code %d and one line that says %q", err, stderr.String(), spec.ExitUsage, test.says)
 			}
