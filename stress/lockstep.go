@@ -71,11 +71,10 @@ everything was left out, 130 interrupted.`,
 }
 
 func (q lockstepQuestion) run(cmd *cobra.Command) error {
-	crew, err := newCrew(cmd.Context(), q.ports)
-	if err != nil {
-		return err
+	runs, err := q.muster(cmd)
+	if cmd.Context().Err() != nil {
+		return door.Exit(spec.ExitInterrupted)
 	}
-	runs, err := q.plan(cmd, crew)
 	if err != nil {
 		return err
 	}
@@ -86,7 +85,7 @@ func (q lockstepQuestion) run(cmd *cobra.Command) error {
 		switch {
 		case errors.As(err, &unable) && len(runs) > 1:
 			rep.Verdict, rep.Why = spec.Unfinished, "left out: "+unable.Why
-		case err != nil:
+		case err != nil && cmd.Context().Err() == nil:
 			return err
 		}
 		reports = append(reports, rep)
@@ -105,6 +104,15 @@ func (q lockstepQuestion) run(cmd *cobra.Command) error {
 		}
 	}
 	return ended(cmd, reports)
+}
+
+// muster starts each port once, and plans the runs.
+func (q *lockstepQuestion) muster(cmd *cobra.Command) ([]lockstepRun, error) {
+	crew, err := newCrew(cmd.Context(), q.ports)
+	if err != nil {
+		return nil, err
+	}
+	return q.plan(cmd, crew)
 }
 
 // ended is how the command ends after the reports were printed.

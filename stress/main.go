@@ -37,6 +37,9 @@ func main() {
 	if port.IsGo(os.Args) {
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
+	// Go tries pidfds out in a child that shares its memory and its signal handlers: a
+	// Ctrl-C would crash both. That is behind us before there is anything to lose.
+	os.FindProcess(os.Getpid())
 	cmd := stressCommand()
 	cmd.AddCommand(workerCommand(), lockstepCommand(), kitCommand())
 	door.Main(cmd)

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/report"
 )
@@ -62,18 +64,29 @@ func (c *command) exitCode(t *testing.T) int {
 // returns their process numbers and the path of the segment.
 func (c *command) awaitWorkers(t *testing.T, workers int) (pids []int, segment string) {
 	t.Helper()
-	for len(pids) < workers {
-		if t.Context().Err() != nil {
-			t.Fatalf("%d of %d workers: %v\n%s", len(pids), workers, t.Context().Err(), c.err.String())
+	for {
+		if c.hasEnded(t) {
+			t.Fatalf("the program has ended with %d of %d workers: exit code %d\n%s", len(pids), workers, c.exitCode(t), c.err.String())
 		}
-		pids = c.children(t)
+		segments := c.segments(t) // without one, a child is no worker yet
+		if len(segments) > 1 {
+			t.Fatalf("the program has the segments %v, want one", segments)
+		}
+		if pids = c.children(t); len(segments) == 1 && len(pids) >= workers {
+			return pids, segments[0]
+		}
 		runtime.Gosched()
 	}
-	segments := c.segments(t)
-	if len(segments) != 1 {
-		t.Fatalf("the program has the segments %v, want one", segments)
+}
+
+// hasEnded reports whether the program, which nobody has waited for, has ended.
+func (c *command) hasEnded(t *testing.T) bool {
+	t.Helper()
+	var ended unix.Siginfo
+	if err := unix.Waitid(unix.P_PID, c.Process.Pid, &ended, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil); err != nil && err != unix.EINTR {
+		t.Fatal(err)
 	}
-	return pids, segments[0]
+	return ended.Signo != 0
 }
 
 // awaitRounds waits until the workers at the segment call.
@@ -232,6 +245,34 @@ func TestProc_InterruptedBeforeTheFirstRound(t *testing.T) {
 		t.Errorf("report %q (%v), want unfinished and interrupted", p.out.String(), err)
 	}
 	p.checkNothingLeft(t)
+}
+
+// TestProc_InterruptedWhileItStarts sends the signal to the whole process group,
+// as a terminal does, as soon as there is a segment and a child, whatever that is
+// about to become.
+func TestProc_InterruptedWhileItStarts(t *testing.T) {
+	for _, args := range [][]string{
+		{"--procs", "8", "--for", "1h", "--stall", "5m"},
+		{"--port", "go=8", "--for", "1h", "--stall", "5m"},
+		{"lockstep", "--random", "--steps", "1000000000", "--procs", "8"},
+		{"kit", "--port", "go", "--for", "1h", "--stall", "5m"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			p := newCommand(t, args...)
+			p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			if err := p.Start(); err != nil {
+				t.Fatal(err)
+			}
+			p.awaitWorkers(t, 1)
+			if err := syscall.Kill(-p.Process.Pid, syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			if code := p.exitCode(t); code != spec.ExitInterrupted || p.err.Len() > 0 {
+				t.Errorf("exit code %d, stderr %q; want %d and nothing\n%s", code, p.err.String(), spec.ExitInterrupted, p.out.String())
+			}
+			p.checkNothingLeft(t)
+		})
+	}
 }
 
 // wantUsageError runs the command with flags that it must refuse in one line

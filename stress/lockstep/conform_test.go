@@ -45,7 +45,7 @@ func conform(r Run, anyCount bool) func(*rapid.T) {
 // shortest says what was wrong in the end, and the shortest way there.
 func (r *Run) shortest(ctx context.Context, l *Lockstep, err error) string {
 	rep := r.report("random")
-	if err := rep.conclude(l, err); err != nil {
+	if err := rep.conclude(ctx, l, err); err != nil {
 		return err.Error()
 	}
 	rep = r.Shorten(ctx, rep)

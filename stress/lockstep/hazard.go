@@ -100,7 +100,7 @@ func CrashAt(cfg model.Config, step spec.Step) (Schedule, bool) {
 // does not know: there the words must stay as they were and the lock be free,
 // and after that nobody may be let go early.
 func (r *Run) Crash(ctx context.Context, step spec.Step, s Schedule) (Report, error) {
-	return r.drive("crash at "+step.String(), func(l *Lockstep, rep *Report) error {
+	return r.drive(ctx, "crash at "+step.String(), func(l *Lockstep, rep *Report) error {
 		for _, m := range s {
 			if _, err := l.Move(m); err != nil {
 				return err

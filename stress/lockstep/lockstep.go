@@ -3,6 +3,7 @@
 package lockstep
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -67,12 +68,15 @@ func New(cfg model.Config, start Starter) (*Lockstep, error) {
 }
 
 // Close ends the parties and removes the segment and the lock file. Parties
-// that are outside are asked to end, and it is an error if they do not.
+// that are outside are asked to end, and it is an error if they do not, unless
+// their context has ended.
 func (l *Lockstep) Close() (err error) {
 	for p := range l.parties {
 		orderly := l.refused == "" && !l.alone && !l.differs() // the parties are where the model says
 		if orderly && l.state.Alive(p) && l.state.Step(p) == spec.Call {
-			err = errors.Join(err, l.Leave(p))
+			if left := l.Leave(p); !errors.Is(left, context.Canceled) {
+				err = errors.Join(err, left)
+			}
 		}
 	}
 	return errors.Join(err, l.Stage.Close())

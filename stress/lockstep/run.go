@@ -56,21 +56,22 @@ func (r *Run) progress(l *Lockstep) {
 
 // drive runs one Lockstep under play, which returns the difference that it has
 // found, and reports about it. An error is one of the environment: nothing was
-// shown.
-func (r *Run) drive(mode string, play func(l *Lockstep, rep *Report) error) (rep Report, err error) {
+// shown. Once ctx has ended nothing is shown either: parties whose context it is are
+// dead, which is no difference.
+func (r *Run) drive(ctx context.Context, mode string, play func(l *Lockstep, rep *Report) error) (rep Report, err error) {
 	rep = r.report(mode)
 	start := time.Now()
 	defer func() { rep.Seconds = time.Since(start).Seconds() }()
 	l, err := New(r.Config, r.Start)
 	if err != nil {
-		err = rep.conclude(nil, err)
+		err = rep.conclude(ctx, nil, err)
 		return rep, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	begin := time.Now()
 	err = play(l, &rep)
 	rep.Rate = float64(l.steps) / time.Since(begin).Seconds()
-	err = rep.conclude(l, err)
+	err = rep.conclude(ctx, l, err)
 	return rep, err
 }
 
@@ -84,10 +85,10 @@ func (r *Run) report(mode string) Report {
 // conclude fills in what the run has come to. It returns err unless that is a
 // verdict: a difference, a party that failed in the course of the run, or the
 // end of the context. l is nil when the run has not begun.
-func (rep *Report) conclude(l *Lockstep, err error) error {
+func (rep *Report) conclude(ctx context.Context, l *Lockstep, err error) error {
 	var d *Difference
 	switch {
-	case errors.Is(err, context.Canceled):
+	case err != nil && ctx.Err() != nil:
 		rep.Verdict, rep.Why, err = spec.Unfinished, "interrupted", nil
 	case errors.As(err, &d), l != nil && l.differs():
 		rep.Verdict, rep.Why, err = spec.Violated, err.Error(), nil
@@ -106,7 +107,7 @@ func (rep *Report) conclude(l *Lockstep, err error) error {
 // error if it leaves an edge out. Tour blocks until it is through, a difference
 // is found, or ctx ends.
 func (r *Run) Tour(ctx context.Context, g *Graph, walk []Hop) (Report, error) {
-	return r.drive("tour", func(l *Lockstep, rep *Report) error {
+	return r.drive(ctx, "tour", func(l *Lockstep, rep *Report) error {
 		rep.Edges = g.Edges
 		covered := map[Hop]bool{}
 		tried := make([]bool, len(g.States))
@@ -137,7 +138,7 @@ func (r *Run) Tour(ctx context.Context, g *Graph, walk []Hop) (Report, error) {
 // Random makes so many moves that are drawn from seed: mostly steps, blocked
 // ones included, now and then an event.
 func (r *Run) Random(ctx context.Context, seed uint64, steps int) (Report, error) {
-	return r.drive("random", func(l *Lockstep, rep *Report) error {
+	return r.drive(ctx, "random", func(l *Lockstep, rep *Report) error {
 		rep.Seed = seed
 		draw := rand.New(rand.NewPCG(seed, 0))
 		for l.steps < steps && l.refused == "" {
@@ -171,7 +172,7 @@ func (r *Run) Random(ctx context.Context, seed uint64, steps int) (Report, error
 // Replay makes the moves of the schedule and then looks at what they have led
 // to. Where nobody can move any more, everybody tries.
 func (r *Run) Replay(ctx context.Context, s Schedule) (Report, error) {
-	return r.drive("schedule", func(l *Lockstep, rep *Report) error {
+	return r.drive(ctx, "schedule", func(l *Lockstep, rep *Report) error {
 		for _, m := range s {
 			if ctx.Err() != nil {
 				return ctx.Err()

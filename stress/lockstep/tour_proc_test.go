@@ -99,7 +99,7 @@ func TestProc_WrongPorts(t *testing.T) {
 				if p == 0 {
 					return right(p, fine)
 				}
-				started, err := port.StartCommand("wrong", exec.Command("/proc/self/exe", wrongPort+m.name), port.Limit)
+				started, err := port.StartCommand(t.Context(), "wrong", exec.Command("/proc/self/exe", wrongPort+m.name), port.Limit)
 				if err != nil {
 					return nil, err
 				}

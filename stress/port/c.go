@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"sharedbarrier/stress/group"
 )
 
 //go:embed c/barrier.c
@@ -49,14 +51,14 @@ func cCommand(ctx context.Context, mutant string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, fmt.Errorf("port c: %w", ErrNoCC)
 	}
-	version, err := exec.CommandContext(ctx, cc, "--version").Output()
+	version, err := group.Output(ctx, exec.Command(cc, "--version"))
 	if err != nil {
 		return nil, fmt.Errorf("port c: %s --version: %w", cc, err)
 	}
 	program, err := cached("c", append(flags, string(version), cSource), func(path string) error {
-		compile := exec.CommandContext(ctx, cc, append(flags, "-o", path, "-")...)
+		compile := exec.Command(cc, append(flags, "-o", path, "-")...)
 		compile.Stdin = strings.NewReader(cSource)
-		if out, err := compile.CombinedOutput(); err != nil {
+		if out, err := group.CombinedOutput(ctx, compile); err != nil {
 			return fmt.Errorf("port c: %s: %w\n%s", compile, err, out)
 		}
 		return nil

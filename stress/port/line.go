@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxLine is the longest line that a port may write, in bytes without the
@@ -26,6 +28,7 @@ var (
 // lines reads the lines of a pipe, each with a time limit.
 type lines struct {
 	pipe   *os.File
+	gone   <-chan struct{} // closed when the process has ended
 	buffer [maxLine + 1]byte
 	filled int // bytes of the buffer that were read
 	number int // of the last line, counted from 1
@@ -44,7 +47,7 @@ func (l *lines) next(deadline time.Time) ([]byte, error) {
 			l.number++
 			return l.buffer[:], errTooLong
 		}
-		n, err := l.pipe.Read(l.buffer[l.filled:])
+		n, err := l.read(l.buffer[l.filled:])
 		l.filled += n
 		read := l.buffer[:l.filled]
 		switch end := bytes.IndexByte(read, '\n'); {
@@ -62,6 +65,38 @@ func (l *lines) next(deadline time.Time) ([]byte, error) {
 			return nil, err
 		}
 	}
+}
+
+// read reads some of the output. Once the process has ended, what is in the pipe is
+// all, though somebody that it has started may hold the other end open.
+func (l *lines) read(buffer []byte) (int, error) {
+	if !l.ended() {
+		if n, err := l.pipe.Read(buffer); !errors.Is(err, os.ErrDeadlineExceeded) || !l.ended() {
+			return n, err
+		}
+	}
+	return l.rest(buffer)
+}
+
+func (l *lines) ended() bool {
+	select {
+	case <-l.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// rest reads what is in the pipe, without waiting for more.
+func (l *lines) rest(buffer []byte) (n int, err error) {
+	conn, err := l.pipe.SyscallConn()
+	if err == nil {
+		err = conn.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), buffer) }) // os.Pipe has set it not to block
+	}
+	if err == nil && n <= 0 {
+		err = io.EOF
+	}
+	return max(0, n), err
 }
 
 func checked(line []byte) ([]byte, error) {

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"sharedbarrier/stress/group"
 )
 
 // Limit is how long a port may take for an answer: much longer than any port
@@ -25,8 +25,10 @@ const Limit = 30 * time.Second
 // A Port is one running port process. Its methods are for one goroutine, but
 // for Kill and PID, which may be called at any time.
 type Port struct {
+	ctx   context.Context // its end kills the port
 	name  string
 	limit time.Duration
+	leads bool // it has a process group of its own
 	can   Capabilities
 
 	cmd    *exec.Cmd
@@ -35,31 +37,39 @@ type Port struct {
 	lines  lines
 	stderr tail
 
-	ended func() error // waits for the process, once
+	gone   chan struct{} // closed when the process has ended
+	forget func() bool   // ctx may end without effect
 }
 
-// Start starts the port with the name (see Command) and waits for its first
-// line. A port that is built or installed first may take long to start; ctx ends
-// that. The error says what is missing, or is an *Error.
+// Start starts the port with the name (see Command), in a process group of its
+// own, and waits for its first line: for Limit at most, building or installing not
+// counted. The end of ctx ends that, and kills the port whenever it comes; what is
+// asked of the port from then on fails with the error of ctx. Another error says what is
+// missing, or is an *Error.
 func Start(ctx context.Context, name string) (*Port, error) {
 	cmd, err := Command(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	// In a group of its own: Ctrl-C at the terminal reaches the runner alone.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return StartCommand(name, cmd, Limit)
+	return launch(&Port{ctx: ctx, name: name, cmd: cmd, limit: Limit, leads: true})
 }
 
-// StartCommand starts cmd as a port that is called name and has limit for each
-// answer. The standard streams of cmd are set by it. If cmd makes a process group
-// of its own, all of that ends with the port.
-func StartCommand(name string, cmd *exec.Cmd, limit time.Duration) (*Port, error) {
-	p := &Port{name: name, limit: limit, cmd: cmd}
+// StartCommand is Start for cmd as a port that is called name and has limit for
+// each answer; it stays in the process group of the caller. The standard streams
+// of cmd are set by it.
+func StartCommand(ctx context.Context, name string, cmd *exec.Cmd, limit time.Duration) (*Port, error) {
+	return launch(&Port{ctx: ctx, name: name, cmd: cmd, limit: limit})
+}
+
+func launch(p *Port) (*Port, error) {
 	if err := p.start(); err != nil {
-		return nil, &Error{Port: name, Kind: err, Detail: "it cannot be started"}
+		if p.ctx.Err() != nil {
+			return nil, p.interrupted()
+		}
+		return nil, &Error{Port: p.name, Kind: err, Detail: "it cannot be started"}
 	}
-	p.ended = sync.OnceValue(p.wait)
+	go p.watch()
+	p.forget = context.AfterFunc(p.ctx, p.end)
 	if err := p.greet(); err != nil {
 		p.Kill()
 		return nil, err
@@ -79,15 +89,15 @@ func (p *Port) greet() error {
 	return nil
 }
 
-// wait waits for the process. What is left of its group is killed before its
-// number is given up, so that it cannot be another's group.
-func (p *Port) wait() error {
-	if attr := p.cmd.SysProcAttr; attr != nil && attr.Setpgid {
-		for unix.Waitid(unix.P_PID, p.PID(), nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
-		}
-		unix.Kill(-p.PID(), unix.SIGKILL) // fails only when nothing is left
+// watch waits for the process.
+func (p *Port) watch() {
+	if p.leads {
+		group.Wait(p.cmd)
+	} else {
+		p.cmd.Wait()
 	}
-	return p.cmd.Wait()
+	close(p.gone)
+	p.stdout.SetReadDeadline(time.Now()) // wakes who reads; see lines.read
 }
 
 func (p *Port) start() error {
@@ -102,12 +112,16 @@ func (p *Port) start() error {
 		return err
 	}
 	defer theirOut.Close()
-	p.stdin, p.stdout = ourIn, ourOut
-	p.lines.pipe = ourOut
+	p.stdin, p.stdout, p.gone = ourIn, ourOut, make(chan struct{})
+	p.lines.pipe, p.lines.gone = ourOut, p.gone
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, &p.stderr
 	// What the port has started may keep its standard error open.
 	p.cmd.WaitDelay = time.Second
-	if err := p.cmd.Start(); err != nil {
+	begin := p.cmd.Start
+	if p.leads {
+		begin = func() error { return group.Start(p.ctx, p.cmd) }
+	}
+	if err := begin(); err != nil {
 		ourIn.Close()
 		ourOut.Close()
 		return err
@@ -174,8 +188,8 @@ func (p *Port) Close() error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return p.fault("close", ErrSilent, "", fmt.Sprintf("it did not end for %v", p.limit))
 	}
-	if err := p.ended(); err != nil {
-		return p.fault("close", ErrDied, "", err.Error())
+	if err := p.ended("close"); !errors.Is(err, ErrDied) || !p.cmd.ProcessState.Success() {
+		return err
 	}
 	return nil
 }
@@ -183,9 +197,14 @@ func (p *Port) Close() error {
 // Kill ends the process, whatever it is doing, and returns when it is gone. A
 // Wait that is under way fails. Kill after Kill or Close does nothing.
 func (p *Port) Kill() {
+	p.forget()
+	p.end()
+}
+
+func (p *Port) end() {
 	p.cmd.Process.Kill() // fails only when it is gone
 	p.stdin.Close()      // for what it has started, which may keep the streams open
-	p.ended()
+	<-p.gone
 	p.stdout.Close()
 }
 
@@ -246,7 +265,7 @@ func (p *Port) read(request string, deadline time.Time) (string, error) {
 	case err == nil:
 		return string(line), nil
 	case errors.Is(err, io.EOF):
-		return "", p.died(request)
+		return "", p.ended(request)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "", p.fault(request, ErrSilent, "", fmt.Sprintf("nothing for %v", p.limit))
 	default:
@@ -254,17 +273,23 @@ func (p *Port) read(request string, deadline time.Time) (string, error) {
 	}
 }
 
-// died says how the port, which has closed its output, ended. One that stays
-// nevertheless is killed after a while.
-func (p *Port) died(request string) error {
-	defer time.AfterFunc(p.limit, func() { p.cmd.Process.Kill() }).Stop()
-	p.ended()
-	return p.fault(request, ErrDied, "", p.cmd.ProcessState.String())
+// ended says how the port ended, which has closed its output. One that stays
+// nevertheless has the limit to end.
+func (p *Port) ended(request string) error {
+	select {
+	case <-p.gone:
+		return p.fault(request, ErrDied, "", p.cmd.ProcessState.String())
+	case <-time.After(p.limit):
+		return p.fault(request, ErrSilent, "", "it has closed its output and stays")
+	}
 }
 
 // fault is the error of the given kind: about the last line, which is line, or
 // about the one that did not come.
 func (p *Port) fault(request string, kind error, line, detail string) error {
+	if p.ctx.Err() != nil {
+		return p.interrupted() // whatever it is, it comes of that
+	}
 	e := &Error{
 		Port: p.name, PID: p.PID(), Request: request, Number: p.lines.number, Line: line,
 		Kind: kind, Detail: detail, Stderr: p.stderr.String(),
@@ -274,6 +299,8 @@ func (p *Port) fault(request string, kind error, line, detail string) error {
 	}
 	return e
 }
+
+func (p *Port) interrupted() error { return fmt.Errorf("port %s: %w", p.name, p.ctx.Err()) }
 
 // tail keeps the end of what is written to it.
 type tail struct {

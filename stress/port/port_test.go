@@ -80,7 +80,7 @@ func startScript(t *testing.T, script string, limit time.Duration) (*port.Port, 
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), scriptEnv+"="+script)
-	p, err := port.StartCommand("script", cmd, limit)
+	p, err := port.StartCommand(t.Context(), "script", cmd, limit)
 	if err == nil {
 		t.Cleanup(p.Kill)
 	}
@@ -116,7 +116,7 @@ func TestHazard_MisbehavingPorts(t *testing.T) {
 		{"half a line", "port 1 white|ok|opened|<half>", port.ErrNonsense, 4, `"at Ca"`},
 		{"dies", "port 1 white|ok|opened|at Call|<die>", port.ErrDied, 5, `line 5 did not come, in answer to "go": exit status 3; its standard error ends with "I am dying"`},
 		{"hangs", "port 1 white|ok|opened|<hang>", port.ErrSilent, 4, `in answer to "call 1": nothing for`},
-		{"mute", "port 1 white|ok|opened|<mute>", port.ErrDied, 4, "killed"},
+		{"mute", "port 1 white|ok|opened|<mute>", port.ErrSilent, 4, "it has closed its output and stays"},
 		{"does not close", "port 1 white|ok|opened|at Call|at LockInit|<hang>", port.ErrSilent, 6, `"close"`},
 		{"closes otherwise", "port 1 white|ok|opened|at Call|at LockInit|<die>", port.ErrDied, 6, "exit status 3"},
 		{"talks on", `port 1 white|ok|opened|at Call|at LockInit|closed\nbye`, port.ErrNonsense, 7, "second line"},
@@ -188,7 +188,7 @@ func TestStart_NoSuchPort(t *testing.T) {
 			t.Errorf("Start(%q) = %v, want an error that lists the ports", name, err)
 		}
 	}
-	if _, err := port.StartCommand("nowhere", exec.Command("/nonexistent"), patient); err == nil {
+	if _, err := port.StartCommand(t.Context(), "nowhere", exec.Command("/nonexistent"), patient); err == nil {
 		t.Error("StartCommand(/nonexistent) = nil, want an error")
 	}
 }

@@ -121,7 +121,7 @@ func TestHazard_NotTheOriginal(t *testing.T) {
 				}
 			}
 			copied := exec.Command(cmd.Path, "-E", "-s", "-B", filepath.Join(scripts, filepath.Base(script)))
-			p, err := port.StartCommand("copy", copied, port.Limit)
+			p, err := port.StartCommand(t.Context(), "copy", copied, port.Limit)
 			if err == nil {
 				p.Kill()
 			}

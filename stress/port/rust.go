@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+
+	"sharedbarrier/stress/group"
 )
 
 //go:embed rust/barrier.rs
@@ -23,7 +25,7 @@ func rustCommand(ctx context.Context) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, fmt.Errorf("port rust: %w", ErrNoRust)
 	}
-	version, err := exec.CommandContext(ctx, rustc, "--version").Output()
+	version, err := group.Output(ctx, exec.Command(rustc, "--version"))
 	if err != nil {
 		return nil, fmt.Errorf("port rust: %s --version: %w", rustc, err)
 	}
@@ -33,8 +35,8 @@ func rustCommand(ctx context.Context) (*exec.Cmd, error) {
 		if err := os.WriteFile(source, []byte(rustSource), 0o644); err != nil {
 			return err
 		}
-		compile := exec.CommandContext(ctx, rustc, append(flags, "-o", path, source)...)
-		if out, err := compile.CombinedOutput(); err != nil {
+		compile := exec.Command(rustc, append(flags, "-o", path, source)...)
+		if out, err := group.CombinedOutput(ctx, compile); err != nil {
 			return fmt.Errorf("port rust: %s: %w\n%s", compile, err, out)
 		}
 		return nil

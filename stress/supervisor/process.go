@@ -12,10 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"sharedbarrier/stress/group"
 	"sharedbarrier/stress/worker"
 )
 
@@ -34,8 +34,9 @@ type process struct {
 	found *worker.Findings // the worker's last words; nil: it had none
 }
 
-// startProcess starts cmd as a worker. It is sent on exits when it has ended.
-func startProcess(cmd *exec.Cmd, a worker.Assignment, witness *os.File, exits chan<- *process) (*process, error) {
+// startProcess starts cmd as a worker. It is sent on exits when it has ended. A
+// port is in its worker's group.
+func startProcess(ctx context.Context, cmd *exec.Cmd, a worker.Assignment, witness *os.File, exits chan<- *process) (*process, error) {
 	assignment, err := json.Marshal(a)
 	if err != nil {
 		panic(err) // a programmer's mistake: all of Assignment can be marshalled
@@ -43,9 +44,6 @@ func startProcess(cmd *exec.Cmd, a worker.Assignment, witness *os.File, exits ch
 	cmd.Args = append(cmd.Args, string(assignment))
 	cmd.ExtraFiles = []*os.File{witness}
 	cmd.Stderr = os.Stderr
-	// A group of its own: Ctrl-C at the terminal reaches the supervisor alone,
-	// which ends the workers in good order. A port is in its worker's group.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -54,7 +52,7 @@ func startProcess(cmd *exec.Cmd, a worker.Assignment, witness *os.File, exits ch
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := group.Start(ctx, cmd); err != nil {
 		return nil, err
 	}
 	p := &process{
@@ -83,20 +81,10 @@ func (p *process) listen(stdout io.Reader, exits chan<- *process) {
 	if !p.ready {
 		close(p.mustered)
 	}
-	p.endGroup()
-	p.cmd.Wait() // the error says no more than the state
+	group.Wait(p.cmd) // the error says no more than the state
 	p.state = p.cmd.ProcessState
 	close(p.gone)
 	exits <- p
-}
-
-// endGroup waits until the process has ended and kills what is left of its
-// group: a port, and whatever that has started. Until Wait the number of the
-// ended process stays taken, so that it cannot be another's group.
-func (p *process) endGroup() {
-	for unix.Waitid(unix.P_PID, p.pid(), nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
-	}
-	unix.Kill(-p.pid(), unix.SIGKILL) // fails only when nothing is left
 }
 
 // inGroup reports whether the process with the number is the worker or one

@@ -97,14 +97,8 @@ func Run(ctx context.Context, c Config) (_ report.Report, err error) {
 
 	r := &run{Config: c, barrier: barrier, witness: witness, lockPath: a.LockPath}
 	defer r.killAll()
-	if err := r.start(a); err != nil {
-		return report.Report{}, err
-	}
-	stuck, err := r.muster(ctx)
-	if r.begun {
-		stuck, err = r.watch(ctx)
-	}
-	if err != nil {
+	stuck, err := r.take(ctx, a)
+	if err != nil && (ctx.Err() == nil || r.begun) {
 		return report.Report{}, err
 	}
 	return r.finish(stuck, ctx.Err() != nil), nil
@@ -120,15 +114,26 @@ type run struct {
 	exits    chan *process // each worker once, when it is gone
 }
 
+// take takes the run to its end, and says in what state it was stuck if it was.
+func (r *run) take(ctx context.Context, a worker.Assignment) (*report.Stuck, error) {
+	if err := r.start(ctx, a); err != nil {
+		return nil, err
+	}
+	if stuck, err := r.muster(ctx); !r.begun {
+		return stuck, err
+	}
+	return r.watch(ctx)
+}
+
 // start starts all workers.
-func (r *run) start(a worker.Assignment) error {
+func (r *run) start(ctx context.Context, a worker.Assignment) error {
 	r.exits = make(chan *process, r.Procs)
 	for i := range r.Procs {
 		a.Worker = i
 		if r.Ports != nil {
 			a.Port = r.Ports[i]
 		}
-		p, err := startProcess(r.Command(), a, r.witness.File(), r.exits)
+		p, err := startProcess(ctx, r.Command(), a, r.witness.File(), r.exits)
 		if err != nil {
 			return fmt.Errorf("stress: start worker %d: %w", i, err)
 		}

@@ -17,7 +17,7 @@ func openPort(a Assignment) (Barrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := port.StartCommand(a.Port, cmd, port.Limit)
+	p, err := port.StartCommand(context.Background(), a.Port, cmd, port.Limit)
 	if err != nil {
 		return nil, err
 	}

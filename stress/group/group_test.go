@@ -1,0 +1,132 @@
+//go:build linux
+
+package group
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// runnerEnv makes this test program a runner that starts commands all the time.
+const runnerEnv = "GROUP_TEST_RUNNER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runnerEnv) != "" {
+		runner()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+const signals = 300
+
+// runner starts commands until a signal comes, again and again, and says what
+// Start has returned that is not the signal's doing.
+func runner() {
+	got := make(chan os.Signal, 1)
+	signal.Notify(got, os.Interrupt)
+	for range signals {
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() { <-got; cancel() }()
+		fmt.Println("ready")
+		for ctx.Err() == nil {
+			cmd := exec.Command("/bin/true")
+			err := Start(ctx, cmd)
+			if err == nil {
+				err = Wait(cmd)
+			} else if errors.Is(err, context.Canceled) {
+				err = nil
+			}
+			if err != nil {
+				fmt.Println(err)
+			}
+		}
+	}
+}
+
+// TestStart_SignalToTheRunnersGroup sends signals to a runner and all its group,
+// as a terminal does: no command that it starts is hit, unless by what Start takes
+// for the end of the context.
+func TestStart_SignalToTheRunnersGroup(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
+	cmd.Env = append(os.Environ(), runnerEnv+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if lines.Text() != "ready" {
+			t.Errorf("a signal to the runner's group: Start or Wait of a command: %s", lines.Text())
+			continue
+		}
+		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStart_NeverBegan: a child that ended before its exec was hit by a
+// signal for the runner, which is waited for, or else that is an error.
+func TestStart_NeverBegan(t *testing.T) {
+	for _, c := range []struct {
+		signal syscall.Signal
+		waits  bool
+	}{{syscall.SIGINT, true}, {syscall.SIGTERM, true}, {syscall.SIGKILL, false}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- neverBegan(ctx, syscall.WaitStatus(c.signal)) }() // killed by it
+		if c.waits {
+			cancel()
+		}
+		err := <-ended
+		if errors.Is(err, context.Canceled) != c.waits || err == nil || !c.waits && !strings.Contains(err.Error(), "killed") {
+			t.Errorf("hit by %v: got %v, want the error of the context: %v", c.signal, err, c.waits)
+		}
+		cancel()
+	}
+}
+
+// TestOutput_KillsTheGroup ends the context of a command that has started another
+// one, which holds its output: neither stays.
+func TestOutput_KillsTheGroup(t *testing.T) {
+	ours, theirs, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := exec.Command("/bin/sh", "-c", "(echo begun >&3; exec sleep 1000000000) & wait")
+	cmd.ExtraFiles = []*os.File{theirs}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := CombinedOutput(ctx, cmd)
+		ended <- err
+	}()
+	held := bufio.NewReader(ours)
+	if line, err := held.ReadString('\n'); line != "begun\n" {
+		t.Fatalf("the command says %q, %v", line, err)
+	}
+	theirs.Close()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("CombinedOutput: %v, want that the context has ended", err)
+	}
+	if rest, err := held.ReadString('\n'); err == nil { // at the end of the pipe nobody is left who holds it
+		t.Errorf("the command goes on: %q", rest)
+	}
+}
