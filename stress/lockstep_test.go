@@ -158,6 +158,76 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 	}
 }
 
+// TestProc_LockstepPortDies: the death of a port is seen though what it has left
+// holds its output.
+func TestProc_LockstepPortDies(t *testing.T) {
+	const dying = `exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open; echo opened; read -r call; ` +
+		`setsid sh -c 'while read -r request; do :; done' <&0 & exit 3`
+	c, code, _ := runLockstep(t, "", "--port", dying, "--moves", "0")
+	if code != spec.ExitSafety || !strings.Contains(c.out.String(), "exit status 3") {
+		t.Errorf("exit code %d, stdout %s, stderr %s; want 12 and exit status 3", code, c.out.String(), c.err.String())
+	}
+	c.checkNothingLeft(t)
+}
+
+// TestProc_InterruptedWhileAPortIsSilent: nobody waits for what a port owes, once
+// interrupted.
+func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
+	marker := uniqueSeconds()
+	silent := "exec sleep " + marker
+	for name, args := range map[string][]string{
+		"hello in lockstep": {"lockstep", "--port", "exec:" + silent},
+		"hello in kit":      {"kit", "--port", "exec:" + silent},
+		"a step":            {"lockstep", "--port", `exec:echo "port 1 white"; read -r white; echo ok; read -r open; echo opened; read -r call; ` + silent, "--moves", "0"},
+		"a call in kit":     {"kit", "--port", `exec:echo "port 1"; read -r call; ` + silent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newCommand(t, args...)
+			if err := p.Start(); err != nil {
+				t.Fatal(err)
+			}
+			awaitSleepers(t, p, marker, true)
+			if err := p.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			if code := p.exitCode(t); code != spec.ExitInterrupted || p.err.Len() > 0 {
+				t.Errorf("exit code %d, stderr %q; want %d and nothing\n%s", code, p.err.String(), spec.ExitInterrupted, p.out.String())
+			}
+			awaitSleepers(t, p, marker, false)
+			p.checkNothingLeft(t)
+		})
+	}
+}
+
+// TestProc_InterruptedWhileAPortIsMade has a Python that takes for ever to make
+// a virtual environment, with a process of its own for it: none stays, and nothing
+// is left in the cache.
+func TestProc_InterruptedWhileAPortIsMade(t *testing.T) {
+	marker, tools := uniqueSeconds(), t.TempDir()
+	python := "#!/bin/sh\ncase $1 in -c) echo a python;; *) mkdir -p \"$3/lib\"; sleep " + marker + " & wait;; esac\n"
+	if err := os.WriteFile(filepath.Join(tools, "python3"), []byte(python), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"lockstep"}, {"kit"}, {}} {
+		p, cache := newCommand(t, append(args, "--port", "python")...), t.TempDir()
+		p.Env = append(p.Env, "PATH="+tools+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+cache)
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		awaitSleepers(t, p, marker, true)
+		if err := p.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		if code := p.exitCode(t); code != spec.ExitInterrupted || p.err.Len() > 0 {
+			t.Errorf("%q: exit code %d, stderr %q; want %d and nothing", args, code, p.err.String(), spec.ExitInterrupted)
+		}
+		awaitSleepers(t, p, marker, false)
+		if left, err := os.ReadDir(filepath.Join(cache, "sharedbarrier", "ports")); err != nil || len(left) > 0 {
+			t.Errorf("%q: left in the cache: %v (%v)", args, left, err)
+		}
+	}
+}
+
 // TestProc_LockstepInterrupted: the whole process group gets the signal, as from
 // a terminal, and everything is gone.
 func TestProc_LockstepInterrupted(t *testing.T) {

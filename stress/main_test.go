@@ -17,9 +17,8 @@ import (
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/report"
 )
 
@@ -65,7 +64,7 @@ func (c *command) exitCode(t *testing.T) int {
 func (c *command) awaitWorkers(t *testing.T, workers int) (pids []int, segment string) {
 	t.Helper()
 	for {
-		if c.hasEnded(t) {
+		if porttest.HasEnded(t, c.Process) {
 			t.Fatalf("the program has ended with %d of %d workers: exit code %d\n%s", len(pids), workers, c.exitCode(t), c.err.String())
 		}
 		segments := c.segments(t) // without one, a child is no worker yet
@@ -79,27 +78,20 @@ func (c *command) awaitWorkers(t *testing.T, workers int) (pids []int, segment s
 	}
 }
 
-// hasEnded reports whether the program, which nobody has waited for, has ended.
-func (c *command) hasEnded(t *testing.T) bool {
-	t.Helper()
-	var ended unix.Siginfo
-	if err := unix.Waitid(unix.P_PID, c.Process.Pid, &ended, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil); err != nil && err != unix.EINTR {
-		t.Fatal(err)
-	}
-	return ended.Signo != 0
-}
-
-// awaitRounds waits until the workers at the segment call.
-func awaitRounds(t *testing.T, segment string) {
+// awaitRounds waits until the workers of the program call, at the segment.
+func (c *command) awaitRounds(t *testing.T, segment string) {
 	t.Helper()
 	initial, err := binary.Append(nil, binary.NativeEndian, [3]int32{0, -1, 1}) // PROTOCOL.md, section 2
 	if err != nil {
 		t.Fatal(err)
 	}
 	for {
+		if porttest.HasEnded(t, c.Process) {
+			t.Fatalf("the program has ended before a call: exit code %d\n%s", c.exitCode(t), c.err.String())
+		}
 		words, err := os.ReadFile(segment)
-		if err != nil || t.Context().Err() != nil {
-			t.Fatalf("no call yet: %v, %v", err, t.Context().Err())
+		if err != nil {
+			t.Fatal(err)
 		}
 		if !bytes.Equal(words, initial) {
 			return
@@ -208,7 +200,7 @@ func TestProc_Signals(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, segment := p.awaitWorkers(t, 3)
-			awaitRounds(t, segment)
+			p.awaitRounds(t, segment)
 			if err := p.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)
 			}
@@ -315,7 +307,7 @@ func TestProc_HangPrintsTheCommandAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	workers, segment := p.awaitWorkers(t, 2)
-	awaitRounds(t, segment)
+	p.awaitRounds(t, segment)
 	if err := syscall.Kill(workers[0], syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

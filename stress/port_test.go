@@ -80,6 +80,7 @@ func TestHazard_PortsMisbehave(t *testing.T) {
 		{"garbage", sh(`printf '\377\376\n'`), spec.ExitHang, []string{`its line 5 is "\xff\xfe"`, "not UTF-8"}},
 		{"a long line", sh(`printf '%9000d\n' 1`), spec.ExitHang, []string{"line is longer than 4096 bytes"}},
 		{"dies", sh("echo no memory >&2; exit 7"), spec.ExitHang, []string{"died: its line 5 did not come", "exit status 7", "no memory"}},
+		{"dies, and something stays", sh("setsid sh -c 'while read -r request; do :; done' <&0 & exit 3"), spec.ExitHang, []string{"died: its line 5 did not come", "exit status 3"}},
 		{"is killed", sh("kill -9 $$"), spec.ExitHang, []string{"died: its line 5 did not come", "signal: killed"}},
 		{"half a line", sh("printf retur; exit 0"), spec.ExitHang, []string{`its line 5 is "retur"`, "ends within the line"}},
 		{"hangs", sh("exec sleep " + marker), spec.ExitHang, []string{"no round was completed for", "its line 5 (returned) has not come"}},
@@ -108,7 +109,7 @@ func TestHazard_PortsMisbehave(t *testing.T) {
 			}
 			p.checkNothingLeft(t)
 			if c.name == "hangs" {
-				awaitSleepers(t, marker, false)
+				awaitSleepers(t, p, marker, false)
 			}
 		})
 	}
@@ -118,12 +119,13 @@ func TestHazard_PortsMisbehave(t *testing.T) {
 // to find those who do.
 func uniqueSeconds() string { return fmt.Sprint(1e9 + rand.Int64N(1e9)) }
 
-// awaitSleepers waits until somebody sleeps for so many seconds, or nobody does.
-func awaitSleepers(t *testing.T, marker string, want bool) {
+// awaitSleepers waits until somebody sleeps for so many seconds, which p is to have
+// started, or nobody does.
+func awaitSleepers(t *testing.T, p *command, marker string, want bool) {
 	t.Helper()
 	for (len(sleepers(t, marker)) > 0) != want {
-		if t.Context().Err() != nil {
-			t.Fatalf("processes %v; waited for some: %v", sleepers(t, marker), want)
+		if want && porttest.HasEnded(t, p.Process) {
+			t.Fatalf("the program has ended, and nobody sleeps: exit code %d\n%s", p.exitCode(t), p.err.String())
 		}
 		runtime.Gosched()
 	}
@@ -138,12 +140,12 @@ func TestProc_PortsOfAKilledRun(t *testing.T) {
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
-	awaitSleepers(t, marker, true)
+	awaitSleepers(t, p, marker, true)
 	if err := p.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	p.exitCode(t)
-	awaitSleepers(t, marker, false)
+	awaitSleepers(t, p, marker, false)
 }
 
 // sleepers lists the processes that have marker as an argument.

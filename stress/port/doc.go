@@ -13,7 +13,7 @@
 //	p.Ask("go")                   // at LockInit
 //
 // A port may be wrong in any way. Whatever it does, no method blocks longer
-// than Limit (save Wait, which blocks until the call has returned or Kill ends
-// it), and an *Error says what was wrong, with the number and the text of the
+// than Limit, or than the context of Start lasts (save Wait, which blocks until the
+// call has returned, or Kill or that context ends it), and an *Error says what was wrong, with the number and the text of the
 // line. After an error the port is of no further use but to be killed.
 package port

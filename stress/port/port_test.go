@@ -44,6 +44,13 @@ func play(script string) {
 		case "<die>":
 			fmt.Fprintln(os.Stderr, "I am dying")
 			os.Exit(3)
+		case "<orphan>": // what it leaves holds its output until its input is closed
+			orphan := exec.Command("/bin/sh", "-c", "while read -r request; do :; done")
+			orphan.Stdin, orphan.Stdout = os.Stdin, os.Stdout
+			if err := orphan.Start(); err != nil {
+				panic(err)
+			}
+			os.Exit(3)
 		case "<hang>":
 			hang()
 		case "<mute>": // closes its output and stays
@@ -115,6 +122,7 @@ func TestHazard_MisbehavingPorts(t *testing.T) {
 		{"long line", "port 1 white|<long>", port.ErrNonsense, 2, "longer than 4096"},
 		{"half a line", "port 1 white|ok|opened|<half>", port.ErrNonsense, 4, `"at Ca"`},
 		{"dies", "port 1 white|ok|opened|at Call|<die>", port.ErrDied, 5, `line 5 did not come, in answer to "go": exit status 3; its standard error ends with "I am dying"`},
+		{"dies, and something stays", "port 1 white|ok|opened|at Call|<orphan>", port.ErrDied, 5, "exit status 3"},
 		{"hangs", "port 1 white|ok|opened|<hang>", port.ErrSilent, 4, `in answer to "call 1": nothing for`},
 		{"mute", "port 1 white|ok|opened|<mute>", port.ErrSilent, 4, "it has closed its output and stays"},
 		{"does not close", "port 1 white|ok|opened|at Call|at LockInit|<hang>", port.ErrSilent, 6, `"close"`},
@@ -179,6 +187,30 @@ func TestProc_KillEndsAWait(t *testing.T) {
 	p.Kill()
 	if err := <-done; err == nil {
 		t.Error("Wait on a killed port = nil, want an error")
+	}
+}
+
+// TestProc_EndOfTheContext ends the context while the port owes its first line,
+// and while it owes an answer. That is no fault of the port.
+func TestProc_EndOfTheContext(t *testing.T) {
+	for _, script := range []string{"<hang>", "port 1|<hang>"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			cmd := exec.Command("/proc/self/exe")
+			cmd.Env = append(os.Environ(), scriptEnv+"="+script)
+			p, err := port.StartCommand(ctx, "script", cmd, patient)
+			if err == nil {
+				_, err = p.Ask("white")
+				p.Kill()
+			}
+			ended <- err
+		}()
+		cancel()
+		var wrong *port.Error
+		if err := <-ended; !errors.Is(err, context.Canceled) || errors.As(err, &wrong) {
+			t.Errorf("script %q: got %v, want that the context has ended", script, err)
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"sharedbarrier/impl"
 	"sharedbarrier/stress/port"
 )
@@ -28,6 +30,17 @@ func Need(t testing.TB, names ...string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// HasEnded reports whether a child, which nobody has waited for, has ended. Who
+// waits for what it is to do need wait no longer then.
+func HasEnded(t testing.TB, child *os.Process) bool {
+	t.Helper()
+	var ended unix.Siginfo
+	if err := unix.Waitid(unix.P_PID, child.Pid, &ended, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil); err != nil && err != unix.EINTR {
+		t.Fatal(err)
+	}
+	return ended.Signo != 0
 }
 
 // NewBarrier makes a barrier that is removed when the test ends, and returns a
