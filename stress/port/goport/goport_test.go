@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"io"
 	"os"
+	"os/exec"
 	"regexp"
 	"runtime"
 	"strings"
@@ -40,7 +41,7 @@ func TestGolden_Session(t *testing.T) {
 	for _, match := range sessions {
 		t.Run(match[1], func(t *testing.T) {
 			_, segment, lockPath := porttest.NewBarrier(t)
-			in, out, ended := start(t)
+			cmd, in, out := start(t)
 			answers := bufio.NewScanner(out)
 			said := func(line string) bool { return answers.Scan() && answers.Text() == line }
 			for i, line := range strings.Split(strings.TrimSpace(match[2]), "\n") {
@@ -61,15 +62,15 @@ func TestGolden_Session(t *testing.T) {
 			if answers.Scan() {
 				t.Errorf("after the session it says %q", answers.Text())
 			}
-			if err := ended(); err != nil {
+			if err := cmd.Wait(); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-// start starts the go port, of which ended waits for the end.
-func start(t *testing.T) (in io.WriteCloser, out io.Reader, ended func() error) {
+// start starts the go port.
+func start(t *testing.T) (cmd *exec.Cmd, in io.WriteCloser, out io.Reader) {
 	t.Helper()
 	cmd, err := port.Command(t.Context(), "go")
 	if err != nil {
@@ -86,7 +87,7 @@ func start(t *testing.T) (in io.WriteCloser, out io.Reader, ended func() error) 
 	}
 	limit := time.AfterFunc(port.Limit, func() { cmd.Process.Kill() }) // a port that says nothing
 	t.Cleanup(func() { limit.Stop(); cmd.Process.Kill() })
-	return in, out, cmd.Wait
+	return cmd, in, out
 }
 
 // TestProc_Requests sends what is in place and what is not, in both modes.
@@ -138,7 +139,7 @@ func TestProc_LeavingInBlackBox(t *testing.T) {
 		enter           int32
 	}{{"giveup", "withdrawn", 0}, {"abandon", "abandoned", 1}} {
 		b, segment, lockPath := porttest.NewBarrier(t)
-		stdin, stdout, ended := start(t)
+		cmd, stdin, stdout := start(t)
 		io.WriteString(stdin, "open "+segment+" "+lockPath+"\ncall 2\n")
 		for counted := false; !counted; {
 			if porttest.HasEnded(t, cmd.Process) {
@@ -157,7 +158,7 @@ func TestProc_LeavingInBlackBox(t *testing.T) {
 			got = append(got, answers.Text())
 		}
 		stdin.Close() // at the end of its input a port ends
-		if err := ended(); err != nil {
+		if err := cmd.Wait(); err != nil {
 			t.Error(err)
 		}
 		if words, err := b.Words(); len(got) < 3 || got[2] != c.answer || words.Enter != c.enter {
