@@ -13,8 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/sys/unix"
-
+	"sharedbarrier/stress/group"
 	"sharedbarrier/stress/port"
 )
 
@@ -38,7 +37,6 @@ func startTalk(ctx context.Context, name string) (*talk, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -47,27 +45,17 @@ func startTalk(ctx context.Context, name string) (*talk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := group.Start(ctx, cmd); err != nil {
 		return nil, err
 	}
 	k := &talk{cmd: cmd, in: in, out: bufio.NewReaderSize(out, longest)}
-	k.wait = sync.OnceValue(k.ended)
+	k.wait = sync.OnceValue(func() error { return group.Wait(cmd) })
 	k.leave = context.AfterFunc(ctx, k.kill)
 	if _, err := k.hear("to say hello"); err != nil {
 		k.close()
 		return nil, err
 	}
 	return k, nil
-}
-
-// ended waits for the process. What it has started and left goes with it, before
-// its number can be another's.
-func (k *talk) ended() error {
-	pid := k.cmd.Process.Pid
-	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
-	}
-	syscall.Kill(-pid, syscall.SIGKILL)
-	return k.cmd.Wait()
 }
 
 // kill kills the port and what it has started. Once it was waited for, its number
