@@ -141,10 +141,11 @@ type lockstepRun struct {
 	play  func(context.Context, *lockstep.Run) (lockstep.Report, error)
 }
 
-// show plays the run under a progress bar. A difference is shortened.
+// show plays the run under a progress bar. A difference is shortened, under it too.
 func (r *lockstepRun) show(ctx context.Context) (lockstep.Report, error) {
-	bar := door.Bar(fmt.Sprintf(`%v, %d processes: {{counters . }} steps {{bar . }} {{speed . "%%s steps/s" }} {{rtime . "%%s left" "" "? left"}}`,
+	bar := door.Bar(fmt.Sprintf(`%v, %d processes: {{string . "phase"}}{{counters . }} steps {{bar . }} {{speed . "%%s steps/s" }} {{rtime . "%%s left" "" "? left"}}`,
 		r.Config.Scenario, r.Config.Procs), int64(r.total))
+	bar.Set("phase", "")
 	r.Progress = func(steps int) { bar.SetCurrent(min(int64(steps), bar.Total())) }
 	rep, err := r.play(ctx, &r.Run)
 	var unable *lockstep.Unable
@@ -152,10 +153,10 @@ func (r *lockstepRun) show(ctx context.Context) (lockstep.Report, error) {
 		r.Run = r.crew.runOf(r.Config, append([]string{constructor}, r.Ports[1:]...))
 		rep, err = r.play(ctx, &r.Run)
 	}
-	bar.Set(pb.CleanOnFinish, true).Finish()
 	if err == nil && rep.Verdict == spec.Violated {
-		r.Progress = nil
-		return r.Shorten(ctx, rep), nil
+		bar.Set("phase", "shortening, ").SetTotal(int64(rep.Steps))
+		rep = r.Shorten(ctx, rep)
 	}
+	bar.Set(pb.CleanOnFinish, true).Finish()
 	return rep, err
 }

@@ -82,8 +82,8 @@ func TestProc_LockstepDifference(t *testing.T) {
 	}
 	liar := "exec:'" + self + "' " + strings.Join(right.Args[1:], " ") + " | sed -u 's/at UnlockInit/at UnlockEnter/'=2"
 	c, code, _ := runLockstep(t, "", "--port", liar)
-	if code != spec.ExitSafety || !strings.Contains(c.out.String(), `got "at UnlockEnter", want "at UnlockInit"`) {
-		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12 and the difference", code, c.out.String(), c.err.String())
+	if code != spec.ExitSafety || !strings.Contains(c.out.String(), `(its line 7): got "at UnlockEnter", want "at UnlockInit"`) {
+		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12, the difference, and where it stands", code, c.out.String(), c.err.String())
 	}
 	c.checkNothingLeft(t)
 	moves := regexp.MustCompile(`--moves '(.*)'`).FindStringSubmatch(c.err.String())
@@ -104,8 +104,9 @@ func TestProc_LockstepDifferenceAtOpen(t *testing.T) {
 	const liar = `exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open; echo closed; read -r end=2`
 	c, code, _ := runLockstep(t, "", "--port", liar)
 	const again = "--random --steps 1"
-	if code != spec.ExitSafety || !strings.HasSuffix(strings.TrimSpace(c.err.String()), again) {
-		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12 and a command with %s", code, c.out.String(), c.err.String(), again)
+	const difference = `Difference: answer of p1 (its line 3), while it opens the barrier: got "closed", want "at MakeEnter"`
+	if code != spec.ExitSafety || !strings.HasSuffix(strings.TrimSpace(c.err.String()), again) || !strings.Contains(c.out.String(), difference) {
+		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12, %s, and a command with %s", code, c.out.String(), c.err.String(), difference, again)
 	}
 	if c, code, _ := runLockstep(t, "", append([]string{"--port", liar}, strings.Fields(again)...)...); code != spec.ExitSafety {
 		t.Errorf("%s: exit code %d, want 12\n%s%s", again, code, c.out.String(), c.err.String())

@@ -31,6 +31,7 @@ type coroutine struct {
 	stop       func()
 
 	request string // what is asked of it
+	lines   int    // how often it has answered
 	barrier *impl.Barrier
 	lock    int    // descriptor of the lock file, which is the handle's
 	words   mapped // for the mutant
@@ -64,8 +65,11 @@ func (c *coroutine) Ask(request string) (string, error) {
 	if !alive {
 		return "", errStopped
 	}
+	c.lines++
 	return answer, nil
 }
+
+func (c *coroutine) Lines() int { return c.lines }
 
 func (c *coroutine) Can() port.Capabilities {
 	return port.Capabilities{White: true, Withdraw: true, Abandon: true}

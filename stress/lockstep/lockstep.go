@@ -235,11 +235,11 @@ func MayRefuse(at spec.Step, w spec.Words, n int32) bool {
 // real thing with the model.
 func (l *Lockstep) judge(m Move, label, answer, want, note string, err error) error {
 	if err == nil && answer != want {
-		who := fmt.Sprintf("p%d", m.Proc)
+		what := l.answerOf(m.Proc)
 		if note == blocked {
-			who += ", which must be blocked"
+			what += ", which must be blocked"
 		}
-		err = &Difference{"answer of " + who, quoted(answer), quoted(want)}
+		err = &Difference{what, quoted(answer), quoted(want)}
 	}
 	if err == nil {
 		err = l.compare()

@@ -22,6 +22,7 @@ type Party interface {
 	Kill()                               // die at once, and be gone on return
 	Close() error                        // asked for only while outside
 	Holds(lockPath string) (bool, error) // whether the kernel says that the party holds the lock
+	Lines() int                          // how many lines it has said
 	Can() port.Capabilities              // Fine: it does announce reads and writes each for itself
 }
 

@@ -35,12 +35,17 @@ func Text(out io.Writer, reports []Report) error {
 			fmt.Fprintf(&b, "\n%s, %s with %d processes: %s\n", r.Mode, r.Scenario, r.Procs, r.Why)
 		}
 	}
-	if last := reports[len(reports)-1]; last.table != "" && (len(reports) == 1 || last.Verdict == spec.Violated) {
-		what := "Seen"
-		if last.Verdict == spec.Violated {
-			what = "Difference"
-		}
-		fmt.Fprintf(&b, "\n%s: %s\n\n%s", what, last.Why, last.table)
+	last := reports[len(reports)-1]
+	switch {
+	case last.Verdict == spec.Violated:
+		fmt.Fprintf(&b, "\nDifference: %s\n", last.Why)
+	case len(reports) == 1 && last.table != "":
+		fmt.Fprintf(&b, "\nSeen: %s\n", last.Why)
+	default:
+		last.table = ""
+	}
+	if last.table != "" {
+		fmt.Fprintf(&b, "\n%s", last.table)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

@@ -12,6 +12,7 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/port"
 )
 
 // Version is the version of the JSON form of Report.
@@ -37,7 +38,8 @@ type Report struct {
 	Seed     uint64       `json:"seed"`     // random: of the moves
 	Schedule string       `json:"schedule"` // the moves that lead to a difference, or of a hazard; empty otherwise
 
-	table string // the moves as a table, where Schedule is given
+	table  string // the moves as a table, where Schedule is given
+	silent bool   // the difference is that a party did not answer in time
 }
 
 // A Run is the question, the parties, and who wants to know how far it is.
@@ -91,6 +93,7 @@ func (rep *Report) conclude(ctx context.Context, l *Lockstep, err error) error {
 	case err != nil && ctx.Err() != nil:
 		rep.Verdict, rep.Why, err = spec.Unfinished, "interrupted", nil
 	case errors.As(err, &d), l != nil && l.differs():
+		rep.silent = errors.Is(err, port.ErrSilent)
 		rep.Verdict, rep.Why, err = spec.Violated, err.Error(), nil
 	}
 	if l != nil {

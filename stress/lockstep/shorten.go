@@ -45,19 +45,23 @@ func nearest(cfg model.Config, most int, wanted func(model.State) bool) (Schedul
 // Shorten returns a shorter run that shows a difference too: the shortest way to
 // the state that the last move was made in, or else what came after one of the
 // last moments at which everything was as in the beginning; of that, what cannot
-// be left out. It gives up, with the shortest that it has, when ctx ends. What
-// cannot be played again, for whatever reason, is no shorter run.
+// be left out. It gives up, with the shortest that it has, when ctx ends or a party
+// does not answer in time, as each such attempt would take that long; a difference
+// that is a silence itself stays as it is. What cannot be played again, for whatever
+// reason, is no shorter run.
 func (r *Run) Shorten(ctx context.Context, rep Report) Report {
 	s, err := ParseSchedule(rep.Schedule)
 	if err != nil || rep.Verdict != spec.Violated || len(s) == 0 {
 		return rep
 	}
+	silent := rep.silent
 	fails := func(candidate Schedule) bool {
-		if ctx.Err() != nil || len(candidate) >= len(s) {
+		if ctx.Err() != nil || silent || len(candidate) >= len(s) {
 			return false
 		}
 		shorter, err := r.Replay(ctx, candidate)
-		if err != nil || shorter.Verdict != spec.Violated {
+		silent = shorter.silent
+		if err != nil || silent || shorter.Verdict != spec.Violated {
 			return false
 		}
 		s, rep.Why, rep.Schedule, rep.table = candidate, shorter.Why, shorter.Schedule, shorter.table

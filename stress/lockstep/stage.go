@@ -79,7 +79,7 @@ func (s *Stage) enter(p int, begins bool) (err error) {
 	if err == nil && answer != "opened" {
 		for _, step := range spec.ConstructionSteps {
 			if want := "at " + step.String(); err == nil && answer != want {
-				return &Difference{fmt.Sprintf("answer of p%d while it opens the barrier", p), quoted(answer), quoted(want)}
+				return &Difference{s.answerOf(p) + ", while it opens the barrier", quoted(answer), quoted(want)}
 			}
 			if err != nil || begins {
 				return err
@@ -88,7 +88,7 @@ func (s *Stage) enter(p int, begins bool) (err error) {
 		}
 	}
 	if err == nil && answer != "opened" {
-		err = &Difference{fmt.Sprintf("answer of p%d to open", p), quoted(answer), `"opened"`}
+		err = &Difference{s.answerOf(p) + ", to open", quoted(answer), `"opened"`}
 	}
 	return err
 }
@@ -106,6 +106,11 @@ func (s *Stage) Ask(p int, request string) (answer string, err error) {
 		s.late[p] = s.late[p] && !strings.HasPrefix(request, "call ")
 		return s.parties[p].Ask(request)
 	}
+}
+
+// answerOf says for a Difference whose answer it is, and where it stands.
+func (s *Stage) answerOf(p int) string {
+	return fmt.Sprintf("answer of p%d (its line %d)", p, s.parties[p].Lines())
 }
 
 // relink unlinks the lock file and makes it anew. Parties that may as well come

@@ -135,6 +135,9 @@ func (p *Port) Name() string { return p.name }
 // PID returns the number of the port's process.
 func (p *Port) PID() int { return p.cmd.Process.Pid }
 
+// Lines returns how many lines the port has said.
+func (p *Port) Lines() int { return p.lines.number }
+
 // Can returns what the port can do.
 func (p *Port) Can() Capabilities { return p.can }
 
