@@ -100,33 +100,9 @@ func TestMain_ExitCodes(t *testing.T) {
 	}
 }
 
-func TestMain_SignalEndsTheContext(t *testing.T) {
-	defaultHangup(t)
-	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		cmd, _ := command(t, "wait")
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := fmt.Fscanln(stdout, new(string)); err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Process.Signal(signal); err != nil {
-			t.Fatal(err)
-		}
-		cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted {
-			t.Errorf("after %v: exit code %d, want %d", signal, code, spec.ExitInterrupted)
-		}
-	}
-}
-
-// What fails after the interrupt is the interrupt's doing.
-func TestMain_ErrorAfterASignal(t *testing.T) {
-	cmd, stderr := command(t, "break")
+// interrupt starts the command, signals it when it waits, and waits for its end.
+func interrupt(t *testing.T, cmd *exec.Cmd, signal os.Signal) {
+	t.Helper()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -137,10 +113,27 @@ func TestMain_ErrorAfterASignal(t *testing.T) {
 	if _, err := fmt.Fscanln(stdout, new(string)); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+	if err := cmd.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
 	cmd.Wait()
+}
+
+func TestMain_SignalEndsTheContext(t *testing.T) {
+	defaultHangup(t)
+	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		cmd, _ := command(t, "wait")
+		interrupt(t, cmd, signal)
+		if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted {
+			t.Errorf("after %v: exit code %d, want %d", signal, code, spec.ExitInterrupted)
+		}
+	}
+}
+
+// What fails after the interrupt is the interrupt's doing.
+func TestMain_ErrorAfterASignal(t *testing.T) {
+	cmd, stderr := command(t, "break")
+	interrupt(t, cmd, os.Interrupt)
 	if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted || stderr.String() != "knock: interrupted: a child was hit as well\n" {
 		t.Errorf("exit code %d, stderr %q; want %d and that it was interrupted", code, stderr, spec.ExitInterrupted)
 	}
