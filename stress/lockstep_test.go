@@ -159,11 +159,29 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 	}
 }
 
+// TestProc_LockstepPortMeddles: what a port does to the segment or to the lock file
+// is a difference, and waited for by nobody.
+func TestProc_LockstepPortMeddles(t *testing.T) {
+	for _, c := range []struct{ does, want string }{
+		{"", `its line 6 is "what"`},
+		{`: >"/dev/shm/$name"; `, "wrong size"},
+		{`rm -f "$path"; mkfifo "$path"; `, "not a regular file"},
+	} {
+		meddling := `exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open name path; echo opened; read -r call; echo at Call; ` +
+			"read -r go; " + c.does + "echo at LockInit; read -r go; echo what; read -r end"
+		p, code, _ := runLockstep(t, "", "--port", meddling, "--procs", "1", "--scenario", "single", "--moves", "0 0")
+		if code != spec.ExitSafety || strings.Count(p.out.String(), c.want) < 1 {
+			t.Errorf("a port that does %q: exit code %d, stdout %s, stderr %s; want 12 and %q", c.does, code, p.out.String(), p.err.String(), c.want)
+		}
+		p.checkNothingLeft(t)
+	}
+}
+
 // TestProc_LockstepPortDies: the death of a port is seen though what it has left
 // holds its output.
 func TestProc_LockstepPortDies(t *testing.T) {
 	const dying = `exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open; echo opened; read -r call; ` +
-		`setsid sh -c 'while read -r request; do :; done' <&0 & exit 3`
+		`exec 3<&0; setsid sh -c 'while read -r request; do :; done' <&3 & exit 3`
 	c, code, _ := runLockstep(t, "", "--port", dying, "--moves", "0")
 	if code != spec.ExitSafety || !strings.Contains(c.out.String(), "exit status 3") {
 		t.Errorf("exit code %d, stdout %s, stderr %s; want 12 and exit status 3", code, c.out.String(), c.err.String())

@@ -8,7 +8,9 @@ package group
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"syscall"
 
@@ -54,6 +56,33 @@ func Wait(cmd *exec.Cmd) error {
 	}
 	unix.Kill(-cmd.Process.Pid, unix.SIGKILL) // fails only when nothing is left
 	return cmd.Wait()
+}
+
+// Has reports whether the process with number pid belongs to the leader of a group:
+// it is in the group, or descends from the leader, as what setsid(1) has started
+// does, which has left the group. What is gone belongs to nobody.
+func Has(leader, pid int) (bool, error) {
+	for pid > 1 {
+		in, err := unix.Getpgid(pid)
+		if err == nil && (in == leader || pid == leader) {
+			return true, nil
+		}
+		s, err := statOf(pid)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		pid = s.parent
+	}
+	return false, nil
+}
+
+// Stopped reports whether the process is stopped by a signal or a debugger.
+func Stopped(pid int) (bool, error) {
+	s, err := statOf(pid)
+	return s.state == "T" || s.state == "t", err
 }
 
 // Output runs cmd in a group of its own, all of which is killed when ctx ends, and

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -128,5 +129,48 @@ func TestOutput_KillsTheGroup(t *testing.T) {
 	}
 	if rest, err := held.ReadString('\n'); err == nil { // at the end of the pipe nobody is left who holds it
 		t.Errorf("the command goes on: %q", rest)
+	}
+}
+
+// TestHas: a group has its leader, those in it, and what has left it; not whoever
+// is in another, nor what is gone.
+func TestHas(t *testing.T) {
+	leader, other := exec.Command("/bin/sh", "-c", "exec 3<&0; setsid sh -c 'echo $$; read -r end' <&3 & sh -c 'echo $$; read -r end' <&3 & wait"), exec.Command("cat")
+	var pids []int
+	in, err := leader.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := leader.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range []*exec.Cmd{leader, other} {
+		if err := Start(t.Context(), cmd); err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, cmd.Process.Pid)
+	}
+	for lines := bufio.NewScanner(out); len(pids) < 4 && lines.Scan(); {
+		pid, err := strconv.Atoi(lines.Text())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	for i, want := range []bool{true, false, true, true} {
+		if has, err := Has(pids[0], pids[i]); err != nil || has != want {
+			t.Errorf("process %d of %v: Has(%d): got %v, %v, want %v", i, pids, pids[0], has, err, want)
+		}
+	}
+	in.Close()
+	other.Process.Kill()
+	Wait(other)
+	Wait(leader)
+	if has, err := Has(pids[0], pids[1]); has || err != nil {
+		t.Errorf("Has of a process that is gone: got %v, %v, want false", has, err)
 	}
 }

@@ -18,10 +18,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ErrNotRegular: the path names a FIFO, a symbolic link or the like, none of which
+// is waited for or followed.
+var ErrNotRegular = errors.New("not a regular file")
+
 // Holder returns the number of the process that holds the flock on the file
 // that path names, as the kernel tells it in /proc/locks; -1, if nobody does.
 func Holder(path string) (int, error) {
-	info, err := os.Stat(path)
+	info, err := regular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return -1, nil // nobody has ever locked it
 	}
@@ -70,15 +74,44 @@ type Probe struct {
 }
 
 // NewProbe returns a probe of the lock file with the path.
-func NewProbe(path string) *Probe { return &Probe{path: path, lock: reader(path)} }
+func NewProbe(path string) *Probe {
+	return &Probe{path: path, lock: reader(path, open|unix.O_NOFOLLOW)}
+}
 
-// reader returns the lock of a file that it never creates.
-func reader(path string) *flock.Flock { return flock.New(path, flock.SetFlag(os.O_RDONLY)) }
+// open are the flags with which a lock file is opened: never to make one, nor to
+// wait for whoever is to come to the other end of a FIFO.
+const open = os.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC
+
+func reader(path string, flags int) *flock.Flock { return flock.New(path, flock.SetFlag(flags)) }
+
+// regular returns what path names, which must be a regular file.
+func regular(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	if err == nil {
+		err = checkRegular(path, info)
+	}
+	return info, err
+}
+
+func checkRegular(path string, info fs.FileInfo) error {
+	if info.Mode().IsRegular() {
+		return nil
+	}
+	return fmt.Errorf("lock file %q: %w (%v): somebody has put it there", path, ErrNotRegular, info.Mode().Type())
+}
 
 // Free reports whether nobody holds the lock; a file that is missing is held by
 // nobody. It takes the lock for that, and gives it back at once: whoever tries
 // at the same moment finds it taken.
 func (p *Probe) Free() (bool, error) {
+	if p.pinned == nil {
+		switch _, err := regular(p.path); {
+		case errors.Is(err, fs.ErrNotExist):
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+	}
 	switch locked, err := p.lock.TryLock(); {
 	case errors.Is(err, fs.ErrNotExist):
 		return true, nil
@@ -92,11 +125,21 @@ func (p *Probe) Free() (bool, error) {
 
 // Pin has the probe stay with the file that the path names now, even when it is
 // unlinked. A file that is missing: fs.ErrNotExist.
-func (p *Probe) Pin() (err error) {
-	if p.pinned, err = os.Open(p.path); err == nil {
-		p.lock = reader("/proc/self/fd/" + strconv.Itoa(int(p.pinned.Fd())))
+func (p *Probe) Pin() error {
+	file, err := os.OpenFile(p.path, open|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
 	}
-	return err
+	info, err := file.Stat()
+	if err == nil {
+		err = checkRegular(p.path, info)
+	}
+	if err != nil {
+		file.Close()
+		return err
+	}
+	p.pinned, p.lock = file, reader("/proc/self/fd/"+strconv.Itoa(int(file.Fd())), open)
+	return nil
 }
 
 // Close gives back what Pin holds.

@@ -3,6 +3,7 @@
 package lockfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -52,4 +53,30 @@ func TestProbe_FollowsThePath(t *testing.T) {
 	first.Close()
 	check("of the new file when the old one is given back", probe, false, os.Getpid())
 	check("of the old file when it is given back", pinned, true, os.Getpid())
+}
+
+// TestProbe_NoRegularFile: what somebody has put at the path in place of the lock
+// file is neither waited for nor followed, and is an error. A file is none.
+func TestProbe_NoRegularFile(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"file":   func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"FIFO":   func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"link":   func(path string) error { return os.Symlink(os.DevNull, path) },
+		"folder": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		path := filepath.Join(t.TempDir(), "lock")
+		if err := put(path); err != nil {
+			t.Fatal(err)
+		}
+		probe, pinned := NewProbe(path), NewProbe(path)
+		_, free := probe.Free()
+		_, holder := Holder(path)
+		for call, err := range map[string]error{"Free": free, "Holder": holder, "Pin": pinned.Pin()} {
+			refused := errors.Is(err, ErrNotRegular) || call == "Pin" && name == "link" && errors.Is(err, unix.ELOOP)
+			if name == "file" && err != nil || name != "file" && !refused {
+				t.Errorf("%s of a %s: %v; want an error unless it is a file", call, name, err)
+			}
+		}
+		pinned.Close()
+	}
 }

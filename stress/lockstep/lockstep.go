@@ -247,9 +247,12 @@ func (l *Lockstep) judge(m Move, label, answer, want, note string, err error) er
 	if err != nil {
 		note = differs
 	}
-	words, readErr := l.eye.Words()
+	words, unreadable := l.eye.Words()
+	if err == nil {
+		err = unreadable
+	}
 	l.record = append(l.record, entry{m, label, words, l.state.Holder(), answer, note})
-	return errors.Join(err, readErr)
+	return err
 }
 
 // compare holds the real words and the real lock against the model.

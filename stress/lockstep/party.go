@@ -3,13 +3,9 @@
 package lockstep
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
 
+	"sharedbarrier/stress/group"
 	"sharedbarrier/stress/lockfile"
 	"sharedbarrier/stress/port"
 )
@@ -69,23 +65,9 @@ func (p process) Can() port.Capabilities {
 // Holds asks for the port's process or one that it has started: a shell may
 // stand between the runner and the program that locks.
 func (p process) Holds(lockPath string) (bool, error) {
-	pid, err := lockfile.Holder(lockPath)
-	for err == nil && pid > 1 && pid != p.PID() {
-		pid, err = parent(pid)
-	}
-	return pid == p.PID(), err
-}
-
-// parent returns the number of the parent of the process.
-func parent(pid int) (int, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	holder, err := lockfile.Holder(lockPath)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	// pid (name) state parent …: the name may contain anything, so look after its end.
-	fields := strings.Fields(string(status[bytes.LastIndexByte(status, ')')+1:]))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("/proc/%d/stat: %q", pid, status)
-	}
-	return strconv.Atoi(fields[1])
+	return group.Has(p.PID(), holder)
 }

@@ -48,10 +48,12 @@ type Latency struct {
 
 // Stuck is the state in which a run was found to hang.
 type Stuck struct {
-	Why     string     `json:"why"`
-	Words   spec.Words `json:"words"`
-	Holder  int        `json:"lock_holder"` // worker that holds the lock; -1: none of them
-	Workers []Worker   `json:"workers"`
+	Why       string      `json:"why"`
+	Words     *spec.Words `json:"words"`                     // nil: they cannot be read
+	Holder    int         `json:"lock_holder"`               // worker that holds the lock, or whose descendant does; -1: none of them
+	HolderPID int         `json:"lock_holder_pid,omitempty"` // process that holds the lock; 0: nobody, -1: that cannot be told
+	Unseen    string      `json:"unseen,omitempty"`          // why the words cannot be read, or the holder cannot be told
+	Workers   []Worker    `json:"workers"`
 }
 
 // A Worker is where one worker was when the run was found to hang.
@@ -159,12 +161,30 @@ func short(name string) string {
 	return name
 }
 
-func (s Stuck) text(b *strings.Builder) {
-	holder := "held by no worker"
-	if s.Holder >= 0 {
-		holder = fmt.Sprintf("held by worker %d", s.Holder)
+// lock says who holds the lock.
+func (s Stuck) lock() string {
+	switch {
+	case s.Holder >= 0:
+		return fmt.Sprintf("held by worker %d", s.Holder)
+	case s.HolderPID > 0:
+		return fmt.Sprintf("held by process %d, which is no worker's", s.HolderPID)
+	case s.HolderPID < 0:
+		return "unknown"
+	default:
+		return "held by no worker"
 	}
-	fmt.Fprintf(b, "\nHang: %s.\nWords: %v. Lock: %s.\n\n", s.Why, s.Words, holder)
+}
+
+func (s Stuck) text(b *strings.Builder) {
+	words := "unreadable"
+	if s.Words != nil {
+		words = s.Words.String()
+	}
+	fmt.Fprintf(b, "\nHang: %s.\nWords: %s. Lock: %s.\n", s.Why, words, s.lock())
+	if s.Unseen != "" {
+		fmt.Fprintf(b, "Unseen: %s.\n", s.Unseen)
+	}
+	b.WriteByte('\n')
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "worker\tpid\tbegun\treturned\tnext step\tstate")
 	for _, w := range s.Workers {

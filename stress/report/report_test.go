@@ -29,18 +29,25 @@ var reports = map[string]Report{
 	"hang": {
 		Version: Version, Verdict: spec.Hang, Procs: 2, Rounds: 9, Calls: 18, Rate: 900, Seed: 42, Environment: environment,
 		Stuck: &Stuck{
-			Why: "no round was completed for 10s", Words: spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: 1,
+			Why: "no round was completed for 10s", Words: &spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: 1,
 			Workers: []Worker{
 				{Worker: 0, PID: 100, Step: new(spec.AwaitFlag), Begun: 10, Returned: 9, State: "running"},
 				{Worker: 1, PID: 101, Step: new(spec.CountEnter), Begun: 10, Returned: 9, State: "stopped"},
 			},
 		},
 	},
+	"unseen": {
+		Version: Version, Verdict: spec.Hang, Procs: 1, Rounds: 9, Calls: 9, Rate: 900, Seed: 42, Environment: environment,
+		Stuck: &Stuck{
+			Why: "no round was completed for 10s", Holder: -1, HolderPID: 102, Unseen: "segment has the wrong size",
+			Workers: []Worker{{Worker: 0, PID: 100, Step: new(spec.AwaitFlag), Begun: 10, Returned: 9, State: "running"}},
+		},
+	},
 	"ports": {
 		Version: Version, Verdict: spec.Hang, Procs: 2, Ports: []string{"python@newest", "exec:./a-port --with many --long arguments"},
 		Rounds: 9, Calls: 18, Rate: 900, Seed: 42, Environment: environment,
 		Stuck: &Stuck{
-			Why: "worker 1 (pid 101, port …) died", Words: spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: -1,
+			Why: "worker 1 (pid 101, port …) died", Words: &spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: -1,
 			Workers: []Worker{
 				{Worker: 0, PID: 100, Port: "python@newest", Begun: 9, Returned: 9, State: "running"},
 				{Worker: 1, PID: 101, Port: "exec:./a-port --with many --long arguments", Begun: 10, Returned: 9, State: "exit status 2"},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
@@ -40,6 +41,9 @@ var barriers = map[string]worker.Opener{
 			}
 		})
 	},
+	"delegating": func(a worker.Assignment, _ func(spec.Step)) (worker.Barrier, error) {
+		return delegating{a}, nil
+	},
 	"failing": func(a worker.Assignment, hook func(spec.Step)) (worker.Barrier, error) {
 		b, err := worker.OpenReal(a, hook)
 		return &failing{Barrier: b, left: 10 + a.Worker}, err
@@ -62,6 +66,26 @@ type stuck struct{}
 
 func (stuck) Wait(context.Context, int) error { select {} }
 func (stuck) Close() error                    { return nil }
+
+// delegating lets nobody through either, and worker 0 has a process that has left
+// its group hold the lock until it is gone itself.
+type delegating struct{ worker.Assignment }
+
+func (d delegating) Wait(context.Context, int) error {
+	if d.Worker == 0 {
+		cmd := exec.Command("flock", d.LockPath, "cat")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if _, err := cmd.StdinPipe(); err != nil {
+			return err
+		}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+	}
+	select {}
+}
+
+func (delegating) Close() error { return nil }
 
 // failing is a real barrier that fails after some calls.
 type failing struct {

@@ -11,9 +11,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"sharedbarrier/stress/group"
 	"sharedbarrier/stress/worker"
@@ -87,13 +84,6 @@ func (p *process) listen(stdout io.Reader, exits chan<- *process) {
 	exits <- p
 }
 
-// inGroup reports whether the process with the number is the worker or one
-// that it has started.
-func (p *process) inGroup(pid int) bool {
-	group, err := unix.Getpgid(pid)
-	return err == nil && group == p.pid()
-}
-
 // String says which worker it is.
 func (p *process) String() string {
 	return fmt.Sprintf("worker %d (pid %d)", p.worker, p.pid())
@@ -148,13 +138,10 @@ func (p *process) describe() string {
 		return p.state.String()
 	default:
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid()))
-	if err != nil {
+	switch stopped, err := group.Stopped(p.pid()); {
+	case err != nil:
 		return "unknown"
-	}
-	// pid (name) state …: the name may contain anything, so look after its end.
-	fields := strings.Fields(string(status[strings.LastIndexByte(string(status), ')')+1:]))
-	if len(fields) > 0 && (fields[0] == "T" || fields[0] == "t") {
+	case stopped:
 		return "stopped"
 	}
 	return "running"

@@ -17,10 +17,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/group"
 	"sharedbarrier/stress/lockfile"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/report"
@@ -98,7 +100,7 @@ func Run(ctx context.Context, c Config) (_ report.Report, err error) {
 	r := &run{Config: c, barrier: barrier, witness: witness, lockPath: a.LockPath}
 	defer r.killAll()
 	stuck, err := r.take(ctx, a)
-	if err != nil && (ctx.Err() == nil || r.begun) {
+	if err != nil && ctx.Err() == nil {
 		return report.Report{}, err
 	}
 	return r.finish(stuck, ctx.Err() != nil), nil
@@ -122,7 +124,7 @@ func (r *run) take(ctx context.Context, a worker.Assignment) (*report.Stuck, err
 	if stuck, err := r.muster(ctx); !r.begun {
 		return stuck, err
 	}
-	return r.watch(ctx)
+	return r.watch(ctx), nil
 }
 
 // start starts all workers.
@@ -158,7 +160,7 @@ func (r *run) muster(ctx context.Context) (*report.Stuck, error) {
 			}
 			pids = append(pids, p.pid())
 		case <-limit.C:
-			return r.stuck(fmt.Sprintf("%v was not ready after %v%s", p, patience, p.notReady()))
+			return r.stuck(fmt.Sprintf("%v was not ready after %v%s", p, patience, p.notReady())), nil
 		case <-ctx.Done():
 			return nil, nil
 		}
@@ -175,7 +177,7 @@ func (r *run) muster(ctx context.Context) (*report.Stuck, error) {
 
 // watch returns when the run is over, and says in what state it was stuck if
 // it was.
-func (r *run) watch(ctx context.Context) (*report.Stuck, error) {
+func (r *run) watch(ctx context.Context) *report.Stuck {
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	var timeUp <-chan time.Time
@@ -198,14 +200,14 @@ func (r *run) watch(ctx context.Context) (*report.Stuck, error) {
 		case p := <-r.exits:
 			if p.died() {
 				if r.witness.Violations() > 0 {
-					return nil, nil // the verdict is out; the death may follow from it
+					return nil // the verdict is out; the death may follow from it
 				}
 				return r.stuck(fmt.Sprintf("%v died: %v", p, p.failure()))
 			}
 			left--
 		case <-ticker.C:
 			if r.witness.Violations() > 0 {
-				return nil, nil
+				return nil
 			}
 			if now := r.witness.Rounds(); now > rounds {
 				rounds, since = now, time.Now()
@@ -218,7 +220,7 @@ func (r *run) watch(ctx context.Context) (*report.Stuck, error) {
 			}
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // overdue says what has taken too long, if so much time has gone since the last
@@ -237,15 +239,15 @@ func overdue(w *oracle.Witness, gone, stall time.Duration) string {
 
 // stuck describes where everybody is, at one moment if there is one: while somebody
 // moves, what was read first is no longer so, and it is read again.
-func (r *run) stuck(why string) (s *report.Stuck, err error) {
+func (r *run) stuck(why string) (s *report.Stuck) {
 	for range 100 {
 		before := r.progress()
-		s, err = r.look(why, before)
-		if err != nil || slices.Equal(before, r.progress()) {
+		s = r.survey(why, before)
+		if slices.Equal(before, r.progress()) {
 			break
 		}
 	}
-	return s, err
+	return s
 }
 
 // progress returns how far each worker has come.
@@ -256,20 +258,24 @@ func (r *run) progress() (list []oracle.Progress) {
 	return list
 }
 
-// look describes the workers, who have come so far.
-func (r *run) look(why string, come []oracle.Progress) (*report.Stuck, error) {
-	words, err := r.barrier.Words()
-	if err != nil {
-		return nil, fmt.Errorf("stress: %w", err)
+// survey describes the workers, who have come so far. What a port has done to the
+// segment or the lock file may keep them from being looked at, which is said.
+func (r *run) survey(why string, come []oracle.Progress) *report.Stuck {
+	s := &report.Stuck{Why: why, Holder: -1}
+	words, unreadable := r.barrier.Words()
+	if unreadable == nil {
+		s.Words = &words
 	}
-	holder, err := lockfile.Holder(r.lockPath)
-	if err != nil {
-		return nil, fmt.Errorf("stress: %w", err)
+	holder, unknown := lockfile.Holder(r.lockPath)
+	if s.HolderPID = max(0, holder); unknown != nil {
+		s.HolderPID = -1
 	}
-	s := &report.Stuck{Why: why, Words: words, Holder: -1}
+	if err := errors.Join(unreadable, unknown); err != nil {
+		s.Unseen = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
 	for i, p := range r.workers {
 		progress := come[i]
-		if holder > 0 && p.inGroup(holder) {
+		if has, err := group.Has(p.pid(), holder); err == nil && has {
 			s.Holder = i
 		}
 		w := report.Worker{
@@ -281,7 +287,7 @@ func (r *run) look(why string, come []oracle.Progress) (*report.Stuck, error) {
 		}
 		s.Workers = append(s.Workers, w)
 	}
-	return s, nil
+	return s
 }
 
 // finish ends the workers, collects what they found, and sums up.

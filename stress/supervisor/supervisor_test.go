@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/lockfile"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/report"
 	"sharedbarrier/stress/supervisor"
@@ -286,6 +288,31 @@ func TestProc_DeadWorkerIsNamed(t *testing.T) {
 		if !strings.Contains(rep.Stuck.Why, want) {
 			t.Errorf("the hang is put down to %q, want %q in it", rep.Stuck.Why, want)
 		}
+	}
+}
+
+// TestProc_HolderOutsideTheGroup: a worker holds what is held by a process that it
+// has started, whose group is another.
+func TestProc_HolderOutsideTheGroup(t *testing.T) {
+	var pids []int
+	killed := false
+	rep := run(t, supervisor.Config{
+		Procs: 2, Stall: patient, Command: workersAt("delegating"),
+		Started: func(p []int) { pids = p },
+		Progress: func(int64) {
+			dir := os.Getenv("TMPDIR")
+			holder, err := lockfile.Holder(filepath.Join(dir, entries(t, dir)[0], "lock"))
+			if err != nil {
+				t.Error(err)
+			}
+			if holder > 0 && !killed {
+				killed = true
+				syscall.Kill(pids[1], syscall.SIGKILL)
+			}
+		},
+	})
+	if rep.Verdict != spec.Hang || rep.Stuck == nil || rep.Stuck.Holder != 0 || rep.Stuck.HolderPID == pids[0] || rep.Stuck.HolderPID <= 0 {
+		t.Errorf("got %v, %+v; want a hang in which worker 0 holds the lock by another process", rep.Verdict, rep.Stuck)
 	}
 }
 
