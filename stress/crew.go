@@ -3,13 +3,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
 	"sharedbarrier/model"
-	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
 	"sharedbarrier/stress/port"
 )
@@ -63,34 +61,18 @@ func (c *crew) run(cfg model.Config) lockstep.Run {
 // runOf is a run of ports with the names.
 func (c *crew) runOf(cfg model.Config, names []string) lockstep.Run {
 	return lockstep.Run{Config: cfg, Ports: names, Start: func(p int, fine bool) (lockstep.Party, error) {
-		started, err := port.Start(c.ctx, names[p])
-		if err != nil {
-			return nil, err
-		}
-		return lockstep.NewProcess(started, fine)
+		return lockstep.StartPort(c.ctx, names[p], fine)
 	}}
+}
+
+// fits returns an error if some of the ports that were asked for have no process.
+func (c *crew) fits(procs int) error {
+	if len(c.names) > procs {
+		return fmt.Errorf("--port gives %d processes, and there are %d; give as many at most: fewer are taken from the first again", len(c.names), procs)
+	}
+	return nil
 }
 
 // constructor is the port that constructs where a scenario wants one that does
 // and the port that was asked for attaches.
 const constructor = "go@construct"
-
-// trace replays the trace of a record. Where it refutes a property, that must be
-// seen; of a lasso, that it goes round.
-func (c *crew) trace(cfg model.Config, s lockstep.Schedule, res model.Result) lockstepRun {
-	p, err := spec.ParseProperty(res.Property)
-	if err != nil || res.Loop > 0 {
-		return c.replay(cfg, s)
-	}
-	return lockstepRun{c.run(cfg), c, len(s), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
-		rep, err := r.Hazard(ctx, lockstep.Hazard{Config: cfg, Property: p, Schedule: s})
-		rep.Mode = "schedule"
-		return rep, err
-	}}
-}
-
-func (c *crew) replay(cfg model.Config, s lockstep.Schedule) lockstepRun {
-	return lockstepRun{c.run(cfg), c, cmp.Or(len(s), 1), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
-		return r.Replay(ctx, s)
-	}}
-}

@@ -114,6 +114,20 @@ func TestProc_LockstepDifferenceAtOpen(t *testing.T) {
 	c.checkNothingLeft(t)
 }
 
+// TestProc_LockstepHazards: what the port refuses, and what it cannot do, other
+// ports show, and that is said. One that can do all has nothing to be said.
+func TestProc_LockstepHazards(t *testing.T) {
+	refused := regexp.MustCompile(`\nRefused: [1-9][0-9]*; --port python, .*\. Left out: [1-9][0-9]*; --port c .*\n`)
+	c, code, _ := runLockstep(t, "", "--hazards", "--procs", "2")
+	if code != spec.ExitOK || !refused.MatchString(c.out.String()) {
+		t.Errorf("exit code %d, stdout %s, stderr %s; want 0 and a line like %v", code, c.out.String(), c.err.String(), refused)
+	}
+	c, code, _ = runLockstep(t, "", "--crash", "--procs", "2")
+	if code != spec.ExitOK || strings.Contains(c.out.String(), "; --port") {
+		t.Errorf("exit code %d, stdout %s, stderr %s; want 0, and no other port spoken of", code, c.out.String(), c.err.String())
+	}
+}
+
 func TestProc_LockstepBadFlags(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -129,6 +143,8 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 		{"", []string{"--port", "go=0"}, "give at least 1"},
 		{"", []string{"--port", "exec:exit 3"}, "exec:exit 3"},
 		{"", []string{"--procs", "-1"}, "-1"},
+		{"", []string{"--procs", "2", "--port", "go=3"}, "--port gives 3 processes, and there are 2"},
+		{`{"version":1,"scenario":"reuse","procs":2,"trace":[{"proc":0,"label":"Call","words":{"enter":0,"exit":-1,"flag":1}}]}`, []string{"--schedule", "-", "--port", "go=3"}, "--port gives 3 processes, and there are 2"},
 		{"", []string{"--scenario", "nonsense"}, "nonsense"},
 		{"", []string{"--scenario", "crash", "--tour"}, "no tour"},
 		{"", []string{"--procs", "5"}, "no tour"},

@@ -19,7 +19,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,7 +80,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated, 130 interrup
 	}
 	f := cmd.Flags()
 	f.IntVar(&c.Procs, "procs", 4, "worker processes, each a party of every round")
-	f.StringArrayVar(&ports, "port", nil, "NAME or NAME=COUNT: processes of a port; repeat it to mix (ports: "+port.Names+")")
+	f.StringArrayVar(&ports, "port", nil, "NAME or NAME=COUNT: processes of a port; repeat it to mix (ports: "+port.Names+"). "+port.CountHelp)
 	f.Int64Var(&c.Rounds, "rounds", 0, "rounds to run (0: as many as fit in --for)")
 	f.DurationVar(&c.For, "for", 10*time.Second, "how long to run (0: no limit; no limit either when only --rounds is given)")
 	f.DurationVar(&c.Stall, "stall", 10*time.Second, "longest time without a completed round before the run counts as a hang")
@@ -165,31 +164,10 @@ func parties(c supervisor.Config) string {
 	if c.Ports == nil {
 		return fmt.Sprintf("--procs %d", c.Procs)
 	}
-	var flags []string
-	for i, name := range c.Ports {
-		if i > 0 && c.Ports[i-1] == name {
-			continue
-		}
-		same := 1
-		for i+same < len(c.Ports) && c.Ports[i+same] == name {
-			same++
-		}
-		flags = append(flags, "--port "+quoted(fmt.Sprintf("%s=%d", name, same)))
-	}
-	return strings.Join(flags, " ")
+	return port.Flags(c.Ports)
 }
 
-// quoted quotes a word for a shell, if it needs that.
-func quoted(word string) string {
-	if !strings.ContainsFunc(word, func(r rune) bool { return !strings.ContainsRune("@=:./,_-", r) && !isAlphanumeric(r) }) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-func isAlphanumeric(r rune) bool {
-	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-}
+func quoted(word string) string { return port.Quoted(word) }
 
 // startSelf returns the command that starts this program as a worker.
 func startSelf() *exec.Cmd { return exec.Command("/proc/self/exe", "worker") }

@@ -3,12 +3,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -24,6 +21,11 @@ import (
 // plan says what to run.
 func (q lockstepQuestion) plan(cmd *cobra.Command, crew *crew) ([]lockstepRun, error) {
 	given := cmd.Flags().Changed
+	if q.procs > 0 {
+		if err := crew.fits(q.procs); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case !q.random && (given("seed") || given("steps")):
 		return nil, errors.New("--seed and --steps are those of --random; give it too, or leave them out")
@@ -121,7 +123,9 @@ func (q lockstepQuestion) planMoves(crew *crew) ([]lockstepRun, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--moves: %w", err)
 	}
-	return []lockstepRun{crew.replay(cfg, s)}, nil
+	return []lockstepRun{{crew.run(cfg), crew, max(1, len(s)), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+		return r.Replay(ctx, s)
+	}}}, nil
 }
 
 // planTraces replays what an engine has printed. The question is in its record.
@@ -138,64 +142,19 @@ func (q lockstepQuestion) planTraces(cmd *cobra.Command, crew *crew) (runs []loc
 		defer f.Close()
 		in = f
 	}
-	results, err := readResults(in)
+	records, err := lockstep.ReadRecords(in)
 	if err != nil {
 		return nil, fmt.Errorf("--schedule %s: %w", q.schedule, err)
 	}
-	for i, res := range results {
-		sc, err := spec.ParseScenario(res.Scenario)
-		cfg := model.Config{Scenario: sc, Procs: res.Procs, Rounds: res.Rounds}
-		if err == nil {
-			err = cfg.Validate()
+	for _, rec := range records {
+		if err := crew.fits(rec.Config.Procs); err != nil {
+			return nil, err
 		}
-		var s lockstep.Schedule
-		if err == nil && res.Loop > len(res.Trace) {
-			err = fmt.Errorf("its loop begins at entry %d of %d", res.Loop, len(res.Trace))
-		}
-		if err == nil {
-			entries := res.Trace
-			if res.Loop > 0 { // twice around: the second time shows that it is one
-				entries = slices.Concat(entries, entries[res.Loop-1:], entries[res.Loop-1:])
-			}
-			s, err = lockstep.FromTrace(cfg, entries)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("--schedule %s: record %d: %w", q.schedule, i+1, err)
-		}
-		runs = append(runs, crew.trace(cfg, s, res))
+		runs = append(runs, lockstepRun{crew.run(rec.Config), crew, len(rec.Schedule), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+			return r.Record(ctx, rec)
+		}})
 	}
 	return runs, nil
-}
-
-// readResults reads the records of an engine, one a line, that have a trace.
-func readResults(in io.Reader) (list []model.Result, err error) {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 64<<20)
-	for n := 1; lines.Scan(); n++ {
-		if strings.TrimSpace(lines.Text()) == "" {
-			continue
-		}
-		var r model.Result
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			return nil, fmt.Errorf("line %d is no record of model/check --json: %w", n, err)
-		}
-		if r.Version != model.ResultVersion {
-			return nil, fmt.Errorf("line %d has version %d, want %d", n, r.Version, model.ResultVersion)
-		}
-		if r.Loop < 0 {
-			return nil, fmt.Errorf("line %d has a loop that begins at entry %d", n, r.Loop)
-		}
-		if len(r.Trace) > 0 {
-			list = append(list, r)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, err
-	}
-	if len(list) == 0 {
-		return nil, errors.New("there is no trace in it: only a verdict of violated or hang has one")
-	}
-	return list, nil
 }
 
 func (q lockstepQuestion) planHazards(ctx context.Context, crew *crew) (runs []lockstepRun, err error) {

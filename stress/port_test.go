@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/report"
 )
@@ -111,6 +112,9 @@ func TestHazard_PortsMisbehave(t *testing.T) {
 					t.Errorf("exit code %d, want %d and %q in:\n%s", code, c.code, want, said)
 				}
 			}
+			if strings.Contains(said, "stress: stress:") {
+				t.Errorf("it says twice who speaks:\n%s", said)
+			}
 			p.checkNothingLeft(t)
 			if c.name == "hangs" {
 				awaitSleepers(t, p, marker, false)
@@ -169,6 +173,20 @@ func sleepers(t *testing.T, marker string) (pids []string) {
 		}
 	}
 	return pids
+}
+
+// TestProc_HelpOfPort: that a number at the end of a command is a count is said to
+// who asks.
+func TestProc_HelpOfPort(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"lockstep", "--help"}} {
+		p := newCommand(t, args...)
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if code := p.exitCode(t); code != spec.ExitOK || !strings.Contains(p.out.String(), port.CountHelp) {
+			t.Errorf("%q: exit code %d, %s; want 0 and %q", args, code, p.out.String(), port.CountHelp)
+		}
+	}
 }
 
 func TestProc_BadPortFlags(t *testing.T) {

@@ -244,12 +244,12 @@ func (l *Lockstep) judge(m Move, label, answer, want, note string, err error) er
 	if err == nil {
 		err = l.compare()
 	}
-	if err != nil {
-		note = differs
-	}
 	words, unreadable := l.eye.Words()
 	if err == nil {
 		err = unreadable
+	}
+	if err != nil {
+		note = differs
 	}
 	l.record = append(l.record, entry{m, label, words, l.state.Holder(), answer, note})
 	return err

@@ -3,6 +3,7 @@
 package lockstep
 
 import (
+	"context"
 	"errors"
 
 	"sharedbarrier/stress/group"
@@ -30,6 +31,16 @@ type Starter func(p int, fine bool) (Party, error)
 type process struct {
 	*port.Port
 	fine bool
+}
+
+// StartPort starts the port with the name (port.Start) and puts it into white-box
+// mode (NewProcess).
+func StartPort(ctx context.Context, name string, fine bool) (Party, error) {
+	started, err := port.Start(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return NewProcess(started, fine)
 }
 
 // NewProcess puts a port, which has just been started, into white-box mode: the

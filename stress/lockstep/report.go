@@ -5,10 +5,12 @@ package lockstep
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/port"
 )
 
 // Text writes the reports as one table, and under it the schedule of what went
@@ -27,13 +29,16 @@ func Text(out io.Writer, reports []Report) error {
 			seen = "-"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d\t%d\t%.0f\t%.2f\n", r.Mode, r.Scenario, r.Procs,
-			strings.Join(counted(r.Ports), " "), r.Verdict, seen, edges, r.Steps, r.Blocked, r.Rate, r.Seconds)
+			strings.Join(port.Counted(r.Ports), " "), r.Verdict, seen, edges, r.Steps, r.Blocked, r.Rate, r.Seconds)
 	}
 	t.Flush()
 	for _, r := range reports {
 		if r.Verdict == spec.Unfinished {
 			fmt.Fprintf(&b, "\n%s, %s with %d processes: %s\n", r.Mode, r.Scenario, r.Procs, r.Why)
 		}
+	}
+	if hint := elsewhere(reports); hint != "" {
+		fmt.Fprintf(&b, "\n%s\n", hint)
 	}
 	last := reports[len(reports)-1]
 	switch {
@@ -51,17 +56,34 @@ func Text(out io.Writer, reports []Report) error {
 	return err
 }
 
-// counted returns the names as --port takes them, one after the other.
-func counted(names []string) (list []string) {
-	for i := 0; i < len(names); {
-		n := i
-		for n < len(names) && names[n] == names[i] {
-			n++
+// LeaveOut makes the report one of a run that is left out of several, for lack of a
+// capability.
+func (r *Report) LeaveOut(u *Unable) {
+	r.Verdict, r.Why, r.leftOut = spec.Unfinished, "left out: "+u.Why, true
+}
+
+// elsewhere says which ports show what was refused or left out in several runs.
+func elsewhere(reports []Report) string {
+	refused, left := 0, 0
+	for _, r := range reports {
+		switch {
+		case slices.Contains(r.Seen, Refused):
+			refused++
+		case r.leftOut:
+			left++
 		}
-		list = append(list, fmt.Sprintf("%s=%d", names[i], n-i))
-		i = n
 	}
-	return list
+	if len(reports) == 1 {
+		return ""
+	}
+	var hints []string
+	if refused > 0 {
+		hints = append(hints, fmt.Sprintf("Refused: %d; --port python, which checks nothing, shows what happens then.", refused))
+	}
+	if left > 0 {
+		hints = append(hints, fmt.Sprintf("Left out: %d; --port c has every capability.", left))
+	}
+	return strings.Join(hints, " ")
 }
 
 // Again returns the command that replays the run's schedule. Where there is none,
@@ -71,9 +93,7 @@ func (r Report) Again() string {
 	if r.Rounds > 0 {
 		args = append(args, "--rounds", fmt.Sprint(r.Rounds))
 	}
-	for _, p := range counted(r.Ports) {
-		args = append(args, "--port", "'"+strings.ReplaceAll(p, "'", `'\''`)+"'")
-	}
+	args = append(args, port.Flags(r.Ports))
 	if r.Schedule == "" {
 		args = append(args, "--random", "--steps", "1")
 	} else {

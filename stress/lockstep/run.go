@@ -38,8 +38,9 @@ type Report struct {
 	Seed     uint64       `json:"seed"`     // random: of the moves
 	Schedule string       `json:"schedule"` // the moves that lead to a difference, or of a hazard; empty otherwise
 
-	table  string // the moves as a table, where Schedule is given
-	silent bool   // the difference is that a party did not answer in time
+	leftOut bool   // the port has not the capability
+	table   string // the moves as a table, where Schedule is given
+	silent  bool   // the difference is that a party did not answer in time
 }
 
 // A Run is the question, the parties, and who wants to know how far it is.

@@ -52,11 +52,7 @@ func ports(t testing.TB, name string, cfg model.Config) Starter {
 		if p == 0 && cfg.Scenario == spec.LateConstruction && name != "python" {
 			name = "go@construct"
 		}
-		started, err := port.Start(t.Context(), name)
-		if err != nil {
-			return nil, err
-		}
-		return NewProcess(started, fine)
+		return StartPort(t.Context(), name, fine)
 	}
 }
 

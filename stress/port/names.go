@@ -90,8 +90,12 @@ func Missing(err error) bool {
 	return errors.Is(err, ErrNoCC) || errors.Is(err, ErrNoPython) || errors.Is(err, ErrNoRust)
 }
 
+// CountHelp says in help texts what Parse makes of a COMMAND that ends like a count.
+const CountHelp = "A number after the last = is always the COUNT, so exec:'./x --n=2' is 2 of './x --n', and exec:'./x --n=2=1' is one of './x --n=2'"
+
 // Parse takes NAME or NAME=COUNT apart. COUNT is 1 where it is missing, and at
-// least 1. A COMMAND may contain = itself: only a number at its end is a count.
+// least 1. A COMMAND may contain = itself: only a number at its end is a count
+// (CountHelp).
 func Parse(text string) (name string, count int, err error) {
 	i := strings.LastIndexByte(text, '=')
 	if i < 0 {

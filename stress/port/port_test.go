@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -232,11 +233,37 @@ func TestParse(t *testing.T) {
 		count int
 	}{
 		{"go", "go", 1}, {"go=2", "go", 2}, {"exec:./p", "exec:./p", 1}, {"exec:A=b ./p", "exec:A=b ./p", 1},
-		{"exec:A=b ./p=3", "exec:A=b ./p", 3}, {"go=0", "", 0}, {"go=x", "", 0}, {"go=", "", 0},
+		{"exec:A=b ./p=3", "exec:A=b ./p", 3}, {"exec:./x --n=2", "exec:./x --n", 2}, {"exec:./x --n=2=1", "exec:./x --n=2", 1}, {"go=0", "", 0}, {"go=x", "", 0}, {"go=", "", 0},
 	} {
 		name, count, err := port.Parse(c.text)
 		if name != c.name || count != c.count || (err != nil) != (c.count == 0) {
 			t.Errorf("Parse(%q) = %q, %d, %v; want %q, %d", c.text, name, count, err, c.name, c.count)
+		}
+	}
+}
+
+// TestFlags: a shell and Parse make of them what they were made of.
+func TestFlags(t *testing.T) {
+	for _, names := range [][]string{
+		{"go"}, {"go", "go", "python", "go"}, {"exec:./it's mine --n=2", "exec:./it's mine --n=2"}, {"exec:a | b >$c"},
+	} {
+		out, err := exec.Command("/bin/sh", "-c", `printf '%s\n' `+port.Flags(names)).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, word := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+			if word == "--port" {
+				continue
+			}
+			name, count, err := port.Parse(word)
+			if err != nil {
+				t.Error(err)
+			}
+			got = append(got, slices.Repeat([]string{name}, count)...)
+		}
+		if !slices.Equal(got, names) {
+			t.Errorf("Flags(%q) = %s: a shell and Parse make %q of it", names, port.Flags(names), got)
 		}
 	}
 }

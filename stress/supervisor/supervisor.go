@@ -77,7 +77,7 @@ const grace = 2 * time.Second
 func Run(ctx context.Context, c Config) (_ report.Report, err error) {
 	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier-%d-", os.Getpid()))
 	if err != nil {
-		return report.Report{}, fmt.Errorf("stress: make a folder for the lock file: %w", err)
+		return report.Report{}, fmt.Errorf("make a folder for the lock file: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	// The folder's name is new, so the segment's is as well. Both tell whose they are.
@@ -87,13 +87,13 @@ func Run(ctx context.Context, c Config) (_ report.Report, err error) {
 	}
 	barrier, err := impl.Create(a.Segment, a.LockPath)
 	if err != nil {
-		return report.Report{}, fmt.Errorf("stress: %w", err)
+		return report.Report{}, err
 	}
 	defer func() { err = errors.Join(err, barrier.Close(), impl.Remove(a.Segment, a.LockPath)) }()
 
 	witness, err := oracle.NewWitness(c.Procs)
 	if err != nil {
-		return report.Report{}, fmt.Errorf("stress: %w", err)
+		return report.Report{}, err
 	}
 	defer witness.Close()
 
@@ -137,7 +137,7 @@ func (r *run) start(ctx context.Context, a worker.Assignment) error {
 		}
 		p, err := startProcess(ctx, r.Command(), a, r.witness.File(), r.exits)
 		if err != nil {
-			return fmt.Errorf("stress: start worker %d: %w", i, err)
+			return fmt.Errorf("start worker %d: %w", i, err)
 		}
 		r.workers = append(r.workers, p)
 	}
@@ -156,7 +156,7 @@ func (r *run) muster(ctx context.Context) (*report.Stuck, error) {
 		case <-p.mustered:
 			if !p.ready {
 				<-p.gone
-				return nil, fmt.Errorf("stress: %v did not begin: %w", p, p.failure())
+				return nil, fmt.Errorf("%v did not begin: %w", p, p.failure())
 			}
 			pids = append(pids, p.pid())
 		case <-limit.C:
