@@ -368,6 +368,24 @@ func TestRun_InterruptedBeforeItBegan(t *testing.T) {
 	}
 }
 
+// TestRun_InterruptedAsItStarts: once the context has ended, that a worker cannot
+// start or begin is no error.
+func TestRun_InterruptedAsItStarts(t *testing.T) {
+	for _, command := range []func() *exec.Cmd{
+		workersAt("unopened"),
+		func() *exec.Cmd { return exec.Command("/nonexistent") },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		rep, err := runIn(t, ctx, supervisor.Config{Procs: 2, Stall: patient, Command: func() *exec.Cmd {
+			cancel()
+			return command()
+		}})
+		if err != nil || rep.Verdict != spec.Unfinished || !rep.Interrupted {
+			t.Errorf("got %v, interrupted %v, %v; want unfinished and interrupted", rep.Verdict, rep.Interrupted, err)
+		}
+	}
+}
+
 func TestRun_WorkerThatCannotBegin(t *testing.T) {
 	for _, c := range []struct {
 		command func() *exec.Cmd
