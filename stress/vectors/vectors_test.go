@@ -183,11 +183,7 @@ func goPorts(t *testing.T, s Schedule) lockstep.Starter {
 		if s.Start[p] != spec.Call.String() {
 			name = "go@construct"
 		}
-		started, err := port.Start(t.Context(), name)
-		if err != nil {
-			return nil, err
-		}
-		return lockstep.NewProcess(started, fine)
+		return lockstep.StartPort(t.Context(), name, fine)
 	}
 }
 

@@ -154,16 +154,6 @@ func capabilities(ctx context.Context, name string) (port.Capabilities, error) {
 	return p.Can(), nil
 }
 
-// start is port.Start of a port that is killed when ctx ends, whatever answer is
-// awaited of it.
-func start(ctx context.Context, name string) (*port.Port, error) {
-	p, err := port.Start(ctx, name)
-	if err == nil {
-		context.AfterFunc(ctx, p.Kill)
-	}
-	return p, err
-}
-
 // tour returns the check of each edge of the state graph for n processes, those
 // of withdrawal included if the port withdraws.
 func tour(n int) func(context.Context, Trial, port.Capabilities) (string, error) {
@@ -181,11 +171,7 @@ func tour(n int) func(context.Context, Trial, port.Capabilities) (string, error)
 			return "", err
 		}
 		r := lockstep.Run{Config: cfg, Start: func(int, bool) (lockstep.Party, error) {
-			p, err := start(ctx, t.Port)
-			if err != nil {
-				return nil, err
-			}
-			return lockstep.NewProcess(p, false)
+			return lockstep.StartPort(ctx, t.Port, false)
 		}}
 		for range n {
 			r.Ports = append(r.Ports, t.Port)

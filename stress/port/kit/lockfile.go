@@ -25,11 +25,7 @@ func lockFile(ctx context.Context, t Trial, can port.Capabilities) (_ string, er
 		return "", errUnable
 	}
 	stage, err := lockstep.NewStage(2, false, func(int) (lockstep.Party, error) {
-		p, err := start(ctx, t.Port)
-		if err != nil {
-			return nil, err
-		}
-		return lockstep.NewProcess(p, false)
+		return lockstep.StartPort(ctx, t.Port, false)
 	})
 	if err != nil {
 		return "", err
