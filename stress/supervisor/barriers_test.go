@@ -38,6 +38,7 @@ var barriers = map[string]worker.Opener{
 			hook(s)
 			if a.Worker == 1 && s == spec.CountEnter {
 				syscall.Kill(syscall.Getpid(), syscall.SIGSTOP)
+				select {} // another thread may be the one that the signal stops first
 			}
 		})
 	},
