@@ -1,3 +1,5 @@
+//go:build !race
+
 package main
 
 import (
@@ -14,7 +16,8 @@ import (
 // measures, when set, makes this test a program that runs the command in its
 // arguments and prints the memory that it took, in bytes. Started from a large
 // process a command counts as large itself: until exec it shares the memory of its
-// parent. So it is started from a small one.
+// parent. So it is started from a small one; under the race detector this one is not
+// small, hence the build constraint.
 const measures = "SHAREDBARRIER_MEASURES"
 
 func TestMain(m *testing.M) {
