@@ -82,7 +82,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated, 130 interrup
 	f.IntVar(&c.Procs, "procs", 4, "worker processes, each a party of every round")
 	f.StringArrayVar(&ports, "port", nil, "NAME or NAME=COUNT: processes of a port; repeat it to mix (ports: "+port.Names+"). "+port.CountHelp)
 	f.Int64Var(&c.Rounds, "rounds", 0, "rounds to run (0: as many as fit in --for)")
-	f.DurationVar(&c.For, "for", 10*time.Second, "how long to run (0: no limit; no limit either when only --rounds is given)")
+	f.DurationVar(&c.For, "for", 10*time.Second, "how long to run (0: no limit; no limit either when only --rounds is given); whichever of the two is reached first ends the run")
 	f.DurationVar(&c.Stall, "stall", 10*time.Second, "longest time without a completed round before the run counts as a hang")
 	f.Uint64Var(&c.Seed, "seed", 0, "seed of the pauses (0: draw one)")
 	f.BoolVar(&asJSON, "json", false, "print the report as one line of JSON")
