@@ -205,6 +205,23 @@ func TestProc_LockstepPortDies(t *testing.T) {
 	c.checkNothingLeft(t)
 }
 
+// interruptAsleep starts the command and interrupts it when what it has started
+// sleeps for the marker's seconds: it ends as interrupted, and the sleepers with it.
+func interruptAsleep(t *testing.T, p *command, marker string) {
+	t.Helper()
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitSleepers(t, p, marker, true)
+	if err := p.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.exitCode(t); code != spec.ExitInterrupted || p.err.Len() > 0 {
+		t.Errorf("%q: exit code %d, stderr %q; want %d and nothing\n%s", p.Args[1:], code, p.err.String(), spec.ExitInterrupted, p.out.String())
+	}
+	awaitSleepers(t, p, marker, false)
+}
+
 // TestProc_InterruptedWhileAPortIsSilent: nobody waits for what a port owes, once
 // interrupted.
 func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
@@ -218,17 +235,7 @@ func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newCommand(t, args...)
-			if err := p.Start(); err != nil {
-				t.Fatal(err)
-			}
-			awaitSleepers(t, p, marker, true)
-			if err := p.Process.Signal(syscall.SIGINT); err != nil {
-				t.Fatal(err)
-			}
-			if code := p.exitCode(t); code != spec.ExitInterrupted || p.err.Len() > 0 {
-				t.Errorf("exit code %d, stderr %q; want %d and nothing\n%s", code, p.err.String(), spec.ExitInterrupted, p.out.String())
-			}
-			awaitSleepers(t, p, marker, false)
+			interruptAsleep(t, p, marker)
 			p.checkNothingLeft(t)
 		})
 	}
@@ -246,17 +253,7 @@ func TestProc_InterruptedWhileAPortIsMade(t *testing.T) {
 	for _, args := range [][]string{{"lockstep"}, {"kit"}, {}} {
 		p, cache := newCommand(t, append(args, "--port", "python")...), t.TempDir()
 		p.Env = append(p.Env, "PATH="+tools+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+cache)
-		if err := p.Start(); err != nil {
-			t.Fatal(err)
-		}
-		awaitSleepers(t, p, marker, true)
-		if err := p.Process.Signal(syscall.SIGINT); err != nil {
-			t.Fatal(err)
-		}
-		if code := p.exitCode(t); code != spec.ExitInterrupted || p.err.Len() > 0 {
-			t.Errorf("%q: exit code %d, stderr %q; want %d and nothing", args, code, p.err.String(), spec.ExitInterrupted)
-		}
-		awaitSleepers(t, p, marker, false)
+		interruptAsleep(t, p, marker)
 		if left, err := os.ReadDir(filepath.Join(cache, "sharedbarrier", "ports")); err != nil || len(left) > 0 {
 			t.Errorf("%q: left in the cache: %v (%v)", args, left, err)
 		}
