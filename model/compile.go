@@ -34,7 +34,7 @@ func (cfg Config) follows(w spec.Words) bool {
 
 // misuse reports whether callers break the rules of PROTOCOL.md.
 func (cfg Config) misuse() bool {
-	return TwinOf(cfg.Scenario) != "" && !cfg.Twin
+	return ControlOf(cfg.Scenario) != "" && !cfg.Control
 }
 
 // compile makes the table of the barrier that cfg asks about.
@@ -232,7 +232,7 @@ func (b *barrier) lay(rows []row) {
 	for _, me := range b.local.list {
 		t.inside = append(t.inside, me.inside() && !me.dead)
 	}
-	if b.cfg.Twin {
+	if b.cfg.Control {
 		for _, me := range b.local.list {
 			t.waits = append(t.waits, me.heldBack(b.cfg))
 			t.blocks = append(t.blocks, me.holdsBack(b.cfg))

@@ -13,8 +13,8 @@ import (
 // String names the question in the tests.
 func (cfg Config) String() string {
 	name := fmt.Sprintf("%v/n=%d/r=%d", cfg.Scenario, cfg.Procs, cfg.Rounds)
-	if cfg.Twin {
-		name += "/twin"
+	if cfg.Control {
+		name += "/control"
 	}
 	if cfg.WeakReads {
 		name += "/weak"
@@ -25,13 +25,13 @@ func (cfg Config) String() string {
 	return name
 }
 
-// questions lists every scenario with its twin at n processes.
+// questions lists every scenario with its control at n processes.
 func questions(n int) (list []Config) {
 	for _, sc := range spec.AllScenarios {
 		for _, rounds := range []int{0, 2} {
-			for _, twin := range []bool{false, true} {
+			for _, control := range []bool{false, true} {
 				for _, weak := range []bool{false, true} {
-					cfg := Config{Scenario: sc, Procs: n, Rounds: rounds, Twin: twin, WeakReads: weak}
+					cfg := Config{Scenario: sc, Procs: n, Rounds: rounds, Control: control, WeakReads: weak}
 					if cfg.Validate() == nil {
 						list = append(list, cfg)
 					}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/spec/page"
+	"sharedbarrier/spec/golden"
 )
 
 // hazards are the counterexamples that section 15 of PROTOCOL.md shows: the
@@ -30,7 +30,7 @@ var hazards = map[spec.Scenario]struct {
 // TestHazard_Catalogue holds the schedules in PROTOCOL.md against what the
 // explorer finds.
 func TestHazard_Catalogue(t *testing.T) {
-	shown := page.Parts(t, "../spec/PROTOCOL.md", "hazard", func(name string) string {
+	shown := golden.Parts(t, "../spec/PROTOCOL.md", "hazard", func(name string) string {
 		sc, err := spec.ParseScenario(name)
 		h, ok := hazards[sc]
 		if err != nil || !ok {

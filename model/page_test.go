@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/spec/page"
+	"sharedbarrier/spec/golden"
 )
 
 // TestGolden_Sizes counts states and orbits.
@@ -31,7 +31,7 @@ func TestGolden_Sizes(t *testing.T) {
 		}
 		table += row + "\n"
 	}
-	page.Part(t, "README.md", "table", "sizes", table)
+	golden.Part(t, "README.md", "table", "sizes", table)
 }
 
 // grounds are where mutants are tried, each with the mark that it has in the
@@ -42,8 +42,8 @@ var grounds = []struct {
 }{
 	{"", Config{Scenario: spec.Reuse, Procs: 3}},
 	{"w", Config{Scenario: spec.Withdraw, Procs: 3}},
-	{"f", Config{Scenario: spec.SplitLock, Procs: 3, Twin: true}},
-	{"c", Config{Scenario: spec.Shrinking, Procs: 3, Rounds: 2, Twin: true}},
+	{"f", Config{Scenario: spec.SplitLock, Procs: 3, Control: true}},
+	{"c", Config{Scenario: spec.Shrinking, Procs: 3, Rounds: 2, Control: true}},
 }
 
 // TestHazard_MutantsAreCaught tries every mutant with every property, and
@@ -80,7 +80,7 @@ func TestHazard_MutantsAreCaught(t *testing.T) {
 			table += fmt.Sprintf("- `%s`: %s.\n", m.Name, m.Why)
 		}
 	}
-	page.Part(t, "README.md", "table", "mutants", table)
+	golden.Part(t, "README.md", "table", "mutants", table)
 }
 
 // try returns the first ground on which p catches the mutant, and the length of

@@ -48,7 +48,7 @@ var decisions = []decision{
 }
 
 // Questions lists what decides every scenario: one question for each property
-// that fails, one for those that hold, and one for the twin, where all hold.
+// that fails, one for those that hold, and one for the control, where all hold.
 func Questions() (list []Question) {
 	for _, d := range decisions {
 		for _, p := range spec.AllProperties {
@@ -60,8 +60,8 @@ func Questions() (list []Question) {
 		cfg := Config{Scenario: d.scenario, Procs: d.holds.procs, Rounds: d.holds.rounds}
 		_, hangs := d.fails[spec.NoHang] // then what holds is about states alone, and symmetry may be used
 		list = append(list, Question{cfg, d.others(), !hangs, hangs, spec.Holds})
-		if TwinOf(d.scenario) != "" {
-			cfg.Twin = true
+		if ControlOf(d.scenario) != "" {
+			cfg.Control = true
 			if NeedsBound(cfg) {
 				cfg.Rounds = max(cfg.Rounds, 2)
 			}

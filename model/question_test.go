@@ -7,11 +7,11 @@ import (
 	"testing"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/spec/page"
+	"sharedbarrier/spec/golden"
 )
 
 // TestHazard_EveryScenarioIsDecided asks every question, each failure beside
-// its twin that passes, and compares with what spec says once it has decided.
+// its control that passes, and compares with what spec says once it has decided.
 func TestHazard_EveryScenarioIsDecided(t *testing.T) {
 	asked := map[spec.Scenario]map[spec.Property]bool{}
 	table := "| scenario | n | rounds | checked | expected | found | states | depth |\n|---|---|---|---|---|---|---|---|\n"
@@ -21,7 +21,7 @@ func TestHazard_EveryScenarioIsDecided(t *testing.T) {
 			t.Errorf("%v, checking %v: %s, want it to be that each %s", q.Config, q.Check, brief(r.Result), q.Expect)
 		}
 		table += evidence(q, r)
-		if q.Config.Twin {
+		if q.Config.Control {
 			continue
 		}
 		for _, p := range q.Check {
@@ -41,7 +41,7 @@ func TestHazard_EveryScenarioIsDecided(t *testing.T) {
 			}
 		}
 	}
-	page.Part(t, "README.md", "table", "scenarios", table)
+	golden.Part(t, "README.md", "table", "scenarios", table)
 }
 
 // TestHazard_SmallestSizes: a property that fails in a scenario holds at every size
@@ -70,8 +70,8 @@ func TestHazard_SmallestSizes(t *testing.T) {
 
 func evidence(q Question, r Report) string {
 	name, rounds, checked := "`"+q.Config.Scenario.String()+"`", "any", "all"
-	if q.Config.Twin {
-		name += ", but " + TwinOf(q.Config.Scenario)
+	if q.Config.Control {
+		name += ", but " + ControlOf(q.Config.Scenario)
 	}
 	if q.Config.Rounds > 0 {
 		rounds = fmt.Sprint(q.Config.Rounds)

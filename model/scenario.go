@@ -14,9 +14,9 @@ type Config struct {
 	Procs    int // 1 to MaxProcs
 	Rounds   int // calls that each process makes before it rests; 0: no bound, rounds are relative
 
-	// Twin asks for the scenario's neighbour, which is one condition away and
-	// keeps what PROTOCOL.md asks of callers. See TwinOf.
-	Twin bool
+	// Control asks for the scenario's neighbour, which is one condition away and
+	// keeps what PROTOCOL.md asks of callers. See ControlOf.
+	Control bool
 
 	// WeakReads lets AwaitDrain and AwaitFlag return any value that the word
 	// has had since the process last held the lock (PROTOCOL.md, Memory order).
@@ -29,9 +29,9 @@ type Config struct {
 // maxRounds keeps the table of a protocol small; no bound shows all.
 const maxRounds = 20
 
-// TwinOf says what is different in the scenario's twin, or nothing if there is
+// ControlOf says what is different in the scenario's control, or nothing if there is
 // none.
-func TwinOf(sc spec.Scenario) string {
+func ControlOf(sc spec.Scenario) string {
 	switch sc {
 	case spec.LateConstruction:
 		return "nobody calls before process 0 has finished constructing"
@@ -75,8 +75,8 @@ func (cfg Config) Validate() error {
 		return fmt.Errorf("%d rounds: give 1 or more, or 0 for no bound", cfg.Rounds)
 	case NeedsBound(cfg) && cfg.Rounds == 0:
 		return fmt.Errorf("scenario %v counts rounds from the first: give a bound on rounds of 2 or more", cfg.Scenario)
-	case cfg.Twin && TwinOf(cfg.Scenario) == "":
-		return fmt.Errorf("scenario %v has no twin", cfg.Scenario)
+	case cfg.Control && ControlOf(cfg.Scenario) == "":
+		return fmt.Errorf("scenario %v has no control", cfg.Scenario)
 	}
 	return nil
 }
@@ -95,11 +95,11 @@ func (cfg Config) parties(p, r int) int32 {
 			n--
 		}
 	case spec.Disagreeing:
-		if p == 0 && !cfg.Twin {
+		if p == 0 && !cfg.Control {
 			n--
 		}
 	case spec.Surplus:
-		if !cfg.Twin {
+		if !cfg.Control {
 			n--
 		}
 	}
@@ -137,7 +137,7 @@ func (s *State) rests(cfg Config, p int) bool {
 }
 
 // mayBegin reports whether nothing but its own rest keeps process p, which is
-// outside, from calling. Only twins hold callers back.
+// outside, from calling. Only controls hold callers back.
 func (s *State) mayBegin(cfg Config, p int) bool {
 	if !s.procs[p].heldBack(cfg) {
 		return true
@@ -150,11 +150,11 @@ func (s *State) mayBegin(cfg Config, p int) bool {
 	return true
 }
 
-// heldBack reports whether the twin lets the process, which is outside, call
+// heldBack reports whether the control lets the process, which is outside, call
 // only when nobody holds it back.
 func (me *proc) heldBack(cfg Config) bool {
 	switch {
-	case !cfg.Twin || me.step != spec.Call:
+	case !cfg.Control || me.step != spec.Call:
 		return false
 	case cfg.Scenario == spec.LateConstruction:
 		return true
@@ -165,10 +165,10 @@ func (me *proc) heldBack(cfg Config) bool {
 	}
 }
 
-// holdsBack reports whether the twin has others wait for the process.
+// holdsBack reports whether the control has others wait for the process.
 func (me *proc) holdsBack(cfg Config) bool {
 	switch {
-	case !cfg.Twin:
+	case !cfg.Control:
 		return false
 	case cfg.Scenario == spec.LateConstruction:
 		return me.step == spec.MakeEnter || me.step == spec.MakeExit || me.step == spec.MakeFlag
@@ -201,11 +201,11 @@ func (s *State) canHappen(cfg Config, p int, e spec.Event) bool {
 	abandons := cfg.Scenario == spec.AbandonWait && p == 0
 	switch e {
 	case spec.GiveUp:
-		return (cfg.Scenario == spec.Withdraw || abandons && cfg.Twin) && canGiveUp(me.step)
+		return (cfg.Scenario == spec.Withdraw || abandons && cfg.Control) && canGiveUp(me.step)
 	case spec.Die:
-		return cfg.Scenario == spec.Crash && p == 0 && (!cfg.Twin || s.rests(cfg, p))
+		return cfg.Scenario == spec.Crash && p == 0 && (!cfg.Control || s.rests(cfg, p))
 	case spec.Abandon:
-		return abandons && !cfg.Twin && (me.step == spec.AwaitDrain || me.step == spec.AwaitFlag)
+		return abandons && !cfg.Control && (me.step == spec.AwaitDrain || me.step == spec.AwaitFlag)
 	default:
 		return false
 	}
@@ -223,7 +223,7 @@ func canGiveUp(step spec.Step) bool {
 
 // canRelink reports whether the lock file can be unlinked and made anew.
 func (s *State) canRelink(cfg Config) bool {
-	return cfg.Scenario == spec.SplitLock && !cfg.Twin && s.linked == 0
+	return cfg.Scenario == spec.SplitLock && !cfg.Control && s.linked == 0
 }
 
 // NeedsBound reports whether the scenario counts rounds from the first, so
@@ -233,7 +233,7 @@ func NeedsBound(cfg Config) bool {
 	case spec.Shrinking, spec.Growing:
 		return true
 	case spec.Crash:
-		return cfg.Twin // rests come into it
+		return cfg.Control // rests come into it
 	default:
 		return false
 	}

@@ -15,7 +15,7 @@ func TestConform_StepsFollowTheTable(t *testing.T) {
 	wentTo := map[[2]spec.Step]bool{}
 	for _, cfg := range []Config{
 		{Scenario: spec.Withdraw, Procs: 3},
-		{Scenario: spec.LateConstruction, Procs: 2, Twin: true},
+		{Scenario: spec.LateConstruction, Procs: 2, Control: true},
 	} {
 		for s, edges := range States(cfg) {
 			for _, e := range edges {

@@ -42,8 +42,8 @@ func (e Event) String() string {
 	return events[e].label
 }
 
-// Effect says in one line what the event does.
-func (e Event) Effect() string { return events[e].effect }
+// Doc says in one line what the event does.
+func (e Event) Doc() string { return events[e].effect }
 
 // ParseEvent returns the event that has the label.
 func ParseEvent(label string) (Event, error) {

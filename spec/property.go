@@ -54,8 +54,8 @@ func (p Property) String() string {
 // Kind says whether the property is one of safety or of liveness.
 func (p Property) Kind() Kind { return properties[p].kind }
 
-// Says returns the property in words.
-func (p Property) Says() string { return properties[p].says }
+// Doc returns the property in words.
+func (p Property) Doc() string { return properties[p].says }
 
 // ParseProperty returns the property that has the name.
 func ParseProperty(name string) (Property, error) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	. "sharedbarrier/spec"
-	"sharedbarrier/spec/page"
+	"sharedbarrier/spec/golden"
 )
 
 // tables prints each table of PROTOCOL.md from the tables of the package.
@@ -18,9 +18,9 @@ var tables = map[string]func() string{
 	"words": func() string {
 		rows := [][]string{{"word", "offset", "type", "initial", "meaning"}}
 		for _, w := range AllWords {
-			rows = append(rows, []string{code(w), fmt.Sprint(w.Offset()), "int32", minus(w.Initial()), w.Meaning()})
+			rows = append(rows, []string{code(w), fmt.Sprint(w.Offset()), "int32", minus(w.Initial()), w.Doc()})
 		}
-		return page.Table(rows)
+		return golden.Table(rows)
 	},
 	"call":         func() string { return stepTable(CallSteps) },
 	"withdrawal":   func() string { return stepTable(WithdrawalSteps) },
@@ -28,9 +28,9 @@ var tables = map[string]func() string{
 	"properties": func() string {
 		rows := [][]string{{"name", "kind", "says"}}
 		for _, p := range AllProperties {
-			rows = append(rows, []string{code(p), string(p.Kind()), p.Says()})
+			rows = append(rows, []string{code(p), string(p.Kind()), p.Doc()})
 		}
-		return page.Table(rows)
+		return golden.Table(rows)
 	},
 	"scenarios": func() string {
 		rows := [][]string{{"scenario", "what happens"}}
@@ -38,29 +38,29 @@ var tables = map[string]func() string{
 			rows[0] = append(rows[0], code(p))
 		}
 		for _, s := range AllScenarios {
-			row := []string{code(s), s.What()}
+			row := []string{code(s), s.Doc()}
 			for _, p := range AllProperties {
 				row = append(row, strings.Replace(string(s.Expect(p)), string(Undecided), "?", 1))
 			}
 			rows = append(rows, row)
 		}
-		return page.Table(rows)
+		return golden.Table(rows)
 	},
 	"events": func() string {
 		rows := [][]string{{"event", "what happens"}}
 		for _, e := range AllEvents {
-			rows = append(rows, []string{code(e), e.Effect()})
+			rows = append(rows, []string{code(e), e.Doc()})
 		}
-		return page.Table(rows)
+		return golden.Table(rows)
 	},
 }
 
 func stepTable(steps []Step) string {
 	rows := [][]string{{"label", "lock", "reads", "writes", "effect", "next"}}
 	for _, s := range steps {
-		rows = append(rows, []string{code(s), s.Lock().String(), list(s.Reads()), list(s.Writes()), s.Effect(), branches(s)})
+		rows = append(rows, []string{code(s), s.Lock().String(), list(s.Reads()), list(s.Writes()), s.Doc(), branches(s)})
 	}
-	return page.Table(rows)
+	return golden.Table(rows)
 }
 
 func branches(s Step) string {
@@ -94,7 +94,7 @@ func minus(v int32) string { return strings.Replace(fmt.Sprint(v), "-", "−", 1
 
 // TestGolden_Protocol holds the tables of PROTOCOL.md against the Go tables.
 func TestGolden_Protocol(t *testing.T) {
-	names := page.Parts(t, "PROTOCOL.md", "table", func(name string) string {
+	names := golden.Parts(t, "PROTOCOL.md", "table", func(name string) string {
 		table, known := tables[name]
 		if !known {
 			t.Fatalf("PROTOCOL.md: table %q is not one of the package", name)

@@ -88,8 +88,8 @@ func (s Scenario) String() string {
 	return scenarios[s].name
 }
 
-// What says what happens in the scenario.
-func (s Scenario) What() string { return scenarios[s].what }
+// Doc says what happens in the scenario.
+func (s Scenario) Doc() string { return scenarios[s].what }
 
 // Expect returns what the engines agree on for property p in the scenario.
 func (s Scenario) Expect(p Property) Expectation { return scenarios[s].expect[p] }

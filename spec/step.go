@@ -174,8 +174,8 @@ func (s Step) Reads() []Word { return steps[s].reads }
 // Writes lists the words that the step may write, in the order of the segment.
 func (s Step) Writes() []Word { return steps[s].writes }
 
-// Effect says in one line what the step does to the words or the lock.
-func (s Step) Effect() string { return steps[s].effect }
+// Doc says in one line what the step does to the words or the lock.
+func (s Step) Doc() string { return steps[s].effect }
 
 // Next lists the ways on from the step, the otherwise last.
 func (s Step) Next() []Branch { return steps[s].next }

@@ -63,8 +63,8 @@ func (w Word) Offset() int { return words[w].offset }
 // Initial returns the value that construction gives the word.
 func (w Word) Initial() int32 { return words[w].initial }
 
-// Meaning says in one line what the word counts.
-func (w Word) Meaning() string { return words[w].meaning }
+// Doc says in one line what the word counts.
+func (w Word) Doc() string { return words[w].meaning }
 
 // Words is a snapshot of the three words.
 type Words struct {

@@ -50,7 +50,7 @@ func newCrew(ctx context.Context, flags []string) (*crew, error) {
 	return c, nil
 }
 
-func (c *crew) run(cfg model.Config) lockstep.Run {
+func (c *crew) run(cfg model.Config) lockstep.Driver {
 	var names []string
 	for p := range cfg.Procs {
 		names = append(names, c.names[p%len(c.names)])
@@ -59,9 +59,9 @@ func (c *crew) run(cfg model.Config) lockstep.Run {
 }
 
 // runOf is a run of ports with the names.
-func (c *crew) runOf(cfg model.Config, names []string) lockstep.Run {
-	return lockstep.Run{Config: cfg, Ports: names, Start: func(p int, fine bool) (lockstep.Party, error) {
-		return lockstep.StartPort(c.ctx, names[p], fine)
+func (c *crew) runOf(cfg model.Config, names []string) lockstep.Driver {
+	return lockstep.Driver{Config: cfg, Ports: names, Start: func(p int, splitRMW bool) (lockstep.Party, error) {
+		return lockstep.StartPort(c.ctx, names[p], splitRMW)
 	}}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
 
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
 	"sharedbarrier/stress/port"
@@ -74,7 +74,7 @@ everything was left out, 130 interrupted.`,
 func (q lockstepQuestion) run(cmd *cobra.Command) error {
 	runs, err := q.muster(cmd)
 	if cmd.Context().Err() != nil {
-		return door.Exit(spec.ExitInterrupted)
+		return cli.Exit(spec.ExitInterrupted)
 	}
 	if err != nil {
 		return err
@@ -123,11 +123,11 @@ func ended(cmd *cobra.Command, reports []lockstep.Report) error {
 	switch {
 	case last.Verdict == spec.Violated:
 		fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: %s\n", last.Again())
-		return door.Exit(spec.ExitSafety)
+		return cli.Exit(spec.ExitSafety)
 	case cmd.Context().Err() != nil:
-		return door.Exit(spec.ExitInterrupted)
+		return cli.Exit(spec.ExitInterrupted)
 	case !slices.ContainsFunc(reports, played):
-		return door.Exit(spec.ExitUnfinished)
+		return cli.Exit(spec.ExitUnfinished)
 	default:
 		return nil
 	}
@@ -136,23 +136,23 @@ func ended(cmd *cobra.Command, reports []lockstep.Report) error {
 // A lockstepRun is one run that is planned. total is how many steps it takes,
 // roughly.
 type lockstepRun struct {
-	lockstep.Run
+	lockstep.Driver
 	crew  *crew
 	total int
-	play  func(context.Context, *lockstep.Run) (lockstep.Report, error)
+	play  func(context.Context, *lockstep.Driver) (lockstep.Report, error)
 }
 
 // show plays the run under a progress bar. A difference is shortened, under it too.
 func (r *lockstepRun) show(ctx context.Context) (lockstep.Report, error) {
-	bar := door.Bar(fmt.Sprintf(`%v, %d processes: {{string . "phase"}}{{counters . }} steps {{bar . }} {{speed . "%%s steps/s" }} {{rtime . "%%s left" "" "? left"}}`,
+	bar := cli.Bar(fmt.Sprintf(`%v, %d processes: {{string . "phase"}}{{counters . }} steps {{bar . }} {{speed . "%%s steps/s" }} {{rtime . "%%s left" "" "? left"}}`,
 		r.Config.Scenario, r.Config.Procs), int64(r.total))
 	bar.Set("phase", "")
 	r.Progress = func(steps int) { bar.SetCurrent(min(int64(steps), bar.Total())) }
-	rep, err := r.play(ctx, &r.Run)
+	rep, err := r.play(ctx, &r.Driver)
 	var unable *lockstep.Unable
 	if errors.As(err, &unable) && r.Config.Scenario == spec.LateConstruction {
-		r.Run = r.crew.runOf(r.Config, append([]string{constructor}, r.Ports[1:]...))
-		rep, err = r.play(ctx, &r.Run)
+		r.Driver = r.crew.runOf(r.Config, append([]string{constructor}, r.Ports[1:]...))
+		rep, err = r.play(ctx, &r.Driver)
 	}
 	if err == nil && rep.Verdict == spec.Violated {
 		bar.Set("phase", "shortening, ").SetTotal(int64(rep.Steps))

@@ -23,7 +23,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
@@ -41,7 +41,7 @@ func main() {
 	os.FindProcess(os.Getpid())
 	cmd := stressCommand()
 	cmd.AddCommand(workerCommand(), lockstepCommand(), kitCommand())
-	door.Main(cmd)
+	cli.Main(cmd)
 }
 
 func stressCommand() *cobra.Command {
@@ -106,7 +106,7 @@ func enlist(cmd *cobra.Command, c *supervisor.Config, ports []string) error {
 		_, err = port.Command(cmd.Context(), name)
 		switch {
 		case cmd.Context().Err() != nil:
-			return door.Exit(spec.ExitInterrupted)
+			return cli.Exit(spec.ExitInterrupted)
 		case err != nil:
 			return err
 		}
@@ -154,7 +154,7 @@ func tell(cmd *cobra.Command, c supervisor.Config, rep report.Report, asJSON boo
 			parties(c), c.Rounds, c.For, c.Stall, c.Seed)
 	}
 	if code := rep.ExitCode(); code != spec.ExitOK {
-		return door.Exit(code)
+		return cli.Exit(code)
 	}
 	return nil
 }

@@ -94,7 +94,7 @@ func (q lockstepQuestion) planTour(crew *crew) (runs []lockstepRun, err error) {
 		if err != nil {
 			return nil, err
 		}
-		runs = append(runs, lockstepRun{crew.run(cfg), crew, len(walk), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+		runs = append(runs, lockstepRun{crew.run(cfg), crew, len(walk), func(ctx context.Context, r *lockstep.Driver) (lockstep.Report, error) {
 			return r.Tour(ctx, g, walk)
 		}})
 	}
@@ -109,7 +109,7 @@ func (q lockstepQuestion) planRandom(crew *crew) ([]lockstepRun, error) {
 	for q.seed == 0 {
 		q.seed = rand.Uint64()
 	}
-	return []lockstepRun{{crew.run(cfg), crew, q.steps, func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+	return []lockstepRun{{crew.run(cfg), crew, q.steps, func(ctx context.Context, r *lockstep.Driver) (lockstep.Report, error) {
 		return r.Random(ctx, q.seed, q.steps)
 	}}}, nil
 }
@@ -123,7 +123,7 @@ func (q lockstepQuestion) planMoves(crew *crew) ([]lockstepRun, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--moves: %w", err)
 	}
-	return []lockstepRun{{crew.run(cfg), crew, max(1, len(s)), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+	return []lockstepRun{{crew.run(cfg), crew, max(1, len(s)), func(ctx context.Context, r *lockstep.Driver) (lockstep.Report, error) {
 		return r.Replay(ctx, s)
 	}}}, nil
 }
@@ -150,7 +150,7 @@ func (q lockstepQuestion) planTraces(cmd *cobra.Command, crew *crew) (runs []loc
 		if err := crew.fits(rec.Config.Procs); err != nil {
 			return nil, err
 		}
-		runs = append(runs, lockstepRun{crew.run(rec.Config), crew, len(rec.Schedule), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+		runs = append(runs, lockstepRun{crew.run(rec.Config), crew, len(rec.Schedule), func(ctx context.Context, r *lockstep.Driver) (lockstep.Report, error) {
 			return r.Record(ctx, rec)
 		}})
 	}
@@ -166,7 +166,7 @@ func (q lockstepQuestion) planHazards(ctx context.Context, crew *crew) (runs []l
 		if !slices.Contains(q.sizes(crew, 2, 3), h.Config.Procs) {
 			continue
 		}
-		runs = append(runs, lockstepRun{crew.run(h.Config), crew, len(h.Schedule), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+		runs = append(runs, lockstepRun{crew.run(h.Config), crew, len(h.Schedule), func(ctx context.Context, r *lockstep.Driver) (lockstep.Report, error) {
 			return r.Hazard(ctx, h)
 		}})
 	}
@@ -181,7 +181,7 @@ func (q lockstepQuestion) planCrash(crew *crew) (runs []lockstepRun) {
 		for _, step := range slices.Concat(spec.CallSteps, spec.WithdrawalSteps) {
 			cfg := lockstep.CrashConfig(procs, step)
 			if s, ok := lockstep.CrashAt(cfg, step); ok {
-				runs = append(runs, lockstepRun{crew.run(cfg), crew, len(s), func(ctx context.Context, r *lockstep.Run) (lockstep.Report, error) {
+				runs = append(runs, lockstepRun{crew.run(cfg), crew, len(s), func(ctx context.Context, r *lockstep.Driver) (lockstep.Report, error) {
 					return r.Crash(ctx, step, s)
 				}})
 			}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/cheggaaa/pb/v3"
 
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/stress/supervisor"
 )
 
@@ -25,7 +25,7 @@ func newProgress(c supervisor.Config) progress {
 	if c.Rounds > 0 {
 		total = c.Rounds
 	}
-	return progress{door.Bar(layout, total), time.Now(), c.Rounds > 0}
+	return progress{cli.Bar(layout, total), time.Now(), c.Rounds > 0}
 }
 
 func (p progress) show(rounds int64) {

@@ -50,7 +50,7 @@ func TestConform_Graph(t *testing.T) {
 
 // comparesGraph reports whether the question visits all states, few enough to
 // compare: those of the barrier used well, with one, two and three processes. (The
-// twins of disagreeing and surplus are reuse, which is among them.)
+// controls of disagreeing and surplus are reuse, which is among them.)
 func comparesGraph(config tlc.Config) bool {
 	return strings.Contains(config.Name, "-safety") && config.Procs <= 3 &&
 		config.Scenario != spec.Disagreeing && config.Scenario != spec.Surplus

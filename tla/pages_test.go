@@ -13,14 +13,14 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
-	"sharedbarrier/spec/page"
+	"sharedbarrier/spec/golden"
 	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
 
 // The tables of README.md are what the manifest says.
 func TestGolden_README(t *testing.T) {
-	page.Parts(t, "README.md", "table", func(name string) string {
+	golden.Parts(t, "README.md", "table", func(name string) string {
 		switch name {
 		case "verdicts":
 			return verdictTable(t)
@@ -45,7 +45,7 @@ func TestGolden_Hazards(t *testing.T) {
 		names = append(names, strings.TrimSuffix(filepath.Base(path), ".md"))
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			page.Parts(t, path, "trace", func(question string) string {
+			golden.Parts(t, path, "trace", func(question string) string {
 				config, err := tlc.ReadConfig(tla.Files, question)
 				if err != nil {
 					t.Fatal(err)
@@ -84,7 +84,7 @@ func TestPages_NameQuestions(t *testing.T) {
 	}
 }
 
-// verdictTable has a row for each scenario and twin, and says of each property
+// verdictTable has a row for each scenario and control, and says of each property
 // whether TLC found it to hold.
 func verdictTable(t *testing.T) string {
 	columns := []string{"NoEarlyExit", "WordsInRange", "LockExclusive", "NoHang", "Quiescent", "RefinesBarrier"}
@@ -106,7 +106,7 @@ func verdictTable(t *testing.T) string {
 	return text.String()
 }
 
-// verdictsByRow says by scenario or twin, and by property, what TLC found.
+// verdictsByRow says by scenario or control, and by property, what TLC found.
 func verdictsByRow(t *testing.T) map[string]map[string]spec.Expectation {
 	t.Helper()
 	verdicts := map[string]map[string]spec.Expectation{}
@@ -138,9 +138,9 @@ func verdictsByRow(t *testing.T) map[string]map[string]spec.Expectation {
 	return verdicts
 }
 
-// scenarioName names the scenario, or its twin.
+// scenarioName names the scenario, or its control.
 func scenarioName(config tlc.Config) string {
-	if config.Kept && model.TwinOf(config.Scenario) != "" {
+	if config.Kept && model.ControlOf(config.Scenario) != "" {
 		return fmt.Sprintf("`%v`, guarantee kept", config.Scenario)
 	}
 	return fmt.Sprintf("`%v`", config.Scenario)

@@ -1,4 +1,4 @@
-// Package tla holds the TLA+ twin of the protocol: the modules, one
+// Package tla holds the TLA+ control of the protocol: the modules, one
 // configuration for each question put to TLC, and the manifest of what TLC
 // must answer. README.md says how to read them; package tlc runs them.
 package tla

@@ -98,7 +98,7 @@ func together(t *testing.T, config tlc.Config) tlc.Config {
 			specification = c.Specification
 		}
 	}
-	cfg := model.Config{Scenario: config.Scenario, Procs: config.Procs, Rounds: config.Rounds, Twin: config.Kept}
+	cfg := model.Config{Scenario: config.Scenario, Procs: config.Procs, Rounds: config.Rounds, Control: config.Kept}
 	all := parseConfig(t, cfg, append(asks, "SPECIFICATION "+specification)...)
 	all.Name = strings.Join(names, " ")
 	return all
@@ -107,8 +107,8 @@ func together(t *testing.T, config tlc.Config) tlc.Config {
 // name is the model's question as a test's name.
 func name(cfg model.Config) string {
 	text := fmt.Sprintf("scenario=%v/procs=%d/rounds=%d", cfg.Scenario, cfg.Procs, cfg.Rounds)
-	if cfg.Twin {
-		text += "/twin"
+	if cfg.Control {
+		text += "/control"
 	}
 	return text
 }
@@ -127,7 +127,7 @@ func livenessConfigFor(t *testing.T, cfg model.Config, property string) tlc.Conf
 func parseConfig(t *testing.T, cfg model.Config, lines ...string) tlc.Config {
 	t.Helper()
 	text := fmt.Sprintf("CONSTANTS\n N = %d\n Rounds = %d\n Scenario = %q\n Kept = %s\nCHECK_DEADLOCK FALSE\n%s\n",
-		cfg.Procs, cfg.Rounds, cfg.Scenario.String(), strings.ToUpper(fmt.Sprint(cfg.Twin)), strings.Join(lines, "\n"))
+		cfg.Procs, cfg.Rounds, cfg.Scenario.String(), strings.ToUpper(fmt.Sprint(cfg.Control)), strings.Join(lines, "\n"))
 	config, err := tlc.ParseConfig("test", text)
 	if err != nil {
 		t.Fatal(err)

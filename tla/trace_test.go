@@ -82,6 +82,6 @@ func behaves(cfg model.Config, result model.Result) string {
 func modelConfig(config tlc.Config) model.Config {
 	return model.Config{
 		Scenario: config.Scenario, Procs: config.Procs, Rounds: config.Rounds,
-		Twin: config.Kept && model.TwinOf(config.Scenario) != "",
+		Control: config.Kept && model.ControlOf(config.Scenario) != "",
 	}
 }

@@ -31,10 +31,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 )
 
-func main() { door.Main(command()) }
+func main() { cli.Main(command()) }
 
 type flags struct {
 	procs  []int
@@ -99,7 +99,7 @@ func measure(ctx context.Context, engines []engine, f flags) (rows []row, err er
 	for _, e := range engines {
 		total += len(f.procs) * e.runs(f.runs)
 	}
-	bar := door.Bar(`{{string . "now"}} {{counters .}} {{bar .}} {{rtime .}}`, int64(total))
+	bar := cli.Bar(`{{string . "now"}} {{counters .}} {{bar .}} {{rtime .}}`, int64(total))
 	defer bar.Finish()
 	for _, n := range f.procs {
 		r := row{procs: n, runs: make([][]sample, len(engines))}

@@ -9,14 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"sharedbarrier/model"
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 )
 
 // An answer is the JSON form of one question and what was found.
 type answer struct {
 	model.Result
-	Twin     bool             `json:"twin"`
+	Control  bool             `json:"control"`
 	Symmetry bool             `json:"symmetry,omitempty"` // Distinct counts orbits
 	Checked  []string         `json:"checked"`            // names of spec.Property
 	Expected spec.Expectation `json:"expected"`           // of each of them
@@ -26,7 +26,7 @@ type answer struct {
 // runAll asks every question of the table of scenarios. It ends with the exit
 // code of the first answer that is not as expected.
 func runAll(cmd *cobra.Command, f flags) error {
-	for _, name := range []string{"procs", "rounds", "twin", "weak-reads", "mutant", "property", "symmetry", "liveness", "coverage", "dot", "graph-json", "go-test"} {
+	for _, name := range []string{"procs", "rounds", "control", "weak-reads", "mutant", "property", "symmetry", "liveness", "coverage", "dot", "graph-json", "go-test"} {
 		if cmd.Flags().Changed(name) {
 			return fmt.Errorf("--scenario all asks its own questions: leave --%s out", name)
 		}
@@ -76,11 +76,11 @@ func runAll(cmd *cobra.Command, f flags) error {
 }
 
 func newAnswer(q model.Question, r model.Report) answer {
-	return answer{Result: r.Result, Twin: q.Config.Twin, Symmetry: q.Symmetry, Checked: names(q.Check), Expected: q.Expect, AsIs: q.Expected(r)}
+	return answer{Result: r.Result, Control: q.Config.Control, Symmetry: q.Symmetry, Checked: names(q.Check), Expected: q.Expect, AsIs: q.Expected(r)}
 }
 
 // surprise is how the command ends after an answer that was not expected. That
 // something holds which was to fail is as bad as the failure.
 func surprise(r model.Report) error {
-	return cmp.Or(exit(r), error(door.Exit(spec.ExitSafety)))
+	return cmp.Or(exit(r), error(cli.Exit(spec.ExitSafety)))
 }

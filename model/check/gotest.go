@@ -27,7 +27,7 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := model.Config{Scenario: scenario, Procs: {{.Config.Procs}}, Rounds: {{.Config.Rounds}}, Twin: {{.Config.Twin}}, WeakReads: {{.Config.WeakReads}}}
+	cfg := model.Config{Scenario: scenario, Procs: {{.Config.Procs}}, Rounds: {{.Config.Rounds}}, Control: {{.Config.Control}}, WeakReads: {{.Config.WeakReads}}}
 {{- with .Config.Mutant}}
 	cfg.Mutant = model.MutantNamed({{printf "%q" .Name}})
 {{- end}}

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sharedbarrier/model"
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 )
 
@@ -62,7 +62,7 @@ func graphEnds(ctx context.Context, cfg model.Config, opt model.Options) error {
 // unfinished is the error of a graph that a limit or the context has cut short.
 type unfinished struct {
 	text string
-	exit door.Exit
+	exit cli.Exit
 }
 
 func (u unfinished) Error() string { return u.text }

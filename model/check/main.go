@@ -21,18 +21,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"sharedbarrier/model"
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 )
 
-func main() { door.Main(command()) }
+func main() { cli.Main(command()) }
 
 // flags are what the command was asked.
 type flags struct {
 	scenario   string
 	procs      int
 	rounds     int
-	twin       bool
+	control    bool
 	weak       bool
 	mutant     string
 	properties []string
@@ -76,7 +76,7 @@ violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
 	set.StringVar(&f.scenario, "scenario", "reuse", "what happens, see above")
 	set.IntVar(&f.procs, "procs", 3, "number of processes")
 	set.IntVar(&f.rounds, "rounds", 0, "calls that each process makes; 0: no bound (default 2 where the scenario needs a bound)")
-	set.BoolVar(&f.twin, "twin", false, "the scenario's neighbour that keeps the rules of PROTOCOL.md")
+	set.BoolVar(&f.control, "control", false, "the scenario's neighbour that keeps the rules of PROTOCOL.md")
 	set.BoolVar(&f.weak, "weak-reads", false, "let the polls return stale values")
 	set.StringVar(&f.mutant, "mutant", "", "put this mistake into the protocol, see above")
 	set.StringSliceVar(&f.properties, "property", nil, "check only these properties")
@@ -183,7 +183,7 @@ func (f flags) config(cmd *cobra.Command) (model.Config, error) {
 	if err != nil {
 		return model.Config{}, fmt.Errorf("no scenario is named %q: give one of %s", f.scenario, scenarioNames())
 	}
-	cfg := model.Config{Scenario: sc, Procs: f.procs, Rounds: f.rounds, Twin: f.twin, WeakReads: f.weak}
+	cfg := model.Config{Scenario: sc, Procs: f.procs, Rounds: f.rounds, Control: f.control, WeakReads: f.weak}
 	if sc == spec.Single && !cmd.Flags().Changed("procs") {
 		cfg.Procs = 1
 	}
@@ -275,11 +275,11 @@ func vacuous(r model.Report) error {
 // exit is how the command ends after the report was printed.
 func exit(r model.Report) error {
 	if r.Interrupted {
-		return door.Exit(spec.ExitInterrupted)
+		return cli.Exit(spec.ExitInterrupted)
 	}
 	p, _ := spec.ParseProperty(r.Property) // none unless violated
 	if code := spec.ExitCode(r.Verdict, p); code != spec.ExitOK {
-		return door.Exit(code)
+		return cli.Exit(code)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 )
 
@@ -57,7 +57,7 @@ func TestCheck_ExitCodes(t *testing.T) {
 			ctx = context.Background()
 		}
 		_, err := check(t, ctx, strings.Fields(c.args)...)
-		var exit door.Exit
+		var exit cli.Exit
 		errors.As(err, &exit)
 		if int(exit) != c.code || err != nil && !errors.As(err, &exit) {
 			t.Errorf("check %s: %v, want exit code %d", c.args, err, c.code)
@@ -86,7 +86,7 @@ func TestCheck_BadFlags(t *testing.T) {
 		"--rounds -1":                           "give 1 or more, or 0",
 		"--rounds 1000":                         "at most 20",
 		"--scenario shrinking --rounds 0":       "give a bound",
-		"--scenario reuse --twin":               "has no twin",
+		"--scenario reuse --control":            "has no control",
 		"--property Safe":                       "NoEarlyExit",
 		"--max-memory 4":                        "500MB",
 		"--max-memory 1MB":                      "from 16MB",
@@ -100,7 +100,7 @@ func TestCheck_BadFlags(t *testing.T) {
 		"--scenario shrinking --rounds 2 --foo": "--foo",
 	} {
 		out, err := check(t, context.Background(), strings.Fields(args)...)
-		var exit door.Exit
+		var exit cli.Exit
 		if err == nil || errors.As(err, &exit) || !strings.Contains(err.Error(), want) || out != "" {
 			t.Errorf("check %s: error %v, output %q; want a usage error with %q and no output", args, err, out, want)
 		}
@@ -278,7 +278,7 @@ func TestCheck_CoverageSaysWhatHappened(t *testing.T) {
 func TestCheck_MaxMemoryStops(t *testing.T) {
 	out, err := check(t, context.Background(), "--procs", "6", "--max-memory", "20MB", "--json")
 	var r model.Result
-	if json.Unmarshal([]byte(out), &r); r.Verdict != spec.Unfinished || !errors.Is(err, door.Exit(spec.ExitUnfinished)) {
+	if json.Unmarshal([]byte(out), &r); r.Verdict != spec.Unfinished || !errors.Is(err, cli.Exit(spec.ExitUnfinished)) {
 		t.Errorf("check --max-memory 20MB: %s, %v, want unfinished", out, err)
 	}
 }
@@ -299,7 +299,7 @@ func TestCheck_VacuousIsAnError(t *testing.T) {
 		t.Error("vacuous: nil where no call ever returned, want an error")
 	}
 	out, err := check(t, context.Background(), "--procs", "2", "--mutant", "no-raise", "--property", "WordsInRange")
-	var exit door.Exit // an error of another kind ends the command with spec.ExitUsage
+	var exit cli.Exit // an error of another kind ends the command with spec.ExitUsage
 	if err == nil || errors.As(err, &exit) || !strings.Contains(err.Error(), "the question is empty") || out != "" {
 		t.Errorf("check, where all hang before a call returns: error %v, output %q; want a usage error and no output", err, out)
 	}

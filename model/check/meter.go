@@ -7,7 +7,7 @@ import (
 	"github.com/cheggaaa/pb/v3"
 
 	"sharedbarrier/model"
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 )
 
 // A meter shows on a terminal how far an exploration is.
@@ -20,7 +20,7 @@ type meter struct {
 const meterLayout = `{{string . "question"}}: {{string . "phase"}}, {{counters . "%s of %s states" "%[1]s states"}}, {{string . "rate"}}, {{string . "where"}}, {{etime .}} gone, {{string . "left"}}`
 
 func newMeter(cfg model.Config) *meter {
-	m := &meter{bar: door.Bar(meterLayout, 0), since: time.Now(), phase: model.Exploring}
+	m := &meter{bar: cli.Bar(meterLayout, 0), since: time.Now(), phase: model.Exploring}
 	m.bar.Set("question", fmt.Sprintf("%s, %d processes", title(cfg), cfg.Procs))
 	return m
 }

@@ -35,7 +35,7 @@ func printReport(w io.Writer, cfg model.Config, opt model.Options, r model.Repor
 	}
 	if len(r.Trace) > 0 {
 		p, _ := spec.ParseProperty(r.Property)
-		fmt.Fprintf(w, "\n%s fails: %s.\nA shortest counterexample:\n\n", r.Property, p.Says())
+		fmt.Fprintf(w, "\n%s fails: %s.\nA shortest counterexample:\n\n", r.Property, p.Doc())
 		printTrace(w, r.Trace, r.Loop)
 	}
 	if r.Verdict != spec.Verified {
@@ -46,8 +46,8 @@ func printReport(w io.Writer, cfg model.Config, opt model.Options, r model.Repor
 // title names the scenario and what is special about it here.
 func title(cfg model.Config) string {
 	name := cfg.Scenario.String()
-	if cfg.Twin {
-		name += " twin"
+	if cfg.Control {
+		name += " control"
 	}
 	if cfg.WeakReads {
 		name += " weak"
@@ -61,7 +61,7 @@ func title(cfg model.Config) string {
 // A line is a result with what else was asked, for --json.
 type line struct {
 	model.Result
-	Twin      bool      `json:"twin,omitempty"`
+	Control   bool      `json:"control,omitempty"`
 	WeakReads bool      `json:"weak_reads,omitempty"`
 	Mutant    string    `json:"mutant,omitempty"`
 	Symmetry  bool      `json:"symmetry,omitempty"`
@@ -70,7 +70,7 @@ type line struct {
 }
 
 func newLine(cfg model.Config, opt model.Options, r model.Report, coverage bool) line {
-	l := line{Result: r.Result, Twin: cfg.Twin, WeakReads: cfg.WeakReads, Symmetry: opt.Symmetry, Checked: names(opt.Check)}
+	l := line{Result: r.Result, Control: cfg.Control, WeakReads: cfg.WeakReads, Symmetry: opt.Symmetry, Checked: names(opt.Check)}
 	if cfg.Mutant != nil {
 		l.Mutant = cfg.Mutant.Name
 	}
@@ -162,8 +162,8 @@ func change(before, after int32) string {
 // reproduce is the command that finds the same again.
 func reproduce(cfg model.Config, opt model.Options) string {
 	line := fmt.Sprintf("go run ./model/check --scenario %v --procs %d --rounds %d", cfg.Scenario, cfg.Procs, cfg.Rounds)
-	if cfg.Twin {
-		line += " --twin"
+	if cfg.Control {
+		line += " --control"
 	}
 	if cfg.WeakReads {
 		line += " --weak-reads"

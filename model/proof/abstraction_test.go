@@ -35,7 +35,7 @@ func TestConform_Model(t *testing.T) {
 			rows = append(rows, []string{code(sc.String()), fmt.Sprint(n), fmt.Sprint(got.states), fmt.Sprint(got.edges), fmt.Sprint(got.orbits)})
 		}
 	}
-	golden(t, "sizes", rows)
+	goldenTable(t, "sizes", rows)
 }
 
 // TestHazard_Conform: every other table than the protocol's is told from the

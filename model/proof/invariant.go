@@ -116,10 +116,10 @@ func Properties(t Table) []Clause {
 		{spec.NoEarlyExit.String(), "when anyone is ahead, nobody behind is still at Call",
 			given(some(the(ahead)), none(behindAt(spec.Call)))},
 		{"NeverTwoAhead", "nobody who is ahead completes another call", all(returning...)},
-		{spec.WordsInRange.String(), spec.WordsInRange.Says(),
+		{spec.WordsInRange.String(), spec.WordsInRange.Doc(),
 			all(within(enter, num(0), n), within(exit, num(-1), n), within(flag, num(0), num(1)))},
-		{spec.LockExclusive.String(), spec.LockExclusive.Says(), le(the(holders), num(1))},
-		{spec.Quiescent.String(), spec.Quiescent.Says(),
+		{spec.LockExclusive.String(), spec.LockExclusive.Doc(), le(the(holders), num(1))},
+		{spec.Quiescent.String(), spec.Quiescent.Doc(),
 			given(eq(allAt(spec.Call), n), all(is(enter, 0), either(is(exit, -1), eq(exit, n))))},
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"sharedbarrier/model/proof"
 	"sharedbarrier/spec"
-	"sharedbarrier/spec/page"
+	"sharedbarrier/spec/golden"
 )
 
 const proofPage = "PROOF.md"
@@ -18,10 +18,10 @@ const proofPage = "PROOF.md"
 // what stands in it.
 var pageTables = []string{"moves", "sizes", "terms", "invariant", "mutants", "safe"}
 
-// golden holds one table of PROOF.md against rows. The first row is the head.
-func golden(t *testing.T, name string, rows [][]string) {
+// goldenTable compares one table of PROOF.md against rows. The first row is the head.
+func goldenTable(t *testing.T, name string, rows [][]string) {
 	t.Helper()
-	page.Part(t, proofPage, "table", name, page.Table(rows))
+	golden.Part(t, proofPage, "table", name, golden.Table(rows))
 }
 
 func code(text string) string { return "`" + text + "`" }
@@ -46,7 +46,7 @@ func TestGolden_Terms(t *testing.T) {
 	for _, d := range proof.Definitions {
 		rows = append(rows, []string{code(d.Name), d.Says, code(d.Term.String())})
 	}
-	golden(t, "terms", rows)
+	goldenTable(t, "terms", rows)
 }
 
 func TestGolden_Moves(t *testing.T) {
@@ -71,5 +71,5 @@ func TestGolden_Moves(t *testing.T) {
 		}
 		rows = append(rows, []string{code(m.Name), m.From.String(), strings.Join(when, ", "), strings.Join(writes, ", "), to})
 	}
-	golden(t, "moves", rows)
+	goldenTable(t, "moves", rows)
 }

@@ -131,8 +131,8 @@ func TestHazard_Mutants(t *testing.T) {
 	if got := len(unsafe) - 1; got < 10 {
 		t.Errorf("%d mutants are unsafe, want at least 10", got)
 	}
-	golden(t, "mutants", unsafe)
-	golden(t, "safe", safe)
+	goldenTable(t, "mutants", unsafe)
+	goldenTable(t, "safe", safe)
 }
 
 // part is a clause of the invariant, and the invariant without it.
@@ -210,5 +210,5 @@ func TestInvariant_EachClauseCounts(t *testing.T) {
 		}
 		rows = append(rows, []string{p.phase, code(p.clause.Name), p.clause.Says, formula, code(weak)})
 	}
-	golden(t, "invariant", rows)
+	goldenTable(t, "invariant", rows)
 }

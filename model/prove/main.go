@@ -25,13 +25,13 @@ import (
 	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
 
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/model/proof"
 	"sharedbarrier/model/proof/z3"
 	"sharedbarrier/spec"
 )
 
-func main() { door.Main(command()) }
+func main() { cli.Main(command()) }
 
 type options struct {
 	scenario string
@@ -82,7 +82,7 @@ func (o options) run(ctx context.Context, out io.Writer) error {
 	solver, err := z3.Find(ctx, func(line string) { fmt.Fprintln(os.Stderr, line) })
 	switch {
 	case ctx.Err() != nil:
-		return door.Exit(spec.ExitInterrupted)
+		return cli.Exit(spec.ExitInterrupted)
 	case err != nil:
 		return err
 	}
@@ -154,7 +154,7 @@ func (r *report) prove(ctx context.Context, conditions []proof.Condition) error 
 	if !r.json {
 		fmt.Fprintf(r.out, "Z3 %s, %s\n\n", r.solver.Version, r.solver.Path)
 	}
-	bar := door.Bar(layout, int64(r.total))
+	bar := cli.Bar(layout, int64(r.total))
 	lines := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
 	err := r.solver.Prove(ctx, conditions, r.limit, func(result proof.Result) {
 		bar.Increment()
@@ -173,11 +173,11 @@ func (r *report) prove(ctx context.Context, conditions []proof.Condition) error 
 	}
 	switch {
 	case interrupted:
-		return door.Exit(spec.ExitInterrupted)
+		return cli.Exit(spec.ExitInterrupted)
 	case r.count[spec.Violated] > 0:
-		return door.Exit(spec.ExitSafety)
+		return cli.Exit(spec.ExitSafety)
 	case r.count[spec.Unfinished] > 0:
-		return door.Exit(spec.ExitUnfinished)
+		return cli.Exit(spec.ExitUnfinished)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"testing"
 
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/model/proof"
 	"sharedbarrier/model/proof/z3"
 	"sharedbarrier/spec"
@@ -31,7 +31,7 @@ func prove(t *testing.T, args ...string) (out string, code int, err error) {
 	cmd.SetArgs(args)
 	cmd.SetOut(&b)
 	err = cmd.ExecuteContext(t.Context())
-	var exit door.Exit
+	var exit cli.Exit
 	switch {
 	case err == nil:
 		return b.String(), spec.ExitOK, nil

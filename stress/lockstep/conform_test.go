@@ -18,7 +18,7 @@ import (
 
 // conform has rapid draw schedules for r and holds the real barrier against
 // the model. With anyCount, the calls pass any party count from 1 to Procs.
-func conform(r Run, anyCount bool) func(*rapid.T) {
+func conform(r Driver, anyCount bool) func(*rapid.T) {
 	return func(t *rapid.T) {
 		l, err := New(r.Config, r.Start)
 		if err != nil {
@@ -43,7 +43,7 @@ func conform(r Run, anyCount bool) func(*rapid.T) {
 }
 
 // shortest says what was wrong in the end, and the shortest way there.
-func (r *Run) shortest(ctx context.Context, l *Lockstep, err error) string {
+func (r *Driver) shortest(ctx context.Context, l *Session, err error) string {
 	rep := r.report("random")
 	if err := rep.conclude(ctx, l, err); err != nil {
 		return err.Error()
@@ -82,14 +82,14 @@ func TestConform_Random(t *testing.T) {
 		{Scenario: spec.AbandonWait, Procs: 3},
 	} {
 		t.Run(fmt.Sprintf("scenario=%v/procs=%d", cfg.Scenario, cfg.Procs), func(t *testing.T) {
-			rapid.Check(t, conform(Run{Config: cfg, Start: coroutines(cfg.Scenario, nil)}, false))
+			rapid.Check(t, conform(Driver{Config: cfg, Start: coroutines(cfg.Scenario, nil)}, false))
 		})
 	}
 }
 
 func TestConform_AnyPartyCount(t *testing.T) {
 	cfg := model.Config{Scenario: spec.Withdraw, Procs: 3}
-	rapid.Check(t, conform(Run{Config: cfg, Start: coroutines(cfg.Scenario, nil)}, true))
+	rapid.Check(t, conform(Driver{Config: cfg, Start: coroutines(cfg.Scenario, nil)}, true))
 }
 
 // TestConform_Mutants: each wrong barrier is caught, where the right one
@@ -104,7 +104,7 @@ func TestConform_Mutants(t *testing.T) {
 	cfg := model.Config{Scenario: spec.Withdraw, Procs: 2}
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			wrong := Run{Config: cfg, Start: coroutines(cfg.Scenario, &m)}
+			wrong := Driver{Config: cfg, Start: coroutines(cfg.Scenario, &m)}
 			heard := &listener{name: t.Name()}
 			heard.run(func() { rapid.Check(heard, conform(wrong, false)) })
 			found := regexp.MustCompile(`--moves '([^']*)'`).FindStringSubmatch(heard.text.String())
@@ -116,7 +116,7 @@ func TestConform_Mutants(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Logf("caught in %d moves: %v", len(s), s)
-			right := Run{Config: cfg, Start: coroutines(cfg.Scenario, nil)}
+			right := Driver{Config: cfg, Start: coroutines(cfg.Scenario, nil)}
 			if rep, err := wrong.Replay(t.Context(), s); err != nil || rep.Verdict != spec.Violated {
 				t.Errorf("Replay of %v with mutant %s: got %v, %v, want violated", s, m.name, rep.Verdict, err)
 			}
@@ -131,7 +131,7 @@ func TestConform_Mutants(t *testing.T) {
 // reported as what it is, and is no difference of the barrier.
 func TestLockstep_PartyThatFails(t *testing.T) {
 	broken := errors.New("broken")
-	r := Run{Config: model.Config{Scenario: spec.Reuse, Procs: 2}, Start: func(int, bool) (Party, error) { return nil, broken }}
+	r := Driver{Config: model.Config{Scenario: spec.Reuse, Procs: 2}, Start: func(int, bool) (Party, error) { return nil, broken }}
 	if _, err := r.Replay(t.Context(), nil); !errors.Is(err, broken) {
 		t.Errorf("Replay with parties that cannot start: got %v, want %v", err, broken)
 	}

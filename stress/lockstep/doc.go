@@ -2,7 +2,7 @@
 
 // Package lockstep runs the model and the real barrier side by side, one step
 // at a time. Each party is a real process (or, in tests, a coroutine) that
-// stops before every step of its call. A Lockstep lets exactly one of them go
+// stops before every step of its call. A Session lets exactly one of them go
 // at a time, and compares after each step what the party says that it does next,
 // the words in the real segment, and who holds the real lock, with the model.
 // Where the model says that a step blocks, the party tries, and must find it so.

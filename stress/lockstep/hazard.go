@@ -65,7 +65,7 @@ func Hazards(ctx context.Context) ([]Hazard, error) {
 
 // Hazard replays the hazard. It is a difference if the property that fails in
 // the model is not seen to fail for real, unless a party has refused.
-func (r *Run) Hazard(ctx context.Context, h Hazard) (Report, error) {
+func (r *Driver) Hazard(ctx context.Context, h Hazard) (Report, error) {
 	rep, err := r.Replay(ctx, h.Schedule)
 	rep.Mode = h.Property.String()
 	seen := slices.Contains(rep.Seen, h.Property.String()) || slices.Contains(rep.Seen, Refused)
@@ -99,8 +99,8 @@ func CrashAt(cfg model.Config, step spec.Step) (Schedule, bool) {
 // compared with the model's, but for a death in a withdrawal, which the model
 // does not know: there the words must stay as they were and the lock be free,
 // and after that nobody may be let go early.
-func (r *Run) Crash(ctx context.Context, step spec.Step, s Schedule) (Report, error) {
-	return r.drive(ctx, "crash at "+step.String(), func(l *Lockstep, rep *Report) error {
+func (r *Driver) Crash(ctx context.Context, step spec.Step, s Schedule) (Report, error) {
+	return r.drive(ctx, "crash at "+step.String(), func(l *Session, rep *Report) error {
 		for _, m := range s {
 			if _, err := l.Move(m); err != nil {
 				return err
@@ -130,7 +130,7 @@ func (r *Run) Crash(ctx context.Context, step spec.Step, s Schedule) (Report, er
 
 // surviveUnmodelled kills process 0 and lets the others go on, with no model to
 // compare them with.
-func (l *Lockstep) surviveUnmodelled(ctx context.Context, rep *Report) error {
+func (l *Session) surviveUnmodelled(ctx context.Context, rep *Report) error {
 	l.alone = true
 	if _, err := l.Ask(0, Kill); err != nil {
 		return err
@@ -173,7 +173,7 @@ func (l *Lockstep) surviveUnmodelled(ctx context.Context, rep *Report) error {
 
 // goOn has party p take its next step, or call again unless it has made its
 // calls, and judges an end of its call without the model.
-func (l *Lockstep) goOn(p int, says []string) (err error) {
+func (l *Session) goOn(p int, says []string) (err error) {
 	if strings.HasPrefix(says[p], "at ") {
 		says[p], err = l.Ask(p, "go")
 	} else if l.returned[p] < CrashRounds {

@@ -22,22 +22,22 @@ func TestHazard_ReallyHappens(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		port string
-		fine bool // can be stepped through split-lock
-		skip func(Hazard) bool
-		want []string // what must be among what was seen, for this not to pass vacuously
+		port     string
+		splitRMW bool // can be stepped through split-lock
+		skip     func(Hazard) bool
+		want     []string // what must be among what was seen, for this not to pass vacuously
 	}{
 		{port: "go", want: []string{
 			"late-construction NoEarlyExit", "late-construction NoHang", "shrinking NoHang", "growing refused",
 			"disagreeing NoEarlyExit", "disagreeing NoHang", "surplus NoEarlyExit", "surplus NoHang",
 			"crash NoHang", "abandon NoEarlyExit", "abandon NoHang", "abandon Quiescent", "split-lock LockExclusive",
 		}},
-		{port: "c", fine: true, want: []string{"shrinking NoHang", "growing refused", "surplus NoEarlyExit", "split-lock NoHang"}},
+		{port: "c", splitRMW: true, want: []string{"shrinking NoHang", "growing refused", "surplus NoEarlyExit", "split-lock NoHang"}},
 		{
 			// The original checks nothing, and so everything really happens. A
 			// process takes long to start: hence only what callers would notice, and
 			// three processes only where two do not do.
-			port: "python", fine: true,
+			port: "python", splitRMW: true,
 			skip: func(h Hazard) bool {
 				return h.Property == spec.WordsInRange || h.Property == spec.Quiescent ||
 					h.Config.Procs > 2 && h.Config.Scenario != spec.Growing
@@ -57,12 +57,12 @@ func TestHazard_ReallyHappens(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("scenario=%v/procs=%d/%v", h.Config.Scenario, h.Config.Procs, h.Property), func(t *testing.T) {
-					r := Run{Config: h.Config, Start: ports(t, c.port, h.Config)}
+					r := Driver{Config: h.Config, Start: ports(t, c.port, h.Config)}
 					rep, err := r.Hazard(t.Context(), h)
 					var unable *Unable
-					if h.Config.Scenario == spec.SplitLock && h.Property != spec.LockExclusive && !c.fine {
+					if h.Config.Scenario == spec.SplitLock && h.Property != spec.LockExclusive && !c.splitRMW {
 						if !errors.As(err, &unable) {
-							t.Errorf("Hazard: got %v, want *Unable of a port that is not fine", err)
+							t.Errorf("Hazard: got %v, want *Unable of a port that is not splitRMW", err)
 						}
 						return
 					}
@@ -101,7 +101,7 @@ func TestHazard_CrashAtEveryStep(t *testing.T) {
 				if !ok {
 					t.Fatal("CrashAt: no way leads there")
 				}
-				r := Run{Config: cfg, Start: ports(t, "go", cfg)}
+				r := Driver{Config: cfg, Start: ports(t, "go", cfg)}
 				rep, err := r.Crash(t.Context(), step, s)
 				if err != nil || rep.Verdict != spec.Passed || !slices.Equal(rep.Seen, []string{"NoHang"}) {
 					t.Errorf("Crash: got %v, seen %v, %v; want passed, seen NoHang\n%s\n%s", rep.Verdict, rep.Seen, err, rep.Why, rep.table)

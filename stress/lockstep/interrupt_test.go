@@ -34,12 +34,12 @@ func TestRun_EndOfTheContext(t *testing.T) {
 					cancel()
 				}
 			}
-			r := Run{Config: cfg, Start: func(p int, fine bool) (Party, error) {
+			r := Driver{Config: cfg, Start: func(p int, splitRMW bool) (Party, error) {
 				if !c.starts {
 					end()
 					return nil, broken
 				}
-				party, err := coroutines(cfg.Scenario, nil)(p, fine)
+				party, err := coroutines(cfg.Scenario, nil)(p, splitRMW)
 				return &fallible{Party: party, fail: func() (string, error) {
 					end()
 					return c.fail()

@@ -30,7 +30,7 @@ func TestSchedule_Text(t *testing.T) {
 // others.
 func TestRandom_RepeatsBySeed(t *testing.T) {
 	cfg := model.Config{Scenario: spec.Surplus, Procs: 3} // ends in a refusal, and so with its moves
-	r := Run{Config: cfg, Start: coroutines(cfg.Scenario, nil)}
+	r := Driver{Config: cfg, Start: coroutines(cfg.Scenario, nil)}
 	var schedules []string
 	for _, seed := range []uint64{1, 1, 2} {
 		rep, err := r.Random(t.Context(), seed, 10000)

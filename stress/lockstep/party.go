@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 
-	"sharedbarrier/stress/group"
-	"sharedbarrier/stress/lockfile"
+	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/procgroup"
 )
 
 // A Party is one user of the barrier that stops before each of its steps, as a
@@ -20,41 +20,41 @@ type Party interface {
 	Close() error                        // asked for only while outside
 	Holds(lockPath string) (bool, error) // whether the kernel says that the party holds the lock
 	Lines() int                          // how many lines it has said
-	Can() port.Capabilities              // Fine: it does announce reads and writes each for itself
+	Can() port.Capabilities              // SplitRMW: it does announce reads and writes each for itself
 }
 
-// A Starter starts a party that is to be process p of a run. With fine, it is to
+// A Starter starts a party that is to be process p of a run. With splitRMW, it is to
 // announce the read and the write of a step each for itself, if it can.
-type Starter func(p int, fine bool) (Party, error)
+type Starter func(p int, splitRMW bool) (Party, error)
 
 // process is a party that is a port's process.
 type process struct {
 	*port.Port
-	fine bool
+	splitRMW bool
 }
 
 // StartPort starts the port with the name (port.Start) and puts it into white-box
 // mode (NewProcess).
-func StartPort(ctx context.Context, name string, fine bool) (Party, error) {
+func StartPort(ctx context.Context, name string, splitRMW bool) (Party, error) {
 	started, err := port.Start(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return NewProcess(started, fine)
+	return NewProcess(started, splitRMW)
 }
 
 // NewProcess puts a port, which has just been started, into white-box mode: the
-// fine one if that is asked for and the port can. The port is killed if it fails.
-func NewProcess(p *port.Port, fine bool) (Party, error) {
+// splitRMW one if that is asked for and the port can. The port is killed if it fails.
+func NewProcess(p *port.Port, splitRMW bool) (Party, error) {
 	can := p.Can()
-	fine = fine && can.Fine
+	splitRMW = splitRMW && can.SplitRMW
 	mode := "white"
 	switch {
 	case !can.White:
 		p.Kill()
 		return nil, errors.New("port " + p.Name() + " is not white box, which lockstep needs (spec/PROTOCOL.md, section 14)")
-	case fine:
-		mode = "fine"
+	case splitRMW:
+		mode = "splitRMW"
 	}
 	answer, err := p.Ask(mode)
 	if err == nil && answer != "ok" {
@@ -64,21 +64,21 @@ func NewProcess(p *port.Port, fine bool) (Party, error) {
 		p.Kill()
 		return nil, err
 	}
-	return process{p, fine}, nil
+	return process{p, splitRMW}, nil
 }
 
 func (p process) Can() port.Capabilities {
 	can := p.Port.Can()
-	can.Fine = p.fine
+	can.SplitRMW = p.splitRMW
 	return can
 }
 
 // Holds asks for the port's process or one that it has started: a shell may
 // stand between the runner and the program that locks.
 func (p process) Holds(lockPath string) (bool, error) {
-	holder, err := lockfile.Holder(lockPath)
+	holder, err := lockprobe.Holder(lockPath)
 	if err != nil {
 		return false, err
 	}
-	return group.Has(p.PID(), holder)
+	return procgroup.Has(p.PID(), holder)
 }

@@ -14,9 +14,9 @@ type postman struct {
 // A channel is an arc along which more can flow, at cost 1, or the way back
 // along an arc with flow, at cost -1.
 type channel struct {
-	to, twin int // twin: index, among the channels of to, of the way back
-	cost     int
-	room     int // what can still flow; of arcs it is unlimited
+	to, control int // control: index, among the channels of to, of the way back
+	cost        int
+	room        int // what can still flow; of arcs it is unlimited
 }
 
 const unlimited = 1 << 30 // more than any tour has steps
@@ -33,8 +33,8 @@ func newPostman(g *Graph) *postman {
 	}
 	for s, arcs := range g.Arcs {
 		for i, a := range arcs {
-			f.residual[s][i].twin = len(f.residual[a.To])
-			f.residual[a.To] = append(f.residual[a.To], channel{to: s, twin: i, cost: -1})
+			f.residual[s][i].control = len(f.residual[a.To])
+			f.residual[a.To] = append(f.residual[a.To], channel{to: s, control: i, cost: -1})
 		}
 	}
 	return f
@@ -118,7 +118,7 @@ func (f *postman) push(s int, dead []bool) bool {
 		f.excess[s]--
 		f.excess[c.to]++
 		f.residual[s][i].room--
-		f.residual[c.to][c.twin].room++
+		f.residual[c.to][c.control].room++
 		dead[s] = false
 		return true
 	}

@@ -97,7 +97,7 @@ func recordOf(res model.Result) (r Record, err error) {
 
 // Record replays the trace of a record. Where it refutes a property, that must be
 // seen; of a lasso, that it goes round.
-func (r *Run) Record(ctx context.Context, rec Record) (Report, error) {
+func (r *Driver) Record(ctx context.Context, rec Record) (Report, error) {
 	p, err := spec.ParseProperty(rec.Property)
 	if err != nil || rec.Loop {
 		return r.Replay(ctx, rec.Schedule)

@@ -49,7 +49,7 @@ func nearest(cfg model.Config, most int, wanted func(model.State) bool) (Schedul
 // does not answer in time, as each such attempt would take that long; a difference
 // that is a silence itself stays as it is. What cannot be played again, for whatever
 // reason, is no shorter run.
-func (r *Run) Shorten(ctx context.Context, rep Report) Report {
+func (r *Driver) Shorten(ctx context.Context, rep Report) Report {
 	s, err := ParseSchedule(rep.Schedule)
 	if err != nil || rep.Verdict != spec.Violated || len(s) == 0 {
 		return rep
@@ -84,7 +84,7 @@ func (r *Run) Shorten(ctx context.Context, rep Report) Report {
 
 // candidates lists schedules that end with the last move of s, in the state in
 // which s makes it by the model, the shortest first.
-func (r *Run) candidates(s Schedule) (list []Schedule) {
+func (r *Driver) candidates(s Schedule) (list []Schedule) {
 	state, last := model.Init(r.Config), len(s)-1
 	var begins []int
 	for i, m := range s[:last] {

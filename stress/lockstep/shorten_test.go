@@ -43,8 +43,8 @@ func TestShorten_Silence(t *testing.T) {
 		{name: "a wrong answer, then silence", then: port.ErrSilent, silences: 1},
 	} {
 		silences, how := 0, c.first
-		r := Run{Config: cfg, Start: func(p int, fine bool) (Party, error) {
-			party, err := coroutines(cfg.Scenario, nil)(p, fine)
+		r := Driver{Config: cfg, Start: func(p int, splitRMW bool) (Party, error) {
+			party, err := coroutines(cfg.Scenario, nil)(p, splitRMW)
 			return &fallible{Party: party, fail: func() (string, error) {
 				if how != nil {
 					silences++

@@ -15,7 +15,7 @@ const longest = 60
 
 // table returns the moves that were made, who made them, and what was there
 // after each.
-func (l *Lockstep) table() string {
+func (l *Session) table() string {
 	var text strings.Builder
 	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "#\twho\tdoes\tenter\texit\tflag\tholder\tsays\t")

@@ -47,12 +47,12 @@ func mutantNamed(name string) *mutant {
 // ports starts the port for each process. Process 0 constructs if the scenario
 // wants it, by a go port where this one attaches.
 func ports(t testing.TB, name string, cfg model.Config) Starter {
-	return func(p int, fine bool) (Party, error) {
+	return func(p int, splitRMW bool) (Party, error) {
 		name := name
 		if p == 0 && cfg.Scenario == spec.LateConstruction && name != "python" {
 			name = "go@construct"
 		}
-		return StartPort(t.Context(), name, fine)
+		return StartPort(t.Context(), name, splitRMW)
 	}
 }
 
@@ -68,7 +68,7 @@ func TestProc_Tour(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := Run{Config: cfg, Start: ports(t, "go", cfg)}
+			r := Driver{Config: cfg, Start: ports(t, "go", cfg)}
 			rep, err := r.Tour(t.Context(), g, walk)
 			if err != nil || rep.Verdict != spec.Passed || rep.Covered != g.Edges {
 				t.Errorf("Tour: got %v, %d of %d edges, %v; want passed and all edges\n%s\n%s", rep.Verdict, rep.Covered, rep.Edges, err, rep.Why, rep.table)
@@ -91,15 +91,15 @@ func TestProc_WrongPorts(t *testing.T) {
 	for _, m := range append([]mutant{{}}, mutants...) {
 		t.Run("mutant="+m.name, func(t *testing.T) {
 			right := ports(t, "go", cfg)
-			r := Run{Config: cfg, Ports: []string{"go", wrongPort + m.name}, Start: func(p int, fine bool) (Party, error) {
+			r := Driver{Config: cfg, Ports: []string{"go", wrongPort + m.name}, Start: func(p int, splitRMW bool) (Party, error) {
 				if p == 0 {
-					return right(p, fine)
+					return right(p, splitRMW)
 				}
 				started, err := port.StartCommand(t.Context(), "wrong", exec.Command("/proc/self/exe", wrongPort+m.name), port.Limit)
 				if err != nil {
 					return nil, err
 				}
-				return NewProcess(started, fine)
+				return NewProcess(started, splitRMW)
 			}}
 			rep, err := r.Tour(t.Context(), g, walk)
 			if m.name == "" {

@@ -10,21 +10,21 @@ package oracle
 // the decision on return.
 
 // RequestStop asks the workers to end after the round that comes next.
-func (w *Witness) RequestStop() { w.run.stop.Store(true) }
+func (w *Ledger) RequestStop() { w.run.stop.Store(true) }
 
 // Decide is called by worker 0 before it begins a round: if the run has been
 // asked to stop, or rounds (0: no bound) is reached, this round is the last.
-func (w *Witness) Decide(round, rounds int64) {
+func (w *Ledger) Decide(round, rounds int64) {
 	if w.run.stop.Load() || round == rounds {
 		w.run.last.Store(round)
 	}
 }
 
 // IsLast reports on return from round whether it was the last.
-func (w *Witness) IsLast(round int64) bool { return w.run.last.Load() == round }
+func (w *Ledger) IsLast(round int64) bool { return w.run.last.Load() == round }
 
 // Over reports whether all workers have returned from the last round.
-func (w *Witness) Over() bool {
+func (w *Ledger) Over() bool {
 	last := w.run.last.Load()
 	return last > 0 && w.Rounds() >= last
 }

@@ -3,7 +3,7 @@
 // Package oracle judges a barrier from outside, without a clock and without
 // knowing how the barrier works.
 //
-// A Witness is a segment of its own, shared by all workers of a run. Each
+// A Ledger is a segment of its own, shared by all workers of a run. Each
 // worker counts its calls there before it makes them. A worker that returns
 // from its r-th call then looks whether every party has begun its r-th call;
 // if one has not, the barrier let go too early (NoEarlyExit of
@@ -37,19 +37,19 @@ func (v Violation) String() string {
 	return fmt.Sprintf("worker %d returned from call %d when worker %d had begun only %d", v.Worker, v.Round, v.Party, v.Begun)
 }
 
-// A Witness is the shared record of what the workers of one run have begun and
+// A Ledger is the shared record of what the workers of one run have begun and
 // finished. It is a file without a name, handed down to the workers as a
 // descriptor, so nothing of it is ever left behind.
-type Witness struct {
+type Ledger struct {
 	file   *os.File
 	memory []byte
 	run    *run
 	slots  []slot
 }
 
-// NewWitness makes a witness for the given number of workers, all zero. It
+// NewLedger makes a witness for the given number of workers, all zero. It
 // fails where the system has no memory left or no memfd_create(2).
-func NewWitness(workers int) (*Witness, error) {
+func NewLedger(workers int) (*Ledger, error) {
 	fd, err := unix.MemfdCreate("witness", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("oracle: memfd_create: %w", err)
@@ -59,42 +59,42 @@ func NewWitness(workers int) (*Witness, error) {
 		file.Close()
 		return nil, fmt.Errorf("oracle: reserve %d bytes for the witness: %w", size(workers), err)
 	}
-	return OpenWitness(file, workers)
+	return OpenLedger(file, workers)
 }
 
-// OpenWitness maps the witness that a parent handed down as file. It takes over
+// OpenLedger maps the witness that a parent handed down as file. It takes over
 // the file, on failure too.
-func OpenWitness(file *os.File, workers int) (*Witness, error) {
+func OpenLedger(file *os.File, workers int) (*Ledger, error) {
 	memory, err := unix.Mmap(int(file.Fd()), 0, int(size(workers)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("oracle: map the witness: %w", err)
 	}
-	w := &Witness{file: file, memory: memory}
+	w := &Ledger{file: file, memory: memory}
 	w.run, w.slots = overlay(memory, workers)
 	return w, nil
 }
 
 // File is what a worker needs to open the witness: hand it down as an extra
 // file.
-func (w *Witness) File() *os.File { return w.file }
+func (w *Ledger) File() *os.File { return w.file }
 
 // Close unmaps the witness; its other methods must not be called any more.
-func (w *Witness) Close() error {
+func (w *Ledger) Close() error {
 	w.run, w.slots = nil, nil
 	return errors.Join(unix.Munmap(w.memory), w.file.Close())
 }
 
 // Begin counts worker's round-th call. now is what latencies are computed from
 // (see Latency) and has no part in any verdict.
-func (w *Witness) Begin(worker int, round, now int64) {
+func (w *Ledger) Begin(worker int, round, now int64) {
 	w.slots[worker].beganAt[round%2].Store(now)
 	w.slots[worker].begun.Store(round)
 }
 
 // Return notes that worker is back from its round-th call, and returns the
 // early exits: one violation for each party that has not begun that call.
-func (w *Witness) Return(worker int, round int64) []Violation {
+func (w *Ledger) Return(worker int, round int64) []Violation {
 	var early []Violation
 	for party := range w.slots {
 		if begun := w.slots[party].begun.Load(); begun < round {
@@ -110,7 +110,7 @@ func (w *Witness) Return(worker int, round int64) []Violation {
 // round-th call: the moment from which a barrier could let go. It must be
 // called after that call and before the caller's next one: until then no party
 // can begin the call that uses the same place.
-func (w *Witness) LastBegin(round int64) int64 {
+func (w *Ledger) LastBegin(round int64) int64 {
 	var last int64
 	for party := range w.slots {
 		last = max(last, w.slots[party].beganAt[round%2].Load())
@@ -119,7 +119,7 @@ func (w *Witness) LastBegin(round int64) int64 {
 }
 
 // At notes the step that worker does next.
-func (w *Witness) At(worker int, s spec.Step) { w.slots[worker].step.Store(int64(s)) }
+func (w *Ledger) At(worker int, s spec.Step) { w.slots[worker].step.Store(int64(s)) }
 
 // Progress is how far one worker has come.
 type Progress struct {
@@ -129,13 +129,13 @@ type Progress struct {
 }
 
 // Progress returns how far worker has come.
-func (w *Witness) Progress(worker int) Progress {
+func (w *Ledger) Progress(worker int) Progress {
 	s := &w.slots[worker]
 	return Progress{s.begun.Load(), s.returned.Load(), spec.Step(s.step.Load()), s.violations.Load()}
 }
 
 // Rounds returns how many rounds all workers have completed.
-func (w *Witness) Rounds() int64 {
+func (w *Ledger) Rounds() int64 {
 	rounds := w.slots[0].returned.Load()
 	for i := range w.slots {
 		rounds = min(rounds, w.slots[i].returned.Load())
@@ -144,7 +144,7 @@ func (w *Witness) Rounds() int64 {
 }
 
 // Violations returns how many early exits all workers have seen.
-func (w *Witness) Violations() int64 {
+func (w *Ledger) Violations() int64 {
 	var sum int64
 	for i := range w.slots {
 		sum += w.slots[i].violations.Load()

@@ -12,9 +12,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-func newWitness(t *testing.T, workers int) *Witness {
+func newLedger(t *testing.T, workers int) *Ledger {
 	t.Helper()
-	w, err := NewWitness(workers)
+	w, err := NewLedger(workers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func newWitness(t *testing.T, workers int) *Witness {
 }
 
 func TestReturn_NamesWhoHadNotBegun(t *testing.T) {
-	w := newWitness(t, 3)
+	w := newLedger(t, 3)
 	w.Begin(0, 1, 10)
 	w.Begin(1, 1, 20)
 	want := []Violation{{Worker: 0, Round: 1, Party: 2, Begun: 0}}
@@ -48,7 +48,7 @@ func TestReturn_NamesWhoHadNotBegun(t *testing.T) {
 }
 
 func TestLastBegin_IsOfTheRound(t *testing.T) {
-	w := newWitness(t, 2)
+	w := newLedger(t, 2)
 	w.Begin(0, 1, 10)
 	w.Begin(1, 1, 20)
 	w.Begin(0, 2, 30)
@@ -62,7 +62,7 @@ func TestLastBegin_IsOfTheRound(t *testing.T) {
 }
 
 func TestProgress_AndRounds(t *testing.T) {
-	w := newWitness(t, 2)
+	w := newLedger(t, 2)
 	w.Begin(0, 1, 1)
 	w.Begin(1, 1, 1)
 	w.Return(0, 1)
@@ -80,7 +80,7 @@ func TestProgress_AndRounds(t *testing.T) {
 }
 
 func TestLastRound_ByCountAndByRequest(t *testing.T) {
-	w := newWitness(t, 2)
+	w := newLedger(t, 2)
 	w.Decide(1, 2)
 	if w.IsLast(1) {
 		t.Error("IsLast(1) of 2 rounds")
@@ -90,7 +90,7 @@ func TestLastRound_ByCountAndByRequest(t *testing.T) {
 		t.Error("not IsLast(2) of 2 rounds")
 	}
 
-	w = newWitness(t, 2)
+	w = newLedger(t, 2)
 	w.Decide(7, 0)
 	w.RequestStop()
 	if w.IsLast(7) {
@@ -104,12 +104,12 @@ func TestLastRound_ByCountAndByRequest(t *testing.T) {
 
 // TestOpenWitness_SharesMemory maps one witness twice, as two processes do.
 func TestOpenWitness_SharesMemory(t *testing.T) {
-	ours := newWitness(t, 5)
+	ours := newLedger(t, 5)
 	fd, err := unix.Dup(int(ours.File().Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs, err := OpenWitness(os.NewFile(uintptr(fd), "witness"), 5)
+	theirs, err := OpenLedger(os.NewFile(uintptr(fd), "witness"), 5)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ type Capabilities struct {
 	White    bool // announce each step and wait for the word to go on
 	Withdraw bool // withdraw a call
 	Abandon  bool // leave a wait without withdrawing
-	Fine     bool // announce the read and the write of a counting step each for itself
+	SplitRMW bool // announce the read and the write of a counting step each for itself
 }
 
 // parseHello reads the first line of a port.
@@ -80,8 +80,8 @@ func parseHello(line string) (c Capabilities, err error) {
 			c.Withdraw = true
 		case "abandon":
 			c.Abandon = true
-		case "fine":
-			c.Fine = true
+		case "splitRMW":
+			c.SplitRMW = true
 		default:
 			return c, fmt.Errorf("no capability is called %q", word)
 		}

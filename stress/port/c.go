@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"sharedbarrier/stress/group"
+	"sharedbarrier/stress/procgroup"
 )
 
 //go:embed c/barrier.c
@@ -51,14 +51,14 @@ func cCommand(ctx context.Context, mutant string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, fmt.Errorf("port c: %w", ErrNoCC)
 	}
-	version, err := group.Output(ctx, exec.Command(cc, "--version"))
+	version, err := procgroup.Output(ctx, exec.Command(cc, "--version"))
 	if err != nil {
 		return nil, fmt.Errorf("port c: %s --version: %w", cc, err)
 	}
 	program, err := cached("c", append(flags, string(version), cSource), func(path string) error {
 		compile := exec.Command(cc, append(flags, "-o", path, "-")...)
 		compile.Stdin = strings.NewReader(cSource)
-		if out, err := group.CombinedOutput(ctx, compile); err != nil {
+		if out, err := procgroup.CombinedOutput(ctx, compile); err != nil {
 			return fmt.Errorf("port c: %s: %w\n%s", compile, err, out)
 		}
 		return nil

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"sharedbarrier/stress/group"
+	"sharedbarrier/stress/procgroup"
 )
 
 // Limit is how long a port may take for an answer: much longer than any port
@@ -92,7 +92,7 @@ func (p *Port) greet() error {
 // watch waits for the process.
 func (p *Port) watch() {
 	if p.leads {
-		group.Wait(p.cmd)
+		procgroup.Wait(p.cmd)
 	} else {
 		p.cmd.Wait()
 	}
@@ -119,7 +119,7 @@ func (p *Port) start() error {
 	p.cmd.WaitDelay = time.Second
 	begin := p.cmd.Start
 	if p.leads {
-		begin = func() error { return group.Start(p.ctx, p.cmd) }
+		begin = func() error { return procgroup.Start(p.ctx, p.cmd) }
 	}
 	if err := begin(); err != nil {
 		ourIn.Close()

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"sharedbarrier/stress/group"
+	"sharedbarrier/stress/procgroup"
 )
 
 //go:embed python/*.py python/*.txt
@@ -78,7 +78,7 @@ func pythonEnvironment(ctx context.Context, locks string) (string, error) {
 		return "", fmt.Errorf("port python: %w", ErrNoPython)
 	}
 	// What is asked may be a wrapper; what answers is what the environment is made of.
-	which, err := group.Output(ctx, exec.Command(python, "-c", `import sys, venv, ensurepip; print(sys.executable, sys.version); assert sys.version_info >= (3, 10)`))
+	which, err := procgroup.Output(ctx, exec.Command(python, "-c", `import sys, venv, ensurepip; print(sys.executable, sys.version); assert sys.version_info >= (3, 10)`))
 	if err != nil {
 		return "", fmt.Errorf("port python: %s: %w: %w", python, err, ErrNoPython)
 	}
@@ -96,12 +96,12 @@ func pythonEnvironment(ctx context.Context, locks string) (string, error) {
 		if err := os.WriteFile(requirements, []byte(strings.Join(pins, "")), 0o644); err != nil {
 			return err
 		}
-		if out, err := group.CombinedOutput(ctx, exec.Command(python, "-m", "venv", path)); err != nil {
+		if out, err := procgroup.CombinedOutput(ctx, exec.Command(python, "-m", "venv", path)); err != nil {
 			return fmt.Errorf("port python: python3 -m venv: %w (%s): %w", err, lastLine(out), ErrNoPython)
 		}
 		install := exec.Command(filepath.Join(path, "bin", "python"), "-m", "pip", "install",
 			"--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary=:all:", "-r", requirements)
-		if out, err := group.CombinedOutput(ctx, install); err != nil {
+		if out, err := procgroup.CombinedOutput(ctx, install); err != nil {
 			return fmt.Errorf("port python: pip install: %w: %s; pip must reach a package index", err, lastLine(out))
 		}
 		return nil

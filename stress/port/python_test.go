@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"sharedbarrier/spec/page"
+	"sharedbarrier/spec/golden"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
 )
@@ -47,7 +47,7 @@ func TestHazard_Fork(t *testing.T) {
 		}
 		table = append(table, row)
 	}
-	page.Part(t, "../PORTING.md", "table", "fork", page.Table(table))
+	golden.Part(t, "../PORTING.md", "table", "fork", golden.Table(table))
 }
 
 var pinned = regexp.MustCompile(`(?m)^filelock==([\d.]+)`)

@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/exec"
 
-	"sharedbarrier/stress/group"
+	"sharedbarrier/stress/procgroup"
 )
 
 //go:embed rust/barrier.rs
@@ -25,7 +25,7 @@ func rustCommand(ctx context.Context) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, fmt.Errorf("port rust: %w", ErrNoRust)
 	}
-	version, err := group.Output(ctx, exec.Command(rustc, "--version"))
+	version, err := procgroup.Output(ctx, exec.Command(rustc, "--version"))
 	if err != nil {
 		return nil, fmt.Errorf("port rust: %s --version: %w", rustc, err)
 	}
@@ -36,7 +36,7 @@ func rustCommand(ctx context.Context) (*exec.Cmd, error) {
 			return err
 		}
 		compile := exec.Command(rustc, append(flags, "-o", path, source)...)
-		if out, err := group.CombinedOutput(ctx, compile); err != nil {
+		if out, err := procgroup.CombinedOutput(ctx, compile); err != nil {
 			return fmt.Errorf("port rust: %s: %w\n%s", compile, err, out)
 		}
 		return nil

@@ -12,7 +12,7 @@ import (
 	"os"
 	"os/exec"
 
-	"sharedbarrier/stress/group"
+	"sharedbarrier/stress/procgroup"
 	"sharedbarrier/stress/worker"
 )
 
@@ -49,7 +49,7 @@ func startProcess(ctx context.Context, cmd *exec.Cmd, a worker.Assignment, witne
 	if err != nil {
 		return nil, err
 	}
-	if err := group.Start(ctx, cmd); err != nil {
+	if err := procgroup.Start(ctx, cmd); err != nil {
 		return nil, err
 	}
 	p := &process{
@@ -78,7 +78,7 @@ func (p *process) listen(stdout io.Reader, exits chan<- *process) {
 	if !p.ready {
 		close(p.mustered)
 	}
-	group.Wait(p.cmd) // the error says no more than the state
+	procgroup.Wait(p.cmd) // the error says no more than the state
 	p.state = p.cmd.ProcessState
 	close(p.gone)
 	exits <- p
@@ -138,7 +138,7 @@ func (p *process) describe() string {
 		return p.state.String()
 	default:
 	}
-	switch stopped, err := group.Stopped(p.pid()); {
+	switch stopped, err := procgroup.Stopped(p.pid()); {
 	case err != nil:
 		return "unknown"
 	case stopped:

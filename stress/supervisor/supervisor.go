@@ -22,9 +22,9 @@ import (
 
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/group"
-	"sharedbarrier/stress/lockfile"
+	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/oracle"
+	"sharedbarrier/stress/procgroup"
 	"sharedbarrier/stress/report"
 	"sharedbarrier/stress/worker"
 )
@@ -91,7 +91,7 @@ func Run(ctx context.Context, c Config) (_ report.Report, err error) {
 	}
 	defer func() { err = errors.Join(err, barrier.Close(), impl.Remove(a.Segment, a.LockPath)) }()
 
-	witness, err := oracle.NewWitness(c.Procs)
+	witness, err := oracle.NewLedger(c.Procs)
 	if err != nil {
 		return report.Report{}, err
 	}
@@ -110,7 +110,7 @@ type run struct {
 	Config
 	begun    bool // the workers were told to begin
 	barrier  *impl.Barrier
-	witness  *oracle.Witness
+	witness  *oracle.Ledger
 	lockPath string
 	workers  []*process
 	exits    chan *process // each worker once, when it is gone
@@ -226,7 +226,7 @@ func (r *run) watch(ctx context.Context) *report.Stuck {
 // overdue says what has taken too long, if so much time has gone since the last
 // round was completed. After the last round the workers have only to end: stall is
 // not about that.
-func overdue(w *oracle.Witness, gone, stall time.Duration) string {
+func overdue(w *oracle.Ledger, gone, stall time.Duration) string {
 	limit, what := stall, "no round was completed"
 	if w.Over() {
 		limit, what = max(stall, startUp), "all calls have returned, and not all workers have ended"
@@ -266,7 +266,7 @@ func (r *run) survey(why string, come []oracle.Progress) *report.Stuck {
 	if unreadable == nil {
 		s.Words = &words
 	}
-	holder, unknown := lockfile.Holder(r.lockPath)
+	holder, unknown := lockprobe.Holder(r.lockPath)
 	if s.HolderPID = max(0, holder); unknown != nil {
 		s.HolderPID = -1
 	}
@@ -275,7 +275,7 @@ func (r *run) survey(why string, come []oracle.Progress) *report.Stuck {
 	}
 	for i, p := range r.workers {
 		progress := come[i]
-		if has, err := group.Has(p.pid(), holder); err == nil && has {
+		if has, err := procgroup.Has(p.pid(), holder); err == nil && has {
 			s.Holder = i
 		}
 		w := report.Worker{

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/lockfile"
+	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/report"
 	"sharedbarrier/stress/supervisor"
@@ -244,7 +244,7 @@ func TestProc_StuckSaysWhoIsWhere(t *testing.T) {
 // TestOverdue: stall is about rounds, and not about the end of the workers.
 func TestOverdue(t *testing.T) {
 	supervisor.SetLimits(t, time.Minute, time.Minute)
-	witness, err := oracle.NewWitness(2)
+	witness, err := oracle.NewLedger(2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +301,7 @@ func TestProc_HolderOutsideTheGroup(t *testing.T) {
 		Started: func(p []int) { pids = p },
 		Progress: func(int64) {
 			dir := os.Getenv("TMPDIR")
-			holder, err := lockfile.Holder(filepath.Join(dir, entries(t, dir)[0], "lock"))
+			holder, err := lockprobe.Holder(filepath.Join(dir, entries(t, dir)[0], "lock"))
 			if err != nil {
 				t.Error(err)
 			}

@@ -147,7 +147,7 @@ func (m *maker) take(a model.Action) {
 		m.need("abandon")
 	case m.cfg.Scenario == spec.SplitLock && a.Event == spec.NoEvent &&
 		(a.Step == spec.InitExit || a.Step == spec.CountEnter || a.Step == spec.CountExit):
-		m.need("fine")
+		m.need("splitRMW")
 	}
 }
 

@@ -16,10 +16,10 @@ import (
 // range, as it may (PROTOCOL.md, section 9), ends the play: refused is its error.
 // A party that lacks a capability is an *Unable.
 func (f File) Play(s Schedule, start lockstep.Starter) (refused string, err error) {
-	fine := slices.Contains(s.Needs, "fine")
+	splitRMW := slices.Contains(s.Needs, "splitRMW")
 	constructing := s.Start[0] == spec.MakeEnter.String()
-	stage, err := lockstep.NewStage(s.Procs, constructing, func(p int) (lockstep.Party, error) {
-		party, err := start(p, fine)
+	stage, err := lockstep.NewTestbed(s.Procs, constructing, func(p int) (lockstep.Party, error) {
+		party, err := start(p, splitRMW)
 		if err == nil {
 			err = able(party, s.Needs)
 		}
@@ -42,7 +42,7 @@ func (f File) Play(s Schedule, start lockstep.Starter) (refused string, err erro
 		case err != nil:
 		case strings.HasPrefix(answer, "error ") && calls[m.Proc].mayRefuse(words):
 			return answer, nil
-		case fine && m.Answer == "at InitExit" && answer == "at UnlockInit":
+		case splitRMW && m.Answer == "at InitExit" && answer == "at UnlockInit":
 			calls[m.Proc].ahead = true
 		case answer != m.Answer:
 			err = fmt.Errorf("the answer is %q", answer)
@@ -78,7 +78,7 @@ func (c call) mayRefuse(w spec.Words) bool {
 
 func able(party lockstep.Party, needs []string) error {
 	can := party.Can()
-	for need, has := range map[string]bool{"withdraw": can.Withdraw, "abandon": can.Abandon, "fine": can.Fine} {
+	for need, has := range map[string]bool{"withdraw": can.Withdraw, "abandon": can.Abandon, "splitRMW": can.SplitRMW} {
 		if slices.Contains(needs, need) && !has {
 			party.Kill()
 			return &lockstep.Unable{Why: "the schedule needs a port with the capability " + need}

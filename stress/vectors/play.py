@@ -125,7 +125,7 @@ class Run:
         needs = self.schedule["needs"]
         if not set(needs) <= set(port.capabilities):
             raise LeftOut
-        mode = "fine" if "fine" in needs else "white"
+        mode = "splitRMW" if "splitRMW" in needs else "white"
         answer = port.ask(mode)
         if answer != "ok":
             raise Different(f"p{p} answers {answer!r} to {mode}")
@@ -184,7 +184,7 @@ class Run:
                     answer = port.ask(request)
                     if answer.startswith("error ") and port.may_refuse(words):
                         return False
-                    port.ahead = "fine" in self.schedule["needs"] and (want, answer) == ("at InitExit", "at UnlockInit")
+                    port.ahead = "splitRMW" in self.schedule["needs"] and (want, answer) == ("at InitExit", "at UnlockInit")
                     if answer != want and not port.ahead:
                         raise Different(f"the answer is {answer!r}")
                     port.at = want
@@ -199,8 +199,8 @@ def read(path):
     try:
         with open(path, encoding="utf-8") as text:
             file = json.load(text)
-        if file["version"] != 1:
-            raise Unusable(f"{path}: version {file['version']}, and this program reads version 1")
+        if file["version"] != 2:
+            raise Unusable(f"{path}: version {file['version']}, and this program reads version 2")
     except OSError as error:
         raise Unusable(f"{path}: {error.strerror}") from None
     except (ValueError, LookupError, TypeError):

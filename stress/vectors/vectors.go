@@ -19,7 +19,7 @@ import (
 )
 
 // Version is the version of the files.
-const Version = 1
+const Version = 2
 
 // A File is one file of vectors. Schedules list their moves by index.
 type File struct {

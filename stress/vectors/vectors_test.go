@@ -178,12 +178,12 @@ func apply(cfg model.Config, state model.State, m Move, taken map[string]bool) (
 
 // goPorts starts go ports; one that is to be in its construction constructs.
 func goPorts(t *testing.T, s Schedule) lockstep.Starter {
-	return func(p int, fine bool) (lockstep.Party, error) {
+	return func(p int, splitRMW bool) (lockstep.Party, error) {
 		name := "go"
 		if s.Start[p] != spec.Call.String() {
 			name = "go@construct"
 		}
-		return lockstep.StartPort(t.Context(), name, fine)
+		return lockstep.StartPort(t.Context(), name, splitRMW)
 	}
 }
 
@@ -197,7 +197,7 @@ func TestProc_Play(t *testing.T) {
 				refused, err := f.Play(s, goPorts(t, s))
 				var unable *lockstep.Unable
 				switch {
-				case errors.As(err, &unable) && slices.Contains(s.Needs, "fine"):
+				case errors.As(err, &unable) && slices.Contains(s.Needs, "splitRMW"):
 					continue
 				case err != nil:
 					t.Errorf("Play: %v", err)
@@ -309,7 +309,7 @@ func TestProc_PlayWithoutGo(t *testing.T) {
 			continue
 		case "late-construction.json":
 			name = "go@construct"
-		case "split-lock.json": // what is fine is not for package impl
+		case "split-lock.json": // what is splitRMW is not for package impl
 			want = "2 schedules went as they should, 0 ended in a refusal, 4 were left out"
 		case "growing.json":
 			want = "0 schedules went as they should, 5 ended in a refusal, 0 were left out"
@@ -372,10 +372,10 @@ func TestHazard_PlayMisbehaving(t *testing.T) {
 func TestDecode_Refuses(t *testing.T) {
 	for _, text := range []string{
 		``,
-		`{"version":2}`,
-		`{"version":1,"moves":[[0,"go"]]}`,
-		`{"version":1,"moves":[],"schedules":[{"procs":1,"moves":[0]}]}`,
-		`{"version":1,"moves":[[1,"go","at Call",0,-1,1,-1]],"schedules":[{"procs":1,"moves":[0]}]}`,
+		`{"version":1}`,
+		`{"version":2,"moves":[[0,"go"]]}`,
+		`{"version":2,"moves":[],"schedules":[{"procs":1,"moves":[0]}]}`,
+		`{"version":2,"moves":[[1,"go","at Call",0,-1,1,-1]],"schedules":[{"procs":1,"moves":[0]}]}`,
 	} {
 		if _, err := Decode(strings.NewReader(text)); err == nil {
 			t.Errorf("Decode(%s): got no error, want one", text)

@@ -33,8 +33,8 @@ import (
 	"sharedbarrier/stress/oracle"
 )
 
-// WitnessFD is the descriptor on which a worker finds the witness.
-const WitnessFD = 3
+// LedgerFD is the descriptor on which a worker finds the witness.
+const LedgerFD = 3
 
 // The lines that a worker and its supervisor exchange, beside the Assignment
 // and the Findings.
@@ -105,7 +105,7 @@ func Main(open Opener, assignment string, stdin io.Reader, stdout io.Writer) int
 		fmt.Fprintln(os.Stderr, "worker: this command is started by the stress test itself:", err)
 		return spec.ExitUsage
 	}
-	witness, err := oracle.OpenWitness(os.NewFile(WitnessFD, "witness"), a.Procs)
+	witness, err := oracle.OpenLedger(os.NewFile(LedgerFD, "witness"), a.Procs)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		return spec.ExitUsage
@@ -123,7 +123,7 @@ func NewHistogram() *hdrhistogram.Histogram {
 
 type worker struct {
 	Assignment
-	witness *oracle.Witness
+	witness *oracle.Ledger
 	stdout  io.Writer
 	begin   chan struct{} // closed when all barriers are open
 

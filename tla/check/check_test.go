@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/tla/tlc"
 )
@@ -141,7 +141,7 @@ func TestUsage(t *testing.T) {
 		cmd := command()
 		cmd.SetArgs(strings.Fields(args))
 		cmd.SilenceErrors, cmd.SilenceUsage = true, true
-		var exit door.Exit
+		var exit cli.Exit
 		if err := cmd.Execute(); err == nil || errors.As(err, &exit) || !strings.Contains(err.Error(), says) {
 			t.Errorf("check %s: %v; want an error that says %q", args, err, says)
 		}
@@ -307,7 +307,7 @@ func TestVerdict(t *testing.T) {
 	} {
 		err := verdict(test.rows)
 		got := spec.ExitUsage
-		var exit door.Exit
+		var exit cli.Exit
 		switch {
 		case err == nil:
 			got = spec.ExitOK

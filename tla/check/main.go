@@ -15,12 +15,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/tla/tlc"
 )
 
-func main() { door.Main(command()) }
+func main() { cli.Main(command()) }
 
 func command() *cobra.Command { return commandWith(&options{}) }
 

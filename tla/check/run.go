@@ -14,7 +14,7 @@ import (
 	"github.com/cheggaaa/pb/v3"
 
 	"sharedbarrier/model"
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
@@ -113,7 +113,7 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	if slices.ContainsFunc(rows, func(r row) bool { return r.result.Verdict == spec.Unfinished }) {
 		fmt.Fprintf(stderr, "%s is left as it was, since not all answers are finished: give a longer --limit\n", o.record)
-		return interrupted(ctx, door.Exit(spec.ExitUnfinished))
+		return interrupted(ctx, cli.Exit(spec.ExitUnfinished))
 	}
 	return record(o.record, all, rows)
 }
@@ -121,7 +121,7 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) error {
 // interrupted turns an error that a signal caused into its exit code.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return door.Exit(spec.ExitInterrupted)
+		return cli.Exit(spec.ExitInterrupted)
 	}
 	return err
 }
@@ -133,7 +133,7 @@ func (o options) bar(questions []question) *pb.ProgressBar {
 	for _, q := range questions {
 		total += q.expected.Distinct
 	}
-	return door.Bar(`{{string . "question"}} {{etime .}} {{string . "phase"}} {{bar .}} {{percent .}} {{counters .}} states {{speed . "%s states/s"}} {{rtime . "%s left"}}`, total)
+	return cli.Bar(`{{string . "question"}} {{etime .}} {{string . "phase"}} {{bar .}} {{percent .}} {{counters .}} states {{speed . "%s states/s"}} {{rtime . "%s left"}}`, total)
 }
 
 // phase is what TLC is doing.
@@ -201,14 +201,14 @@ func verdict(rows []row) error {
 		if r.differs != "" {
 			different++
 			if code := exitCode(r.result); code != spec.ExitOK && code != spec.ExitUnfinished {
-				return door.Exit(code)
+				return cli.Exit(code)
 			}
 		}
 		unfinished = unfinished || r.result.Verdict == spec.Unfinished
 	}
 	switch {
 	case unfinished:
-		return door.Exit(spec.ExitUnfinished)
+		return cli.Exit(spec.ExitUnfinished)
 	case different > 0:
 		return fmt.Errorf("%d of %d answers differ from tla/manifest.json: mend the spec, or write the answers down with --record tla/manifest.json if they are right", different, len(rows))
 	}

@@ -16,7 +16,7 @@ type Config struct {
 	Procs         int    // N
 	Rounds        int    // Rounds; 0: no bound
 	Scenario      spec.Scenario
-	Kept          bool // the twin, whose callers keep the scenario's guarantee
+	Kept          bool // the control, whose callers keep the scenario's guarantee
 	Specification string
 	Invariants    []string
 	Properties    []string // temporal

@@ -617,7 +617,7 @@ static void do_open(char *argument)
 
 int main(void)
 {
-	say("port 1 white withdraw abandon fine", "");
+	say("port 1 white withdraw abandon splitRMW", "");
 	for (;;) {
 		/* A copy: the line makes room for those that come during a call. */
 		static char request[sizeof input];
@@ -628,7 +628,7 @@ int main(void)
 			mode = WHITE;
 			paced = true;
 			say("ok", "");
-		} else if (!strcmp(request, "fine") && words == NULL) {
+		} else if (!strcmp(request, "splitRMW") && words == NULL) {
 			mode = FINE;
 			paced = true;
 			say("ok", "");

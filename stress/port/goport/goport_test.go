@@ -95,7 +95,7 @@ func TestProc_Requests(t *testing.T) {
 	for _, c := range []struct{ name, port, session string }{
 		{"out of place", "go", "call 1: error|close: error|go: error|giveup: error|dance: error|: error"},
 		{"bad arguments", "go", "open: error|open /x /y: error|open no-such-segment-here LOCK: error|open SEGMENT LOCK: opened|call: error|call 0: error|call x: error|call 1: returned|close: closed"},
-		{"modes", "go", "fine: error|white: ok|open SEGMENT LOCK: opened|white: error|close: closed"},
+		{"modes", "go", "splitRMW: error|white: ok|open SEGMENT LOCK: opened|white: error|close: closed"},
 		{"black box", "go", "open SEGMENT LOCK: opened|call 1: returned|call 1: returned|open SEGMENT LOCK: error|close: closed"},
 		{"white box", "go", "white: ok|open SEGMENT LOCK: opened|call 1: at Call|giveup: error|abandon: error|call 1: error|close: error|go: at LockInit|giveup: withdrawn|call 2: at Call|close: error"},
 		{"blocked at the flag", "go", "white: ok|open SEGMENT LOCK: opened|call 2: at Call|go: at LockInit|go: at InitExit|go: at UnlockInit|go: at LockEnter|go: at TestFirst|go: at UnlockFirst|" +

@@ -126,7 +126,7 @@ class Conversation:
         elif self.said != step:  # its read
             self.said = step
             self.announce(step)
-        elif self.mode == 'fine' and kind == 'write':
+        elif self.mode == 'splitRMW' and kind == 'write':
             self.announce(step)
         # A counting step's later accesses are part of it. So is the second look at the word
         # that it has just written.
@@ -236,12 +236,12 @@ def call(barrier, argument: str) -> str:
 
 def main() -> None:
     barrier = None
-    talk.say('port 1 white abandon fine')
+    talk.say('port 1 white abandon splitRMW')
     while True:
         line = talk.next()
         request, _, argument = line.partition(' ')
         try:
-            if line in ('white', 'fine') and barrier is None:
+            if line in ('white', 'splitRMW') and barrier is None:
                 talk.mode = line
                 talk.say('ok')
             elif request == 'open' and argument and barrier is None:

@@ -43,25 +43,25 @@ type Report struct {
 	silent  bool   // the difference is that a party did not answer in time
 }
 
-// A Run is the question, the parties, and who wants to know how far it is.
-type Run struct {
+// A Driver is the question, the parties, and who wants to know how far it is.
+type Driver struct {
 	Config   model.Config
 	Start    Starter
 	Ports    []string        // names of the parties, for the report
 	Progress func(steps int) // called after each move; nil: never
 }
 
-func (r *Run) progress(l *Lockstep) {
+func (r *Driver) progress(l *Session) {
 	if r.Progress != nil {
 		r.Progress(l.steps)
 	}
 }
 
-// drive runs one Lockstep under play, which returns the difference that it has
+// drive runs one Session under play, which returns the difference that it has
 // found, and reports about it. An error is one of the environment: nothing was
 // shown. Once ctx has ended nothing is shown either: parties whose context it is are
 // dead, which is no difference.
-func (r *Run) drive(ctx context.Context, mode string, play func(l *Lockstep, rep *Report) error) (rep Report, err error) {
+func (r *Driver) drive(ctx context.Context, mode string, play func(l *Session, rep *Report) error) (rep Report, err error) {
 	rep = r.report(mode)
 	start := time.Now()
 	defer func() { rep.Seconds = time.Since(start).Seconds() }()
@@ -78,7 +78,7 @@ func (r *Run) drive(ctx context.Context, mode string, play func(l *Lockstep, rep
 	return rep, err
 }
 
-func (r *Run) report(mode string) Report {
+func (r *Driver) report(mode string) Report {
 	return Report{
 		Version: Version, Mode: mode, Scenario: r.Config.Scenario.String(), Procs: r.Config.Procs,
 		Rounds: r.Config.Rounds, Ports: r.Ports, Verdict: spec.Passed, Seen: []string{},
@@ -88,7 +88,7 @@ func (r *Run) report(mode string) Report {
 // conclude fills in what the run has come to. It returns err unless that is a
 // verdict: a difference, a party that failed in the course of the run, or the
 // end of the context. l is nil when the run has not begun.
-func (rep *Report) conclude(ctx context.Context, l *Lockstep, err error) error {
+func (rep *Report) conclude(ctx context.Context, l *Session, err error) error {
 	var d *Difference
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -110,8 +110,8 @@ func (rep *Report) conclude(ctx context.Context, l *Lockstep, err error) error {
 // state has every party that is blocked try. walk must be one of g.Tour: it is an
 // error if it leaves an edge out. Tour blocks until it is through, a difference
 // is found, or ctx ends.
-func (r *Run) Tour(ctx context.Context, g *Graph, walk []Hop) (Report, error) {
-	return r.drive(ctx, "tour", func(l *Lockstep, rep *Report) error {
+func (r *Driver) Tour(ctx context.Context, g *Graph, walk []Hop) (Report, error) {
+	return r.drive(ctx, "tour", func(l *Session, rep *Report) error {
 		rep.Edges = g.Edges
 		covered := map[Hop]bool{}
 		tried := make([]bool, len(g.States))
@@ -141,8 +141,8 @@ func (r *Run) Tour(ctx context.Context, g *Graph, walk []Hop) (Report, error) {
 
 // Random makes so many moves that are drawn from seed: mostly steps, blocked
 // ones included, now and then an event.
-func (r *Run) Random(ctx context.Context, seed uint64, steps int) (Report, error) {
-	return r.drive(ctx, "random", func(l *Lockstep, rep *Report) error {
+func (r *Driver) Random(ctx context.Context, seed uint64, steps int) (Report, error) {
+	return r.drive(ctx, "random", func(l *Session, rep *Report) error {
 		rep.Seed = seed
 		draw := rand.New(rand.NewPCG(seed, 0))
 		for l.steps < steps && l.refused == "" {
@@ -175,8 +175,8 @@ func (r *Run) Random(ctx context.Context, seed uint64, steps int) (Report, error
 
 // Replay makes the moves of the schedule and then looks at what they have led
 // to. Where nobody can move any more, everybody tries.
-func (r *Run) Replay(ctx context.Context, s Schedule) (Report, error) {
-	return r.drive(ctx, "schedule", func(l *Lockstep, rep *Report) error {
+func (r *Driver) Replay(ctx context.Context, s Schedule) (Report, error) {
+	return r.drive(ctx, "schedule", func(l *Session, rep *Report) error {
 		for _, m := range s {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -192,7 +192,7 @@ func (r *Run) Replay(ctx context.Context, s Schedule) (Report, error) {
 
 // conclude reports what can be seen at the end of a run, for which everybody
 // tries to move where nobody should be able to.
-func (l *Lockstep) conclude(rep *Report) error {
+func (l *Session) conclude(rep *Report) error {
 	stuck, err := l.Stuck()
 	if err == nil {
 		l.tell(rep, stuck)
@@ -202,7 +202,7 @@ func (l *Lockstep) conclude(rep *Report) error {
 
 // tell reports which properties are refuted by the state that the real thing
 // is in, and what shows it.
-func (l *Lockstep) tell(rep *Report, stuck bool) {
+func (l *Session) tell(rep *Report, stuck bool) {
 	if l.refused != "" {
 		rep.Seen, rep.Why = []string{Refused}, l.refused
 		return
@@ -223,7 +223,7 @@ const Refused = "refused"
 
 // evidence is what the real thing, which is where the model is, shows of the
 // violation of p.
-func (l *Lockstep) evidence(p spec.Property) string {
+func (l *Session) evidence(p spec.Property) string {
 	switch p {
 	case spec.NoEarlyExit:
 		return fmt.Sprintf("calls begun %v, returned %v", l.begun, l.returned)
@@ -250,7 +250,7 @@ func (l *Lockstep) evidence(p spec.Property) string {
 	}
 }
 
-func (l *Lockstep) where(says func(p int) string) string {
+func (l *Session) where(says func(p int) string) string {
 	var list []string
 	for p := range l.parties {
 		if text := says(p); text != "" {

@@ -16,21 +16,21 @@ import (
 	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
 
-	"sharedbarrier/model/door"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/conformance"
 	"sharedbarrier/stress/port"
-	"sharedbarrier/stress/port/kit"
 )
 
 // A kitQuestion is what the flags of stress kit ask for.
 type kitQuestion struct {
-	trial   kit.Trial
+	trial   conformance.Trial
 	mutants bool
 	json    bool
 }
 
 func kitCommand() *cobra.Command {
-	q := kitQuestion{trial: kit.Trial{Worker: startSelf}}
+	q := kitQuestion{trial: conformance.Trial{Worker: startSelf}}
 	cmd := &cobra.Command{
 		Use:   "kit",
 		Short: "Check a port: everything that a port has to pass, one line each",
@@ -69,7 +69,7 @@ func (q kitQuestion) run(cmd *cobra.Command) error {
 		return fmt.Errorf("--stall is %v; give more than 0", q.trial.Stall)
 	}
 	for _, name := range q.trial.Without {
-		if !slices.ContainsFunc(kit.Checks, func(c kit.Check) bool { return c.Name == name }) {
+		if !slices.ContainsFunc(conformance.Checks, func(c conformance.Check) bool { return c.Name == name }) {
 			return fmt.Errorf("--without %q: no check is called so", name)
 		}
 	}
@@ -83,34 +83,34 @@ func (q kitQuestion) run(cmd *cobra.Command) error {
 		err = q.check(cmd)
 	}
 	if cmd.Context().Err() != nil {
-		return door.Exit(spec.ExitInterrupted)
+		return cli.Exit(spec.ExitInterrupted)
 	}
 	return err
 }
 
 // check makes the checks of one port.
 func (q kitQuestion) check(cmd *cobra.Command) error {
-	bar := door.Bar(`{{string . "check"}}, {{counters . }} checks {{bar . }} {{etime . }}`, int64(len(kit.Checks)))
+	bar := cli.Bar(`{{string . "check"}}, {{counters . }} checks {{bar . }} {{etime . }}`, int64(len(conformance.Checks)))
 	done := int64(-1)
 	q.trial.Progress = func(check string) { done++; bar.Set("check", check).SetCurrent(done) }
-	results, err := kit.Run(cmd.Context(), q.trial)
+	results, err := conformance.Run(cmd.Context(), q.trial)
 	bar.Set(pb.CleanOnFinish, true).Finish()
 	// What was found before an interruption is kept.
 	if failed := errors.Join(err, q.print(cmd.OutOrStdout(), results)); failed != nil {
 		return failed
 	}
-	if !kit.Passed(results) {
+	if !conformance.Passed(results) {
 		return q.again(cmd, "--port "+quoted(q.trial.Port))
 	}
 	if !asked(results) {
-		return door.Exit(spec.ExitUnfinished)
+		return cli.Exit(spec.ExitUnfinished)
 	}
 	return nil
 }
 
 // asked reports whether one check was made at least.
-func asked(results []kit.Result) bool {
-	return slices.ContainsFunc(results, func(r kit.Result) bool { return r.Verdict != spec.Unfinished })
+func asked(results []conformance.Result) bool {
+	return slices.ContainsFunc(results, func(r conformance.Result) bool { return r.Verdict != spec.Unfinished })
 }
 
 // again prints the command that repeats a failure of who.
@@ -121,7 +121,7 @@ func (q kitQuestion) again(cmd *cobra.Command, who string) error {
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: go run ./stress kit %s --for %v --stall %v --seed %d%s\n",
 		who, q.trial.For, q.trial.Stall, q.trial.Seed, &without)
-	return door.Exit(spec.ExitSafety)
+	return cli.Exit(spec.ExitSafety)
 }
 
 // encode prints one JSON object a line.
@@ -134,7 +134,7 @@ func encode[T any](out io.Writer, objects []T) error {
 	return nil
 }
 
-func (q kitQuestion) print(out io.Writer, results []kit.Result) error {
+func (q kitQuestion) print(out io.Writer, results []conformance.Result) error {
 	if q.json {
 		return encode(out, results)
 	}
@@ -156,18 +156,18 @@ func (q kitQuestion) print(out io.Writer, results []kit.Result) error {
 // score makes the checks of each mutant of the C port.
 func (q kitQuestion) score(cmd *cobra.Command) error {
 	mutants := port.CMutants()
-	bar := door.Bar(`{{counters . }} mutants {{bar . }} {{rtime . "%s left"}}`, int64(len(mutants)))
-	var scores []kit.Score
+	bar := cli.Bar(`{{counters . }} mutants {{bar . }} {{rtime . "%s left"}}`, int64(len(mutants)))
+	var scores []conformance.Score
 	var err error
 	some := false
 	for _, mutant := range mutants {
 		q.trial.Port = "c@" + mutant
-		var results []kit.Result
-		if results, err = kit.Run(cmd.Context(), q.trial); err != nil {
+		var results []conformance.Result
+		if results, err = conformance.Run(cmd.Context(), q.trial); err != nil {
 			break
 		}
 		some = some || asked(results)
-		scores = append(scores, kit.ScoreOf(mutant, results))
+		scores = append(scores, conformance.ScoreOf(mutant, results))
 		bar.Increment()
 	}
 	bar.Set(pb.CleanOnFinish, true).Finish()
@@ -176,7 +176,7 @@ func (q kitQuestion) score(cmd *cobra.Command) error {
 	case err != nil:
 		return err
 	case !some:
-		return door.Exit(spec.ExitUnfinished)
+		return cli.Exit(spec.ExitUnfinished)
 	case found < len(scores):
 		return q.again(cmd, "--mutants")
 	}
@@ -184,7 +184,7 @@ func (q kitQuestion) score(cmd *cobra.Command) error {
 }
 
 // printScores returns how many mutants were found.
-func (q kitQuestion) printScores(out io.Writer, scores []kit.Score) (found int, err error) {
+func (q kitQuestion) printScores(out io.Writer, scores []conformance.Score) (found int, err error) {
 	for _, s := range scores {
 		if s.By != "" {
 			found++

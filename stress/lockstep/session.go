@@ -12,9 +12,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Lockstep is one run: the model and the real parties.
-type Lockstep struct {
-	*Stage
+// A Session is one run: the model and the real parties.
+type Session struct {
+	*Testbed
 	cfg   model.Config
 	state model.State
 
@@ -49,8 +49,8 @@ const (
 // New starts the parties of cfg, which must be valid, has them open a barrier
 // of their own, and takes them to the initial state of the model. In
 // LateConstruction party 0 must be one that constructs.
-func New(cfg model.Config, start Starter) (*Lockstep, error) {
-	l := &Lockstep{
+func New(cfg model.Config, start Starter) (*Session, error) {
+	l := &Session{
 		cfg: cfg, state: model.Init(cfg),
 		ahead: make([]bool, cfg.Procs), tried: make([]model.State, cfg.Procs), begun: make([]int, cfg.Procs), returned: make([]int, cfg.Procs),
 	}
@@ -58,7 +58,7 @@ func New(cfg model.Config, start Starter) (*Lockstep, error) {
 		l.begun[p], l.returned[p] = l.state.Rounds(p), l.state.Rounds(p)
 	}
 	var err error
-	l.Stage, err = NewStage(cfg.Procs, l.state.Step(0) == spec.MakeEnter, func(p int) (Party, error) {
+	l.Testbed, err = NewTestbed(cfg.Procs, l.state.Step(0) == spec.MakeEnter, func(p int) (Party, error) {
 		return start(p, cfg.Scenario == spec.SplitLock)
 	})
 	if err != nil {
@@ -70,7 +70,7 @@ func New(cfg model.Config, start Starter) (*Lockstep, error) {
 // Close ends the parties and removes the segment and the lock file. Parties
 // that are outside are asked to end, and it is an error if they do not, unless
 // their context has ended.
-func (l *Lockstep) Close() (err error) {
+func (l *Session) Close() (err error) {
 	for p := range l.parties {
 		orderly := l.refused == "" && !l.alone && !l.differs() // the parties are where the model says
 		if orderly && l.state.Alive(p) && l.state.Step(p) == spec.Call {
@@ -79,11 +79,11 @@ func (l *Lockstep) Close() (err error) {
 			}
 		}
 	}
-	return errors.Join(err, l.Stage.Close())
+	return errors.Join(err, l.Testbed.Close())
 }
 
 // differs reports whether the last move has shown a difference.
-func (l *Lockstep) differs() bool {
+func (l *Session) differs() bool {
 	return len(l.record) > 0 && l.record[len(l.record)-1].note == differs
 }
 
@@ -92,7 +92,7 @@ func (l *Lockstep) differs() bool {
 // and so is a step that is blocked where it has just been tried.
 // After a *Difference, or another error, which is a party's, the run is of no
 // further use.
-func (l *Lockstep) Move(m Move) (made bool, err error) {
+func (l *Session) Move(m Move) (made bool, err error) {
 	if m.Proc < -1 || m.Proc >= l.cfg.Procs {
 		return false, fmt.Errorf("there is no process %d of %d", m.Proc, l.cfg.Procs)
 	}
@@ -133,7 +133,7 @@ func Waits(cfg model.Config, s model.State, p int) bool {
 }
 
 // try has party p, which is blocked, try its step: nothing may change.
-func (l *Lockstep) try(p int) error {
+func (l *Session) try(p int) error {
 	step := l.state.Step(p)
 	l.tried[p] = l.state
 	l.steps++
@@ -143,7 +143,7 @@ func (l *Lockstep) try(p int) error {
 }
 
 // take makes a happen, which is enabled.
-func (l *Lockstep) take(a model.Action) error {
+func (l *Session) take(a model.Action) error {
 	if err := l.able(a); err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (l *Lockstep) take(a model.Action) error {
 }
 
 // happen holds the dialogue, up to an answer that is not as it should be.
-func (l *Lockstep) happen(lines []Line) (answer, want string, err error) {
+func (l *Session) happen(lines []Line) (answer, want string, err error) {
 	for _, line := range lines {
 		want = line.Answer
 		if line.Proc >= 0 && l.ahead[line.Proc] {
@@ -184,7 +184,7 @@ func (l *Lockstep) happen(lines []Line) (answer, want string, err error) {
 }
 
 // able returns an error if the party has not the capability for a.
-func (l *Lockstep) able(a model.Action) error {
+func (l *Session) able(a model.Action) error {
 	if a.Proc < 0 {
 		return nil
 	}
@@ -194,8 +194,8 @@ func (l *Lockstep) able(a model.Action) error {
 		lacks = "withdraw"
 	case a.Event == spec.Abandon && !can.Abandon:
 		lacks = "abandon"
-	case l.cfg.Scenario == spec.SplitLock && splits(a) && !can.Fine:
-		lacks = "fine"
+	case l.cfg.Scenario == spec.SplitLock && splits(a) && !can.SplitRMW:
+		lacks = "splitRMW"
 	default:
 		return nil
 	}
@@ -209,7 +209,7 @@ func splits(a model.Action) bool {
 
 // leavesOut reports whether the party has gone past the write of an InitExit
 // that has nothing to write, as it may (PROTOCOL.md, section 14).
-func (l *Lockstep) leavesOut(before model.State, a model.Action, answer string) bool {
+func (l *Session) leavesOut(before model.State, a model.Action, answer string) bool {
 	return l.cfg.Scenario == spec.SplitLock && a.Step == spec.InitExit && l.state.Step(a.Proc) == spec.InitExit &&
 		before.Words().Exit != spec.NotSet && answer == "at "+spec.UnlockInit.String()
 }
@@ -217,7 +217,7 @@ func (l *Lockstep) leavesOut(before model.State, a model.Action, answer string) 
 // refuses reports whether the answer is the error that PROTOCOL.md, section 9,
 // allows: the party has the lock, has not counted itself, and a word is out of
 // range for its call. A port need not check, as the original does not.
-func (l *Lockstep) refuses(before model.State, a model.Action, answer string) bool {
+func (l *Session) refuses(before model.State, a model.Action, answer string) bool {
 	if !strings.HasPrefix(answer, "error ") || a.Event != spec.NoEvent {
 		return false
 	}
@@ -233,7 +233,7 @@ func MayRefuse(at spec.Step, w spec.Words, n int32) bool {
 
 // judge records the move, and compares what the party said and the rest of the
 // real thing with the model.
-func (l *Lockstep) judge(m Move, label, answer, want, note string, err error) error {
+func (l *Session) judge(m Move, label, answer, want, note string, err error) error {
 	if err == nil && answer != want {
 		what := l.answerOf(m.Proc)
 		if note == blocked {
@@ -256,7 +256,7 @@ func (l *Lockstep) judge(m Move, label, answer, want, note string, err error) er
 }
 
 // compare holds the real words and the real lock against the model.
-func (l *Lockstep) compare() error {
+func (l *Session) compare() error {
 	holder := l.state.Holder()
 	if l.refused != "" {
 		holder = -1
@@ -271,7 +271,7 @@ func (l *Lockstep) compare() error {
 // Stuck has every party try that is in a call, when nobody can move by the
 // model, and reports whether that is so and not everyone is done: each of them
 // is really blocked then, or err says which is not.
-func (l *Lockstep) Stuck() (bool, error) {
+func (l *Session) Stuck() (bool, error) {
 	if l.refused != "" || !model.Stuck(l.cfg, l.state) {
 		return false, nil
 	}
@@ -279,7 +279,7 @@ func (l *Lockstep) Stuck() (bool, error) {
 }
 
 // tryAll has every party try that is blocked.
-func (l *Lockstep) tryAll() error {
+func (l *Session) tryAll() error {
 	for p := range l.parties {
 		if Waits(l.cfg, l.state, p) {
 			if err := l.try(p); err != nil {
@@ -291,7 +291,7 @@ func (l *Lockstep) tryAll() error {
 }
 
 // Schedule returns the moves that were made.
-func (l *Lockstep) Schedule() Schedule {
+func (l *Session) Schedule() Schedule {
 	var s Schedule
 	for _, e := range l.record {
 		s = append(s, e.move)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package kit_test
+package conformance_test
 
 import (
 	"fmt"
@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/spec/page"
+	"sharedbarrier/spec/golden"
+	"sharedbarrier/stress/conformance"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
-	"sharedbarrier/stress/port/kit"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/worker"
 )
@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func trial(name string) kit.Trial {
-	return kit.Trial{Port: name, For: 300 * time.Millisecond, Stall: 5 * time.Minute, Seed: 1, Worker: func() *exec.Cmd {
+func trial(name string) conformance.Trial {
+	return conformance.Trial{Port: name, For: 300 * time.Millisecond, Stall: 5 * time.Minute, Seed: 1, Worker: func() *exec.Cmd {
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = append(os.Environ(), workerEnv+"=1")
 		return cmd
@@ -59,26 +59,26 @@ var ports = []struct {
 // TestGolden_Table checks every port of the repository; what was found is the
 // table of PORTING.md.
 func TestGolden_Table(t *testing.T) {
-	rows := map[string][]kit.Result{}
+	rows := map[string][]conformance.Result{}
 	t.Run("ports", func(t *testing.T) {
 		for _, p := range ports {
 			t.Run(p.name, func(t *testing.T) {
 				porttest.Need(t, p.name)
 				q := trial(p.name)
 				q.Without = p.without
-				results, err := kit.Run(t.Context(), q)
+				results, err := conformance.Run(t.Context(), q)
 				if err != nil {
 					t.Fatal(err)
 				}
 				rows[p.name] = results
-				if last := results[len(results)-1]; !kit.Passed(results) {
+				if last := results[len(results)-1]; !conformance.Passed(results) {
 					t.Errorf("%s, %s: %v, %s", p.name, last.Check, last.Verdict, last.Found)
 				}
 			})
 		}
 	})
 	header := []string{"port"}
-	for _, c := range kit.Checks {
+	for _, c := range conformance.Checks {
 		header = append(header, c.Name)
 	}
 	table := [][]string{header}
@@ -93,11 +93,11 @@ func TestGolden_Table(t *testing.T) {
 		}
 		table = append(table, row)
 	}
-	golden(t, "ports", page.Table(table))
+	goldenTable(t, "ports", golden.Table(table))
 }
 
 // cell is what does not differ from one run to the next.
-func cell(r kit.Result) string {
+func cell(r conformance.Result) string {
 	switch {
 	case r.Verdict == spec.Unfinished:
 		return "–"
@@ -117,18 +117,18 @@ func TestHazard_MutantsOfC(t *testing.T) {
 	}
 	// Those that are found by their silence take half a minute each: all at once.
 	// The larger tour takes long, and finds no mistake that the smaller one does not.
-	scores := make([]kit.Score, len(mutants))
+	scores := make([]conformance.Score, len(mutants))
 	var all sync.WaitGroup
 	for i, mutant := range mutants {
 		all.Go(func() {
 			q := trial("c@" + mutant)
 			q.Without = []string{"tour n=3"}
-			results, err := kit.Run(t.Context(), q)
+			results, err := conformance.Run(t.Context(), q)
 			if err != nil {
 				t.Errorf("c@%s: %v", mutant, err)
 				return
 			}
-			scores[i] = kit.ScoreOf(mutant, results)
+			scores[i] = conformance.ScoreOf(mutant, results)
 		})
 	}
 	all.Wait()
@@ -142,20 +142,20 @@ func TestHazard_MutantsOfC(t *testing.T) {
 		t.Logf("%s: %s", mutant, scores[i].Found)
 		table = append(table, []string{"`" + mutant + "`", scores[i].By})
 	}
-	golden(t, "mutants", fmt.Sprintf("%s\nScore: %d of %d, %d %%.\n", page.Table(table), found, len(mutants), 100*found/len(mutants)))
+	goldenTable(t, "mutants", fmt.Sprintf("%s\nScore: %d of %d, %d %%.\n", golden.Table(table), found, len(mutants), 100*found/len(mutants)))
 }
 
 // TestGolden_Checks holds the list of checks in the page against the package's.
 func TestGolden_Checks(t *testing.T) {
 	table := [][]string{{"check", "asks"}}
-	for _, c := range kit.Checks {
+	for _, c := range conformance.Checks {
 		table = append(table, []string{c.Name, c.Asks})
 	}
-	golden(t, "checks", page.Table(table))
+	goldenTable(t, "checks", golden.Table(table))
 }
 
-// golden holds a table of PORTING.md against what it should be.
-func golden(t *testing.T, name, want string) {
+// goldenTable compares a table of PORTING.md against what it should be.
+func goldenTable(t *testing.T, name, want string) {
 	t.Helper()
-	page.Part(t, "../../PORTING.md", "table", name, want)
+	golden.Part(t, "../../PORTING.md", "table", name, want)
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package kit
+package conformance
 
 import (
 	"bufio"
@@ -13,8 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"sharedbarrier/stress/group"
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/procgroup"
 )
 
 // longest is how long an answer may be, in bytes: far longer than any is.
@@ -45,11 +45,11 @@ func startTalk(ctx context.Context, name string) (*talk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := group.Start(ctx, cmd); err != nil {
+	if err := procgroup.Start(ctx, cmd); err != nil {
 		return nil, err
 	}
 	k := &talk{cmd: cmd, in: in, out: bufio.NewReaderSize(out, longest)}
-	k.wait = sync.OnceValue(func() error { return group.Wait(cmd) })
+	k.wait = sync.OnceValue(func() error { return procgroup.Wait(cmd) })
 	k.leave = context.AfterFunc(ctx, k.kill)
 	if _, err := k.hear("to say hello"); err != nil {
 		k.close()

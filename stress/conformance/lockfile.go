@@ -1,6 +1,6 @@
 //go:build linux
 
-package kit
+package conformance
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/lockfile"
+	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/lockstep"
 	"sharedbarrier/stress/port"
 )
@@ -24,7 +24,7 @@ func lockFile(ctx context.Context, t Trial, can port.Capabilities) (_ string, er
 	if !can.White {
 		return "", errUnable
 	}
-	stage, err := lockstep.NewStage(2, false, func(int) (lockstep.Party, error) {
+	stage, err := lockstep.NewTestbed(2, false, func(int) (lockstep.Party, error) {
 		return lockstep.StartPort(ctx, t.Port, false)
 	})
 	if err != nil {
@@ -79,7 +79,7 @@ func closeOnExec(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	pid, err := lockfile.Holder(s.lockPath)
+	pid, err := lockprobe.Holder(s.lockPath)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@
 
 // Package lockfile looks at the lock of a barrier from outside: who holds it,
 // and whether it is free. It shares nothing with package impl.
-package lockfile
+package lockprobe
 
 import (
 	"bufio"

@@ -3,7 +3,7 @@
 // Package group runs commands in process groups of their own: Ctrl-C at the
 // terminal reaches the runner alone, which ends them in good order, and with a
 // command ends whatever it has started that has stayed in its group.
-package group
+package procgroup
 
 import (
 	"bytes"

@@ -12,16 +12,16 @@ import (
 
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/lockfile"
+	"sharedbarrier/stress/lockprobe"
 )
 
-// A Stage is the real thing: parties that stop before each step, at a barrier
+// A Testbed is the real thing: parties that stop before each step, at a barrier
 // with a segment and a lock file of its own. It knows nothing of the model.
-type Stage struct {
+type Testbed struct {
 	parties  []Party
-	eye      *impl.Barrier   // looks at the words
-	probe    *lockfile.Probe // of the lock file that the path names
-	old      *lockfile.Probe // of the one before the last relink; nil: there is none
+	eye      *impl.Barrier    // looks at the words
+	probe    *lockprobe.Probe // of the lock file that the path names
+	old      *lockprobe.Probe // of the one before the last relink; nil: there is none
 	segment  string
 	dir      string
 	lockPath string
@@ -30,21 +30,21 @@ type Stage struct {
 	late  []bool // the party has attached and not called yet: it may as well come later
 }
 
-// Requests that are made of the Stage, and not of the party: nobody answers.
+// Requests that are made of the Testbed, and not of the party: nobody answers.
 const (
 	Kill   = "kill"   // the party's process dies
 	Relink = "relink" // the lock file is unlinked and made anew
 )
 
-// NewStage starts n parties and has each open the barrier, the last first. One
+// NewTestbed starts n parties and has each open the barrier, the last first. One
 // that constructs does so to the end, but if constructing is true party 0 stops
 // at MakeEnter, and the error is *Unable if it does not construct.
-func NewStage(n int, constructing bool, start func(p int) (Party, error)) (_ *Stage, err error) {
+func NewTestbed(n int, constructing bool, start func(p int) (Party, error)) (_ *Testbed, err error) {
 	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier-lockstep-%d-", os.Getpid())) // tells whose it is
 	if err != nil {
 		return nil, fmt.Errorf("lockstep: make a folder for the lock file: %w", err)
 	}
-	s := &Stage{
+	s := &Testbed{
 		parties: make([]Party, n), dir: dir, segment: filepath.Base(dir), lockPath: filepath.Join(dir, "lock"),
 		start: start, late: make([]bool, n),
 	}
@@ -56,7 +56,7 @@ func NewStage(n int, constructing bool, start func(p int) (Party, error)) (_ *St
 	if s.eye, err = impl.Create(s.segment, s.lockPath); err != nil {
 		return nil, err
 	}
-	s.probe = lockfile.NewProbe(s.lockPath)
+	s.probe = lockprobe.NewProbe(s.lockPath)
 	for p := n - 1; p >= 0; p-- {
 		if err = s.enter(p, constructing && p == 0); err != nil {
 			return nil, err
@@ -67,7 +67,7 @@ func NewStage(n int, constructing bool, start func(p int) (Party, error)) (_ *St
 
 // enter starts party p and has it open the barrier; one that begins at MakeEnter
 // stops there.
-func (s *Stage) enter(p int, begins bool) (err error) {
+func (s *Testbed) enter(p int, begins bool) (err error) {
 	if s.parties[p], err = s.start(p); err != nil {
 		return err
 	}
@@ -93,9 +93,9 @@ func (s *Stage) enter(p int, begins bool) (err error) {
 	return err
 }
 
-// Ask makes a request of party p, which may be Kill, or of the Stage itself
+// Ask makes a request of party p, which may be Kill, or of the Testbed itself
 // (Relink, whatever p is). An error is that of a party that is of no further use.
-func (s *Stage) Ask(p int, request string) (answer string, err error) {
+func (s *Testbed) Ask(p int, request string) (answer string, err error) {
 	switch request {
 	case Kill:
 		s.parties[p].Kill()
@@ -109,18 +109,18 @@ func (s *Stage) Ask(p int, request string) (answer string, err error) {
 }
 
 // answerOf says for a Difference whose answer it is, and where it stands.
-func (s *Stage) answerOf(p int) string {
+func (s *Testbed) answerOf(p int) string {
 	return fmt.Sprintf("answer of p%d (its line %d)", p, s.parties[p].Lines())
 }
 
 // relink unlinks the lock file and makes it anew. Parties that may as well come
 // later do: one that keeps its descriptor would never meet the new file while
 // the old one is held.
-func (s *Stage) relink() error {
+func (s *Testbed) relink() error {
 	if s.old != nil {
 		s.old.Close()
 	}
-	s.old, s.probe = s.probe, lockfile.NewProbe(s.lockPath)
+	s.old, s.probe = s.probe, lockprobe.NewProbe(s.lockPath)
 	switch err := s.old.Pin(); {
 	case errors.Is(err, fs.ErrNotExist):
 		s.old = nil // a peer has unlinked it already; nobody holds what is not there
@@ -148,7 +148,7 @@ func (s *Stage) relink() error {
 
 // Check returns a *Difference unless the segment holds the words and the lock
 // file that the path names is locked by the holder; -1: by nobody.
-func (s *Stage) Check(words spec.Words, holder int) error {
+func (s *Testbed) Check(words spec.Words, holder int) error {
 	got, err := s.eye.Words()
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func (s *Stage) Check(words spec.Words, holder int) error {
 	return err
 }
 
-func (s *Stage) holder() string {
+func (s *Testbed) holder() string {
 	for p, party := range s.parties {
 		if holds, err := party.Holds(s.lockPath); err == nil && holds {
 			return fmt.Sprintf("p%d", p)
@@ -187,7 +187,7 @@ func (s *Stage) holder() string {
 
 // CheckOld returns a *Difference unless the lock file that was unlinked is
 // still locked, or not, as wanted. Before a relink it returns nil.
-func (s *Stage) CheckOld(locked bool) error {
+func (s *Testbed) CheckOld(locked bool) error {
 	if s.old == nil {
 		return nil
 	}
@@ -200,17 +200,17 @@ func (s *Stage) CheckOld(locked bool) error {
 
 // Leave asks party p to close its handle and end: an error if it does not. It
 // must be outside.
-func (s *Stage) Leave(p int) error { return s.parties[p].Close() }
+func (s *Testbed) Leave(p int) error { return s.parties[p].Close() }
 
 // Close kills the parties that are left and removes the segment and the lock
 // file.
-func (s *Stage) Close() error {
+func (s *Testbed) Close() error {
 	for _, party := range s.parties {
 		if party != nil {
 			party.Kill()
 		}
 	}
-	for _, probe := range []*lockfile.Probe{s.probe, s.old} {
+	for _, probe := range []*lockprobe.Probe{s.probe, s.old} {
 		if probe != nil {
 			probe.Close()
 		}

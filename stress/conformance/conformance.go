@@ -5,8 +5,8 @@
 // peer that wakes nobody; the tour of the state graph in lockstep with the model;
 // a lock file that was unlinked; and stress, alone and mixed with others.
 //
-//	results, err := kit.Run(ctx, kit.Trial{Port: "c", Worker: …, For: 2 * time.Second})
-package kit
+//	results, err := conformance.Run(ctx, conformance.Trial{Port: "c", Worker: …, For: 2 * time.Second})
+package conformance
 
 import (
 	"context"
@@ -170,7 +170,7 @@ func tour(n int) func(context.Context, Trial, port.Capabilities) (string, error)
 		if err != nil {
 			return "", err
 		}
-		r := lockstep.Run{Config: cfg, Start: func(int, bool) (lockstep.Party, error) {
+		r := lockstep.Driver{Config: cfg, Start: func(int, bool) (lockstep.Party, error) {
 			return lockstep.StartPort(ctx, t.Port, false)
 		}}
 		for range n {

@@ -13,13 +13,13 @@ import (
 	"testing"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/port/kit"
+	"sharedbarrier/stress/conformance"
 	"sharedbarrier/stress/port/porttest"
 )
 
 // without are flags that leave out all checks but those with the names.
 func without(names ...string) (flags []string) {
-	for _, c := range kit.Checks {
+	for _, c := range conformance.Checks {
 		if !slices.Contains(names, c.Name) {
 			flags = append(flags, "--without", c.Name)
 		}

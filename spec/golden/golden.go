@@ -7,7 +7,7 @@
 //
 // is compared with what the test generates, and with -update written anew. The
 // last mark may leave out the name.
-package page
+package golden
 
 import (
 	"flag"

@@ -4,7 +4,7 @@
 //
 // A command is a cobra.Command whose RunE does the work and returns nil, an
 // Exit, or an error of usage or environment.
-package door
+package cli
 
 import (
 	"cmp"

@@ -1,6 +1,6 @@
 //go:build linux
 
-package kit
+package conformance
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/lockfile"
+	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/port"
 )
 
@@ -331,7 +331,7 @@ func refusesCall(ctx context.Context, name string, w spec.Words) (bool, error) {
 	if _, failed := port.Failure(answer); err != nil || !failed {
 		return false, err
 	}
-	free, err := lockfile.NewProbe(s.lockPath).Free()
+	free, err := lockprobe.NewProbe(s.lockPath).Free()
 	if err == nil && !free {
 		err = errors.New("it refuses, and keeps the lock")
 	}
