@@ -27,9 +27,7 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
-	"sharedbarrier/stress/report"
-	"sharedbarrier/stress/supervisor"
-	"sharedbarrier/stress/worker"
+	"sharedbarrier/stress/run"
 )
 
 func main() {
@@ -45,7 +43,7 @@ func main() {
 }
 
 func stressCommand() *cobra.Command {
-	c := supervisor.Config{Pauses: true, Command: startSelf}
+	c := run.Config{Pauses: true, Command: startSelf}
 	var ports []string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -70,7 +68,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated, 130 interrup
 			}
 			bar := newProgress(c)
 			c.Progress = bar.show
-			rep, err := supervisor.Run(cmd.Context(), c)
+			rep, err := run.Run(cmd.Context(), c)
 			bar.finish()
 			if err != nil {
 				return err
@@ -91,7 +89,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated, 130 interrup
 
 // enlist makes a worker of each port that was asked for. Ports that have to be
 // built are built now, and once.
-func enlist(cmd *cobra.Command, c *supervisor.Config, ports []string) error {
+func enlist(cmd *cobra.Command, c *run.Config, ports []string) error {
 	if len(ports) == 0 {
 		return nil
 	}
@@ -117,7 +115,7 @@ func enlist(cmd *cobra.Command, c *supervisor.Config, ports []string) error {
 }
 
 // settle checks the flags and fills in what depends on others.
-func settle(c *supervisor.Config, cmd *cobra.Command) error {
+func settle(c *run.Config, cmd *cobra.Command) error {
 	switch {
 	case c.Procs < 1:
 		return fmt.Errorf("--procs is %d; give at least 1", c.Procs)
@@ -141,7 +139,7 @@ func settle(c *supervisor.Config, cmd *cobra.Command) error {
 }
 
 // tell prints the report, and under a failure the command that repeats it.
-func tell(cmd *cobra.Command, c supervisor.Config, rep report.Report, asJSON bool) error {
+func tell(cmd *cobra.Command, c run.Config, rep run.Report, asJSON bool) error {
 	write := rep.Text
 	if asJSON {
 		write = rep.JSON
@@ -160,7 +158,7 @@ func tell(cmd *cobra.Command, c supervisor.Config, rep report.Report, asJSON boo
 }
 
 // parties returns the flags that say who takes part, for a shell.
-func parties(c supervisor.Config) string {
+func parties(c run.Config) string {
 	if c.Ports == nil {
 		return fmt.Sprintf("--procs %d", c.Procs)
 	}
@@ -179,7 +177,7 @@ func workerCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		Run: func(_ *cobra.Command, args []string) {
-			os.Exit(worker.Main(worker.Open, args[0], os.Stdin, os.Stdout))
+			os.Exit(run.WorkerMain(run.Open, args[0], os.Stdin, os.Stdout))
 		},
 	}
 }

@@ -19,7 +19,7 @@ import (
 
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port/porttest"
-	"sharedbarrier/stress/report"
+	"sharedbarrier/stress/run"
 )
 
 // mainEnv makes this test program the command itself.
@@ -208,7 +208,7 @@ func TestProc_Signals(t *testing.T) {
 			if c.code < 0 {
 				return
 			}
-			var rep report.Report
+			var rep run.Report
 			if err := json.Unmarshal(p.out.Bytes(), &rep); err != nil || rep.Verdict != spec.Passed || !rep.Interrupted {
 				t.Errorf("report %q (%v), want passed and interrupted", p.out.String(), err)
 			}
@@ -229,7 +229,7 @@ func TestProc_InterruptedBeforeTheFirstRound(t *testing.T) {
 	if code := p.exitCode(t); code != spec.ExitInterrupted || p.err.Len() > 0 {
 		t.Errorf("exit code %d, stderr %q; want %d and nothing", code, p.err.String(), spec.ExitInterrupted)
 	}
-	var rep report.Report
+	var rep run.Report
 	if err := json.Unmarshal(p.out.Bytes(), &rep); err != nil || rep.Verdict != spec.Unfinished || !rep.Interrupted {
 		t.Errorf("report %q (%v), want unfinished and interrupted", p.out.String(), err)
 	}

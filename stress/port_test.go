@@ -17,7 +17,7 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
-	"sharedbarrier/stress/report"
+	"sharedbarrier/stress/run"
 )
 
 // TestProc_PortsMixed lets ports share a barrier.
@@ -42,7 +42,7 @@ func TestProc_PortsMixed(t *testing.T) {
 			}
 			p.awaitWorkers(t, 4)
 			code := p.exitCode(t)
-			var rep report.Report
+			var rep run.Report
 			if err := json.Unmarshal(p.out.Bytes(), &rep); err != nil {
 				t.Fatalf("%v: %s; stderr: %s", err, p.out.String(), p.err.String())
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/cheggaaa/pb/v3"
 
 	"sharedbarrier/model/cli"
-	"sharedbarrier/stress/supervisor"
+	"sharedbarrier/stress/run"
 )
 
 // progress is the line that a run draws on a terminal: rounds, rate, time left.
@@ -19,7 +19,7 @@ type progress struct {
 	byRounds bool
 }
 
-func newProgress(c supervisor.Config) progress {
+func newProgress(c run.Config) progress {
 	const layout = `{{string . "rounds"}} rounds {{bar . }} {{string . "rate"}} rounds/s, {{rtime . "%s left" "" "? left"}}`
 	total := c.For.Milliseconds()
 	if c.Rounds > 0 {

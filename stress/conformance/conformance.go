@@ -20,15 +20,15 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
 	"sharedbarrier/stress/port"
-	"sharedbarrier/stress/supervisor"
+	"sharedbarrier/stress/run"
 )
 
 // A Trial says which port is to be checked, and how long.
 type Trial struct {
 	Port   string           // its name
-	Worker func() *exec.Cmd // as supervisor.Config.Command: starts a worker process of stress
+	Worker func() *exec.Cmd // as run.Config.Command: starts a worker process of stress
 	For    time.Duration    // how long each stress run takes
-	Stall  time.Duration    // as supervisor.Config.Stall
+	Stall  time.Duration    // as run.Config.Stall
 	Seed   uint64           // of the pauses
 
 	// Without names checks that are left out: those that the port is known not
@@ -198,7 +198,7 @@ func stress(own int, others ...string) func(context.Context, Trial, port.Capabil
 			ports = append(ports, t.Port)
 		}
 		ports = append(ports, others...)
-		rep, err := supervisor.Run(ctx, supervisor.Config{
+		rep, err := run.Run(ctx, run.Config{
 			Procs: len(ports), Ports: ports, For: t.For, Stall: t.Stall, Seed: t.Seed, Pauses: true, Command: t.Worker,
 		})
 		switch {

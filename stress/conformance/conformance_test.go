@@ -17,7 +17,7 @@ import (
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/port/porttest"
-	"sharedbarrier/stress/worker"
+	"sharedbarrier/stress/run"
 )
 
 // workerEnv makes this test program a worker of a stress run.
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	case port.IsGo(os.Args):
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	case os.Getenv(workerEnv) != "":
-		os.Exit(worker.Main(worker.Open, os.Args[1], os.Stdin, os.Stdout))
+		os.Exit(run.WorkerMain(run.Open, os.Args[1], os.Stdin, os.Stdout))
 	}
 	os.Exit(m.Run())
 }

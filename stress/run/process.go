@@ -1,6 +1,6 @@
 //go:build linux
 
-package supervisor
+package run
 
 import (
 	"bufio"
@@ -13,7 +13,6 @@ import (
 	"os/exec"
 
 	"sharedbarrier/stress/procgroup"
-	"sharedbarrier/stress/worker"
 )
 
 // process is one worker process as the supervisor sees it.
@@ -28,15 +27,15 @@ type process struct {
 
 	gone  chan struct{}    // closed when the process has ended; what follows is written before
 	state *os.ProcessState // how it ended
-	found *worker.Findings // the worker's last words; nil: it had none
+	found *Findings        // the worker's last words; nil: it had none
 }
 
 // startProcess starts cmd as a worker. It is sent on exits when it has ended. A
 // port is in its worker's group.
-func startProcess(ctx context.Context, cmd *exec.Cmd, a worker.Assignment, witness *os.File, exits chan<- *process) (*process, error) {
+func startProcess(ctx context.Context, cmd *exec.Cmd, a assignment, witness *os.File, exits chan<- *process) (*process, error) {
 	assignment, err := json.Marshal(a)
 	if err != nil {
-		panic(err) // a programmer's mistake: all of Assignment can be marshalled
+		panic(err) // a programmer's mistake: all of an assignment can be marshalled
 	}
 	cmd.Args = append(cmd.Args, string(assignment))
 	cmd.ExtraFiles = []*os.File{witness}
@@ -67,8 +66,8 @@ func (p *process) listen(stdout io.Reader, exits chan<- *process) {
 		if err != nil {
 			break
 		}
-		var f worker.Findings
-		if string(line) == worker.Ready {
+		var f Findings
+		if string(line) == ready {
 			p.ready = true
 			close(p.mustered)
 		} else if json.Unmarshal(line, &f) == nil {
@@ -114,15 +113,15 @@ func (p *process) failure() error {
 
 // begin tells the worker that all barriers are open. That a worker is gone is
 // noticed elsewhere.
-func (p *process) begin() { io.WriteString(p.stdin, worker.Begin) }
+func (p *process) begin() { io.WriteString(p.stdin, begin) }
 
 // askForReport tells the worker to say what it has found, and to end. A worker
 // that is gone has said it already.
-func (p *process) askForReport() { io.WriteString(p.stdin, worker.Report) }
+func (p *process) askForReport() { io.WriteString(p.stdin, report) }
 
 // findings waits until the process is gone, or kills it when ctx ends, and
 // returns what it has found: nil, if it left without a word.
-func (p *process) findings(ctx context.Context) *worker.Findings {
+func (p *process) findings(ctx context.Context) *Findings {
 	select {
 	case <-p.gone:
 	case <-ctx.Done():

@@ -7,7 +7,7 @@
 // the context ends (after the round under way, so that what was measured is
 // kept); when an early exit was seen; or as a hang, when a worker was never
 // ready, no round was completed within the stall limit, or a worker has died.
-package supervisor
+package run
 
 import (
 	"context"
@@ -25,8 +25,6 @@ import (
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/procgroup"
-	"sharedbarrier/stress/report"
-	"sharedbarrier/stress/worker"
 )
 
 // A Config says what to run.
@@ -39,7 +37,7 @@ type Config struct {
 	Seed   uint64        // of the pauses
 	Pauses bool          // workers pause at random and announce their steps
 
-	// Command returns a command that runs worker.Main. Its standard input and
+	// Command returns a command that runs Main. Its standard input and
 	// output and its extra files are the supervisor's to set.
 	Command func() *exec.Cmd
 
@@ -74,26 +72,26 @@ const grace = 2 * time.Second
 // run could not take place (no memory in /dev/shm, a worker that cannot start);
 // the barrier's faults are no errors but verdicts. Segment, lock file and
 // workers are gone when Run returns, whatever it returns.
-func Run(ctx context.Context, c Config) (_ report.Report, err error) {
+func Run(ctx context.Context, c Config) (_ Report, err error) {
 	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier-%d-", os.Getpid()))
 	if err != nil {
-		return report.Report{}, fmt.Errorf("make a folder for the lock file: %w", err)
+		return Report{}, fmt.Errorf("make a folder for the lock file: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	// The folder's name is new, so the segment's is as well. Both tell whose they are.
-	a := worker.Assignment{
+	a := assignment{
 		Segment: filepath.Base(dir), LockPath: filepath.Join(dir, "lock"), Dir: dir,
 		Procs: c.Procs, Rounds: c.Rounds, Seed: c.Seed, Pauses: c.Pauses,
 	}
 	barrier, err := impl.Create(a.Segment, a.LockPath)
 	if err != nil {
-		return report.Report{}, err
+		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, barrier.Close(), impl.Remove(a.Segment, a.LockPath)) }()
 
 	witness, err := oracle.NewLedger(c.Procs)
 	if err != nil {
-		return report.Report{}, err
+		return Report{}, err
 	}
 	defer witness.Close()
 
@@ -101,7 +99,7 @@ func Run(ctx context.Context, c Config) (_ report.Report, err error) {
 	defer r.killAll()
 	stuck, err := r.take(ctx, a)
 	if err != nil && ctx.Err() == nil {
-		return report.Report{}, err
+		return Report{}, err
 	}
 	return r.finish(stuck, ctx.Err() != nil), nil
 }
@@ -117,7 +115,7 @@ type run struct {
 }
 
 // take takes the run to its end, and says in what state it was stuck if it was.
-func (r *run) take(ctx context.Context, a worker.Assignment) (*report.Stuck, error) {
+func (r *run) take(ctx context.Context, a assignment) (*Stuck, error) {
 	if err := r.start(ctx, a); err != nil {
 		return nil, err
 	}
@@ -128,7 +126,7 @@ func (r *run) take(ctx context.Context, a worker.Assignment) (*report.Stuck, err
 }
 
 // start starts all workers.
-func (r *run) start(ctx context.Context, a worker.Assignment) error {
+func (r *run) start(ctx context.Context, a assignment) error {
 	r.exits = make(chan *process, r.Procs)
 	for i := range r.Procs {
 		a.Worker = i
@@ -146,7 +144,7 @@ func (r *run) start(ctx context.Context, a worker.Assignment) error {
 
 // muster has the workers begin when every one is ready; it returns without if
 // the context ends before. That one is not ready in time is a hang like any other.
-func (r *run) muster(ctx context.Context) (*report.Stuck, error) {
+func (r *run) muster(ctx context.Context) (*Stuck, error) {
 	patience := max(r.Stall, startUp)
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
@@ -177,7 +175,7 @@ func (r *run) muster(ctx context.Context) (*report.Stuck, error) {
 
 // watch returns when the run is over, and says in what state it was stuck if
 // it was.
-func (r *run) watch(ctx context.Context) *report.Stuck {
+func (r *run) watch(ctx context.Context) *Stuck {
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	var timeUp <-chan time.Time
@@ -239,7 +237,7 @@ func overdue(w *oracle.Ledger, gone, stall time.Duration) string {
 
 // stuck describes where everybody is, at one moment if there is one: while somebody
 // moves, what was read first is no longer so, and it is read again.
-func (r *run) stuck(why string) (s *report.Stuck) {
+func (r *run) stuck(why string) (s *Stuck) {
 	for range 100 {
 		before := r.progress()
 		s = r.survey(why, before)
@@ -260,8 +258,8 @@ func (r *run) progress() (list []oracle.Progress) {
 
 // survey describes the workers, who have come so far. What a port has done to the
 // segment or the lock file may keep them from being looked at, which is said.
-func (r *run) survey(why string, come []oracle.Progress) *report.Stuck {
-	s := &report.Stuck{Why: why, Holder: -1}
+func (r *run) survey(why string, come []oracle.Progress) *Stuck {
+	s := &Stuck{Why: why, Holder: -1}
 	words, unreadable := r.barrier.Words()
 	if unreadable == nil {
 		s.Words = &words
@@ -278,7 +276,7 @@ func (r *run) survey(why string, come []oracle.Progress) *report.Stuck {
 		if has, err := procgroup.Has(p.pid(), holder); err == nil && has {
 			s.Holder = i
 		}
-		w := report.Worker{
+		w := Worker{
 			Worker: i, PID: p.pid(), Port: p.port,
 			Begun: progress.Begun, Returned: progress.Returned, State: p.describe(),
 		}
@@ -291,7 +289,7 @@ func (r *run) survey(why string, come []oracle.Progress) *report.Stuck {
 }
 
 // finish ends the workers, collects what they found, and sums up.
-func (r *run) finish(stuck *report.Stuck, interrupted bool) report.Report {
+func (r *run) finish(stuck *Stuck, interrupted bool) Report {
 	for _, p := range r.workers {
 		p.askForReport()
 	}
@@ -305,8 +303,8 @@ func (r *run) finish(stuck *report.Stuck, interrupted bool) report.Report {
 			s.calls += r.witness.Progress(i).Returned // what it had measured is lost
 		}
 	}
-	rep := report.Report{
-		Version: report.Version, Procs: r.Procs, Ports: r.Ports, Seed: r.Seed, Environment: report.Here(), Interrupted: interrupted,
+	rep := Report{
+		Version: Version, Procs: r.Procs, Ports: r.Ports, Seed: r.Seed, Environment: Here(), Interrupted: interrupted,
 		Rounds: r.witness.Rounds(), Calls: s.calls, Violations: r.witness.Violations(),
 		Rate: s.rate(r.witness.Rounds()), Latency: s.percentiles(),
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package supervisor_test
+package run
 
 import (
 	"context"
@@ -13,28 +13,27 @@ import (
 	"unsafe"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/worker"
 )
 
 // barriers are what the workers of the tests wait at: the real one, and some
 // that are wrong on purpose.
-var barriers = map[string]worker.Opener{
-	"real": worker.OpenReal,
-	"port": worker.Open,
-	"no-waiting": func(worker.Assignment, func(spec.Step)) (worker.Barrier, error) {
+var barriers = map[string]Opener{
+	"real": OpenReal,
+	"port": Open,
+	"no-waiting": func(assignment, func(spec.Step)) (Barrier, error) {
 		return noWaiting{}, nil
 	},
 	"early-by-one":  openTicket(1),
 	"early-by-none": openTicket(0),
-	"unopened": func(worker.Assignment, func(spec.Step)) (worker.Barrier, error) {
+	"unopened": func(assignment, func(spec.Step)) (Barrier, error) {
 		return nil, errUnopened
 	},
-	"never-ready": func(worker.Assignment, func(spec.Step)) (worker.Barrier, error) { select {} },
-	"stuck": func(worker.Assignment, func(spec.Step)) (worker.Barrier, error) {
+	"never-ready": func(assignment, func(spec.Step)) (Barrier, error) { select {} },
+	"stuck": func(assignment, func(spec.Step)) (Barrier, error) {
 		return stuck{}, nil
 	},
-	"stops-itself": func(a worker.Assignment, hook func(spec.Step)) (worker.Barrier, error) {
-		return worker.OpenReal(a, func(s spec.Step) {
+	"stops-itself": func(a assignment, hook func(spec.Step)) (Barrier, error) {
+		return OpenReal(a, func(s spec.Step) {
 			hook(s)
 			if a.Worker == 1 && s == spec.CountEnter {
 				syscall.Kill(syscall.Getpid(), syscall.SIGSTOP)
@@ -42,11 +41,11 @@ var barriers = map[string]worker.Opener{
 			}
 		})
 	},
-	"delegating": func(a worker.Assignment, _ func(spec.Step)) (worker.Barrier, error) {
+	"delegating": func(a assignment, _ func(spec.Step)) (Barrier, error) {
 		return delegating{a}, nil
 	},
-	"failing": func(a worker.Assignment, hook func(spec.Step)) (worker.Barrier, error) {
-		b, err := worker.OpenReal(a, hook)
+	"failing": func(a assignment, hook func(spec.Step)) (Barrier, error) {
+		b, err := OpenReal(a, hook)
 		return &failing{Barrier: b, left: 10 + a.Worker}, err
 	},
 }
@@ -70,7 +69,7 @@ func (stuck) Close() error                    { return nil }
 
 // delegating lets nobody through either, and worker 0 has a process that has left
 // its group hold the lock until it is gone itself.
-type delegating struct{ worker.Assignment }
+type delegating struct{ assignment }
 
 func (d delegating) Wait(context.Context, int) error {
 	if d.Worker == 0 {
@@ -90,7 +89,7 @@ func (delegating) Close() error { return nil }
 
 // failing is a real barrier that fails after some calls.
 type failing struct {
-	worker.Barrier
+	Barrier
 	left int
 }
 
@@ -110,8 +109,8 @@ type ticket struct {
 	mapping []byte
 }
 
-func openTicket(early int64) worker.Opener {
-	return func(a worker.Assignment, _ func(spec.Step)) (worker.Barrier, error) {
+func openTicket(early int64) Opener {
+	return func(a assignment, _ func(spec.Step)) (Barrier, error) {
 		file, err := os.OpenFile(filepath.Join(a.Dir, "ticket"), os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
 			return nil, err

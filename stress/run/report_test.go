@@ -1,6 +1,6 @@
 //go:build linux
 
-package report
+package run
 
 import (
 	"bytes"
@@ -77,7 +77,7 @@ func TestGolden_TextAndJSON(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got.Bytes(), want) {
-				t.Errorf("%s (go test ./stress/report -update)\ngot:\n%s\nwant:\n%s", file, got.Bytes(), want)
+				t.Errorf("%s (go test ./stress/run -update)\ngot:\n%s\nwant:\n%s", file, got.Bytes(), want)
 			}
 		}
 	}

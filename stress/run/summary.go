@@ -1,6 +1,6 @@
 //go:build linux
 
-package supervisor
+package run
 
 import (
 	"time"
@@ -8,8 +8,6 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"sharedbarrier/stress/oracle"
-	"sharedbarrier/stress/report"
-	"sharedbarrier/stress/worker"
 )
 
 // summary adds up what the workers found.
@@ -20,9 +18,9 @@ type summary struct {
 	latency *hdrhistogram.Histogram
 }
 
-func newSummary() *summary { return &summary{latency: worker.NewHistogram()} }
+func newSummary() *summary { return &summary{latency: NewHistogram()} }
 
-func (s *summary) add(f worker.Findings) {
+func (s *summary) add(f Findings) {
 	s.calls += f.Calls
 	s.elapsed = max(s.elapsed, f.Elapsed)
 	if s.early == nil {
@@ -41,12 +39,12 @@ func (s *summary) rate(rounds int64) float64 {
 	return float64(rounds-1) / s.elapsed.Seconds()
 }
 
-func (s *summary) percentiles() report.Latency {
+func (s *summary) percentiles() Latency {
 	if s.latency.TotalCount() == 0 {
-		return report.Latency{}
+		return Latency{}
 	}
 	micros := func(nanoseconds int64) float64 { return float64(nanoseconds) / 1e3 }
-	return report.Latency{
+	return Latency{
 		P50: micros(s.latency.ValueAtQuantile(50)),
 		P99: micros(s.latency.ValueAtQuantile(99)),
 		Max: micros(s.latency.Max()),

@@ -2,7 +2,7 @@
 
 // Package report is what a stress run has to say when it is over, for people
 // and for machines.
-package report
+package run
 
 import (
 	"encoding/json"

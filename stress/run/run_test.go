@@ -1,6 +1,6 @@
 //go:build linux
 
-package supervisor_test
+package run
 
 import (
 	"context"
@@ -17,9 +17,6 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/oracle"
-	"sharedbarrier/stress/report"
-	"sharedbarrier/stress/supervisor"
-	"sharedbarrier/stress/worker"
 )
 
 // barrierEnv makes this test program a worker at the barrier that it names.
@@ -27,7 +24,7 @@ const barrierEnv = "STRESS_TEST_BARRIER"
 
 func TestMain(m *testing.M) {
 	if open, ok := barriers[os.Getenv(barrierEnv)]; ok {
-		os.Exit(worker.Main(open, os.Args[1], os.Stdin, os.Stdout))
+		os.Exit(WorkerMain(open, os.Args[1], os.Stdin, os.Stdout))
 	}
 	os.Exit(m.Run())
 }
@@ -45,8 +42,8 @@ func workersAt(barrier string) func() *exec.Cmd {
 // patient is a stall limit that no slow machine reaches.
 const patient = 5 * time.Minute
 
-// run runs c and checks that nothing of it is left behind.
-func run(t *testing.T, c supervisor.Config) report.Report {
+// mustRun runs c and checks that nothing of it is left behind.
+func mustRun(t *testing.T, c Config) Report {
 	t.Helper()
 	rep, err := runIn(t, t.Context(), c)
 	if err != nil {
@@ -55,7 +52,7 @@ func run(t *testing.T, c supervisor.Config) report.Report {
 	return rep
 }
 
-func runIn(t *testing.T, ctx context.Context, c supervisor.Config) (report.Report, error) {
+func runIn(t *testing.T, ctx context.Context, c Config) (Report, error) {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -68,7 +65,7 @@ func runIn(t *testing.T, ctx context.Context, c supervisor.Config) (report.Repor
 			started(pids)
 		}
 	}
-	rep, err := supervisor.Run(ctx, c)
+	rep, err := Run(ctx, c)
 	if left := entries(t, dir); len(left) > 0 {
 		t.Errorf("Run left %v in %s", left, dir)
 	}
@@ -101,7 +98,7 @@ func entries(t *testing.T, dir string) (names []string) {
 
 func TestProc_RealBarrierPasses(t *testing.T) {
 	for _, procs := range []int{1, 2, 5, 64} { // 64: many more than there are processors
-		rep := run(t, supervisor.Config{Procs: procs, Rounds: 300, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real")})
+		rep := mustRun(t, Config{Procs: procs, Rounds: 300, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real")})
 		if rep.Verdict != spec.Passed || rep.Rounds != 300 || rep.Calls != int64(300*procs) || rep.Violations != 0 {
 			t.Errorf("%d workers, 300 rounds: %v after %d rounds, %d calls, %d violations; want passed, 300, %d, 0",
 				procs, rep.Verdict, rep.Rounds, rep.Calls, rep.Violations, 300*procs)
@@ -123,7 +120,7 @@ func TestHazard_OracleCatchesWrongBarriers(t *testing.T) {
 		{"early-by-one", spec.Violated},
 		{"early-by-none", spec.Passed},
 	} {
-		rep := run(t, supervisor.Config{Procs: 4, Rounds: 2000, Stall: patient, Seed: 1, Pauses: true, Command: workersAt(c.barrier)})
+		rep := mustRun(t, Config{Procs: 4, Rounds: 2000, Stall: patient, Seed: 1, Pauses: true, Command: workersAt(c.barrier)})
 		if rep.Verdict != c.want {
 			t.Errorf("barrier %s: %v, want %v", c.barrier, rep.Verdict, c.want)
 		}
@@ -140,7 +137,7 @@ func TestHazard_OracleCatchesWrongBarriers(t *testing.T) {
 }
 
 func TestProc_EndsWhenTimeIsUp(t *testing.T) {
-	rep := run(t, supervisor.Config{Procs: 3, For: 300 * time.Millisecond, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real")})
+	rep := mustRun(t, Config{Procs: 3, For: 300 * time.Millisecond, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real")})
 	if rep.Verdict != spec.Passed || rep.Rounds == 0 || rep.Calls != 3*rep.Rounds || rep.Interrupted {
 		t.Errorf("got %v after %d rounds and %d calls, interrupted %v; want passed, and 3 calls for each round",
 			rep.Verdict, rep.Rounds, rep.Calls, rep.Interrupted)
@@ -149,7 +146,7 @@ func TestProc_EndsWhenTimeIsUp(t *testing.T) {
 
 func TestProc_InterruptKeepsWhatWasMeasured(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	rep, err := runIn(t, ctx, supervisor.Config{
+	rep, err := runIn(t, ctx, Config{
 		Procs: 3, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real"),
 		Progress: func(rounds int64) {
 			if rounds > 0 {
@@ -171,7 +168,7 @@ func TestProc_InterruptKeepsWhatWasMeasured(t *testing.T) {
 func TestProc_StoppedWorkerIsAHang(t *testing.T) {
 	var pids []int
 	stopped := false
-	config := supervisor.Config{
+	config := Config{
 		Procs: 3, Stall: 5 * time.Second, Seed: 1, Pauses: true, Command: workersAt("real"),
 		Started: func(p []int) { pids = p },
 		Progress: func(rounds int64) {
@@ -183,7 +180,7 @@ func TestProc_StoppedWorkerIsAHang(t *testing.T) {
 			}
 		},
 	}
-	rep := run(t, config)
+	rep := mustRun(t, config)
 	if rep.Verdict != spec.Hang || rep.Stuck == nil || rep.ExitCode() != spec.ExitHang {
 		t.Fatalf("got %v, stuck %+v, exit code %d; want hang", rep.Verdict, rep.Stuck, rep.ExitCode())
 	}
@@ -211,7 +208,7 @@ func TestProc_StoppedWorkerIsAHang(t *testing.T) {
 			syscall.Kill(pids[1], syscall.SIGCONT)
 		}
 	}
-	if rep := run(t, config); rep.Verdict != spec.Passed || !stopped {
+	if rep := mustRun(t, config); rep.Verdict != spec.Passed || !stopped {
 		t.Errorf("worker stopped and continued: %v, want passed", rep.Verdict)
 	}
 }
@@ -219,7 +216,7 @@ func TestProc_StoppedWorkerIsAHang(t *testing.T) {
 // TestProc_StuckSaysWhoIsWhere has worker 1 stop itself at a step under the lock, in
 // the first round: the words, the holder and everybody's step are known.
 func TestProc_StuckSaysWhoIsWhere(t *testing.T) {
-	rep := run(t, supervisor.Config{Procs: 3, Stall: 5 * time.Second, Seed: 1, Pauses: true, Command: workersAt("stops-itself")})
+	rep := mustRun(t, Config{Procs: 3, Stall: 5 * time.Second, Seed: 1, Pauses: true, Command: workersAt("stops-itself")})
 	if rep.Verdict != spec.Hang || rep.Stuck == nil {
 		t.Fatalf("got %v, %+v; want a hang", rep.Verdict, rep.Stuck)
 	}
@@ -243,7 +240,7 @@ func TestProc_StuckSaysWhoIsWhere(t *testing.T) {
 
 // TestOverdue: stall is about rounds, and not about the end of the workers.
 func TestOverdue(t *testing.T) {
-	supervisor.SetLimits(t, time.Minute, time.Minute)
+	SetLimits(t, time.Minute, time.Minute)
 	witness, err := oracle.NewLedger(2)
 	if err != nil {
 		t.Fatal(err)
@@ -252,7 +249,7 @@ func TestOverdue(t *testing.T) {
 	const stall = time.Second
 	check := func(when string, gone time.Duration, want string) {
 		t.Helper()
-		if got := supervisor.Overdue(witness, gone, stall); (want == "") != (got == "") || !strings.Contains(got, want) {
+		if got := Overdue(witness, gone, stall); (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%s, %v after the last round: %q, want %q", when, gone, got, want)
 		}
 	}
@@ -272,7 +269,7 @@ func TestOverdue(t *testing.T) {
 
 func TestProc_DeadWorkerIsNamed(t *testing.T) {
 	var pids []int
-	rep := run(t, supervisor.Config{
+	rep := mustRun(t, Config{
 		Procs: 3, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real"),
 		Started: func(p []int) { pids = p },
 		Progress: func(rounds int64) {
@@ -296,7 +293,7 @@ func TestProc_DeadWorkerIsNamed(t *testing.T) {
 func TestProc_HolderOutsideTheGroup(t *testing.T) {
 	var pids []int
 	killed := false
-	rep := run(t, supervisor.Config{
+	rep := mustRun(t, Config{
 		Procs: 2, Stall: patient, Command: workersAt("delegating"),
 		Started: func(p []int) { pids = p },
 		Progress: func(int64) {
@@ -320,7 +317,7 @@ func TestProc_HolderOutsideTheGroup(t *testing.T) {
 // process can start. What becomes of the rounds is the machine's affair.
 func TestRun_StartUpIsNotJudgedByStall(t *testing.T) {
 	started := false
-	rep := run(t, supervisor.Config{
+	rep := mustRun(t, Config{
 		Procs: 2, Rounds: 1, Stall: time.Nanosecond, Command: workersAt("real"),
 		Started: func([]int) { started = true },
 	})
@@ -330,8 +327,8 @@ func TestRun_StartUpIsNotJudgedByStall(t *testing.T) {
 }
 
 func TestRun_WorkerThatIsNeverReady(t *testing.T) {
-	supervisor.SetLimits(t, 100*time.Millisecond, time.Minute)
-	rep := run(t, supervisor.Config{Procs: 2, Rounds: 1, Stall: time.Millisecond, Command: workersAt("never-ready")})
+	SetLimits(t, 100*time.Millisecond, time.Minute)
+	rep := mustRun(t, Config{Procs: 2, Rounds: 1, Stall: time.Millisecond, Command: workersAt("never-ready")})
 	if rep.Verdict != spec.Hang || rep.Stuck == nil || !strings.Contains(rep.Stuck.Why, "worker 0") || !strings.Contains(rep.Stuck.Why, "not ready after 100ms") {
 		t.Errorf("got %v, %+v; want a hang of worker 0, not ready after 100ms", rep.Verdict, rep.Stuck)
 	}
@@ -340,9 +337,9 @@ func TestRun_WorkerThatIsNeverReady(t *testing.T) {
 // TestRun_InterruptedWhileStuck wants no more patience after an interrupt than
 // the round under way needs.
 func TestRun_InterruptedWhileStuck(t *testing.T) {
-	supervisor.SetLimits(t, time.Minute, 100*time.Millisecond)
+	SetLimits(t, time.Minute, 100*time.Millisecond)
 	ctx, cancel := context.WithCancel(t.Context())
-	rep, err := runIn(t, ctx, supervisor.Config{
+	rep, err := runIn(t, ctx, Config{
 		Procs: 2, Stall: 30 * time.Second, Command: workersAt("stuck"),
 		Progress: func(int64) { cancel() },
 	})
@@ -358,7 +355,7 @@ func TestRun_InterruptedWhileStuck(t *testing.T) {
 func TestRun_InterruptedBeforeItBegan(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	rep, err := runIn(t, ctx, supervisor.Config{Procs: 2, Stall: patient, Command: workersAt("never-ready")})
+	rep, err := runIn(t, ctx, Config{Procs: 2, Stall: patient, Command: workersAt("never-ready")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,7 +373,7 @@ func TestRun_InterruptedAsItStarts(t *testing.T) {
 		func() *exec.Cmd { return exec.Command("/nonexistent") },
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
-		rep, err := runIn(t, ctx, supervisor.Config{Procs: 2, Stall: patient, Command: func() *exec.Cmd {
+		rep, err := runIn(t, ctx, Config{Procs: 2, Stall: patient, Command: func() *exec.Cmd {
 			cancel()
 			return command()
 		}})
@@ -394,7 +391,7 @@ func TestRun_WorkerThatCannotBegin(t *testing.T) {
 		{workersAt("unopened"), "did not begin: " + errUnopened.Error()},
 		{func() *exec.Cmd { return exec.Command("/nonexistent") }, "start worker 0"},
 	} {
-		_, err := runIn(t, t.Context(), supervisor.Config{Procs: 2, Rounds: 1, Stall: patient, Command: c.command})
+		_, err := runIn(t, t.Context(), Config{Procs: 2, Rounds: 1, Stall: patient, Command: c.command})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("Run = %v, want an error with %q", err, c.want)
 		}
@@ -403,14 +400,14 @@ func TestRun_WorkerThatCannotBegin(t *testing.T) {
 
 // TestProc_FailingBarrierIsNamed has one worker's barrier fail in mid-run.
 func TestProc_FailingBarrierIsNamed(t *testing.T) {
-	rep := run(t, supervisor.Config{Procs: 2, Rounds: 50, Stall: patient, Seed: 1, Command: workersAt("failing")})
+	rep := mustRun(t, Config{Procs: 2, Rounds: 50, Stall: patient, Seed: 1, Command: workersAt("failing")})
 	if rep.Verdict != spec.Hang || rep.Stuck == nil || !strings.Contains(rep.Stuck.Why, errFailing.Error()) {
 		t.Errorf("got %v, %+v; want a hang put down to %q", rep.Verdict, rep.Stuck, errFailing)
 	}
 }
 
 func TestReport_RateCountsFromTheFirstRound(t *testing.T) {
-	rep := run(t, supervisor.Config{Procs: 1, Rounds: 1, Stall: patient, Seed: 1, Command: workersAt("real")})
+	rep := mustRun(t, Config{Procs: 1, Rounds: 1, Stall: patient, Seed: 1, Command: workersAt("real")})
 	if rep.Rate != 0 {
 		t.Errorf("rate after one round is %v, want 0", rep.Rate)
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package worker
+package run
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // this process and in its group, so that what ends the group ends both. The
 // witness is written here, before the port is asked to call, and read after it
 // has answered: the port has no part in the verdict on it.
-func openPort(a Assignment) (Barrier, error) {
+func openPort(a assignment) (Barrier, error) {
 	cmd, err := port.Command(context.Background(), a.Port)
 	if err != nil {
 		return nil, err

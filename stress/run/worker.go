@@ -4,7 +4,7 @@
 // after round, pauses at random, lets the oracle judge each return, and
 // measures.
 //
-// A worker is a program started by the supervisor with the Assignment, in JSON,
+// A worker is a program started by the supervisor with the assignment, in JSON,
 // as its last argument, and the witness as descriptor 3. It says "ready" on its
 // standard output when its barrier is open, and begins to call when it reads
 // "begin": then all barriers are open (a port's opening may construct). At the
@@ -12,7 +12,7 @@
 // ends it early, wherever it is. When either of the two
 // breaks, the supervisor is gone: then the worker ends, and removes what the
 // supervisor would have removed.
-package worker
+package run
 
 import (
 	"bufio"
@@ -36,16 +36,16 @@ import (
 // LedgerFD is the descriptor on which a worker finds the witness.
 const LedgerFD = 3
 
-// The lines that a worker and its supervisor exchange, beside the Assignment
+// The lines that a worker and its supervisor exchange, beside the assignment
 // and the Findings.
 const (
-	Ready  = "ready\n"
-	Begin  = "begin\n"
-	Report = "report\n"
+	ready  = "ready\n"
+	begin  = "begin\n"
+	report = "report\n"
 )
 
-// An Assignment tells a worker what to do.
-type Assignment struct {
+// An assignment tells a worker what to do.
+type assignment struct {
 	Segment  string `json:"segment"`   // name of the segment
 	LockPath string `json:"lock_path"` // path of the lock file
 	Dir      string `json:"dir"`       // folder of the run, removed with all that is in it when the supervisor is gone
@@ -74,11 +74,11 @@ type Barrier interface {
 
 // An Opener opens the barrier of a run for one worker. hook is to be called
 // before each step; it is nil where nobody wants to know.
-type Opener func(a Assignment, hook func(spec.Step)) (Barrier, error)
+type Opener func(a assignment, hook func(spec.Step)) (Barrier, error)
 
 // Open opens what the assignment asks for: the barrier of package impl, or a
 // port.
-func Open(a Assignment, hook func(spec.Step)) (Barrier, error) {
+func Open(a assignment, hook func(spec.Step)) (Barrier, error) {
 	if a.Port != "" {
 		return openPort(a)
 	}
@@ -86,7 +86,7 @@ func Open(a Assignment, hook func(spec.Step)) (Barrier, error) {
 }
 
 // OpenReal opens the shared-memory barrier of package impl.
-func OpenReal(a Assignment, hook func(spec.Step)) (Barrier, error) {
+func OpenReal(a assignment, hook func(spec.Step)) (Barrier, error) {
 	b, err := impl.Attach(context.Background(), a.Segment, a.LockPath)
 	if err != nil {
 		return nil, err
@@ -95,13 +95,13 @@ func OpenReal(a Assignment, hook func(spec.Step)) (Barrier, error) {
 	return b, nil
 }
 
-// Main does the work of a worker process and returns its exit code: 0 whatever
+// WorkerMain does the work of a worker process and returns its exit code: 0 whatever
 // it found, spec.ExitUsage if it could not begin or its barrier failed.
-func Main(open Opener, assignment string, stdin io.Reader, stdout io.Writer) int {
+func WorkerMain(open Opener, text string, stdin io.Reader, stdout io.Writer) int {
 	// A broken pipe is to be an error of Write, and not the end of the process.
 	signal.Ignore(unix.SIGPIPE)
-	var a Assignment
-	if err := json.Unmarshal([]byte(assignment), &a); err != nil {
+	var a assignment
+	if err := json.Unmarshal([]byte(text), &a); err != nil {
 		fmt.Fprintln(os.Stderr, "worker: this command is started by the stress test itself:", err)
 		return spec.ExitUsage
 	}
@@ -110,7 +110,7 @@ func Main(open Opener, assignment string, stdin io.Reader, stdout io.Writer) int
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		return spec.ExitUsage
 	}
-	w := &worker{Assignment: a, witness: witness, stdout: stdout, begin: make(chan struct{}), latency: NewHistogram()}
+	w := &worker{assignment: a, witness: witness, stdout: stdout, begin: make(chan struct{}), latency: NewHistogram()}
 	go w.obey(bufio.NewReader(stdin))
 	return w.work(open)
 }
@@ -122,7 +122,7 @@ func NewHistogram() *hdrhistogram.Histogram {
 }
 
 type worker struct {
-	Assignment
+	assignment
 	witness *oracle.Ledger
 	stdout  io.Writer
 	begin   chan struct{} // closed when all barriers are open
@@ -142,11 +142,11 @@ func (w *worker) work(open Opener) int {
 			pauses.beforeStep()
 		}
 	}
-	barrier, err := open(w.Assignment, hook)
+	barrier, err := open(w.assignment, hook)
 	if err != nil {
 		return w.fail(err)
 	}
-	w.say(Ready)
+	w.say(ready)
 	<-w.begin
 
 	for round := int64(1); ; round++ {
@@ -199,9 +199,9 @@ func (w *worker) note(now, lastBegin int64, early []oracle.Violation) {
 func (w *worker) obey(input *bufio.Reader) {
 	for {
 		switch line, _ := input.ReadString('\n'); line {
-		case Begin:
+		case begin:
 			close(w.begin)
-		case Report:
+		case report:
 			w.report()
 			os.Exit(spec.ExitOK)
 		default:

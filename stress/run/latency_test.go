@@ -1,6 +1,6 @@
 //go:build linux
 
-package supervisor_test
+package run
 
 import (
 	"fmt"
@@ -12,18 +12,17 @@ import (
 
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port/porttest"
-	"sharedbarrier/stress/supervisor"
 )
 
 // BenchmarkRound measures how long a round takes when processes do nothing but
 // call: this barrier, multiprocessing.Barrier of Python's standard library as the
 // peer, and the published original. Compare those of one run.
 //
-//	go test -bench Round -run '^$' ./stress/supervisor
+//	go test -bench Round -run '^$' ./stress/run
 func BenchmarkRound(b *testing.B) {
 	for _, procs := range []int{2, 4, 8, 16} {
 		b.Run(fmt.Sprintf("impl=sharedbarrier/procs=%d", procs), func(b *testing.B) {
-			benchmarkRounds(b, supervisor.Config{Procs: procs, Command: workersAt("real")})
+			benchmarkRounds(b, Config{Procs: procs, Command: workersAt("real")})
 		})
 		b.Run(fmt.Sprintf("impl=multiprocessing/procs=%d", procs), func(b *testing.B) {
 			out, err := exec.CommandContext(b.Context(), "python3", "testdata/multiprocessing_barrier.py",
@@ -40,14 +39,14 @@ func BenchmarkRound(b *testing.B) {
 		b.Run(fmt.Sprintf("impl=original/procs=%d", procs), func(b *testing.B) {
 			original := slices.Repeat([]string{"python@newest"}, procs)
 			porttest.Need(b, original[0])
-			benchmarkRounds(b, supervisor.Config{Procs: procs, Ports: original, Command: workersAt("port")})
+			benchmarkRounds(b, Config{Procs: procs, Ports: original, Command: workersAt("port")})
 		})
 	}
 }
 
-func benchmarkRounds(b *testing.B, c supervisor.Config) {
+func benchmarkRounds(b *testing.B, c Config) {
 	c.Rounds, c.Stall = int64(b.N)+1, patient
-	rep, err := supervisor.Run(b.Context(), c)
+	rep, err := Run(b.Context(), c)
 	if err != nil || rep.Verdict != spec.Passed {
 		b.Fatalf("%v, %v, want passed", err, rep.Verdict)
 	}
