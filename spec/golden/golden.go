@@ -71,6 +71,24 @@ func compare(t testing.TB, path, kind, name string, generate func(name string) s
 	return names
 }
 
+// File compares the whole file at path with want, and with -update writes it.
+func File(t testing.TB, path, want string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is stale; rewrite it by running this test with -update\ngot:\n%s\nwant:\n%s", path, got, want)
+	}
+}
+
 // Table prints rows as a table in Markdown; the first row is its head.
 func Table(rows [][]string) string {
 	var b strings.Builder
