@@ -13,8 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/stress/port"
-	"sharedbarrier/stress/procgroup"
 )
 
 // longest is how long an answer may be, in bytes: far longer than any is.

@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 
+	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/port"
-	"sharedbarrier/stress/procgroup"
 )
 
 // A Party is one user of the barrier that stops before each of its steps, as a

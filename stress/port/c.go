@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"sharedbarrier/stress/procgroup"
+	"sharedbarrier/model/cli/procgroup"
 )
 
 //go:embed c/barrier.c

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"sharedbarrier/stress/procgroup"
+	"sharedbarrier/model/cli/procgroup"
 )
 
 // Limit is how long a port may take for an answer: much longer than any port

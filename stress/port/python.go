@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"sharedbarrier/stress/procgroup"
+	"sharedbarrier/model/cli/procgroup"
 )
 
 //go:embed python/*.py python/*.txt

@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/exec"
 
-	"sharedbarrier/stress/procgroup"
+	"sharedbarrier/model/cli/procgroup"
 )
 
 //go:embed rust/barrier.rs

@@ -12,7 +12,7 @@ import (
 	"os"
 	"os/exec"
 
-	"sharedbarrier/stress/procgroup"
+	"sharedbarrier/model/cli/procgroup"
 )
 
 // process is one worker process as the supervisor sees it.

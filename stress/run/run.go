@@ -21,10 +21,10 @@ import (
 	"time"
 
 	"sharedbarrier/impl"
+	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/oracle"
-	"sharedbarrier/stress/procgroup"
 )
 
 // A Config says what to run.

@@ -1,5 +1,3 @@
-//go:build linux
-
 package procgroup
 
 import (
@@ -16,22 +14,21 @@ import (
 	"testing"
 )
 
-// runnerEnv makes this test program a runner that starts commands all the time.
-const runnerEnv = "GROUP_TEST_RUNNER"
+// runnerEnv makes this test program a runner. Its value is the number of signals
+// that the runner waits for.
+const runnerEnv = "PROCGROUP_TEST_RUNNER"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(runnerEnv) != "" {
-		runner()
+	if signals, err := strconv.Atoi(os.Getenv(runnerEnv)); err == nil {
+		runner(signals)
 		return
 	}
 	os.Exit(m.Run())
 }
 
-const signals = 300
-
-// runner starts commands until a signal comes, again and again, and says what
-// Start has returned that is not the signal's doing.
-func runner() {
+// runner starts commands until a signal comes, again and again. It prints each
+// error of Start and Wait that the signal does not explain.
+func runner(signals int) {
 	got := make(chan os.Signal, 1)
 	signal.Notify(got, os.Interrupt)
 	for range signals {
@@ -53,12 +50,15 @@ func runner() {
 	}
 }
 
-// TestStart_SignalToTheRunnersGroup sends signals to a runner and all its group,
-// as a terminal does: no command that it starts is hit, unless by what Start takes
-// for the end of the context.
-func TestStart_SignalToTheRunnersGroup(t *testing.T) {
+// TestProc_SignalToTheRunnersGroup signals a runner and its group, as a terminal
+// does. Start reports each command that the signal ends as the end of the context.
+func TestProc_SignalToTheRunnersGroup(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
-	cmd.Env = append(os.Environ(), runnerEnv+"=1")
+	signals := "300"
+	if testing.Short() {
+		signals = "50"
+	}
+	cmd.Env = append(os.Environ(), runnerEnv+"="+signals)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -82,9 +82,9 @@ func TestStart_SignalToTheRunnersGroup(t *testing.T) {
 	}
 }
 
-// TestStart_NeverBegan: a child that ended before its exec was hit by a
-// signal for the runner, which is waited for, or else that is an error.
-func TestStart_NeverBegan(t *testing.T) {
+// TestUnit_ChildEndsBeforeItsExec: a signal for the runner is waited for, any
+// other one is an error.
+func TestUnit_ChildEndsBeforeItsExec(t *testing.T) {
 	for _, c := range []struct {
 		signal syscall.Signal
 		waits  bool
@@ -103,9 +103,9 @@ func TestStart_NeverBegan(t *testing.T) {
 	}
 }
 
-// TestOutput_KillsTheGroup ends the context of a command that has started another
-// one, which holds its output: neither stays.
-func TestOutput_KillsTheGroup(t *testing.T) {
+// TestProc_OutputKillsTheGroup ends the context of a command whose child holds its
+// output open: neither stays.
+func TestProc_OutputKillsTheGroup(t *testing.T) {
 	ours, theirs, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -122,14 +122,14 @@ func TestOutput_KillsTheGroup(t *testing.T) {
 		t.Errorf("CombinedOutput: %v, want that the context has ended", err)
 	}
 	theirs.Close()
-	if rest, err := held.ReadString('\n'); err == nil { // at the end of the pipe nobody is left who holds it
+	if rest, err := held.ReadString('\n'); err == nil { // the pipe ends when no process holds it
 		t.Errorf("the command goes on: %q", rest)
 	}
 }
 
-// TestHas: a group has its leader, those in it, and what has left it; not whoever
-// is in another, nor what is gone.
-func TestHas(t *testing.T) {
+// TestProc_HasOfAGroup: Has is true of the leader, of a member and of one that left
+// the group; false of another group's process and of one that is gone.
+func TestProc_HasOfAGroup(t *testing.T) {
 	leader, other := exec.Command("/bin/sh", "-c", "exec 3<&0; setsid sh -c 'echo $$; read -r end' <&3 & sh -c 'echo $$; read -r end' <&3 & wait"), exec.Command("cat")
 	var pids []int
 	in, err := leader.StdinPipe()

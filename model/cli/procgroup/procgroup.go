@@ -1,0 +1,42 @@
+// Package procgroup runs commands in process groups of their own, so that Ctrl-C at
+// a terminal reaches the runner alone, and the end of a command ends its group.
+//
+// It does so on Linux only. Elsewhere a command stays in the runner's group, Wait
+// leaves alone what the command has started, and Has and Stopped fail with
+// errors.ErrUnsupported.
+package procgroup
+
+import (
+	"bytes"
+	"context"
+	"os/exec"
+)
+
+// Output runs cmd in a process group of its own and returns its standard output. It
+// blocks until cmd has ended. When ctx ends it kills the group and returns the
+// error of ctx.
+func Output(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	err := run(ctx, cmd)
+	return out.Bytes(), err
+}
+
+// CombinedOutput is Output of both the standard output and the standard error.
+func CombinedOutput(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := run(ctx, cmd)
+	return out.Bytes(), err
+}
+
+func run(ctx context.Context, cmd *exec.Cmd) error {
+	if err := Start(ctx, cmd); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { cmd.Process.Kill() })() // the rest of the group is Wait's
+	if err := Wait(cmd); ctx.Err() == nil {
+		return err
+	}
+	return ctx.Err()
+}

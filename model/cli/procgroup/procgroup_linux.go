@@ -1,0 +1,119 @@
+package procgroup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Start starts cmd in a process group of its own. The caller must call Wait.
+//
+// A child is still in the runner's group between its fork and its setpgid, where
+// SIGINT or SIGTERM for the runner may end it before its exec. The runner got the
+// same signal, which must end ctx: Start then blocks until ctx ends and returns
+// its error.
+func Start(ctx context.Context, cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s, err := statOf(cmd.Process.Pid)
+	if err == nil && s.flags&forkNoExec == 0 {
+		return nil
+	}
+	cmd.Process.Kill()
+	cmd.Wait() // the error says no more than the state
+	if err != nil {
+		return err
+	}
+	return neverBegan(ctx, cmd.ProcessState.Sys().(syscall.WaitStatus))
+}
+
+// neverBegan returns why a child ended before its exec.
+func neverBegan(ctx context.Context, status syscall.WaitStatus) error {
+	if by := status.Signal(); by != unix.SIGINT && by != unix.SIGTERM {
+		return fmt.Errorf("the child ended before its exec: %v", by)
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Wait blocks until cmd has ended, kills the rest of its group, and returns what
+// cmd.Wait returns. The ended process keeps its number until the rest is killed, so
+// that no other group can have it.
+func Wait(cmd *exec.Cmd) error {
+	for unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+	unix.Kill(-cmd.Process.Pid, unix.SIGKILL) // fails only when nothing is left
+	return cmd.Wait()
+}
+
+// Has reports whether process pid is in the group of the leader or descends from
+// it: a process that setsid(1) started has left the group and still descends. It
+// reports false of a process that no longer exists.
+func Has(leader, pid int) (bool, error) {
+	for pid > 1 {
+		in, err := unix.Getpgid(pid)
+		if err == nil && (in == leader || pid == leader) {
+			return true, nil
+		}
+		s, err := statOf(pid)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		pid = s.parent
+	}
+	return false, nil
+}
+
+// Stopped reports whether the process is stopped by a signal or a debugger.
+func Stopped(pid int) (bool, error) {
+	s, err := statOf(pid)
+	return s.state == "T" || s.state == "t", err
+}
+
+// forkNoExec is the kernel's flag of a process that has not called exec since it
+// was forked (PF_FORKNOEXEC of linux/sched.h).
+const forkNoExec = 0x40
+
+// A stat has some of the fields of /proc/PID/stat; see proc(5).
+type stat struct {
+	state  string
+	parent int
+	flags  int
+}
+
+// statOf reads the stat of a process, which may have ended and not be waited for.
+func statOf(pid int) (s stat, err error) {
+	path := fmt.Sprintf("/proc/%d/stat", pid)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return s, err
+	}
+	// pid (name) state parent group session terminal its-group flags …
+	// The name may contain anything, a parenthesis too.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 7 {
+		return s, fmt.Errorf("%s: %q is too short", path, text)
+	}
+	s.state = fields[0]
+	if s.parent, err = strconv.Atoi(fields[1]); err == nil {
+		s.flags, err = strconv.Atoi(fields[6])
+	}
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}

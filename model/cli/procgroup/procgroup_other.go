@@ -1,0 +1,14 @@
+//go:build !linux
+
+package procgroup
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+)
+
+func Start(_ context.Context, cmd *exec.Cmd) error { return cmd.Start() }
+func Wait(cmd *exec.Cmd) error                     { return cmd.Wait() }
+func Has(leader, pid int) (bool, error)            { return false, errors.ErrUnsupported }
+func Stopped(pid int) (bool, error)                { return false, errors.ErrUnsupported }
