@@ -1,0 +1,169 @@
+// Package toolcache finds the tools that the project runs and keeps those that it
+// makes: an installed solver, a fetched jar, a compiled port. They are in the folder
+// sharedbarrier of the user's cache folder.
+package toolcache
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/term"
+
+	"sharedbarrier/model/cli/procgroup"
+)
+
+// An Entry is a file or a folder of the cache.
+type Entry struct {
+	// Name is the name of the entry in the cache.
+	Name string
+	// Key is all that Make depends on. A hash of it follows the name, so that
+	// another key is another entry. Without a key the name must say enough.
+	Key []string
+	// Make makes the entry at the path, in a folder of its own, which is removed
+	// afterwards with all else that is in it.
+	Make func(path string) error
+	// Check returns an error if the entry at the path does not work; nil: no check.
+	Check func(path string) error
+	// Say takes the line that Get says before Make; nil: print it on stderr if that
+	// is a terminal.
+	Say func(line string)
+}
+
+// Get returns the path of the entry and makes it first if it is not in the cache.
+// Several processes may make it at the same time. The entry appears under its path
+// when it is complete and checked; an error of Make or Check leaves nothing.
+//
+// It fails with the errors of Make and Check, with the system's error, or if there
+// is no cache folder. The error about an entry that was there and fails its check
+// says to remove it.
+func (e Entry) Get() (path string, err error) {
+	folder, err := Folder()
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(folder, e.Name+e.hash())
+	if _, err := os.Stat(path); err == nil {
+		if err := e.check(path); err != nil {
+			return "", fmt.Errorf("%w: remove %s and try again", err, path)
+		}
+		return path, nil
+	}
+	e.say("making " + path + ", once")
+	beside, err := os.MkdirTemp(folder, ".making-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(beside)
+	made := filepath.Join(beside, e.Name)
+	if err := e.Make(made); err != nil {
+		return "", err
+	}
+	if err := e.check(made); err != nil {
+		return "", err
+	}
+	if err := os.Rename(made, path); err != nil {
+		if _, there := os.Stat(path); there != nil { // another process has not made it meanwhile
+			return "", err
+		}
+	}
+	return path, nil
+}
+
+func (e Entry) hash() string {
+	if len(e.Key) == 0 {
+		return ""
+	}
+	hash := sha256.New()
+	for _, part := range e.Key {
+		fmt.Fprintf(hash, "%d:%s", len(part), part)
+	}
+	return "-" + hex.EncodeToString(hash.Sum(nil))[:16]
+}
+
+func (e Entry) check(path string) error {
+	if e.Check == nil {
+		return nil
+	}
+	return e.Check(path)
+}
+
+func (e Entry) say(line string) {
+	switch {
+	case e.Say != nil:
+		e.Say(line)
+	case term.IsTerminal(int(os.Stderr.Fd())):
+		fmt.Fprintln(os.Stderr, line)
+	}
+}
+
+// Folder returns the cache folder of the project, which it makes if it is missing.
+func Folder() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no cache folder for tools: %w; set XDG_CACHE_HOME or HOME", err)
+	}
+	folder := filepath.Join(cache, "sharedbarrier")
+	return folder, os.MkdirAll(folder, 0o755)
+}
+
+// Missing is the error about a tool that is missing or does not work. Its text says
+// what to install. A package has one for each of its tools, which errors.Is finds;
+// errors.As finds any.
+type Missing string
+
+// Error returns the text.
+func (m Missing) Error() string { return string(m) }
+
+// Ask runs a program that prints what it is, such as its version, and returns what
+// it prints and where the program is. It blocks until the program has ended and
+// kills it when ctx ends.
+//
+// It fails with missing, and what the program printed last, if the program is not
+// on PATH or does not work, and with the error of ctx.
+func Ask(ctx context.Context, missing Missing, program string, args ...string) (path, said string, err error) {
+	if path, err = exec.LookPath(program); err != nil {
+		return "", "", fmt.Errorf("%w (%w)", missing, err)
+	}
+	out, err := procgroup.CombinedOutput(ctx, exec.Command(path, args...))
+	switch {
+	case ctx.Err() != nil:
+		return "", "", ctx.Err()
+	case err != nil:
+		return "", "", fmt.Errorf("%w (%s does not work: %w: %s)", missing, path, err, LastLine(out))
+	}
+	return path, string(out), nil
+}
+
+// LastLine returns the last line of a program's output.
+func LastLine(out []byte) string {
+	out = bytes.TrimSpace(out)
+	return strings.TrimSpace(string(out[bytes.LastIndexByte(out, '\n')+1:]))
+}
+
+// Test is what Require needs of a testing.TB.
+type Test interface {
+	Helper()
+	Skip(...any)
+	Fatal(...any)
+}
+
+// Require ends a test if err is not nil. It skips the test if err is Missing, unless
+// SHAREDBARRIER_STRICT is 1 in the environment. Otherwise it fails the test.
+func Require(t Test, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case errors.As(err, new(Missing)) && os.Getenv("SHAREDBARRIER_STRICT") != "1":
+		t.Skip(err)
+	default:
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,134 @@
+package toolcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// empty gives the test a cache folder of its own and returns a function that lists
+// the entries in it.
+func empty(t *testing.T) (entries func() []string) {
+	t.Helper()
+	for _, variable := range []string{"XDG_CACHE_HOME", "HOME", "LocalAppData"} {
+		t.Setenv(variable, t.TempDir())
+	}
+	folder, err := Folder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() (names []string) {
+		files, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			names = append(names, file.Name())
+		}
+		return names
+	}
+}
+
+func TestUnit_GetMakesOnce(t *testing.T) {
+	entries := empty(t)
+	var said atomic.Int32
+	get := func(key ...string) string {
+		path, err := Entry{
+			Name: "tool", Key: key,
+			Make: func(path string) error { return os.WriteFile(path, []byte(key[0]), 0o644) },
+			Say:  func(string) { said.Add(1) },
+		}.Get()
+		if err != nil {
+			t.Errorf("Get of key %q: got %v, want nil", key, err)
+		}
+		return path
+	}
+	var group sync.WaitGroup
+	for range 8 { // at once: one of the complete ones stays
+		group.Go(func() { get("a", "bc") })
+	}
+	group.Wait()
+	first := said.Load()
+	path, other := get("a", "bc"), get("ab", "c")
+	if text, err := os.ReadFile(path); string(text) != "a" || err != nil {
+		t.Errorf("entry of key a: got %q, %v", text, err)
+	}
+	if got := entries(); path == other || len(got) != 2 || said.Load() != first+1 {
+		t.Errorf("two keys: got entries %q and %d lines, want 2 and one more than %d", got, said.Load(), first)
+	}
+}
+
+func TestUnit_GetLeavesNothingAfterAnError(t *testing.T) {
+	entries := empty(t)
+	want := errors.New("interrupted")
+	e := Entry{Name: "tool", Make: func(path string) error { return errors.Join(os.Mkdir(path, 0o755), want) }}
+	if _, err := e.Get(); !errors.Is(err, want) || len(entries()) > 0 {
+		t.Errorf("Get whose Make fails: got %v and entries %q, want %v and none", err, entries(), want)
+	}
+	e.Make = func(path string) error { return os.Mkdir(path, 0o755) }
+	broken := e
+	broken.Check = func(string) error { return want }
+	if _, err := broken.Get(); !errors.Is(err, want) || len(entries()) > 0 {
+		t.Errorf("Get whose Check fails: got %v and entries %q, want %v and none", err, entries(), want)
+	}
+	path, err := e.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := broken.Get(); !errors.Is(err, want) || !strings.Contains(err.Error(), "remove "+path) {
+		t.Errorf("Get of a broken entry: got %v, want %v and what to remove", err, want)
+	}
+}
+
+const missing = Missing("no tool; install it")
+
+func TestUnit_AskAToolThatDoesNotWork(t *testing.T) {
+	dir := t.TempDir()
+	shim := filepath.Join(dir, "shim")
+	if err := os.WriteFile(shim, []byte("#!/bin/sh\necho no toolchain\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for program, want := range map[string]string{shim: "no toolchain", filepath.Join(dir, "none"): "none"} {
+		if _, said, err := Ask(t.Context(), missing, program, "--version"); !errors.Is(err, missing) || !strings.Contains(err.Error(), want) {
+			t.Errorf("Ask(%s): got %q, %v, want Missing with %q", program, said, err, want)
+		}
+	}
+	if _, said, err := Ask(t.Context(), missing, "go", "version"); err != nil || !strings.HasPrefix(said, "go version") {
+		t.Errorf("Ask(go): got %q, %v", said, err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := Ask(ended, missing, "go", "version"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Ask with an ended context: got %v, want %v", err, context.Canceled)
+	}
+}
+
+// outcome is a Test that notes how it ends.
+type outcome string
+
+func (*outcome) Helper()        {}
+func (o *outcome) Skip(...any)  { *o = "skips" }
+func (o *outcome) Fatal(...any) { *o = "fails" }
+
+func TestUnit_Require(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		strict string
+		want   outcome
+	}{
+		{nil, "1", ""}, {errors.New("another"), "", "fails"},
+		{fmt.Errorf("port c: %w", missing), "", "skips"}, {missing, "1", "fails"},
+	} {
+		t.Setenv("SHAREDBARRIER_STRICT", c.strict)
+		var got outcome
+		if Require(&got, c.err); got != c.want {
+			t.Errorf("Require(%v) with SHAREDBARRIER_STRICT=%q: %q, want %q", c.err, c.strict, got, c.want)
+		}
+	}
+}
