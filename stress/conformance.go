@@ -19,7 +19,7 @@ import (
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/conformance"
-	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // A kitQuestion is what the flags of stress kit ask for.
@@ -49,7 +49,7 @@ check was left out, 130 interrupted.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return q.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&q.trial.Port, "port", "", "NAME of the port (ports: "+port.Names+")")
+	f.StringVar(&q.trial.Port, "port", "", "NAME of the port (ports: "+registry.Names+")")
 	f.DurationVar(&q.trial.For, "for", 2*time.Second, "how long each stress run takes")
 	f.DurationVar(&q.trial.Stall, "stall", 10*time.Second, "longest time without a completed round before a stress run counts as a hang")
 	f.Uint64Var(&q.trial.Seed, "seed", 0, "seed of the pauses (0: draw one)")
@@ -155,7 +155,7 @@ func (q kitQuestion) print(out io.Writer, results []conformance.Result) error {
 
 // score makes the checks of each mutant of the C port.
 func (q kitQuestion) score(cmd *cobra.Command) error {
-	mutants := port.CMutants()
+	mutants := registry.CMutants()
 	bar := cli.Bar(`{{counters . }} mutants {{bar . }} {{rtime . "%s left"}}`, int64(len(mutants)))
 	var scores []conformance.Score
 	var err error

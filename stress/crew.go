@@ -9,7 +9,7 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/stress/lockstep"
-	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // A crew is which ports take part.
@@ -27,7 +27,7 @@ func newCrew(ctx context.Context, flags []string) (*crew, error) {
 	c := &crew{ctx: ctx, withdraws: true}
 	seen := map[string]bool{}
 	for _, flag := range flags {
-		name, count, err := port.Parse(flag)
+		name, count, err := registry.Parse(flag)
 		if err != nil {
 			return nil, err
 		}
@@ -36,7 +36,7 @@ func newCrew(ctx context.Context, flags []string) (*crew, error) {
 			continue
 		}
 		seen[name] = true
-		p, err := port.Start(ctx, name)
+		p, err := registry.Start(ctx, name)
 		if err != nil {
 			return nil, err
 		}

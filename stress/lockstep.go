@@ -15,7 +15,7 @@ import (
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
-	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // A lockstepQuestion is what the flags of stress lockstep ask for.
@@ -61,7 +61,7 @@ everything was left out, 130 interrupted.`,
 	f.BoolVar(&q.hazards, "hazards", false, "replay the shortest counterexample of every property that fails under misuse")
 	f.BoolVar(&q.crash, "crash", false, "kill a process at each step of its call, and let the others go on")
 	cmd.MarkFlagsMutuallyExclusive("tour", "random", "schedule", "moves", "hazards", "crash")
-	f.StringArrayVar(&q.ports, "port", nil, "NAME or NAME=COUNT: processes of a port, repeatable; from the first again when there are more processes (default go; ports: "+port.Names+"). "+port.CountHelp)
+	f.StringArrayVar(&q.ports, "port", nil, "NAME or NAME=COUNT: processes of a port, repeatable; from the first again when there are more processes (default go; ports: "+registry.Names+"). "+registry.CountHelp)
 	f.IntVar(&q.procs, "procs", 0, "processes (default: as many as --port counts if more than 1, else 2 and 3 for --tour, else 3)")
 	f.StringVar(&q.scenario, "scenario", "", "scenario (default withdraw if all ports can, else reuse)")
 	f.IntVar(&q.rounds, "rounds", 0, "calls that each process makes; 0: no bound")

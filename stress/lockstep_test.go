@@ -15,7 +15,7 @@ import (
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
-	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // runLockstep runs stress lockstep to its end.
@@ -76,7 +76,7 @@ func TestProc_LockstepDifference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	right, err := port.Command(t.Context(), "go")
+	right, err := registry.Command(t.Context(), "go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,13 +25,13 @@ import (
 
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
+	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/run"
 )
 
 func main() {
-	if port.IsGo(os.Args) {
+	if registry.IsGo(os.Args) {
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
 	// Go tries pidfds out in a child that shares its memory and its signal handlers: a
@@ -78,7 +78,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated, 130 interrup
 	}
 	f := cmd.Flags()
 	f.IntVar(&c.Procs, "procs", 4, "worker processes, each a party of every round")
-	f.StringArrayVar(&ports, "port", nil, "NAME or NAME=COUNT: processes of a port; repeat it to mix (ports: "+port.Names+"). "+port.CountHelp)
+	f.StringArrayVar(&ports, "port", nil, "NAME or NAME=COUNT: processes of a port; repeat it to mix (ports: "+registry.Names+"). "+registry.CountHelp)
 	f.Int64Var(&c.Rounds, "rounds", 0, "rounds to run (0: as many as fit in --for)")
 	f.DurationVar(&c.For, "for", 10*time.Second, "how long to run (0: no limit; no limit either when only --rounds is given); whichever of the two is reached first ends the run")
 	f.DurationVar(&c.Stall, "stall", 10*time.Second, "longest time without a completed round before the run counts as a hang")
@@ -97,11 +97,11 @@ func enlist(cmd *cobra.Command, c *run.Config, ports []string) error {
 		return errors.New("--procs and --port exclude each other; give the count with the port, as in --port go=2")
 	}
 	for _, text := range ports {
-		name, count, err := port.Parse(text)
+		name, count, err := registry.Parse(text)
 		if err != nil {
 			return err
 		}
-		_, err = port.Command(cmd.Context(), name)
+		_, err = registry.Command(cmd.Context(), name)
 		switch {
 		case cmd.Context().Err() != nil:
 			return cli.Exit(spec.ExitInterrupted)
@@ -162,10 +162,10 @@ func parties(c run.Config) string {
 	if c.Ports == nil {
 		return fmt.Sprintf("--procs %d", c.Procs)
 	}
-	return port.Flags(c.Ports)
+	return registry.Flags(c.Ports)
 }
 
-func quoted(word string) string { return port.Quoted(word) }
+func quoted(word string) string { return registry.Quoted(word) }
 
 // startSelf returns the command that starts this program as a worker.
 func startSelf() *exec.Cmd { return exec.Command("/proc/self/exe", "worker") }

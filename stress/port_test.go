@@ -15,8 +15,8 @@ import (
 	"testing"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
+	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/run"
 )
 
@@ -183,8 +183,8 @@ func TestProc_HelpOfPort(t *testing.T) {
 		if err := p.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if code := p.exitCode(t); code != spec.ExitOK || !strings.Contains(p.out.String(), port.CountHelp) {
-			t.Errorf("%q: exit code %d, %s; want 0 and %q", args, code, p.out.String(), port.CountHelp)
+		if code := p.exitCode(t); code != spec.ExitOK || !strings.Contains(p.out.String(), registry.CountHelp) {
+			t.Errorf("%q: exit code %d, %s; want 0 and %q", args, code, p.out.String(), registry.CountHelp)
 		}
 	}
 }

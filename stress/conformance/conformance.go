@@ -20,6 +20,7 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/run"
 )
 
@@ -146,7 +147,7 @@ func ScoreOf(mutant string, results []Result) Score {
 }
 
 func capabilities(ctx context.Context, name string) (port.Capabilities, error) {
-	p, err := port.Start(ctx, name)
+	p, err := registry.Start(ctx, name)
 	if err != nil {
 		return port.Capabilities{}, err
 	}

@@ -14,9 +14,9 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
 	"sharedbarrier/stress/conformance"
-	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/port/porttest"
+	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/run"
 )
 
@@ -25,7 +25,7 @@ const workerEnv = "KIT_TEST_WORKER"
 
 func TestMain(m *testing.M) {
 	switch {
-	case port.IsGo(os.Args):
+	case registry.IsGo(os.Args):
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	case os.Getenv(workerEnv) != "":
 		os.Exit(run.WorkerMain(run.Open, os.Args[1], os.Stdin, os.Stdout))
@@ -111,7 +111,7 @@ func cell(r conformance.Result) string {
 // TestHazard_MutantsOfC wants each mistake of the C port found.
 func TestHazard_MutantsOfC(t *testing.T) {
 	porttest.Need(t, "c")
-	mutants := port.CMutants()
+	mutants := registry.CMutants()
 	if len(mutants) < 8 {
 		t.Errorf("the C port has %d mutants, want at least 8", len(mutants))
 	}

@@ -10,6 +10,7 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
+	"sharedbarrier/stress/port/registry"
 )
 
 // TestPortRefusesHalfMade: the samples to copy do not open a segment that a
@@ -76,7 +77,7 @@ func TestPortRefuses(t *testing.T) {
 // wantFailure makes a request of a new port and looks at the answer.
 func wantFailure(t *testing.T, name string, want bool, request string) {
 	t.Helper()
-	p, err := port.Start(t.Context(), name)
+	p, err := registry.Start(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // longest is how long an answer may be, in bytes: far longer than any is.
@@ -33,7 +34,7 @@ type talk struct {
 
 // startTalk starts the port with the name and hears its hello.
 func startTalk(ctx context.Context, name string) (*talk, error) {
-	cmd, err := port.Command(ctx, name)
+	cmd, err := registry.Command(ctx, name)
 	if err != nil {
 		return nil, err
 	}

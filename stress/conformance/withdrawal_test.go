@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // TestWithdrawal_AnswerThatNeverComes has a port that takes part in every step
@@ -23,7 +24,7 @@ func TestWithdrawal_AnswerThatNeverComes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	right, err := port.Command(t.Context(), "go")
+	right, err := registry.Command(t.Context(), "go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // A Party is one user of the barrier that stops before each of its steps, as a
@@ -33,10 +34,10 @@ type process struct {
 	splitRMW bool
 }
 
-// StartPort starts the port with the name (port.Start) and puts it into white-box
+// StartPort starts the port with the name (registry.Start) and puts it into white-box
 // mode (NewProcess).
 func StartPort(ctx context.Context, name string, splitRMW bool) (Party, error) {
-	started, err := port.Start(ctx, name)
+	started, err := registry.Start(ctx, name)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // Text writes the reports as one table, and under it the schedule of what went
@@ -29,7 +29,7 @@ func Text(out io.Writer, reports []Report) error {
 			seen = "-"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d\t%d\t%.0f\t%.2f\n", r.Mode, r.Scenario, r.Procs,
-			strings.Join(port.Counted(r.Ports), " "), r.Verdict, seen, edges, r.Steps, r.Blocked, r.Rate, r.Seconds)
+			strings.Join(registry.Counted(r.Ports), " "), r.Verdict, seen, edges, r.Steps, r.Blocked, r.Rate, r.Seconds)
 	}
 	t.Flush()
 	for _, r := range reports {
@@ -93,7 +93,7 @@ func (r Report) Again() string {
 	if r.Rounds > 0 {
 		args = append(args, "--rounds", fmt.Sprint(r.Rounds))
 	}
-	args = append(args, port.Flags(r.Ports))
+	args = append(args, registry.Flags(r.Ports))
 	if r.Schedule == "" {
 		args = append(args, "--random", "--steps", "1")
 	} else {

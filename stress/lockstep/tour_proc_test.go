@@ -14,11 +14,12 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
+	"sharedbarrier/stress/port/registry"
 )
 
 // TestMain makes this program a port, if it was started as one.
 func TestMain(m *testing.M) {
-	if port.IsGo(os.Args) {
+	if registry.IsGo(os.Args) {
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
 	if name, wrong := strings.CutPrefix(os.Args[len(os.Args)-1], wrongPort); wrong {
@@ -95,7 +96,7 @@ func TestProc_WrongPorts(t *testing.T) {
 				if p == 0 {
 					return right(p, splitRMW)
 				}
-				started, err := port.StartCommand(t.Context(), "wrong", exec.Command("/proc/self/exe", wrongPort+m.name), port.Limit)
+				started, err := port.StartInGroup(t.Context(), "wrong", exec.Command("/proc/self/exe", wrongPort+m.name), port.Limit)
 				if err != nil {
 					return nil, err
 				}

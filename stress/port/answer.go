@@ -11,8 +11,7 @@ import (
 	"sharedbarrier/spec"
 )
 
-// The answers of a port. Besides them there is At with a label, and Failed with
-// a text.
+// The answers of a port, besides At and one that Failure takes apart.
 const (
 	OK        = "ok"        // the mode is set
 	Opened    = "opened"    // the handle is made
@@ -22,7 +21,7 @@ const (
 	Closed    = "closed"    // the handle is closed
 )
 
-// The beginnings of the answers that go on.
+// The beginnings of the other answers.
 const (
 	at     = "at "
 	failed = "error "
@@ -31,14 +30,13 @@ const (
 // At is the answer that announces step s.
 func At(s spec.Step) string { return at + s.String() }
 
-// Failure returns the text of an answer by which the port reports a failure,
-// and whether answer is such a one.
+// Failure reports whether answer says that the request has failed, and returns
+// its text.
 func Failure(answer string) (text string, isFailure bool) {
 	return strings.CutPrefix(answer, failed)
 }
 
-// checkAnswer returns an error that says what is wrong with a line that is none
-// of the answers.
+// checkAnswer returns an error unless line is one of the answers.
 func checkAnswer(line string) error {
 	if label, is := strings.CutPrefix(line, at); is {
 		if _, err := spec.ParseStep(label); err != nil {
@@ -49,18 +47,18 @@ func checkAnswer(line string) error {
 	if _, is := Failure(line); is || slices.Contains([]string{OK, Opened, Returned, Withdrawn, Abandoned, Closed}, line) {
 		return nil
 	}
-	return errors.New("it is none of the answers of spec/PROTOCOL.md, section 14")
+	return errors.New("it is no answer of spec/PORTS.md")
 }
 
-// Capabilities are what a port says that it can do.
+// Capabilities are what a port says in its first line that it can do.
 type Capabilities struct {
-	White    bool // announce each step and wait for the word to go on
+	White    bool // announce each step and wait for the request to go on
 	Withdraw bool // withdraw a call
 	Abandon  bool // leave a wait without withdrawing
-	SplitRMW bool // announce the read and the write of a counting step each for itself
+	SplitRMW bool // announce the read and the write of a counting step separately
 }
 
-// parseHello reads the first line of a port.
+// parseHello parses the first line of a port.
 func parseHello(line string) (c Capabilities, err error) {
 	words := strings.Split(line, " ")
 	if len(words) < 2 || words[0] != "port" {
@@ -71,7 +69,7 @@ func parseHello(line string) (c Capabilities, err error) {
 	}
 	for i, word := range words[2:] {
 		if slices.Contains(words[2:2+i], word) {
-			return c, fmt.Errorf("capability %q stands there twice", word)
+			return c, fmt.Errorf("capability %q is there twice", word)
 		}
 		switch word {
 		case "white":

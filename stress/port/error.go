@@ -10,29 +10,29 @@ import (
 
 // What a port did wrong; each is wrapped in an *Error.
 var (
-	// ErrNonsense: a line that is no answer to what was asked.
+	// ErrNonsense: the port wrote a line that does not answer the request.
 	ErrNonsense = errors.New("nonsense")
 	// ErrFailed: the port answered "error".
 	ErrFailed = errors.New("failed")
-	// ErrDied: the port ended without being asked to.
+	// ErrDied: the port ended without a request to do so.
 	ErrDied = errors.New("died")
-	// ErrSilent: no answer came within the limit.
+	// ErrSilent: the port gave no answer within its limit.
 	ErrSilent = errors.New("no answer")
 )
 
-// An Error says what went wrong with a port, and where in its output.
+// An Error says what a port did wrong, and where in its output.
 type Error struct {
 	Port    string // name of the port
 	PID     int    // its process; 0: it did not start
-	Request string // the request that was not answered as it should; empty: the hello
-	Number  int    // number of the offending line, counted from 1, or of the one that did not come
-	Line    string // the offending line; empty: none came
+	Request string // the request that it answered wrongly or not at all; empty: its first line was awaited
+	Number  int    // number of the wrong or missing line, counted from 1
+	Line    string // the wrong line; empty: none came
 	Kind    error  // one of the errors above, or the system's
-	Detail  string // what was wrong, or how the port ended
-	Stderr  string // the last that it wrote to its standard error
+	Detail  string // what is wrong, or how the port ended
+	Stderr  string // the end of its standard error
 }
 
-// Error says all of it, on one line.
+// Error describes the error in one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "port %s", e.Port)
@@ -47,7 +47,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": its line %d did not come", e.Number)
 	}
 	if e.Request != "" {
-		fmt.Fprintf(&b, ", in answer to %q", e.Request)
+		fmt.Fprintf(&b, ", in answer to %s", quote(e.Request))
 	}
 	if e.Detail != "" {
 		fmt.Fprintf(&b, ": %s", e.Detail)
@@ -58,13 +58,13 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// came reports whether there is a line to blame.
+// came reports whether Line is the wrong line.
 func (e *Error) came() bool { return e.Kind == ErrNonsense || e.Kind == ErrFailed }
 
 // Unwrap returns the kind.
 func (e *Error) Unwrap() error { return e.Kind }
 
-// quote quotes what a port wrote, as much of it as fits on a line.
+// quote quotes the beginning of text, as much as fits on a line.
 func quote(text string) string {
 	const most = 300
 	if len(text) > most {

@@ -13,16 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxLine is the longest line that a port may write, in bytes without the
-// newline: far longer than any answer, and short enough to be quoted.
+// maxLine is the length of the longest line that a port may write, in bytes
+// without the newline. It is far longer than any answer.
 const maxLine = 4096
 
-// What can be wrong with a line before anyone has looked at what it says.
+// What can be wrong with a line as such.
 var (
-	errTooLong   = errors.New("the line is longer than 4096 bytes")
-	errCut       = errors.New("the output ends within the line")
-	errNotText   = errors.New("the line is not UTF-8 text")
-	errInTheSame = errors.New("a second line where one was asked for")
+	errTooLong  = errors.New("the line is longer than 4096 bytes")
+	errCut      = errors.New("the output ends within the line")
+	errNotText  = errors.New("the line is not UTF-8 text")
+	errTwoLines = errors.New("a second line where one was asked for")
 )
 
 // lines reads the lines of a pipe, each with a time limit.
@@ -34,10 +34,10 @@ type lines struct {
 	number int // of the last line, counted from 1
 }
 
-// next returns the next line without its newline. deadline zero: none. The
-// bytes are valid until the call after. At the end of the output the error is
-// io.EOF, at the deadline os.ErrDeadlineExceeded; with any other error comes what
-// there is of the offending line.
+// next returns the next line without its newline. The zero deadline is none. The
+// bytes are valid until the next call. At the end of the output the error is
+// io.EOF, at the deadline os.ErrDeadlineExceeded; any other error comes with what
+// was read of the wrong line.
 func (l *lines) next(deadline time.Time) ([]byte, error) {
 	if err := l.pipe.SetReadDeadline(deadline); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (l *lines) next(deadline time.Time) ([]byte, error) {
 		switch end := bytes.IndexByte(read, '\n'); {
 		case end >= 0 && end < len(read)-1:
 			l.number += 2
-			return read[end+1:], errInTheSame
+			return read[end+1:], errTwoLines
 		case end >= 0:
 			l.number++
 			l.filled = 0
@@ -67,8 +67,8 @@ func (l *lines) next(deadline time.Time) ([]byte, error) {
 	}
 }
 
-// read reads some of the output. Once the process has ended, what is in the pipe is
-// all, though somebody that it has started may hold the other end open.
+// read reads some of the output. Once the process has ended it does not wait for
+// more, since a child of the port may hold the other end of the pipe open.
 func (l *lines) read(buffer []byte) (int, error) {
 	if !l.ended() {
 		if n, err := l.pipe.Read(buffer); !errors.Is(err, os.ErrDeadlineExceeded) || !l.ended() {
@@ -91,7 +91,7 @@ func (l *lines) ended() bool {
 func (l *lines) rest(buffer []byte) (n int, err error) {
 	conn, err := l.pipe.SyscallConn()
 	if err == nil {
-		err = conn.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), buffer) }) // os.Pipe has set it not to block
+		err = conn.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), buffer) }) // os.Pipe makes it non-blocking
 	}
 	if err == nil && n <= 0 {
 		err = io.EOF

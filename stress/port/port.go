@@ -1,5 +1,21 @@
 //go:build linux
 
+// Package port runs ports: programs that offer an implementation of the barrier
+// in any language and talk to a runner in lines of text (spec/PORTS.md). A Port
+// is the runner's side of one such process; package registry knows the ports of
+// this project by name.
+//
+//	p, err := registry.Start(ctx, "go")
+//	defer p.Kill()
+//	p.Ask("white")              // ok: announce each step from now on
+//	p.Ask("open NAME LOCKPATH") // opened
+//	p.Ask("call 2")             // at Call
+//	p.Ask("go")                 // at LockInit
+//
+// A port may be wrong in any way. No method but Wait blocks longer than the
+// port's limit, and none blocks after the end of the context of Start. An *Error
+// says what the port did wrong, with the number and the text of the line. After
+// an error the only use of the port is Kill.
 package port
 
 import (
@@ -18,18 +34,20 @@ import (
 	"sharedbarrier/model/cli/procgroup"
 )
 
-// Limit is how long a port may take for an answer: much longer than any port
-// needs, an interpreter that starts on a busy machine included.
+// Limit is how long a port may take for an answer unless its caller says
+// otherwise. It is much longer than any port needs, even an interpreter that
+// starts on a busy machine.
 const Limit = 30 * time.Second
 
-// A Port is one running port process. Its methods are for one goroutine, but
-// for Kill and PID, which may be called at any time.
+// A Port is one running port process. Its methods are for one goroutine, except
+// Kill and PID, which may be called at any time.
 type Port struct {
 	ctx   context.Context // its end kills the port
 	name  string
 	limit time.Duration
 	leads bool // it has a process group of its own
 	can   Capabilities
+	asked string // the last request; empty: none, the hello is awaited
 
 	cmd    *exec.Cmd
 	stdin  *os.File
@@ -38,26 +56,20 @@ type Port struct {
 	stderr tail
 
 	gone   chan struct{} // closed when the process has ended
-	forget func() bool   // ctx may end without effect
+	forget func() bool   // stops watching ctx
 }
 
-// Start starts the port with the name (see Command), in a process group of its
-// own, and waits for its first line: for Limit at most, building or installing not
-// counted. The end of ctx ends that, and kills the port whenever it comes; what is
-// asked of the port from then on fails with the error of ctx. Another error says what is
-// missing, or is an *Error.
-func Start(ctx context.Context, name string) (*Port, error) {
-	cmd, err := Command(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return launch(&Port{ctx: ctx, name: name, cmd: cmd, limit: Limit, leads: true})
+// Start starts cmd as the port with the name, in a process group of its own, and
+// waits for its first line. The port has limit for that and for each answer.
+// Start sets the standard streams of cmd. The end of ctx kills the port; from
+// then on every method fails with the error of ctx. Any other error is an *Error.
+func Start(ctx context.Context, name string, cmd *exec.Cmd, limit time.Duration) (*Port, error) {
+	return launch(&Port{ctx: ctx, name: name, cmd: cmd, limit: limit, leads: true})
 }
 
-// StartCommand is Start for cmd as a port that is called name and has limit for
-// each answer; it stays in the process group of the caller. The standard streams
-// of cmd are set by it.
-func StartCommand(ctx context.Context, name string, cmd *exec.Cmd, limit time.Duration) (*Port, error) {
+// StartInGroup is Start, but the port stays in the process group of the caller:
+// what ends that group ends the port.
+func StartInGroup(ctx context.Context, name string, cmd *exec.Cmd, limit time.Duration) (*Port, error) {
 	return launch(&Port{ctx: ctx, name: name, cmd: cmd, limit: limit})
 }
 
@@ -77,29 +89,6 @@ func launch(p *Port) (*Port, error) {
 	return p, nil
 }
 
-// greet reads the port's first line.
-func (p *Port) greet() error {
-	line, err := p.read("", p.deadline())
-	if err != nil {
-		return err
-	}
-	if p.can, err = parseHello(line); err != nil {
-		return p.fault("", ErrNonsense, line, err.Error())
-	}
-	return nil
-}
-
-// watch waits for the process.
-func (p *Port) watch() {
-	if p.leads {
-		procgroup.Wait(p.cmd)
-	} else {
-		p.cmd.Wait()
-	}
-	close(p.gone)
-	p.stdout.SetReadDeadline(time.Now()) // wakes who reads; see lines.read
-}
-
 func (p *Port) start() error {
 	theirIn, ourIn, err := os.Pipe()
 	if err != nil {
@@ -115,8 +104,7 @@ func (p *Port) start() error {
 	p.stdin, p.stdout, p.gone = ourIn, ourOut, make(chan struct{})
 	p.lines.pipe, p.lines.gone = ourOut, p.gone
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, &p.stderr
-	// What the port has started may keep its standard error open.
-	p.cmd.WaitDelay = time.Second
+	p.cmd.WaitDelay = time.Second // a child of the port may keep its standard error open
 	begin := p.cmd.Start
 	if p.leads {
 		begin = func() error { return procgroup.Start(p.ctx, p.cmd) }
@@ -129,57 +117,89 @@ func (p *Port) start() error {
 	return nil
 }
 
+// watch waits for the process.
+func (p *Port) watch() {
+	if p.leads {
+		procgroup.Wait(p.cmd)
+	} else {
+		p.cmd.Wait()
+	}
+	close(p.gone)
+	p.stdout.SetReadDeadline(time.Now()) // ends a read under way; see lines.read
+}
+
+// greet reads the port's first line.
+func (p *Port) greet() error {
+	line, err := p.read(p.deadline())
+	if err != nil {
+		return err
+	}
+	if p.can, err = parseHello(line); err != nil {
+		return p.fault(ErrNonsense, line, err.Error())
+	}
+	return nil
+}
+
 // Name returns the name by which the port was started.
 func (p *Port) Name() string { return p.name }
 
 // PID returns the number of the port's process.
 func (p *Port) PID() int { return p.cmd.Process.Pid }
 
-// Lines returns how many lines the port has said.
+// Lines returns how many lines the port has written.
 func (p *Port) Lines() int { return p.lines.number }
 
 // Can returns what the port can do.
 func (p *Port) Can() Capabilities { return p.can }
 
-// Ask sends a request and returns the answer, which is one of those that a port
-// may give at all; whether it is right in its place is for the caller to judge.
-// White-box mode is a sequence of such calls. It blocks for the limit at most,
-// so that in black-box mode calls are for Wait.
+// Ask sends a request and returns the answer: Send and Receive. White-box mode
+// is a sequence of such calls. In black-box mode a call may take longer than the
+// limit, and Wait makes it.
 func (p *Port) Ask(request string) (answer string, err error) {
-	if err := p.write(request); err != nil {
+	if err := p.Send(request); err != nil {
 		return "", err
 	}
-	return p.answer(request, p.deadline())
+	return p.Receive()
 }
 
-// Open has the port make its handle, in black-box mode.
+// Send sends a request. It succeeds if the port is gone; Receive reports that.
+func (p *Port) Send(request string) error {
+	p.asked = request
+	return p.write(request)
+}
+
+// Receive returns the next answer. It is one of those that a port may give at
+// all; the caller judges whether it is right in its place.
+func (p *Port) Receive() (answer string, err error) { return p.answer(p.deadline()) }
+
+// Open has the port open the barrier.
 func (p *Port) Open(segment, lockPath string) error {
 	return p.demand("open "+segment+" "+lockPath, Opened)
 }
 
 // Wait makes one call in black-box mode and blocks until it has returned. When
-// ctx ends, a port that can withdraw is asked to, and then, unless the round was
-// complete, the error is that of ctx. One that cannot goes on waiting.
+// ctx ends, Wait asks a port that can withdraw to do so, and returns the error of
+// ctx unless the round was complete. A port that cannot goes on waiting.
 func (p *Port) Wait(ctx context.Context, n int) error {
-	request := "call " + strconv.Itoa(n)
-	if err := p.write(request); err != nil {
+	if err := p.Send("call " + strconv.Itoa(n)); err != nil {
 		return err
 	}
 	if p.can.Withdraw {
 		defer context.AfterFunc(ctx, func() { p.write("giveup") })()
 	}
-	switch answer, err := p.answer(request, time.Time{}); {
+	switch answer, err := p.answer(time.Time{}); {
 	case err != nil:
 		return err
 	case answer == Withdrawn && ctx.Err() != nil:
 		return ctx.Err()
 	default:
-		return p.expect(request, answer, Returned)
+		return p.expect(answer, Returned)
 	}
 }
 
-// Close has the port close its handle and end. It is an error if it does not,
-// or ends with another exit code than 0. The process is gone in any case.
+// Close has the port close its handle and end. Another answer, another line
+// after it, and an exit code other than 0 are errors. The process is gone in any
+// case.
 func (p *Port) Close() error {
 	defer p.Kill()
 	if err := p.demand("close", Closed); err != nil {
@@ -187,18 +207,35 @@ func (p *Port) Close() error {
 	}
 	switch line, err := p.lines.next(p.deadline()); {
 	case err == nil || line != nil:
-		return p.fault("close", ErrNonsense, string(line), "nothing may follow")
+		return p.fault(ErrNonsense, string(line), "nothing may follow")
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return p.fault("close", ErrSilent, "", fmt.Sprintf("it did not end for %v", p.limit))
+		return p.fault(ErrSilent, "", fmt.Sprintf("it did not end for %v", p.limit))
 	}
-	if err := p.ended("close"); !errors.Is(err, ErrDied) || !p.cmd.ProcessState.Success() {
+	if err := p.ended(); !errors.Is(err, ErrDied) || !p.cmd.ProcessState.Success() {
 		return err
 	}
 	return nil
 }
 
-// Kill ends the process, whatever it is doing, and returns when it is gone. A
-// Wait that is under way fails. Kill after Kill or Close does nothing.
+// EndInput ends the port's input. It is an error if the port does not end then,
+// in whatever way. The process is gone in any case.
+func (p *Port) EndInput() error {
+	defer p.Kill()
+	p.stdin.Close()
+	p.stdout.SetReadDeadline(time.Time{})
+	go io.Copy(io.Discard, p.stdout) // until Kill closes it
+	select {
+	case <-p.gone:
+		return nil
+	case <-p.ctx.Done():
+		return p.interrupted()
+	case <-time.After(p.limit):
+		return p.fault(ErrSilent, "", fmt.Sprintf("its input has ended, and it goes on for %v", p.limit))
+	}
+}
+
+// Kill kills the process and returns when it is gone. A Wait that is under way
+// fails. Kill after Kill, Close or EndInput does nothing.
 func (p *Port) Kill() {
 	p.forget()
 	p.end()
@@ -206,7 +243,7 @@ func (p *Port) Kill() {
 
 func (p *Port) end() {
 	p.cmd.Process.Kill() // fails only when it is gone
-	p.stdin.Close()      // for what it has started, which may keep the streams open
+	p.stdin.Close()      // ends children of the port that keep the streams open
 	<-p.gone
 	p.stdout.Close()
 }
@@ -217,84 +254,84 @@ func (p *Port) demand(request, want string) error {
 	if err != nil {
 		return err
 	}
-	return p.expect(request, answer, want)
+	return p.expect(answer, want)
 }
 
-func (p *Port) expect(request, answer, want string) error {
+func (p *Port) expect(answer, want string) error {
 	if answer == want {
 		return nil
 	}
 	if text, is := Failure(answer); is {
-		return p.fault(request, ErrFailed, answer, text)
+		return p.fault(ErrFailed, answer, text)
 	}
-	return p.fault(request, ErrNonsense, answer, fmt.Sprintf("want %q", want))
+	return p.fault(ErrNonsense, answer, fmt.Sprintf("want %q", want))
 }
 
-func (p *Port) answer(request string, deadline time.Time) (string, error) {
-	line, err := p.read(request, deadline)
+func (p *Port) answer(deadline time.Time) (string, error) {
+	line, err := p.read(deadline)
 	if err != nil {
 		return "", err
 	}
 	if err := checkAnswer(line); err != nil {
-		return "", p.fault(request, ErrNonsense, line, err.Error())
+		return "", p.fault(ErrNonsense, line, err.Error())
 	}
 	return line, nil
 }
 
 func (p *Port) deadline() time.Time { return time.Now().Add(p.limit) }
 
-// write sends one line. That the port is gone is found out by read, which can
-// tell more about it.
+// write sends one line. It succeeds if the port is gone: read can say more about
+// that.
 func (p *Port) write(request string) error {
 	if strings.ContainsRune(request, '\n') {
 		return fmt.Errorf("port %s: the request %q is more than one line", p.name, request)
 	}
 	if err := p.stdin.SetWriteDeadline(p.deadline()); err != nil {
-		return p.fault(request, err, "", "")
+		return p.fault(err, "", "")
 	}
 	switch _, err := io.WriteString(p.stdin, request+"\n"); {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return p.fault(request, ErrSilent, "", fmt.Sprintf("it did not read the request for %v", p.limit))
+		return p.fault(ErrSilent, "", fmt.Sprintf("it did not read the request for %v", p.limit))
 	case err != nil && !errors.Is(err, syscall.EPIPE):
-		return p.fault(request, err, "", "")
+		return p.fault(err, "", "")
 	}
 	return nil
 }
 
 // read returns the next line.
-func (p *Port) read(request string, deadline time.Time) (string, error) {
+func (p *Port) read(deadline time.Time) (string, error) {
 	line, err := p.lines.next(deadline)
 	switch {
 	case err == nil:
 		return string(line), nil
 	case errors.Is(err, io.EOF):
-		return "", p.ended(request)
+		return "", p.ended()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return "", p.fault(request, ErrSilent, "", fmt.Sprintf("nothing for %v", p.limit))
+		return "", p.fault(ErrSilent, "", fmt.Sprintf("nothing for %v", p.limit))
 	default:
-		return "", p.fault(request, ErrNonsense, string(line), err.Error())
+		return "", p.fault(ErrNonsense, string(line), err.Error())
 	}
 }
 
-// ended says how the port ended, which has closed its output. One that stays
-// nevertheless has the limit to end.
-func (p *Port) ended(request string) error {
+// ended says how a port ended that has closed its output. A port that stays has
+// the limit to end.
+func (p *Port) ended() error {
 	select {
 	case <-p.gone:
-		return p.fault(request, ErrDied, "", p.cmd.ProcessState.String())
+		return p.fault(ErrDied, "", p.cmd.ProcessState.String())
 	case <-time.After(p.limit):
-		return p.fault(request, ErrSilent, "", "it has closed its output and stays")
+		return p.fault(ErrSilent, "", "it has closed its output and stays")
 	}
 }
 
-// fault is the error of the given kind: about the last line, which is line, or
-// about the one that did not come.
-func (p *Port) fault(request string, kind error, line, detail string) error {
+// fault is the error of the given kind about the last line, or about the line
+// that did not come.
+func (p *Port) fault(kind error, line, detail string) error {
 	if p.ctx.Err() != nil {
-		return p.interrupted() // whatever it is, it comes of that
+		return p.interrupted() // and that is why anything else failed
 	}
 	e := &Error{
-		Port: p.name, PID: p.PID(), Request: request, Number: p.lines.number, Line: line,
+		Port: p.name, PID: p.PID(), Request: p.asked, Number: p.lines.number, Line: line,
 		Kind: kind, Detail: detail, Stderr: p.stderr.String(),
 	}
 	if !e.came() {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/port/porttest"
+	"sharedbarrier/stress/port/registry"
 )
 
 // scriptEnv makes this test program a port that plays a script: one answer a
@@ -25,7 +25,7 @@ const scriptEnv = "PORT_TEST_SCRIPT"
 
 func TestMain(m *testing.M) {
 	switch script, scripted := os.LookupEnv(scriptEnv); {
-	case port.IsGo(os.Args):
+	case registry.IsGo(os.Args):
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	case scripted:
 		play(script)
@@ -88,7 +88,7 @@ func startScript(t *testing.T, script string, limit time.Duration) (*port.Port, 
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), scriptEnv+"="+script)
-	p, err := port.StartCommand(t.Context(), "script", cmd, limit)
+	p, err := port.StartInGroup(t.Context(), "script", cmd, limit)
 	if err == nil {
 		t.Cleanup(p.Kill)
 	}
@@ -200,7 +200,7 @@ func TestProc_EndOfTheContext(t *testing.T) {
 		go func() {
 			cmd := exec.Command("/proc/self/exe")
 			cmd.Env = append(os.Environ(), scriptEnv+"="+script)
-			p, err := port.StartCommand(ctx, "script", cmd, patient)
+			p, err := port.StartInGroup(ctx, "script", cmd, patient)
 			if err == nil {
 				_, err = p.Ask("white")
 				p.Kill()
@@ -215,62 +215,15 @@ func TestProc_EndOfTheContext(t *testing.T) {
 	}
 }
 
-func TestStart_NoSuchPort(t *testing.T) {
-	for _, name := range []string{"", "cobol", "exec:"} {
-		if _, err := port.Start(t.Context(), name); err == nil || !strings.Contains(err.Error(), "there are") {
-			t.Errorf("Start(%q) = %v, want an error that lists the ports", name, err)
-		}
-	}
-	if _, err := port.StartCommand(t.Context(), "nowhere", exec.Command("/nonexistent"), patient); err == nil {
-		t.Error("StartCommand(/nonexistent) = nil, want an error")
-	}
-}
-
-func TestParse(t *testing.T) {
-	for _, c := range []struct {
-		text  string
-		name  string
-		count int
-	}{
-		{"go", "go", 1}, {"go=2", "go", 2}, {"exec:./p", "exec:./p", 1}, {"exec:A=b ./p", "exec:A=b ./p", 1},
-		{"exec:A=b ./p=3", "exec:A=b ./p", 3}, {"exec:./x --n=2", "exec:./x --n", 2}, {"exec:./x --n=2=1", "exec:./x --n=2", 1}, {"go=0", "", 0}, {"go=x", "", 0}, {"go=", "", 0},
-	} {
-		name, count, err := port.Parse(c.text)
-		if name != c.name || count != c.count || (err != nil) != (c.count == 0) {
-			t.Errorf("Parse(%q) = %q, %d, %v; want %q, %d", c.text, name, count, err, c.name, c.count)
-		}
-	}
-}
-
-// TestFlags: a shell and Parse make of them what they were made of.
-func TestFlags(t *testing.T) {
-	for _, names := range [][]string{
-		{"go"}, {"go", "go", "python", "go"}, {"exec:./it's mine --n=2", "exec:./it's mine --n=2"}, {"exec:a | b >$c"},
-	} {
-		out, err := exec.Command("/bin/sh", "-c", `printf '%s\n' `+port.Flags(names)).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, word := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-			if word == "--port" {
-				continue
-			}
-			name, count, err := port.Parse(word)
-			if err != nil {
-				t.Error(err)
-			}
-			got = append(got, slices.Repeat([]string{name}, count)...)
-		}
-		if !slices.Equal(got, names) {
-			t.Errorf("Flags(%q) = %s: a shell and Parse make %q of it", names, port.Flags(names), got)
-		}
+func TestStart_NoSuchProgram(t *testing.T) {
+	if _, err := port.Start(t.Context(), "nowhere", exec.Command("/nonexistent"), patient); err == nil {
+		t.Error("Start(/nonexistent) = nil, want an error")
 	}
 }
 
 func BenchmarkStep(b *testing.B) {
 	_, segment, lockPath := porttest.NewBarrier(b)
-	p, err := port.Start(b.Context(), "go")
+	p, err := registry.Start(b.Context(), "go")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // openPort starts the port of the assignment, in black-box mode, as a child of
@@ -13,11 +14,11 @@ import (
 // witness is written here, before the port is asked to call, and read after it
 // has answered: the port has no part in the verdict on it.
 func openPort(a assignment) (Barrier, error) {
-	cmd, err := port.Command(context.Background(), a.Port)
+	cmd, err := registry.Command(context.Background(), a.Port)
 	if err != nil {
 		return nil, err
 	}
-	p, err := port.StartCommand(context.Background(), a.Port, cmd, port.Limit)
+	p, err := port.StartInGroup(context.Background(), a.Port, cmd, port.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -17,8 +17,8 @@ import (
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
-	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
+	"sharedbarrier/stress/port/registry"
 )
 
 var update = flag.Bool("update", false, "write the files of spec/vectors")
@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write the files of spec/vectors")
 const folder = "../../spec/vectors"
 
 func TestMain(m *testing.M) {
-	if port.IsGo(os.Args) {
+	if registry.IsGo(os.Args) {
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
 	os.Exit(m.Run())
@@ -296,7 +296,7 @@ func TestProc_PlayWithoutGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	play := func(path, name string, code int, want string) {
-		port, err := port.Command(t.Context(), name)
+		port, err := registry.Command(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,10 +16,11 @@ import (
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/port/porttest"
+	"sharedbarrier/stress/port/registry"
 )
 
 func TestMain(m *testing.M) {
-	if port.IsGo(os.Args) {
+	if registry.IsGo(os.Args) {
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
 	os.Exit(m.Run())
@@ -72,7 +73,7 @@ func TestGolden_Session(t *testing.T) {
 // start starts the go port.
 func start(t *testing.T) (cmd *exec.Cmd, in io.WriteCloser, out io.Reader) {
 	t.Helper()
-	cmd, err := port.Command(t.Context(), "go")
+	cmd, err := registry.Command(t.Context(), "go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func TestProc_Requests(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, segment, lockPath := porttest.NewBarrier(t)
-			p, err := port.Start(t.Context(), c.port)
+			p, err := registry.Start(t.Context(), c.port)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/impl"
-	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // Need builds or installs the ports. Where a tool is missing the test is
@@ -21,10 +21,10 @@ import (
 func Need(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		_, err := port.Command(t.Context(), name)
+		_, err := registry.Command(t.Context(), name)
 		switch {
 		case err == nil:
-		case port.Missing(err) && os.Getenv("SHAREDBARRIER_STRICT") != "1":
+		case registry.Missing(err) && os.Getenv("SHAREDBARRIER_STRICT") != "1":
 			t.Skip(err)
 		default:
 			t.Fatal(err)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package port
+package registry
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/goport"
 )
 
@@ -82,6 +83,16 @@ func newCommand(ctx context.Context, name string) (*exec.Cmd, error) {
 		return pythonCommand(ctx, variant)
 	}
 	return nil, fmt.Errorf("no port is called %q; there are %s", name, Names)
+}
+
+// Start starts the port with the name, as port.Start does with its command and
+// port.Limit. Building or installing it does not count.
+func Start(ctx context.Context, name string) (*port.Port, error) {
+	cmd, err := Command(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return port.Start(ctx, name, cmd, port.Limit)
 }
 
 // Missing reports whether err, of Command or Start, says that a tool is not

@@ -1,6 +1,6 @@
 //go:build linux
 
-package port_test
+package registry_test
 
 import (
 	"errors"
@@ -14,6 +14,7 @@ import (
 	"sharedbarrier/spec/golden"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
+	"sharedbarrier/stress/port/registry"
 )
 
 // TestHazard_Fork is scenario fork: the original's handle is made in a parent
@@ -58,7 +59,7 @@ func fork(t *testing.T, name, how string) string {
 	t.Helper()
 	_, segment, lockPath := porttest.NewBarrier(t)
 	_, variant, _ := strings.Cut(name, "@")
-	cmd, err := port.PythonScript(t.Context(), variant, "fork.py")
+	cmd, err := registry.PythonScript(t.Context(), variant, "fork.py")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func fork(t *testing.T, name, how string) string {
 // the port must refuse, whichever line it is.
 func TestHazard_NotTheOriginal(t *testing.T) {
 	porttest.Need(t, "python")
-	cmd, err := port.Command(t.Context(), "python")
+	cmd, err := registry.Command(t.Context(), "python")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func TestHazard_NotTheOriginal(t *testing.T) {
 				}
 			}
 			copied := exec.Command(cmd.Path, "-E", "-s", "-B", filepath.Join(scripts, filepath.Base(script)))
-			p, err := port.StartCommand(t.Context(), "copy", copied, port.Limit)
+			p, err := port.StartInGroup(t.Context(), "copy", copied, port.Limit)
 			if err == nil {
 				p.Kill()
 			}

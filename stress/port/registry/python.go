@@ -1,10 +1,9 @@
 //go:build linux
 
-package port
+package registry
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
 	"os"
@@ -13,10 +12,8 @@ import (
 	"strings"
 
 	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/stress/port"
 )
-
-//go:embed python/*.py python/*.txt
-var pythonFiles embed.FS
 
 // ErrNoPython: there is no Python that can make virtual environments.
 var ErrNoPython = errors.New("no Python 3.10 or newer with venv and pip; install one that is called python3 (Debian: apt-get install python3-venv)")
@@ -43,12 +40,12 @@ func PythonScript(ctx context.Context, variant, script string) (*exec.Cmd, error
 		return nil, fmt.Errorf("port python has no variant %q; there are python, python@old, python@unlinking, python@newest", variant)
 	}
 	files, contents := []string{}, []string{}
-	entries, err := pythonFiles.ReadDir("python")
+	entries, err := port.Sources.ReadDir("python")
 	if err != nil {
 		return nil, err
 	}
 	for _, entry := range entries {
-		content, err := pythonFiles.ReadFile("python/" + entry.Name())
+		content, err := port.Sources.ReadFile("python/" + entry.Name())
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +56,7 @@ func PythonScript(ctx context.Context, variant, script string) (*exec.Cmd, error
 		return nil, err
 	}
 	scripts, err := cached("python-scripts", append(files, contents...), func(path string) error {
-		return os.CopyFS(path, pythonFiles)
+		return os.CopyFS(path, port.Sources)
 	})
 	if err != nil {
 		return nil, err
@@ -85,7 +82,7 @@ func pythonEnvironment(ctx context.Context, locks string) (string, error) {
 	key := []string{string(which)}
 	var pins []string
 	for _, name := range []string{"requirements.txt", locks} {
-		text, err := pythonFiles.ReadFile("python/" + name)
+		text, err := port.Sources.ReadFile("python/" + name)
 		if err != nil {
 			return "", err
 		}

@@ -1,10 +1,9 @@
 //go:build linux
 
-package port
+package registry
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -13,13 +12,22 @@ import (
 	"strings"
 
 	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/stress/port"
 )
 
-//go:embed c/barrier.c
-var cSource string
+var cSource = source("c/barrier.c")
 
 // cFlags are strict, because the source is to be copied.
 var cFlags = []string{"-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c"}
+
+// source returns the text of a port.
+func source(path string) string {
+	text, err := port.Sources.ReadFile(path)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(text)
+}
 
 // ErrNoCC: there is no C compiler.
 var ErrNoCC = errors.New("no C compiler; install one that is called cc (Debian: apt-get install gcc libc6-dev)")

@@ -1,10 +1,9 @@
 //go:build linux
 
-package port
+package registry
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"os"
@@ -13,8 +12,7 @@ import (
 	"sharedbarrier/model/cli/procgroup"
 )
 
-//go:embed rust/barrier.rs
-var rustSource string
+var rustSource = source("rust/barrier.rs")
 
 // ErrNoRust: there is no Rust compiler.
 var ErrNoRust = errors.New("no Rust compiler; install one that is called rustc (Debian: apt-get install rustc)")
