@@ -1,15 +1,23 @@
 package impl
 
 import (
+	"fmt"
 	"os"
 	"testing"
+
+	"sharedbarrier/spec/reexec"
 )
 
-// TestMain makes this program one of the roles of proc_linux_test.go, if it was
-// started as one.
+// TestMain has a program for each of the roles of proc_linux_test.go.
 func TestMain(m *testing.M) {
-	if role := os.Getenv(roleVar); role != "" {
-		os.Exit(runRole(role))
+	programs := map[string]func(){}
+	for name, role := range roles {
+		programs[name] = func() {
+			if err := role(os.Args[1:]); err != nil {
+				fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+				os.Exit(1)
+			}
+		}
 	}
-	os.Exit(m.Run())
+	reexec.Main(m, programs)
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,14 +18,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/reexec"
 )
 
-// roleVar says, in the environment of a process that is this test program
-// again, which of the roles it has; its arguments are the role's.
-const roleVar = "SHAREDBARRIER_TEST_ROLE"
-
 // roles are what other processes do in these tests. They say something on
-// stdout when they are ready, and go on when a line comes on stdin.
+// stdout when they are ready, and go on when a line comes on stdin. They are
+// the programs of TestMain.
 var roles = map[string]func(args []string) error{
 	"rounds":    roleRounds,
 	"hold":      roleHold,
@@ -47,9 +44,7 @@ type peer struct {
 }
 
 func command(role string, args ...string) *exec.Cmd {
-	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Env = append(os.Environ(), roleVar+"="+role)
-	return cmd
+	return reexec.Command(context.Background(), role, args...)
 }
 
 func start(t testing.TB, role string, args ...string) *peer {
@@ -450,21 +445,4 @@ func missing(t *testing.T, what string) {
 		t.Fatalf("needs %s", what)
 	}
 	t.Skipf("needs %s", what)
-}
-
-func runRole(name string) int {
-	role, ok := roles[name]
-	if !ok {
-		fmt.Fprintf(os.Stderr, "%s=%s: want one of %v\n", roleVar, name, slices.Collect(func(yield func(string) bool) {
-			for name := range roles {
-				yield(name)
-			}
-		}))
-		return spec.ExitUsage
-	}
-	if err := role(os.Args[1:]); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-		return 1
-	}
-	return 0
 }

@@ -25,15 +25,12 @@ import (
 
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/run"
 )
 
 func main() {
-	if registry.IsGo(os.Args) {
-		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
-	}
+	registry.ServeGo()
 	// Go tries pidfds out in a child that shares its memory and its signal handlers: a
 	// Ctrl-C would crash both. That is behind us before there is anything to lose.
 	os.FindProcess(os.Getpid())

@@ -18,19 +18,12 @@ import (
 	"testing"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/run"
 )
 
-// mainEnv makes this test program the command itself.
-const mainEnv = "STRESS_TEST_MAIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(mainEnv) != "" {
-		main()
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"stress": main}) }
 
 // A command is one run of the program, with a folder of its own for temporary
 // files.
@@ -41,8 +34,8 @@ type command struct {
 }
 
 func newCommand(t *testing.T, args ...string) *command {
-	c := &command{Cmd: exec.CommandContext(t.Context(), "/proc/self/exe", args...), dir: t.TempDir()}
-	c.Env = append(os.Environ(), mainEnv+"=1", "TMPDIR="+c.dir)
+	c := &command{Cmd: reexec.Command(t.Context(), "stress", args...), dir: t.TempDir()}
+	c.Env = append(c.Env, "TMPDIR="+c.dir)
 	c.Stdout, c.Stderr = &c.out, &c.err
 	return c
 }

@@ -11,23 +11,20 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"sharedbarrier/spec/reexec"
 )
 
-// measures, when set, makes this test a program that runs the command in its
-// arguments and prints the memory that it took, in bytes. Started from a large
-// process a command counts as large itself: until exec it shares the memory of its
-// parent. So it is started from a small one; under the race detector this one is not
-// small, hence the build constraint.
-const measures = "SHAREDBARRIER_MEASURES"
+func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"measure": measure}) }
 
-func TestMain(m *testing.M) {
-	if os.Getenv(measures) == "" {
-		os.Exit(m.Run())
-	}
+// measure runs the command in its arguments and prints the memory that it took,
+// in bytes, and its exit code. Until exec a child shares the memory of its
+// parent, and that counts: so this small process starts the command, not the
+// test. Under the race detector it is not small, hence the build constraint.
+func measure() {
 	cmd := exec.Command(os.Args[1], os.Args[2:]...)
 	cmd.Run() // its exit code says that it is unfinished
 	fmt.Println(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10, cmd.ProcessState.ExitCode())
-	os.Exit(0)
 }
 
 // TestProc_MaxMemory measures what the command takes where tables, states,
@@ -54,9 +51,8 @@ func TestProc_MaxMemory(t *testing.T) {
 		{"--procs 5 --graph-json " + graph, 30, 75},
 		{"--procs 4 --dot " + graph, 30, 0},
 	} {
-		cmd := exec.Command(os.Args[0], append([]string{binary, "--max-memory", fmt.Sprintf("%dMB", c.limit)}, strings.Fields(c.args)...)...)
-		cmd.Env = append(os.Environ(), measures+"=1")
-		out, err := cmd.Output()
+		args := append([]string{binary, "--max-memory", fmt.Sprintf("%dMB", c.limit)}, strings.Fields(c.args)...)
+		out, err := reexec.Command(t.Context(), "measure", args...).Output()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,11 +15,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/reexec"
 )
 
-// commandEnv makes this test program a command that does what it names.
-const commandEnv = "DOOR_TEST_COMMAND"
-
+// commands are the programs that this test starts.
 var commands = map[string]func(*cobra.Command, []string) error{
 	"succeed":  func(*cobra.Command, []string) error { return nil },
 	"violated": func(*cobra.Command, []string) error { return fmt.Errorf("wrapped: %w", Exit(spec.ExitSafety)) },
@@ -56,17 +55,19 @@ var commands = map[string]func(*cobra.Command, []string) error{
 }
 
 func TestMain(m *testing.M) {
-	if run, ok := commands[os.Getenv(commandEnv)]; ok {
-		cmd := &cobra.Command{Use: "knock", Args: cobra.NoArgs, RunE: run}
-		cmd.Flags().Int("procs", 1, "")
-		Main(cmd)
+	programs := map[string]func(){}
+	for name, run := range commands {
+		programs[name] = func() {
+			cmd := &cobra.Command{Use: "knock", Args: cobra.NoArgs, RunE: run}
+			cmd.Flags().Int("procs", 1, "")
+			Main(cmd)
+		}
 	}
-	os.Exit(m.Run())
+	reexec.Main(m, programs)
 }
 
 func command(t *testing.T, name string, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
-	cmd = exec.CommandContext(t.Context(), "/proc/self/exe", args...)
-	cmd.Env = append(os.Environ(), commandEnv+"="+name)
+	cmd = reexec.Command(t.Context(), name, args...)
 	stderr = new(bytes.Buffer)
 	cmd.Stderr = stderr
 	return cmd, stderr

@@ -3,6 +3,7 @@
 package conformance_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,31 +14,23 @@ import (
 
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
+	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/conformance"
-	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/run"
 )
 
-// workerEnv makes this test program a worker of a stress run.
-const workerEnv = "KIT_TEST_WORKER"
-
 func TestMain(m *testing.M) {
-	switch {
-	case registry.IsGo(os.Args):
-		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
-	case os.Getenv(workerEnv) != "":
+	registry.ServeGo()
+	reexec.Main(m, map[string]func(){"worker": func() {
 		os.Exit(run.WorkerMain(run.Open, os.Args[1], os.Stdin, os.Stdout))
-	}
-	os.Exit(m.Run())
+	}})
 }
 
 func trial(name string) conformance.Trial {
 	return conformance.Trial{Port: name, For: 300 * time.Millisecond, Stall: 5 * time.Minute, Seed: 1, Worker: func() *exec.Cmd {
-		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = append(os.Environ(), workerEnv+"=1")
-		return cmd
+		return reexec.Command(context.Background(), "worker")
 	}}
 }
 

@@ -3,39 +3,31 @@
 package lockstep
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/port"
-	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/port/registry"
 )
 
-// TestMain makes this program a port, if it was started as one.
 func TestMain(m *testing.M) {
-	if registry.IsGo(os.Args) {
-		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
-	}
-	if name, wrong := strings.CutPrefix(os.Args[len(os.Args)-1], wrongPort); wrong {
-		newCoroutine(false, mutantNamed(name)).serve(os.Stdin, os.Stdout)
-		os.Exit(0)
-	}
+	registry.ServeGo()
 	// Schedules of a few rounds on average. Flags that are given override both.
 	flag.Set("rapid.steps", "250")
 	flag.Set("rapid.checks", "50")
-	os.Exit(m.Run())
+	reexec.Main(m, map[string]func(){"mutant": func() {
+		newCoroutine(false, mutantNamed(os.Args[1])).serve(os.Stdin, os.Stdout)
+	}})
 }
 
-// wrongPort, with the name of a mutant, is the argument that makes this program
-// a port that is wrong in that way; without a name, one that is right.
-const wrongPort = "lockstep-mutant="
-
+// mutantNamed returns nil for the empty name, which is the port without a
+// mistake.
 func mutantNamed(name string) *mutant {
 	for i := range mutants {
 		if mutants[i].name == name {
@@ -92,11 +84,11 @@ func TestProc_WrongPorts(t *testing.T) {
 	for _, m := range append([]mutant{{}}, mutants...) {
 		t.Run("mutant="+m.name, func(t *testing.T) {
 			right := ports(t, "go", cfg)
-			r := Driver{Config: cfg, Ports: []string{"go", wrongPort + m.name}, Start: func(p int, splitRMW bool) (Party, error) {
+			r := Driver{Config: cfg, Ports: []string{"go", "mutant " + m.name}, Start: func(p int, splitRMW bool) (Party, error) {
 				if p == 0 {
 					return right(p, splitRMW)
 				}
-				started, err := port.StartInGroup(t.Context(), "wrong", exec.Command("/proc/self/exe", wrongPort+m.name), port.Limit)
+				started, err := port.StartInGroup(t.Context(), "wrong", reexec.Command(context.Background(), "mutant", m.name), port.Limit)
 				if err != nil {
 					return nil, err
 				}

@@ -13,31 +13,22 @@ import (
 	"testing"
 	"time"
 
+	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/port"
-	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/port/registry"
 )
 
-// scriptEnv makes this test program a port that plays a script: one answer a
-// line for each request. It says the first line unasked.
-const scriptEnv = "PORT_TEST_SCRIPT"
-
 func TestMain(m *testing.M) {
-	switch script, scripted := os.LookupEnv(scriptEnv); {
-	case registry.IsGo(os.Args):
-		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
-	case scripted:
-		play(script)
-	default:
-		os.Exit(m.Run())
-	}
+	registry.ServeGo()
+	reexec.Main(m, map[string]func(){"script": play})
 }
 
-// play says the answers of a script. Some are acts.
-func play(script string) {
+// play is a port that plays the script in its argument: one answer a line for
+// each request. It says the first line unasked. Some answers are acts.
+func play() {
 	requests := bufio.NewScanner(os.Stdin)
-	for i, answer := range strings.Split(script, "|") {
+	for i, answer := range strings.Split(os.Args[1], "|") {
 		if i > 0 && !requests.Scan() {
 			os.Exit(0)
 		}
@@ -86,9 +77,7 @@ func hang() {
 // startScript starts a port that plays the script.
 func startScript(t *testing.T, script string, limit time.Duration) (*port.Port, error) {
 	t.Helper()
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), scriptEnv+"="+script)
-	p, err := port.StartInGroup(t.Context(), "script", cmd, limit)
+	p, err := port.StartInGroup(t.Context(), "script", reexec.Command(context.Background(), "script", script), limit)
 	if err == nil {
 		t.Cleanup(p.Kill)
 	}
@@ -198,9 +187,7 @@ func TestProc_EndOfTheContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			cmd := exec.Command("/proc/self/exe")
-			cmd.Env = append(os.Environ(), scriptEnv+"="+script)
-			p, err := port.StartInGroup(ctx, "script", cmd, patient)
+			p, err := port.StartInGroup(ctx, "script", reexec.Command(context.Background(), "script", script), patient)
 			if err == nil {
 				_, err = p.Ask("white")
 				p.Kill()

@@ -15,28 +15,24 @@ import (
 	"time"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/oracle"
 )
 
-// barrierEnv makes this test program a worker at the barrier that it names.
-const barrierEnv = "STRESS_TEST_BARRIER"
-
+// TestMain has a program for each barrier: a worker at it.
 func TestMain(m *testing.M) {
-	if open, ok := barriers[os.Getenv(barrierEnv)]; ok {
-		os.Exit(WorkerMain(open, os.Args[1], os.Stdin, os.Stdout))
+	programs := map[string]func(){}
+	for name, open := range barriers {
+		programs[name] = func() { os.Exit(WorkerMain(open, os.Args[1], os.Stdin, os.Stdout)) }
 	}
-	os.Exit(m.Run())
+	reexec.Main(m, programs)
 }
 
-// workersAt returns a command that starts this test program as a worker at the
-// barrier with the name.
+// workersAt returns a function that describes a worker at the barrier with the
+// name.
 func workersAt(barrier string) func() *exec.Cmd {
-	return func() *exec.Cmd {
-		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = append(os.Environ(), barrierEnv+"="+barrier)
-		return cmd
-	}
+	return func() *exec.Cmd { return reexec.Command(context.Background(), barrier) }
 }
 
 // patient is a stall limit that no slow machine reaches.

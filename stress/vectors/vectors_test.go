@@ -17,7 +17,6 @@ import (
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
-	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/port/registry"
 )
 
@@ -26,9 +25,7 @@ var update = flag.Bool("update", false, "write the files of spec/vectors")
 const folder = "../../spec/vectors"
 
 func TestMain(m *testing.M) {
-	if registry.IsGo(os.Args) {
-		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
-	}
+	registry.ServeGo()
 	os.Exit(m.Run())
 }
 

@@ -17,18 +17,11 @@ import (
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/reexec"
 	"sharedbarrier/tla/tlc"
 )
 
-// The test's own program is the command when this variable says so.
-const asCommand = "SHAREDBARRIER_TEST_CHECK"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
-		main()
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"check": main}) }
 
 // check is the command as a process of its own, with a temporary folder of its
 // own.
@@ -41,8 +34,8 @@ func check(t *testing.T, args ...string) (cmd *exec.Cmd, temp string) {
 		t.Skip(err)
 	}
 	temp = t.TempDir()
-	cmd = exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), asCommand+"=1", "TMPDIR="+temp)
+	cmd = reexec.Command(context.Background(), "check", args...)
+	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
 	return cmd, temp
 }
 

@@ -12,23 +12,19 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"sharedbarrier/spec/reexec"
 )
 
-// runnerEnv makes this test program a runner. Its value is the number of signals
-// that the runner waits for.
-const runnerEnv = "PROCGROUP_TEST_RUNNER"
+func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"runner": runner}) }
 
-func TestMain(m *testing.M) {
-	if signals, err := strconv.Atoi(os.Getenv(runnerEnv)); err == nil {
-		runner(signals)
-		return
+// runner starts commands until a signal comes, as many times as its argument
+// says. It prints each error of Start and Wait that the signal does not explain.
+func runner() {
+	signals, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		panic(err)
 	}
-	os.Exit(m.Run())
-}
-
-// runner starts commands until a signal comes, again and again. It prints each
-// error of Start and Wait that the signal does not explain.
-func runner(signals int) {
 	got := make(chan os.Signal, 1)
 	signal.Notify(got, os.Interrupt)
 	for range signals {
@@ -53,12 +49,11 @@ func runner(signals int) {
 // TestProc_SignalToTheRunnersGroup signals a runner and its group, as a terminal
 // does. Start reports each command that the signal ends as the end of the context.
 func TestProc_SignalToTheRunnersGroup(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
 	signals := "300"
 	if testing.Short() {
 		signals = "50"
 	}
-	cmd.Env = append(os.Environ(), runnerEnv+"="+signals)
+	cmd := reexec.Command(t.Context(), "runner", signals)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -14,15 +14,12 @@ import (
 	"time"
 
 	"sharedbarrier/stress/port"
-	"sharedbarrier/stress/port/goport"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/port/registry"
 )
 
 func TestMain(m *testing.M) {
-	if registry.IsGo(os.Args) {
-		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
-	}
+	registry.ServeGo()
 	os.Exit(m.Run())
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -19,10 +20,13 @@ import (
 // goSubcommand makes a program that starts ports the go port itself.
 const goSubcommand = "port-go"
 
-// IsGo reports whether a program with these arguments was started as the go
-// port. Every program that starts ports must ask this first, and if so call
-// goport.Main with the arguments that follow.
-func IsGo(args []string) bool { return len(args) > 1 && args[1] == goSubcommand }
+// ServeGo serves the go port and exits, if this process was started as the go
+// port; otherwise it returns. Every program that starts ports calls it first.
+func ServeGo() {
+	if len(os.Args) > 1 && os.Args[1] == goSubcommand {
+		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
+	}
+}
 
 // Names says for messages which ports there are.
 const Names = "go, go@construct, go@unlink, c, python, python@old, python@unlinking, python@newest, rust, exec:COMMAND"
