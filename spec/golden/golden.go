@@ -1,12 +1,13 @@
-// Package page keeps what is generated in the project's pages fresh. It is for
-// tests: a part of a page that stands between two marks,
+// Package golden compares generated text with the file that it stands in, and
+// with the test flag -update rewrites it. The text is a whole file, or a part
+// of a page between two marks:
 //
 //	<!-- table:sizes -->
 //	…
 //	<!-- /table:sizes -->
 //
-// is compared with what the test generates, and with -update written anew. The
-// last mark may leave out the name.
+// Here table is the kind of the part and sizes its name. The last mark may
+// leave out the name.
 package golden
 
 import (
@@ -14,82 +15,97 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite what is generated in pages, instead of comparing")
+var update = flag.Bool("update", false, "rewrite generated files and parts of pages, instead of comparing them")
 
-var mu sync.Mutex // tests that run in parallel may rewrite one page
+// mu guards the files of an update: parallel tests may own parts of one page.
+var mu sync.Mutex
 
-// Parts holds every part of the kind in the page at path against what generate
-// returns for its name. It reports a stale part as an error that says what
-// stands there and what should; a page without any, or that cannot be read or
-// written, ends the test. It returns the names of the parts, in their order.
-func Parts(t testing.TB, path, kind string, generate func(name string) string) (names []string) {
+// File compares the file at path with want.
+func File(t testing.TB, path, want string) {
 	t.Helper()
-	return compare(t, path, kind, `[\w-]+`, generate)
+	if *update {
+		write(t, path, want)
+		return
+	}
+	compare(t, path, read(t, path), want)
 }
 
-// Part holds the one part with the name against want, as Parts does.
+// Part compares the part with the kind and the name with want. A page without
+// this part ends the test.
 func Part(t testing.TB, path, kind, name, want string) {
 	t.Helper()
-	compare(t, path, kind, regexp.QuoteMeta(name), func(string) string { return want })
+	parts(t, path, kind, regexp.QuoteMeta(name), func(string) string { return want })
 }
 
-func compare(t testing.TB, path, kind, name string, generate func(name string) string) (names []string) {
+// Parts compares every part of the kind with what generate returns for its
+// name, and returns the names in the order of the page. A page without any such
+// part ends the test.
+func Parts(t testing.TB, path, kind string, generate func(name string) string) (names []string) {
+	t.Helper()
+	return parts(t, path, kind, `[\w-]+`, generate)
+}
+
+func parts(t testing.TB, path, kind, name string, generate func(name string) string) (names []string) {
 	t.Helper()
 	if *update {
 		mu.Lock()
 		defer mu.Unlock()
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	part := regexp.MustCompile(`(?s)(<!-- ` + kind + `:(` + name + `) -->\n)(.*?)(<!-- /` + kind + `[ :].*?-->)`)
-	fresh := part.ReplaceAllFunc(text, func(old []byte) []byte {
-		match := part.FindSubmatch(old)
-		name, got := string(match[2]), string(match[3])
-		names = append(names, name)
-		want := generate(name)
-		if got != want && !*update {
-			t.Errorf("%s: %s %s is stale; rewrite it by running this test with -update\ngot:\n%swant:\n%s", path, kind, name, got, want)
+	fresh := part.ReplaceAllStringFunc(read(t, path), func(old string) string {
+		match := part.FindStringSubmatch(old)
+		names = append(names, match[2])
+		want := generate(match[2])
+		if !*update {
+			compare(t, path+": "+kind+" "+match[2], match[3], want)
 		}
-		return slices.Concat(match[1], []byte(want), match[4])
+		return match[1] + want + match[4]
 	})
 	if names == nil {
 		t.Fatalf("%s has no marks for %s %s", path, kind, name)
 	}
-	if *update && !t.Failed() { // what a failed test has found is not fit for a page
-		if err := os.WriteFile(path, fresh, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if *update && !t.Failed() { // a failed test generates nothing to keep
+		write(t, path, fresh)
 	}
 	return names
 }
 
-// File compares the whole file at path with want, and with -update writes it.
-func File(t testing.TB, path, want string) {
+func read(t testing.TB, path string) string {
 	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got) != want {
-		t.Errorf("%s is stale; rewrite it by running this test with -update\ngot:\n%s\nwant:\n%s", path, got, want)
+	return string(text)
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// Table prints rows as a table in Markdown; the first row is its head.
+// compare reports the first line in which the texts differ.
+func compare(t testing.TB, what, got, want string) {
+	t.Helper()
+	if got == want {
+		return
+	}
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	i := 0
+	for i < len(g)-1 && i < len(w)-1 && g[i] == w[i] {
+		i++
+	}
+	t.Errorf("%s is stale from its line %d on; run this test with -update to rewrite it\ngot:  %s\nwant: %s", what, i+1, g[i], w[i])
+}
+
+// Table returns rows as a table in Markdown. The first row is the head.
 func Table(rows [][]string) string {
 	var b strings.Builder
 	for i, row := range rows {
