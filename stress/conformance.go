@@ -119,8 +119,8 @@ func (q kitQuestion) again(cmd *cobra.Command, who string) error {
 	for _, check := range q.trial.Without {
 		without.WriteString(" --without " + quoted(check))
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: go run ./stress kit %s --for %v --stall %v --seed %d%s\n",
-		who, q.trial.For, q.trial.Stall, q.trial.Seed, &without)
+	cli.Reproduce(cmd, fmt.Sprintf("go run ./stress kit %s --for %v --stall %v --seed %d%s",
+		who, q.trial.For, q.trial.Stall, q.trial.Seed, &without))
 	return cli.Exit(spec.ExitSafety)
 }
 

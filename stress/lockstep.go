@@ -122,7 +122,7 @@ func ended(cmd *cobra.Command, reports []lockstep.Report) error {
 	played := func(r lockstep.Report) bool { return r.Verdict != spec.Unfinished }
 	switch {
 	case last.Verdict == spec.Violated:
-		fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: %s\n", last.Again())
+		cli.Reproduce(cmd, last.Again())
 		return cli.Exit(spec.ExitSafety)
 	case cmd.Context().Err() != nil:
 		return cli.Exit(spec.ExitInterrupted)

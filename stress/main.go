@@ -145,8 +145,8 @@ func tell(cmd *cobra.Command, c run.Config, rep run.Report, asJSON bool) error {
 		return err
 	}
 	if rep.Verdict == spec.Violated || rep.Verdict == spec.Hang {
-		fmt.Fprintf(cmd.ErrOrStderr(), "\nAgain: go run ./stress %s --rounds %d --for %v --stall %v --seed %d\n",
-			parties(c), c.Rounds, c.For, c.Stall, c.Seed)
+		cli.Reproduce(cmd, fmt.Sprintf("go run ./stress %s --rounds %d --for %v --stall %v --seed %d",
+			parties(c), c.Rounds, c.For, c.Stall, c.Seed))
 	}
 	if code := rep.ExitCode(); code != spec.ExitOK {
 		return cli.Exit(code)

@@ -1,6 +1,6 @@
-// Package door is what the project's commands share: how one starts, is
-// interrupted, reports a usage error and ends with the exit code that
-// spec/verdict.go gives its verdict, and when it draws a progress bar.
+// Package cli has what the project's commands share: how one starts, is
+// interrupted, reports an error and a failure, draws progress, and ends with the
+// exit code that spec/verdict.go gives its verdict.
 //
 // A command is a cobra.Command whose RunE does the work and returns nil, an
 // Exit, or an error of usage or environment.
@@ -25,21 +25,23 @@ import (
 	"sharedbarrier/spec"
 )
 
-// Exit is the error by which a command that has said all it had to say ends
-// with an exit code other than 0.
+// Exit is the error with which a command that has printed its result ends with an
+// exit code other than 0.
 type Exit int
 
 // Error returns the code in words.
 func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// Main runs cmd with the program's arguments and ends the program. The
-// command's context ends at the first SIGINT or SIGTERM, and the second one kills;
-// or at SIGHUP, when the terminal is closed, but for one that nohup started.
-// Errors other than Exit are printed as one line on stderr, and the exit code
-// is spec.ExitUsage; after one of these signals it is spec.ExitInterrupted, since
-// whatever the command was at may fail of the interruption. That the command's
-// output (cmd.OutOrStdout) could not be written is such an error, too, unless the
-// command ends with an Exit.
+// Main runs cmd with the program's arguments and ends the program.
+//
+// The context of the command ends at the first SIGINT or SIGTERM; the second one
+// kills. It also ends at SIGHUP, when the terminal closes, unless nohup started
+// the command.
+//
+// Main prints an error other than Exit as one line on stderr. The exit code is
+// then spec.ExitUsage, or spec.ExitInterrupted after one of these signals, which
+// may be what the command failed of. If the output (cmd.OutOrStdout) cannot be
+// written, that is such an error too, unless the command ends with an Exit.
 func Main(cmd *cobra.Command) {
 	ctx, stop := signal.NotifyContext(hangup(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -63,8 +65,8 @@ func (o *output) Write(text []byte) (int, error) {
 }
 
 // hangup returns a context that ends at SIGHUP, unless that was ignored from the
-// start. Later ones do nothing: a shell passes on what the terminal has sent, and
-// the command is to clean up first.
+// start. A later SIGHUP does nothing, since a shell passes on the terminal's and
+// the command must clean up first.
 func hangup() context.Context {
 	if signal.Ignored(syscall.SIGHUP) {
 		return context.Background()
@@ -81,7 +83,7 @@ func code(ctx context.Context, name string, err error) int {
 	case errors.As(err, &exit):
 		return int(exit)
 	}
-	line := strings.Join(strings.Fields(err.Error()), " ") // also of an error that has several
+	line := strings.Join(strings.Fields(err.Error()), " ") // an error may have several lines
 	if ctx.Err() != nil {
 		fmt.Fprintf(os.Stderr, "%s: interrupted: %s\n", name, line)
 		return spec.ExitInterrupted
@@ -90,9 +92,15 @@ func code(ctx context.Context, name string, err error) int {
 	return spec.ExitUsage
 }
 
+// Reproduce prints an empty line and "reproduce: COMMAND" on stderr: the command
+// that repeats a failure.
+func Reproduce(cmd *cobra.Command, command string) {
+	fmt.Fprintf(cmd.ErrOrStderr(), "\nreproduce: %s\n", command)
+}
+
 // Bar starts a progress bar on stderr, laid out by a template of
-// github.com/cheggaaa/pb. Where stderr is not a terminal the bar is not drawn.
-// The caller must call Finish.
+// github.com/cheggaaa/pb. The bar is drawn only if stderr is a terminal. The caller
+// must call Finish.
 func Bar(layout string, total int64) *pb.ProgressBar {
 	bar := pb.New64(total).SetTemplateString(layout).SetRefreshRate(250 * time.Millisecond)
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
