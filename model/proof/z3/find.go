@@ -1,9 +1,8 @@
-// Package z3 runs Z3 on the conditions of package proof. It finds the solver
-// or, failing that, installs a pinned one for the user alone.
+// Package z3 runs Z3 on the conditions of package proof. It finds the solver or
+// installs a pinned one for the user alone.
 package z3
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/model/cli/toolcache"
 )
 
 // PathVariable names the environment variable that holds the path of a z3
@@ -29,107 +31,82 @@ const requirements = "z3-solver==" + PinnedVersion +
 	" --hash=sha256:cc52843cfdd3d3f2cd24bedc62e71c18af8c8b7b23fb05e639ab60b01b5f8f2f" +
 	" --hash=sha256:e292df40951523e4ecfbc8dee549d93dee00a3fe4ee4833270d19876b713e210\n"
 
-// ErrMissing says that there is no Z3 and that none could be installed.
-var ErrMissing = errors.New("no Z3: install it (Debian: apt-get install z3), or python3 with venv and pip, or set " + PathVariable + " to a z3 binary")
+// ErrMissing says that there is no Z3 that works and that none could be installed.
+const ErrMissing = toolcache.Missing("no Z3: install it (Debian: apt-get install z3), or python3 with venv and pip, or set " + PathVariable + " to a z3 binary")
 
-// A Solver is a z3 binary that has said which version it is.
+// A Solver is a z3 binary that has printed its version.
 type Solver struct {
 	Path    string
 	Version string
 }
 
-// Find returns the first z3 of these: the one that SHAREDBARRIER_Z3 names, the
-// one on PATH, the one in the user's cache folder, and one that it installs
-// there: the pinned PyPI package z3-solver, checked against its hash, in a
-// Python environment of its own. Installing takes some seconds and the network;
-// say is called with a line about it before it begins. A variable that names no
-// working z3 is an error, not a reason to look further. Nothing half installed
-// is left behind on an error or when the context ends.
+// Find returns the first of these: the z3 that SHAREDBARRIER_Z3 names, the one on
+// PATH, the one in the tool cache. If there is none it installs one into the tool
+// cache: the pinned PyPI package z3-solver, checked against its hash, in a Python
+// environment of its own. That takes some seconds and the network; say gets a line
+// before it begins. An error, or the end of ctx, leaves nothing behind.
 //
-// The error wraps ErrMissing when there is no z3 and none can be installed.
+// The error wraps ErrMissing if the first z3 does not work, or if there is none and
+// none can be installed. When ctx ends Find returns its error.
 func Find(ctx context.Context, say func(string)) (Solver, error) {
 	if path := os.Getenv(PathVariable); path != "" {
 		s, err := identify(ctx, path)
 		if err != nil {
-			return s, fmt.Errorf("%s: %w", PathVariable, err)
+			err = fmt.Errorf("%s: %w", PathVariable, err)
 		}
-		return s, nil
+		return s, err
 	}
 	if path, err := exec.LookPath("z3"); err == nil {
 		return identify(ctx, path)
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return Solver{}, fmt.Errorf("%w; no cache folder to install it into: %w", ErrMissing, err)
+	var s Solver
+	home, err := toolcache.Entry{
+		Name: "z3-solver-" + PinnedVersion,
+		Key:  []string{requirements},
+		Make: func(home string) error { return install(ctx, home) },
+		Check: func(home string) (err error) {
+			s, err = identify(ctx, binary(home))
+			return err
+		},
+		Say: say,
+	}.Get()
+	s.Path = binary(home)
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case err != nil && !errors.Is(err, ErrMissing):
+		err = fmt.Errorf("%w (%w)", ErrMissing, err)
 	}
-	home := filepath.Join(cache, "sharedbarrier", "z3-solver-"+PinnedVersion)
-	installed := filepath.Join(home, "bin", "z3")
-	if _, err := os.Stat(home); err == nil {
-		s, err := identify(ctx, installed)
-		if err != nil {
-			return s, fmt.Errorf("%w: remove %s and try again", err, home)
-		}
-		return s, nil
-	}
-	say("no z3 on PATH: installing z3-solver " + PinnedVersion + " into " + home)
-	if err := install(ctx, home); err != nil {
-		if ctx.Err() != nil {
-			return Solver{}, ctx.Err()
-		}
-		return Solver{}, fmt.Errorf("%w (%w)", ErrMissing, err)
-	}
-	return identify(ctx, installed)
+	return s, err
 }
+
+func binary(home string) string { return filepath.Join(home, "bin", "z3") }
 
 // identify asks the binary for its version.
 func identify(ctx context.Context, path string) (Solver, error) {
-	out, err := command(ctx, path, "--version").Output()
-	if err != nil {
-		return Solver{}, fmt.Errorf("asking %s for its version: %w", path, err)
+	_, said, err := toolcache.Ask(ctx, ErrMissing, path, "--version")
+	version, ok := strings.CutPrefix(strings.TrimSpace(said), "Z3 version ")
+	if err == nil && !ok {
+		err = fmt.Errorf("%w (%s is not Z3: it prints %q)", ErrMissing, path, said)
 	}
-	said := strings.TrimSpace(string(out))
-	if !strings.HasPrefix(said, "Z3 version ") {
-		return Solver{}, fmt.Errorf("%s is not Z3: it says %q", path, said)
-	}
-	return Solver{Path: path, Version: strings.TrimPrefix(said, "Z3 version ")}, nil
+	return Solver{Path: path, Version: version}, err
 }
 
-// install makes home, complete or not at all: the environment is made beside it
-// and renamed.
+// install makes a Python environment with the package in it.
 func install(ctx context.Context, home string) error {
-	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
-		return err
-	}
-	made, err := os.MkdirTemp(filepath.Dir(home), "installing-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(made)
-	list := filepath.Join(made, "requirements.txt")
+	list := home + ".txt"
 	if err := os.WriteFile(list, []byte(requirements), 0o644); err != nil {
 		return err
 	}
-	if err := run(ctx, "python3", "-m", "venv", made); err != nil {
-		return err
-	}
-	err = run(ctx, filepath.Join(made, "bin", "python3"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-		"--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", list)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(made, home); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
+	for _, args := range [][]string{
+		{"python3", "-m", "venv", home},
+		{filepath.Join(home, "bin", "python3"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+			"--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", list},
+	} {
+		out, err := procgroup.CombinedOutput(ctx, exec.Command(args[0], args[1:]...))
+		if err != nil {
+			return fmt.Errorf("python3 %s: %w: %s", strings.Join(args[1:3], " "), err, toolcache.LastLine(out))
+		}
 	}
 	return nil
-}
-
-// run runs a program and returns the last line of what it said if it failed.
-func run(ctx context.Context, name string, args ...string) error {
-	out, err := command(ctx, name, args...).CombinedOutput()
-	if err == nil {
-		return nil
-	}
-	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
-	said := strings.TrimSuffix(": "+string(lines[len(lines)-1]), ": ")
-	return fmt.Errorf("%s %s: %w%s", filepath.Base(name), strings.Join(args[:2], " "), err, said)
 }

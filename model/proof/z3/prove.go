@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/model/proof"
 	"sharedbarrier/spec"
 )
@@ -96,31 +98,43 @@ func (s Solver) Decide(ctx context.Context, c proof.Condition, limit time.Durati
 
 // A dialogue is a z3 process that reads commands and answers them.
 type dialogue struct {
-	z3  *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
+	in     io.WriteCloser
+	stdout *os.File
+	out    *bufio.Reader // of stdout
+	ended  chan error    // takes what the process ended with
 }
 
 // start starts the process, which is killed when the context ends.
 func (s Solver) start(ctx context.Context) (*dialogue, error) {
-	d := &dialogue{z3: command(ctx, s.Path, "-smt2", "-in")}
-	var err error
-	if d.in, err = d.z3.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := d.z3.StdoutPipe()
+	cmd := exec.Command(s.Path, "-smt2", "-in")
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	d.out = bufio.NewReader(out)
-	return d, d.z3.Start()
+	stdout, theirs, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	cmd.Stdout = theirs
+	if err := procgroup.Start(ctx, cmd); err != nil {
+		return nil, errors.Join(err, stdout.Close())
+	}
+	d := &dialogue{in: in, stdout: stdout, out: bufio.NewReader(stdout), ended: make(chan error, 1)}
+	go func() {
+		defer context.AfterFunc(ctx, func() { cmd.Process.Kill() })()
+		d.ended <- procgroup.Wait(cmd)
+	}()
+	return d, nil
 }
 
-// end lets the process end, and takes what it has not said yet.
+// end closes the input, at whose end the process ends, and reads the rest of the
+// output.
 func (d *dialogue) end() error {
+	defer d.stdout.Close()
 	d.in.Close()
 	io.Copy(io.Discard, d.out)
-	return d.z3.Wait()
+	return <-d.ended
 }
 
 func (d *dialogue) decide(c proof.Condition, limit time.Duration) (spec.Verdict, *proof.Counterexample, error) {
