@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
 	"sharedbarrier/stress/port/registry"
@@ -264,13 +265,9 @@ func TestConform_TellsWrongShows(t *testing.T) {
 // PROTOCOL.md, and looks at how it ends. It must leave nothing behind.
 func playPy(t *testing.T, code int, want string, args ...string) {
 	t.Helper()
-	python, err := exec.LookPath("python3")
-	switch {
-	case err != nil && os.Getenv("SHAREDBARRIER_STRICT") == "1":
-		t.Fatalf("%v: install Python 3.9 or newer", err)
-	case err != nil:
-		t.Skipf("%v: install Python 3.9 or newer", err)
-	}
+	const missing = toolcache.Missing("no Python 3.9 or newer; install one that is called python3")
+	python, _, err := toolcache.Ask(t.Context(), missing, "python3", "-c", "import sys; assert sys.version_info >= (3, 9)")
+	toolcache.Require(t, err)
 	temp := t.TempDir()
 	cmd := exec.Command(python, append([]string{"play.py"}, args...)...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)

@@ -12,23 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/impl"
+	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/stress/port/registry"
 )
 
-// Need builds or installs the ports. Where a tool is missing the test is
-// skipped with a line that says what to install; with SHAREDBARRIER_STRICT=1 it
-// fails.
+// Need builds or installs the ports, as toolcache.Require does where that fails.
 func Need(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		_, err := registry.Command(t.Context(), name)
-		switch {
-		case err == nil:
-		case registry.Missing(err) && os.Getenv("SHAREDBARRIER_STRICT") != "1":
-			t.Skip(err)
-		default:
-			t.Fatal(err)
-		}
+		toolcache.Require(t, err)
 	}
 }
 

@@ -4,7 +4,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"regexp"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/stress/port"
 )
 
@@ -29,8 +29,8 @@ func source(path string) string {
 	return string(text)
 }
 
-// ErrNoCC: there is no C compiler.
-var ErrNoCC = errors.New("no C compiler; install one that is called cc (Debian: apt-get install gcc libc6-dev)")
+// ErrNoCC: no C compiler works.
+const ErrNoCC = toolcache.Missing("no C compiler; install one that is called cc (Debian: apt-get install gcc libc6-dev)")
 
 var mutantMacro = regexp.MustCompile(`(?m)^#ifn?def MUTANT_(\w+)`)
 
@@ -55,22 +55,19 @@ func cCommand(ctx context.Context, mutant string) (*exec.Cmd, error) {
 		}
 		flags = append(flags, "-DMUTANT_"+mutant)
 	}
-	cc, err := exec.LookPath("cc")
+	cc, version, err := toolcache.Ask(ctx, ErrNoCC, "cc", "--version")
 	if err != nil {
-		return nil, fmt.Errorf("port c: %w", ErrNoCC)
+		return nil, fmt.Errorf("port c: %w", err)
 	}
-	version, err := procgroup.Output(ctx, exec.Command(cc, "--version"))
-	if err != nil {
-		return nil, fmt.Errorf("port c: %s --version: %w", cc, err)
-	}
-	program, err := cached("c", append(flags, string(version), cSource), func(path string) error {
+	build := func(path string) error {
 		compile := exec.Command(cc, append(flags, "-o", path, "-")...)
 		compile.Stdin = strings.NewReader(cSource)
 		if out, err := procgroup.CombinedOutput(ctx, compile); err != nil {
 			return fmt.Errorf("port c: %s: %w\n%s", compile, err, out)
 		}
 		return nil
-	})
+	}
+	program, err := toolcache.Entry{Name: "port-c", Key: append(flags, version, cSource), Make: build}.Get()
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,11 +11,12 @@ import (
 	"strings"
 
 	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/stress/port"
 )
 
-// ErrNoPython: there is no Python that can make virtual environments.
-var ErrNoPython = errors.New("no Python 3.10 or newer with venv and pip; install one that is called python3 (Debian: apt-get install python3-venv)")
+// ErrNoPython: no Python works that can make virtual environments.
+const ErrNoPython = toolcache.Missing("no Python 3.10 or newer with venv and pip; install one that is called python3 (Debian: apt-get install python3-venv)")
 
 // pythonLocks says which file pins the version of filelock of each variant.
 var pythonLocks = map[string]string{
@@ -55,9 +55,10 @@ func PythonScript(ctx context.Context, variant, script string) (*exec.Cmd, error
 	if err != nil {
 		return nil, err
 	}
-	scripts, err := cached("python-scripts", append(files, contents...), func(path string) error {
-		return os.CopyFS(path, port.Sources)
-	})
+	scripts, err := toolcache.Entry{
+		Name: "port-python-scripts", Key: append(files, contents...),
+		Make: func(path string) error { return os.CopyFS(path, port.Sources) },
+	}.Get()
 	if err != nil {
 		return nil, err
 	}
@@ -70,16 +71,12 @@ func PythonScript(ctx context.Context, variant, script string) (*exec.Cmd, error
 
 // pythonEnvironment makes the virtual environment, unless the cache has it.
 func pythonEnvironment(ctx context.Context, locks string) (string, error) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		return "", fmt.Errorf("port python: %w", ErrNoPython)
-	}
 	// What is asked may be a wrapper; what answers is what the environment is made of.
-	which, err := procgroup.Output(ctx, exec.Command(python, "-c", `import sys, venv, ensurepip; print(sys.executable, sys.version); assert sys.version_info >= (3, 10)`))
+	python, which, err := toolcache.Ask(ctx, ErrNoPython, "python3", "-c", `import sys, venv, ensurepip; print(sys.executable, sys.version); assert sys.version_info >= (3, 10)`)
 	if err != nil {
-		return "", fmt.Errorf("port python: %s: %w: %w", python, err, ErrNoPython)
+		return "", fmt.Errorf("port python: %w", err)
 	}
-	key := []string{string(which)}
+	key := []string{which}
 	var pins []string
 	for _, name := range []string{"requirements.txt", locks} {
 		text, err := port.Sources.ReadFile("python/" + name)
@@ -88,25 +85,20 @@ func pythonEnvironment(ctx context.Context, locks string) (string, error) {
 		}
 		key, pins = append(key, string(text)), append(pins, string(text))
 	}
-	return cached("python", key, func(path string) error {
+	build := func(path string) error {
 		requirements := path + ".txt"
 		if err := os.WriteFile(requirements, []byte(strings.Join(pins, "")), 0o644); err != nil {
 			return err
 		}
 		if out, err := procgroup.CombinedOutput(ctx, exec.Command(python, "-m", "venv", path)); err != nil {
-			return fmt.Errorf("port python: python3 -m venv: %w (%s): %w", err, lastLine(out), ErrNoPython)
+			return fmt.Errorf("port python: python3 -m venv: %w (%s): %w", err, toolcache.LastLine(out), ErrNoPython)
 		}
 		install := exec.Command(filepath.Join(path, "bin", "python"), "-m", "pip", "install",
 			"--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary=:all:", "-r", requirements)
 		if out, err := procgroup.CombinedOutput(ctx, install); err != nil {
-			return fmt.Errorf("port python: pip install: %w: %s; pip must reach a package index", err, lastLine(out))
+			return fmt.Errorf("port python: pip install: %w: %s; pip must reach a package index", err, toolcache.LastLine(out))
 		}
 		return nil
-	})
-}
-
-// lastLine returns the last line of a program's output.
-func lastLine(out []byte) string {
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	return lines[len(lines)-1]
+	}
+	return toolcache.Entry{Name: "port-python", Key: key, Make: build}.Get()
 }

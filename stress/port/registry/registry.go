@@ -4,7 +4,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -97,12 +96,6 @@ func Start(ctx context.Context, name string) (*port.Port, error) {
 		return nil, err
 	}
 	return port.Start(ctx, name, cmd, port.Limit)
-}
-
-// Missing reports whether err, of Command or Start, says that a tool is not
-// installed which the port needs.
-func Missing(err error) bool {
-	return errors.Is(err, ErrNoCC) || errors.Is(err, ErrNoPython) || errors.Is(err, ErrNoRust)
 }
 
 // CountHelp says in help texts what Parse makes of a COMMAND that ends like a count.
