@@ -197,7 +197,7 @@ func TestProc_BadPortFlags(t *testing.T) {
 		{[]string{"--port", "cobol"}, "there are go,"},
 		{[]string{"--port", "go=0"}, "give at least 1"},
 		{[]string{"--port", "go=x"}, "no count"},
-		{[]string{"--port", "c@NO_SUCH"}, "there are NO_AWAIT_FLAG"},
+		{[]string{"--port", "c@no-such"}, "there are count-enter-early"},
 		{[]string{"--port", "python@2"}, "python@newest"},
 		{[]string{"--port", "go", "--procs", "2"}, "exclude each other"},
 		{[]string{"kit"}, "port"},

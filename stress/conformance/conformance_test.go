@@ -23,6 +23,7 @@ import (
 
 func TestMain(m *testing.M) {
 	registry.ServeGo()
+	registry.ServeGo()
 	reexec.Main(m, map[string]func(){"worker": func() {
 		os.Exit(run.WorkerMain(run.Open, os.Args[1], os.Stdin, os.Stdout))
 	}})

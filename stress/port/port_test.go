@@ -21,6 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	registry.ServeGo()
+	registry.ServeGo()
 	reexec.Main(m, map[string]func(){"script": play})
 }
 

@@ -267,7 +267,7 @@ static int32_t plus(int32_t word, int32_t v) { return (int32_t)((uint32_t)word +
 static enum outcome out_of_range(int32_t n)
 {
 	fail("words are out of range for %d parties: enter=%d exit=%d flag=%d", n, GET(enter), GET(exit), GET(flag));
-#ifndef MUTANT_NO_UNLOCK_ON_ERROR
+#ifndef MUTANT_KEEP_LOCK_ON_ERROR
 	lock_release();
 #endif
 	return FAILED;
@@ -294,13 +294,13 @@ static enum outcome call(int32_t n)
 			return ABANDONED;
 		}
 		if (is_acquire(at)) {
-#ifdef MUTANT_UNLOCKED_ENTER
+#ifdef MUTANT_NO_LOCK_ENTER
 			if (at == LockEnter) {
 				at = TestFirst;
 				continue;
 			}
 #endif
-#ifdef MUTANT_UNLOCKED_EXIT
+#ifdef MUTANT_NO_LOCK_EXIT
 			if (at == LockExit) {
 				at = CountExit;
 				continue;
@@ -328,7 +328,7 @@ static enum outcome call(int32_t n)
 				return out_of_range(n);
 #endif
 			before_write(at);
-#ifndef MUTANT_NO_INIT
+#ifndef MUTANT_NO_INIT_EXIT
 			if (v == NOT_SET) {
 				SET(exit, n);
 				word_wake(&words->exit);
@@ -378,7 +378,7 @@ static enum outcome call(int32_t n)
 			v = plus(GET(enter), 1);
 			before_write(at);
 			SET(enter, v);
-#ifdef MUTANT_ONE_EARLY
+#ifdef MUTANT_COUNT_ENTER_EARLY
 			v++;
 #endif
 			at = v == n ? ResetEnter : UnlockEnter;
@@ -424,7 +424,7 @@ static enum outcome call(int32_t n)
 			at = v == n ? ClearExit : UnlockExit;
 			break;
 		case ClearExit:
-#ifndef MUTANT_NO_CLEAR
+#ifndef MUTANT_NO_CLEAR_EXIT
 			SET(exit, NOT_SET);
 #endif
 			at = UnlockExit;

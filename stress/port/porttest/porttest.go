@@ -1,6 +1,7 @@
 //go:build linux
 
-// Package porttest is what tests that start ports share.
+// Package porttest has what the tests of several packages that start ports
+// share.
 package porttest
 
 import (
@@ -16,7 +17,8 @@ import (
 	"sharedbarrier/stress/port/registry"
 )
 
-// Need builds or installs the ports, as toolcache.Require does where that fails.
+// Need builds or installs the ports. It ends the test as toolcache.Require does
+// if one of them cannot be had.
 func Need(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -25,8 +27,8 @@ func Need(t testing.TB, names ...string) {
 	}
 }
 
-// HasEnded reports whether a child, which nobody has waited for, has ended. Who
-// waits for what it is to do need wait no longer then.
+// HasEnded reports whether a child has ended for which Wait was not called yet.
+// A test that waits for something the child does stops waiting then.
 func HasEnded(t testing.TB, child *os.Process) bool {
 	t.Helper()
 	var ended unix.Siginfo
@@ -36,8 +38,8 @@ func HasEnded(t testing.TB, child *os.Process) bool {
 	return ended.Signo != 0
 }
 
-// NewBarrier makes a barrier that is removed when the test ends, and returns a
-// handle of it and its two names. The lock file's path has a space in it.
+// NewBarrier creates a barrier and returns a handle of it and its two names. The
+// path of the lock file has a space in it. The end of the test removes both.
 func NewBarrier(t testing.TB) (b *impl.Barrier, segment, lockPath string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sharedbarrier-port-test-")

@@ -4,11 +4,33 @@ package registry
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
-// Counted returns names, of which equal ones that follow each other are one with
-// their count, as Parse reads them.
+// CountHelp says in help texts how Parse reads a COMMAND that ends like a count.
+const CountHelp = "A number after the last = is always the COUNT, so exec:'./x --n=2' is 2 of './x --n', and exec:'./x --n=2=1' is one of './x --n=2'"
+
+// Parse splits NAME or NAME=COUNT. COUNT is at least 1, and 1 if it is missing. A
+// COMMAND may contain = itself: only a number at its end is a count (CountHelp).
+func Parse(text string) (name string, count int, err error) {
+	i := strings.LastIndexByte(text, '=')
+	if i < 0 {
+		return text, 1, nil
+	}
+	count, err = strconv.Atoi(text[i+1:])
+	switch {
+	case err != nil && strings.HasPrefix(text, "exec:"):
+		return text, 1, nil
+	case err != nil:
+		return "", 0, fmt.Errorf("port %q: %q is no count", text, text[i+1:])
+	case count < 1:
+		return "", 0, fmt.Errorf("port %q: the count is %d; give at least 1", text, count)
+	}
+	return text[:i], count, nil
+}
+
+// Counted is the inverse of Parse. It joins equal names that follow each other.
 func Counted(names []string) (list []string) {
 	for i := 0; i < len(names); {
 		n := i
@@ -21,7 +43,7 @@ func Counted(names []string) (list []string) {
 	return list
 }
 
-// Flags returns the flags --port that ask for ports with the names, for a shell.
+// Flags returns the --port flags that ask for ports with the names, for a shell.
 func Flags(names []string) string {
 	var flags []string
 	for _, counted := range Counted(names) {
@@ -30,7 +52,7 @@ func Flags(names []string) string {
 	return strings.Join(flags, " ")
 }
 
-// Quoted quotes a word for a shell, if it needs that.
+// Quoted quotes a word for a shell if the word needs it.
 func Quoted(word string) string {
 	plain := func(r rune) bool {
 		return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || strings.ContainsRune("@=:./,_-", r)

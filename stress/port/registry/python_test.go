@@ -30,7 +30,7 @@ func TestHazard_Fork(t *testing.T) {
 		{"python@newest", "filelock-newest.txt", "RuntimeError RuntimeError"},
 	} {
 		porttest.Need(t, c.port)
-		pins, err := os.ReadFile(filepath.Join("python", c.lock))
+		pins, err := os.ReadFile(filepath.Join("../python", c.lock))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestHazard_Fork(t *testing.T) {
 		}
 		table = append(table, row)
 	}
-	golden.Part(t, "../PORTING.md", "table", "fork", golden.Table(table))
+	golden.Part(t, "../../PORTING.md", "table", "fork", golden.Table(table))
 }
 
 var pinned = regexp.MustCompile(`(?m)^filelock==([\d.]+)`)
@@ -58,11 +58,12 @@ var pinned = regexp.MustCompile(`(?m)^filelock==([\d.]+)`)
 func fork(t *testing.T, name, how string) string {
 	t.Helper()
 	_, segment, lockPath := porttest.NewBarrier(t)
-	_, variant, _ := strings.Cut(name, "@")
-	cmd, err := registry.PythonScript(t.Context(), variant, "fork.py")
+	cmd, err := registry.Command(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	script := &cmd.Args[len(cmd.Args)-1]
+	*script = filepath.Join(filepath.Dir(*script), "fork.py")
 	cmd.Args = append(cmd.Args, how, segment, lockPath)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -122,7 +123,7 @@ func TestHazard_NotTheOriginal(t *testing.T) {
 				}
 			}
 			copied := exec.Command(cmd.Path, "-E", "-s", "-B", filepath.Join(scripts, filepath.Base(script)))
-			p, err := port.StartInGroup(t.Context(), "copy", copied, port.Limit)
+			p, err := port.Start(t.Context(), "copy", copied, port.Limit)
 			if err == nil {
 				p.Kill()
 			}

@@ -1,5 +1,25 @@
 //go:build linux
 
+// Package registry knows the ports of this project by name, and compiles or
+// installs those that need it.
+//
+//	p, err := registry.Start(ctx, "c")
+//
+// The names are:
+//
+//	go              package impl, which attaches to the segment
+//	go@construct    the same, but it constructs on opening, as the original does
+//	go@unlink       the same, but between its calls it keeps unlinking the lock
+//	                file while it holds it
+//	c               c/barrier.c, compiled with cc
+//	c@MUTANT        the same with one mistake (CMutants)
+//	python          the published original, with the last filelock before 3.30.0
+//	python@old      the same, with a filelock that cannot meet peers that unlink
+//	                the lock file
+//	python@unlinking  the same, with a filelock that unlinks the lock file
+//	python@newest   the same, with the newest filelock, which refuses forked locks
+//	rust            rust/barrier.rs, compiled with rustc: the sample of PORTING.md
+//	exec:COMMAND    the shell command
 package registry
 
 import (
@@ -8,7 +28,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -16,35 +35,25 @@ import (
 	"sharedbarrier/stress/port/goport"
 )
 
-// goSubcommand makes a program that starts ports the go port itself.
-const goSubcommand = "port-go"
-
-// ServeGo serves the go port and exits, if this process was started as the go
-// port; otherwise it returns. Every program that starts ports calls it first.
-func ServeGo() {
-	if len(os.Args) > 1 && os.Args[1] == goSubcommand {
-		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
-	}
-}
-
-// Names says for messages which ports there are.
+// Names lists the ports for messages.
 const Names = "go, go@construct, go@unlink, c, python, python@old, python@unlinking, python@newest, rust, exec:COMMAND"
 
-// Command returns the command that runs the port with the name:
-//
-//	go              package impl, which attaches to the segment
-//	go@construct    the same, constructing as the original does
-//	go@unlink       the same, and beside its calls it keeps unlinking the lock file while it holds it
-//	c               c/barrier.c, compiled with cc; c@MUTANT with one of its mistakes
-//	python          the published original, with the last filelock before 3.30.0;
-//	                python@old with one that cannot meet peers that unlink the lock file,
-//	                python@unlinking with one that does so,
-//	                python@newest with the newest, which minds forks
-//	rust            rust/barrier.rs, compiled with rustc: the sample of PORTING.md
-//	exec:COMMAND    whatever the shell makes of COMMAND
-//
-// Ports that have to be built or installed are, which may take long and ends
-// with ctx. Within one process that is looked into once for each name.
+// Start starts the port with the name, as port.Start does its command, with
+// port.Limit for each answer. The time to build or install it does not count. It
+// fails with the errors of Command and port.Start.
+func Start(ctx context.Context, name string) (*port.Port, error) {
+	cmd, err := Command(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return port.Start(ctx, name, cmd, port.Limit)
+}
+
+// Command returns the command that runs the port with the name. It first builds
+// or installs the port unless the cache has it, which may take a minute and ends
+// with ctx. Within one process it does that once for each name. It fails with the
+// error of ctx, with a toolcache.Missing if a tool is missing or does not work, or
+// if there is no such port.
 func Command(ctx context.Context, name string) (*exec.Cmd, error) {
 	known, ok := commands.Load(name)
 	if !ok {
@@ -53,7 +62,7 @@ func Command(ctx context.Context, name string) (*exec.Cmd, error) {
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("port %s: %w", name, ctx.Err())
 		case err != nil:
-			return nil, err
+			return nil, fmt.Errorf("port %s: %w", name, err)
 		}
 		known, _ = commands.LoadOrStore(name, cmd)
 	}
@@ -63,8 +72,7 @@ func Command(ctx context.Context, name string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// commands are those that Command has made, by name. They are models for
-// others, and are never started.
+// commands has what Command has made, by name. They are copied and never started.
 var commands sync.Map
 
 func newCommand(ctx context.Context, name string) (*exec.Cmd, error) {
@@ -85,38 +93,16 @@ func newCommand(ctx context.Context, name string) (*exec.Cmd, error) {
 	case base == "python":
 		return pythonCommand(ctx, variant)
 	}
-	return nil, fmt.Errorf("no port is called %q; there are %s", name, Names)
+	return nil, fmt.Errorf("there is no such port; there are %s", Names)
 }
 
-// Start starts the port with the name, as port.Start does with its command and
-// port.Limit. Building or installing it does not count.
-func Start(ctx context.Context, name string) (*port.Port, error) {
-	cmd, err := Command(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return port.Start(ctx, name, cmd, port.Limit)
-}
+// goSubcommand makes a program that starts ports the go port itself.
+const goSubcommand = "port-go"
 
-// CountHelp says in help texts what Parse makes of a COMMAND that ends like a count.
-const CountHelp = "A number after the last = is always the COUNT, so exec:'./x --n=2' is 2 of './x --n', and exec:'./x --n=2=1' is one of './x --n=2'"
-
-// Parse takes NAME or NAME=COUNT apart. COUNT is 1 where it is missing, and at
-// least 1. A COMMAND may contain = itself: only a number at its end is a count
-// (CountHelp).
-func Parse(text string) (name string, count int, err error) {
-	i := strings.LastIndexByte(text, '=')
-	if i < 0 {
-		return text, 1, nil
+// ServeGo serves the go port and ends the program if Command has started it as
+// that port. Every program that starts ports must call it first.
+func ServeGo() {
+	if len(os.Args) > 1 && os.Args[1] == goSubcommand {
+		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
-	count, err = strconv.Atoi(text[i+1:])
-	switch {
-	case err != nil && strings.HasPrefix(text, "exec:"):
-		return text, 1, nil
-	case err != nil:
-		return "", 0, fmt.Errorf("port %q: %q is no count", text, text[i+1:])
-	case count < 1:
-		return "", 0, fmt.Errorf("port %q: the count is %d; give at least 1", text, count)
-	}
-	return text[:i], count, nil
 }
