@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package lockfile looks at the lock of a barrier from outside: who holds it,
-// and whether it is free. It shares nothing with package impl.
+// Package lockprobe observes the lock of a barrier from outside: which process
+// holds it, and whether it is free. It shares no code with package impl.
 package lockprobe
 
 import (
@@ -18,16 +18,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNotRegular: the path names a FIFO, a symbolic link or the like, none of which
-// is waited for or followed.
+// ErrNotRegular is the error for a path that names something else than a
+// regular file, such as a FIFO or a symbolic link. Neither is opened or
+// followed.
 var ErrNotRegular = errors.New("not a regular file")
 
-// Holder returns the number of the process that holds the flock on the file
-// that path names, as the kernel tells it in /proc/locks; -1, if nobody does.
+// Holder returns the process that holds the flock on the file that path names,
+// according to /proc/locks, or -1 if no process does. A missing file is held by
+// no process. It fails with ErrNotRegular, or the error of the system.
 func Holder(path string) (int, error) {
 	info, err := regular(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return -1, nil // nobody has ever locked it
+		return -1, nil
 	}
 	if err != nil {
 		return -1, err
@@ -44,12 +46,9 @@ func Holder(path string) (int, error) {
 	lines := bufio.NewScanner(locks)
 	for lines.Scan() {
 		// 1: FLOCK  ADVISORY  WRITE 4711 00:1b:815 0 EOF
-		// A process that waits for the lock has an arrow after the number.
+		// For a process that waits, an arrow follows the number of the line.
 		f := strings.Fields(lines.Text())
-		if len(f) < 6 || f[1] != "FLOCK" {
-			continue
-		}
-		if !strings.HasSuffix(f[5], inode) {
+		if len(f) < 6 || f[1] != "FLOCK" || !strings.HasSuffix(f[5], inode) {
 			continue
 		}
 		pid, err := strconv.Atoi(f[4])
@@ -64,22 +63,23 @@ func Holder(path string) (int, error) {
 	return found, lines.Err()
 }
 
-// A Probe tries a lock without waiting, through a library that package impl
-// does not lock with. It opens the file anew each time: some peers unlink it on
-// release.
+// A Probe tries a lock without waiting, with another library than package impl
+// uses. It opens the file again for each attempt: some peers unlink the file
+// when they release it.
 type Probe struct {
 	path   string
 	lock   *flock.Flock
 	pinned *os.File // nil: the probe follows the path
 }
 
-// NewProbe returns a probe of the lock file with the path.
+// NewProbe returns a probe of the lock file that path names. It does not open
+// the file.
 func NewProbe(path string) *Probe {
 	return &Probe{path: path, lock: reader(path, open|unix.O_NOFOLLOW)}
 }
 
-// open are the flags with which a lock file is opened: never to make one, nor to
-// wait for whoever is to come to the other end of a FIFO.
+// open are the flags for a lock file. They neither create it nor wait for the
+// other end of a FIFO.
 const open = os.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC
 
 func reader(path string, flags int) *flock.Flock { return flock.New(path, flock.SetFlag(flags)) }
@@ -97,12 +97,13 @@ func checkRegular(path string, info fs.FileInfo) error {
 	if info.Mode().IsRegular() {
 		return nil
 	}
-	return fmt.Errorf("lock file %q: %w (%v): somebody has put it there", path, ErrNotRegular, info.Mode().Type())
+	return fmt.Errorf("lock file %q: %w (%v): some process has replaced it", path, ErrNotRegular, info.Mode().Type())
 }
 
-// Free reports whether nobody holds the lock; a file that is missing is held by
-// nobody. It takes the lock for that, and gives it back at once: whoever tries
-// at the same moment finds it taken.
+// Free reports whether no process holds the lock. The lock of a missing file is
+// free. Free takes the lock and releases it at once: a process that tries at
+// that moment finds it held. It fails with ErrNotRegular, or the error of the
+// system.
 func (p *Probe) Free() (bool, error) {
 	if p.pinned == nil {
 		switch _, err := regular(p.path); {
@@ -123,8 +124,10 @@ func (p *Probe) Free() (bool, error) {
 	return true, p.lock.Unlock()
 }
 
-// Pin has the probe stay with the file that the path names now, even when it is
-// unlinked. A file that is missing: fs.ErrNotExist.
+// Pin keeps the probe at the file that the path names now, even after it is
+// unlinked. It fails with fs.ErrNotExist for a missing file, ErrNotRegular
+// (ELOOP for a symbolic link), or the error of the system; the probe then still
+// follows the path.
 func (p *Probe) Pin() error {
 	file, err := os.OpenFile(p.path, open|unix.O_NOFOLLOW, 0)
 	if err != nil {
@@ -142,7 +145,7 @@ func (p *Probe) Pin() error {
 	return nil
 }
 
-// Close gives back what Pin holds.
+// Close closes the file that Pin has opened, if any.
 func (p *Probe) Close() error {
 	if p.pinned == nil {
 		return nil

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestProbe_FollowsThePath: free, held, and held in a file that took the place
-// of the one before; a pinned probe stays with the old file.
-func TestProbe_FollowsThePath(t *testing.T) {
+// The lock is free, held, and held in a file that has replaced the first one. A
+// pinned probe stays at the first one.
+func TestUnit_ProbeFollowsThePath(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	probe, pinned := NewProbe(path), NewProbe(path)
 	defer probe.Close()
@@ -55,9 +55,9 @@ func TestProbe_FollowsThePath(t *testing.T) {
 	check("of the old file when it is given back", pinned, true, os.Getpid())
 }
 
-// TestProbe_NoRegularFile: what somebody has put at the path in place of the lock
-// file is neither waited for nor followed, and is an error. A file is none.
-func TestProbe_NoRegularFile(t *testing.T) {
+// What replaces the lock file is neither opened nor followed; the control is a
+// regular file.
+func TestUnit_ProbeRefusesWhatIsNoFile(t *testing.T) {
 	for name, put := range map[string]func(path string) error{
 		"file":   func(path string) error { return os.WriteFile(path, nil, 0o600) },
 		"FIFO":   func(path string) error { return unix.Mkfifo(path, 0o600) },
