@@ -30,7 +30,7 @@ type kitQuestion struct {
 }
 
 func kitCommand() *cobra.Command {
-	q := kitQuestion{trial: conformance.Trial{Worker: startSelf}}
+	var q kitQuestion
 	cmd := &cobra.Command{
 		Use:   "kit",
 		Short: "Check a port: everything that a port has to pass, one line each",
@@ -100,7 +100,7 @@ func (q kitQuestion) check(cmd *cobra.Command) error {
 		return failed
 	}
 	if !conformance.Passed(results) {
-		return q.again(cmd, "--port "+quoted(q.trial.Port))
+		return q.again(cmd, "--port "+registry.Quoted(q.trial.Port))
 	}
 	if !asked(results) {
 		return cli.Exit(spec.ExitUnfinished)
@@ -117,7 +117,7 @@ func asked(results []conformance.Result) bool {
 func (q kitQuestion) again(cmd *cobra.Command, who string) error {
 	var without strings.Builder
 	for _, check := range q.trial.Without {
-		without.WriteString(" --without " + quoted(check))
+		without.WriteString(" --without " + registry.Quoted(check))
 	}
 	cli.Reproduce(cmd, fmt.Sprintf("go run ./stress kit %s --for %v --stall %v --seed %d%s",
 		who, q.trial.For, q.trial.Stall, q.trial.Seed, &without))

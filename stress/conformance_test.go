@@ -15,6 +15,7 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/conformance"
 	"sharedbarrier/stress/port/porttest"
+	"sharedbarrier/stress/port/registry"
 )
 
 // without are flags that leave out all checks but those with the names.
@@ -39,7 +40,7 @@ func TestProc_KitEnds(t *testing.T) {
 		{"passed", append([]string{"--port", "go"}, without("conversation")...), spec.ExitOK, ""},
 		{"nothing asked", append([]string{"--port", "go"}, without()...), spec.ExitUnfinished, ""},
 		{"failed", []string{"--port", bad, "--for", "3s", "--stall", "7s", "--seed", "5", "--without", "lock file"}, spec.ExitSafety,
-			"go run ./stress kit --port " + quoted(bad) + " --for 3s --stall 7s --seed 5 --without 'lock file'"},
+			"go run ./stress kit --port " + registry.Quoted(bad) + " --for 3s --stall 7s --seed 5 --without 'lock file'"},
 		{"mutants", append([]string{"--mutants", "--seed", "5"}, without("attaching")...), spec.ExitSafety,
 			"go run ./stress kit --mutants --for 2s --stall 10s --seed 5 --without conversation --without 'tour n=2'"},
 		{"no mutant asked", append([]string{"--mutants"}, without()...), spec.ExitUnfinished, ""},

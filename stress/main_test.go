@@ -153,7 +153,7 @@ func TestProc_PrintsOneObject(t *testing.T) {
 		t.Fatalf("stdout is not one line of JSON (%v): %s", err, c.out.String())
 	}
 	for field, want := range map[string]any{
-		"version": 1.0, "verdict": "passed", "procs": 2.0, "rounds": 50.0, "calls": 100.0, "violations": 0.0, "seed": 7.0, "interrupted": false,
+		"version": float64(run.Version), "verdict": "passed", "procs": 2.0, "rounds": 50.0, "calls": 100.0, "violations": 0.0, "seed": 7.0, "interrupted": false,
 	} {
 		if got[field] != want {
 			t.Errorf("%s is %v, want %v", field, got[field], want)
@@ -289,9 +289,9 @@ func TestProc_BadFlags(t *testing.T) {
 	}
 }
 
-// TestProc_HangPrintsTheCommandAgain stops a worker and reads what the program
+// TestProc_HangPrintsTheCommand stops a worker and reads what the program
 // says about it.
-func TestProc_HangPrintsTheCommandAgain(t *testing.T) {
+func TestProc_HangPrintsTheCommand(t *testing.T) {
 	p := newCommand(t, "--procs", "2", "--for", "2m", "--stall", "3s", "--seed", "5")
 	if err := p.Start(); err != nil {
 		t.Fatal(err)

@@ -5,14 +5,13 @@
 // peer that wakes nobody; the tour of the state graph in lockstep with the model;
 // a lock file that was unlinked; and stress, alone and mixed with others.
 //
-//	results, err := conformance.Run(ctx, conformance.Trial{Port: "c", Worker: …, For: 2 * time.Second})
+//	results, err := conformance.Run(ctx, conformance.Trial{Port: "c", For: 2 * time.Second})
 package conformance
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 	"time"
 
@@ -26,11 +25,10 @@ import (
 
 // A Trial says which port is to be checked, and how long.
 type Trial struct {
-	Port   string           // its name
-	Worker func() *exec.Cmd // as run.Config.Command: starts a worker process of stress
-	For    time.Duration    // how long each stress run takes
-	Stall  time.Duration    // as run.Config.Stall
-	Seed   uint64           // of the pauses
+	Port  string        // its name
+	For   time.Duration // how long each stress run takes
+	Stall time.Duration // as run.Config.Stall
+	Seed  uint64        // of the pauses
 
 	// Without names checks that are left out: those that the port is known not
 	// to pass.
@@ -200,7 +198,7 @@ func stress(own int, others ...string) func(context.Context, Trial, port.Capabil
 		}
 		ports = append(ports, others...)
 		rep, err := run.Run(ctx, run.Config{
-			Procs: len(ports), Ports: ports, For: t.For, Stall: t.Stall, Seed: t.Seed, Pauses: true, Command: t.Worker,
+			Procs: len(ports), Ports: ports, For: t.For, Stall: t.Stall, Seed: t.Seed, Pauses: true,
 		})
 		switch {
 		case err != nil:
@@ -208,7 +206,7 @@ func stress(own int, others ...string) func(context.Context, Trial, port.Capabil
 		case rep.Verdict == spec.Violated:
 			return "", fmt.Errorf("early exit: %v", *rep.Early)
 		case rep.Verdict == spec.Hang:
-			return "", fmt.Errorf("hang: %s", rep.Stuck.Why)
+			return "", fmt.Errorf("hang: %s", rep.Hang.Why)
 		case rep.Rounds == 0 && ctx.Err() == nil:
 			return "", errors.New("not one round was completed")
 		}

@@ -3,10 +3,8 @@
 package conformance_test
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +12,6 @@ import (
 
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
-	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/conformance"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/port/registry"
@@ -23,16 +20,12 @@ import (
 
 func TestMain(m *testing.M) {
 	registry.ServeGo()
-	registry.ServeGo()
-	reexec.Main(m, map[string]func(){"worker": func() {
-		os.Exit(run.WorkerMain(run.Open, os.Args[1], os.Stdin, os.Stdout))
-	}})
+	run.ServeWorker()
+	os.Exit(m.Run())
 }
 
 func trial(name string) conformance.Trial {
-	return conformance.Trial{Port: name, For: 300 * time.Millisecond, Stall: 5 * time.Minute, Seed: 1, Worker: func() *exec.Cmd {
-		return reexec.Command(context.Background(), "worker")
-	}}
+	return conformance.Trial{Port: name, For: 300 * time.Millisecond, Stall: 5 * time.Minute, Seed: 1}
 }
 
 // ports are those of the repository, each with the checks that it is known not

@@ -7,39 +7,40 @@ import (
 	"unsafe"
 )
 
-// run is the part of the witness that belongs to no worker.
-type run struct {
-	stop atomic.Bool  // written by the supervisor: make the coming round the last one
-	last atomic.Int64 // written by worker 0 before it begins that round; 0: not known yet
-	_    [112]byte
+// header is the part of the ledger that belongs to no worker.
+type header struct {
+	rounds atomic.Int64 // the round to end with; 0: unbounded; written before any worker starts
+	stop   atomic.Bool  // end with the next round; Begin of worker 0 loads it
+	last   atomic.Int64 // the last round; 0: not decided; written by Begin of worker 0, loaded by IsLast and Over
+	_      [104]byte
 }
 
-// slot is one worker's part of the witness, on cache lines of its own. The
-// worker writes it, everybody reads it.
-type slot struct {
-	begun      atomic.Int64    // pairs with the loads of Return in other workers
-	returned   atomic.Int64    // for the supervisor
-	step       atomic.Int64    // for the supervisor
-	violations atomic.Int64    // for the supervisor
-	beganAt    [2]atomic.Int64 // monotonic nanoseconds of the last even and the last odd call
+// entry is one worker's part of the ledger, on cache lines of its own. Only
+// that worker writes it.
+type entry struct {
+	begun      atomic.Int64    // loaded by Return of every worker
+	returned   atomic.Int64    // loaded by Entry, Rounds
+	step       atomic.Int64    // loaded by Entry
+	violations atomic.Int64    // loaded by Violations
+	beganAt    [2]atomic.Int64 // nanoseconds, of the last even and the last odd call; loaded by LastBegin
 	_          [80]byte
 }
 
 // overlay lays the structs over the mapped memory, which is page-aligned.
-func overlay(memory []byte, workers int) (*run, []slot) {
-	first := unsafe.Pointer(&memory[unsafe.Sizeof(run{})])
-	return (*run)(unsafe.Pointer(&memory[0])), unsafe.Slice((*slot)(first), workers)
+func overlay(memory []byte, workers int) (*header, []entry) {
+	first := unsafe.Pointer(&memory[unsafe.Sizeof(header{})])
+	return (*header)(unsafe.Pointer(&memory[0])), unsafe.Slice((*entry)(first), workers)
 }
 
-// Both sizes are multiples of two cache lines, so that prefetching one
-// worker's lines never takes a neighbour's. A negative array length is the
-// compiler's way to say that they are not.
+// Both sizes are multiples of two cache lines: prefetching the lines of one
+// worker then takes none of another's. Otherwise the array length is negative,
+// and the package does not compile.
 var (
-	_ [-(unsafe.Sizeof(run{}) % 128)]byte
-	_ [-(unsafe.Sizeof(slot{}) % 128)]byte
+	_ [-(unsafe.Sizeof(header{}) % 128)]byte
+	_ [-(unsafe.Sizeof(entry{}) % 128)]byte
 )
 
-// size is how many bytes a witness for so many workers takes.
+// size returns the bytes of a ledger for so many workers.
 func size(workers int) int64 {
-	return int64(unsafe.Sizeof(run{})) + int64(workers)*int64(unsafe.Sizeof(slot{}))
+	return int64(unsafe.Sizeof(header{})) + int64(workers)*int64(unsafe.Sizeof(entry{}))
 }

@@ -1,17 +1,16 @@
 //go:build linux
 
-// Package oracle judges a barrier from outside, without a clock and without
-// knowing how the barrier works.
+// Package oracle judges a barrier from outside. It reads no clock and knows
+// nothing of how the barrier works.
 //
-// A Ledger is a segment of its own, shared by all workers of a run. Each
-// worker counts its calls there before it makes them. A worker that returns
-// from its r-th call then looks whether every party has begun its r-th call;
-// if one has not, the barrier let go too early (NoEarlyExit of
-// spec/PROTOCOL.md, section 11).
+// The workers of a run share a Ledger. A worker counts each call in it before
+// it makes the call. When its r-th call has returned, it checks that every
+// worker has begun its r-th call. If one has not, the barrier has let the
+// caller go too early (NoEarlyExit of spec/PROTOCOL.md, section 11).
 //
-// The counts are written before and read after the call with sequentially
-// consistent atomics. So a count that is too small is never a late write: the
-// party had not called when the worker was let go.
+// The counts are sequentially consistent atomics, written before a call and
+// read after it. A count that is too small is therefore never a late write:
+// that worker had not called when the other one returned.
 package oracle
 
 import (
@@ -26,128 +25,157 @@ import (
 
 // A Violation is one early exit as a worker saw it.
 type Violation struct {
-	Worker int   `json:"worker"` // who returned
-	Round  int64 `json:"round"`  // from which of its calls, counted from 1
-	Party  int   `json:"party"`  // who had not begun that call
-	Begun  int64 `json:"begun"`  // how many calls that party had begun
+	Worker int   `json:"worker"` // the worker that returned
+	Round  int64 `json:"round"`  // the call it returned from, counted from 1
+	Party  int   `json:"party"`  // the worker that had not begun that call
+	Begun  int64 `json:"begun"`  // the calls that Party had begun
 }
 
-// String says the violation in a line.
+// String describes the violation in one line.
 func (v Violation) String() string {
 	return fmt.Sprintf("worker %d returned from call %d when worker %d had begun only %d", v.Worker, v.Round, v.Party, v.Begun)
 }
 
-// A Ledger is the shared record of what the workers of one run have begun and
-// finished. It is a file without a name, handed down to the workers as a
-// descriptor, so nothing of it is ever left behind.
+// A Ledger is memory in which the workers of one run record the calls that they
+// begin and return from. It is a file without a name, which the workers inherit
+// as a descriptor: the kernel frees it with the last process that has it.
+//
+// Calls are numbered from 1. The r-th calls of all workers are round r.
 type Ledger struct {
-	file   *os.File
-	memory []byte
-	run    *run
-	slots  []slot
+	file    *os.File
+	memory  []byte
+	header  *header
+	entries []entry
 }
 
-// NewLedger makes a witness for the given number of workers, all zero. It
-// fails where the system has no memory left or no memfd_create(2).
-func NewLedger(workers int) (*Ledger, error) {
-	fd, err := unix.MemfdCreate("witness", unix.MFD_CLOEXEC)
+// NewLedger makes an empty ledger for a run of so many workers and rounds; 0
+// rounds: unbounded, until RequestStop. It fails without memfd_create(2) and
+// where the system has no memory left.
+func NewLedger(workers int, rounds int64) (*Ledger, error) {
+	fd, err := unix.MemfdCreate("ledger", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("oracle: memfd_create: %w", err)
 	}
-	file := os.NewFile(uintptr(fd), "witness")
+	file := os.NewFile(uintptr(fd), "ledger")
 	if err := unix.Fallocate(fd, 0, 0, size(workers)); err != nil {
 		file.Close()
-		return nil, fmt.Errorf("oracle: reserve %d bytes for the witness: %w", size(workers), err)
+		return nil, fmt.Errorf("oracle: reserve %d bytes for the ledger: %w", size(workers), err)
 	}
-	return OpenLedger(file, workers)
+	l, err := OpenLedger(file, workers)
+	if err != nil {
+		return nil, err
+	}
+	l.header.rounds.Store(rounds)
+	return l, nil
 }
 
-// OpenLedger maps the witness that a parent handed down as file. It takes over
-// the file, on failure too.
+// OpenLedger maps a ledger that the parent process has passed on as file. It
+// owns file from then on and closes it on failure.
 func OpenLedger(file *os.File, workers int) (*Ledger, error) {
 	memory, err := unix.Mmap(int(file.Fd()), 0, int(size(workers)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("oracle: map the witness: %w", err)
+		return nil, fmt.Errorf("oracle: map the ledger: %w", err)
 	}
-	w := &Ledger{file: file, memory: memory}
-	w.run, w.slots = overlay(memory, workers)
-	return w, nil
+	l := &Ledger{file: file, memory: memory}
+	l.header, l.entries = overlay(memory, workers)
+	return l, nil
 }
 
-// File is what a worker needs to open the witness: hand it down as an extra
-// file.
-func (w *Ledger) File() *os.File { return w.file }
+// File returns the file that a worker passes to OpenLedger.
+func (l *Ledger) File() *os.File { return l.file }
 
-// Close unmaps the witness; its other methods must not be called any more.
-func (w *Ledger) Close() error {
-	w.run, w.slots = nil, nil
-	return errors.Join(unix.Munmap(w.memory), w.file.Close())
+// Close unmaps the ledger. No other method may be called afterwards.
+func (l *Ledger) Close() error {
+	l.header, l.entries = nil, nil
+	return errors.Join(unix.Munmap(l.memory), l.file.Close())
 }
 
-// Begin counts worker's round-th call. now is what latencies are computed from
-// (see Latency) and has no part in any verdict.
-func (w *Ledger) Begin(worker int, round, now int64) {
-	w.slots[worker].beganAt[round%2].Store(now)
-	w.slots[worker].begun.Store(round)
+// All workers must make the same number of calls: one that makes a call more
+// waits forever. Worker 0 alone decides that a round is the last, before it
+// begins that round. No worker returns from the round before worker 0 has begun
+// it, or Return reports a violation. So every worker sees the decision when it
+// returns.
+
+// RequestStop makes the round that worker 0 begins next the last one.
+func (l *Ledger) RequestStop() { l.header.stop.Store(true) }
+
+// Begin records that worker begins its call of the round at the time now. Only
+// LastBegin uses the time; it has no part in any verdict.
+func (l *Ledger) Begin(worker int, round, now int64) {
+	if worker == 0 && (l.header.stop.Load() || round == l.header.rounds.Load()) {
+		l.header.last.Store(round)
+	}
+	e := &l.entries[worker]
+	e.beganAt[round%2].Store(now)
+	e.begun.Store(round)
 }
 
-// Return notes that worker is back from its round-th call, and returns the
-// early exits: one violation for each party that has not begun that call.
-func (w *Ledger) Return(worker int, round int64) []Violation {
+// Return records that worker has returned from its call of the round. It
+// returns one violation for each worker that has not begun its own.
+func (l *Ledger) Return(worker int, round int64) []Violation {
 	var early []Violation
-	for party := range w.slots {
-		if begun := w.slots[party].begun.Load(); begun < round {
+	for party := range l.entries {
+		if begun := l.entries[party].begun.Load(); begun < round {
 			early = append(early, Violation{worker, round, party, begun})
 		}
 	}
-	w.slots[worker].violations.Add(int64(len(early)))
-	w.slots[worker].returned.Store(round)
+	l.entries[worker].violations.Add(int64(len(early)))
+	l.entries[worker].returned.Store(round)
 	return early
 }
 
-// LastBegin returns the latest of the times at which the parties began their
-// round-th call: the moment from which a barrier could let go. It must be
-// called after that call and before the caller's next one: until then no party
-// can begin the call that uses the same place.
-func (w *Ledger) LastBegin(round int64) int64 {
+// IsLast reports whether the round is the last one. A worker may ask once it
+// has returned from the round.
+func (l *Ledger) IsLast(round int64) bool { return l.header.last.Load() == round }
+
+// LastBegin returns the time at which the last worker began its call of the
+// round: the moment from which the barrier may let the callers go. A worker may
+// ask between its return from the round and its next call: until then no worker
+// reuses the place of that time.
+func (l *Ledger) LastBegin(round int64) int64 {
 	var last int64
-	for party := range w.slots {
-		last = max(last, w.slots[party].beganAt[round%2].Load())
+	for party := range l.entries {
+		last = max(last, l.entries[party].beganAt[round%2].Load())
 	}
 	return last
 }
 
-// At notes the step that worker does next.
-func (w *Ledger) At(worker int, s spec.Step) { w.slots[worker].step.Store(int64(s)) }
+// SetStep records the step that worker takes next.
+func (l *Ledger) SetStep(worker int, s spec.Step) { l.entries[worker].step.Store(int64(s)) }
 
-// Progress is how far one worker has come.
-type Progress struct {
+// An Entry is what the ledger has on one worker.
+type Entry struct {
 	Begun, Returned int64     // calls
-	Step            spec.Step // the step it does next, as far as it said
-	Violations      int64     // early exits that it saw
+	Step            spec.Step // the last one given to SetStep
 }
 
-// Progress returns how far worker has come.
-func (w *Ledger) Progress(worker int) Progress {
-	s := &w.slots[worker]
-	return Progress{s.begun.Load(), s.returned.Load(), spec.Step(s.step.Load()), s.violations.Load()}
+// Entry returns what the ledger has on worker.
+func (l *Ledger) Entry(worker int) Entry {
+	e := &l.entries[worker]
+	return Entry{e.begun.Load(), e.returned.Load(), spec.Step(e.step.Load())}
 }
 
-// Rounds returns how many rounds all workers have completed.
-func (w *Ledger) Rounds() int64 {
-	rounds := w.slots[0].returned.Load()
-	for i := range w.slots {
-		rounds = min(rounds, w.slots[i].returned.Load())
+// Rounds returns the number of rounds that all workers have returned from.
+func (l *Ledger) Rounds() int64 {
+	rounds := l.entries[0].returned.Load()
+	for i := range l.entries {
+		rounds = min(rounds, l.entries[i].returned.Load())
 	}
 	return rounds
 }
 
-// Violations returns how many early exits all workers have seen.
-func (w *Ledger) Violations() int64 {
+// Over reports whether all workers have returned from the last round.
+func (l *Ledger) Over() bool {
+	last := l.header.last.Load()
+	return last > 0 && l.Rounds() >= last
+}
+
+// Violations returns the number of violations that all workers have seen.
+func (l *Ledger) Violations() int64 {
 	var sum int64
-	for i := range w.slots {
-		sum += w.slots[i].violations.Load()
+	for i := range l.entries {
+		sum += l.entries[i].violations.Load()
 	}
 	return sum
 }

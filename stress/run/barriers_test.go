@@ -16,62 +16,59 @@ import (
 )
 
 // barriers are what the workers of the tests wait at: the real one, and some
-// that are wrong on purpose.
-var barriers = map[string]Opener{
-	"real": OpenReal,
-	"port": Open,
-	"no-waiting": func(assignment, func(spec.Step)) (Barrier, error) {
-		return noWaiting{}, nil
-	},
+// with a mistake.
+var barriers = map[string]func(assignment, func(spec.Step)) (barrier, error){
+	"real":       open,
+	"no-waiting": func(assignment, func(spec.Step)) (barrier, error) { return noWaiting{}, nil },
+
 	"early-by-one":  openTicket(1),
 	"early-by-none": openTicket(0),
-	"unopened": func(assignment, func(spec.Step)) (Barrier, error) {
-		return nil, errUnopened
-	},
-	"never-ready": func(assignment, func(spec.Step)) (Barrier, error) { select {} },
-	"stuck": func(assignment, func(spec.Step)) (Barrier, error) {
-		return stuck{}, nil
-	},
-	"stops-itself": func(a assignment, hook func(spec.Step)) (Barrier, error) {
-		return OpenReal(a, func(s spec.Step) {
+
+	"does-not-open": func(assignment, func(spec.Step)) (barrier, error) { return nil, errNotOpen },
+	"never-ready":   func(assignment, func(spec.Step)) (barrier, error) { select {} },
+	"blocks":        func(assignment, func(spec.Step)) (barrier, error) { return blocks{}, nil },
+	"delegates":     func(a assignment, _ func(spec.Step)) (barrier, error) { return delegates{assignment: a}, nil },
+
+	"stops-itself": func(a assignment, hook func(spec.Step)) (barrier, error) {
+		return open(a, func(s spec.Step) {
 			hook(s)
 			if a.Worker == 1 && s == spec.CountEnter {
 				syscall.Kill(syscall.Getpid(), syscall.SIGSTOP)
-				select {} // another thread may be the one that the signal stops first
+				select {} // the signal may stop another thread first
 			}
 		})
 	},
-	"delegating": func(a assignment, _ func(spec.Step)) (Barrier, error) {
-		return delegating{a}, nil
-	},
-	"failing": func(a assignment, hook func(spec.Step)) (Barrier, error) {
-		b, err := OpenReal(a, hook)
-		return &failing{Barrier: b, left: 10 + a.Worker}, err
+	"fails": func(a assignment, hook func(spec.Step)) (barrier, error) {
+		b, err := open(a, hook)
+		return &fails{barrier: b, left: 10 + a.Worker}, err
 	},
 }
 
 var (
-	errUnopened = errors.New("this barrier does not open")
-	errFailing  = errors.New("this barrier fails")
+	errNotOpen = errors.New("this barrier does not open")
+	errFails   = errors.New("this barrier fails")
 )
 
-// noWaiting lets everybody through.
+// noWaiting returns from every call at once.
 type noWaiting struct{}
 
 func (noWaiting) Wait(context.Context, int) error { return nil }
 func (noWaiting) Close() error                    { return nil }
 
-// stuck lets nobody through.
-type stuck struct{}
+// blocks returns from no call.
+type blocks struct{}
 
-func (stuck) Wait(context.Context, int) error { select {} }
-func (stuck) Close() error                    { return nil }
+func (blocks) Wait(context.Context, int) error { select {} }
+func (blocks) Close() error                    { return nil }
 
-// delegating lets nobody through either, and worker 0 has a process that has left
-// its group hold the lock until it is gone itself.
-type delegating struct{ assignment }
+// delegates blocks, while a process outside the group of worker 0, which has
+// started it, holds the lock.
+type delegates struct {
+	blocks
+	assignment
+}
 
-func (d delegating) Wait(context.Context, int) error {
+func (d delegates) Wait(ctx context.Context, parties int) error {
 	if d.Worker == 0 {
 		cmd := exec.Command("flock", d.LockPath, "cat")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -82,35 +79,33 @@ func (d delegating) Wait(context.Context, int) error {
 			return err
 		}
 	}
-	select {}
+	return d.blocks.Wait(ctx, parties)
 }
 
-func (delegating) Close() error { return nil }
-
-// failing is a real barrier that fails after some calls.
-type failing struct {
-	Barrier
+// fails is a barrier that fails after some calls.
+type fails struct {
+	barrier
 	left int
 }
 
-func (f *failing) Wait(ctx context.Context, parties int) error {
+func (f *fails) Wait(ctx context.Context, parties int) error {
 	if f.left--; f.left < 0 {
-		return errFailing
+		return errFails
 	}
-	return f.Barrier.Wait(ctx, parties)
+	return f.barrier.Wait(ctx, parties)
 }
 
-// ticket is a barrier by one counter in shared memory: the call that draws
-// ticket t waits until all tickets of its round are drawn, or, when it is wrong
-// on purpose, until all but a few are.
+// ticket is a barrier with one counter in shared memory. The call that draws
+// ticket t waits until all tickets of its round are drawn; with the mistake,
+// until all but early are.
 type ticket struct {
 	drawn   *atomic.Int64
 	early   int64
 	mapping []byte
 }
 
-func openTicket(early int64) Opener {
-	return func(a assignment, _ func(spec.Step)) (Barrier, error) {
+func openTicket(early int64) func(assignment, func(spec.Step)) (barrier, error) {
+	return func(a assignment, _ func(spec.Step)) (barrier, error) {
 		file, err := os.OpenFile(filepath.Join(a.Dir, "ticket"), os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
 			return nil, err

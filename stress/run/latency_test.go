@@ -14,15 +14,15 @@ import (
 	"sharedbarrier/stress/port/porttest"
 )
 
-// BenchmarkRound measures how long a round takes when processes do nothing but
-// call: this barrier, multiprocessing.Barrier of Python's standard library as the
-// peer, and the published original. Compare those of one run.
+// BenchmarkRound measures the latency of a round when the processes do nothing
+// but call: this barrier; its peer, multiprocessing.Barrier of Python's standard
+// library; and the published original. Compare the results of one run only.
 //
 //	go test -bench Round -run '^$' ./stress/run
 func BenchmarkRound(b *testing.B) {
 	for _, procs := range []int{2, 4, 8, 16} {
 		b.Run(fmt.Sprintf("impl=sharedbarrier/procs=%d", procs), func(b *testing.B) {
-			benchmarkRounds(b, Config{Procs: procs, Command: workersAt("real")})
+			benchmarkRounds(b, Config{Procs: procs})
 		})
 		b.Run(fmt.Sprintf("impl=multiprocessing/procs=%d", procs), func(b *testing.B) {
 			out, err := exec.CommandContext(b.Context(), "python3", "testdata/multiprocessing_barrier.py",
@@ -39,16 +39,16 @@ func BenchmarkRound(b *testing.B) {
 		b.Run(fmt.Sprintf("impl=original/procs=%d", procs), func(b *testing.B) {
 			original := slices.Repeat([]string{"python@newest"}, procs)
 			porttest.Need(b, original[0])
-			benchmarkRounds(b, Config{Procs: procs, Ports: original, Command: workersAt("port")})
+			benchmarkRounds(b, Config{Procs: procs, Ports: original})
 		})
 	}
 }
 
 func benchmarkRounds(b *testing.B, c Config) {
 	c.Rounds, c.Stall = int64(b.N)+1, patient
-	rep, err := Run(b.Context(), c)
+	rep, err := c.run(b.Context(), at("real"))
 	if err != nil || rep.Verdict != spec.Passed {
-		b.Fatalf("%v, %v, want passed", err, rep.Verdict)
+		b.Fatalf("Run: %v, %v, want passed", rep.Verdict, err)
 	}
 	b.ReportMetric(1e9/rep.Rate, "ns/op")
 }

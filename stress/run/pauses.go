@@ -9,12 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pauses delays a worker at random, so that the schedules of a run differ from
-// those that a machine at rest prefers. Most steps are not delayed at all: a
-// run in which everybody always pauses is as regular as one in which nobody does.
-type pauses struct {
-	random *rand.Rand
-}
+// pauses delays a worker at random: the machine alone repeats a few schedules.
+// Most steps have no pause. A run in which every worker pauses at each step is
+// as regular as one in which none does.
+type pauses struct{ random *rand.Rand }
 
 func newPauses(seed uint64, worker int) pauses {
 	return pauses{rand.New(rand.NewPCG(seed, uint64(worker)))}
@@ -27,17 +25,17 @@ func (p pauses) beforeCall() {
 	}
 }
 
-// beforeStep pauses before one step in 64, so in about every third call, for
-// up to 100 µs; under the lock, too.
+// beforeStep pauses before one step in 64, about one call in three, for up to
+// 100 µs. The pause can be under the lock.
 func (p pauses) beforeStep() {
 	if p.random.IntN(64) == 0 {
 		p.pause(100 * time.Microsecond)
 	}
 }
 
-// pause gives up the processor, spins, or sleeps. Each meets other races:
-// the first changes the order, the second keeps the processor away from the
-// others, the third lets all of them overtake.
+// pause yields the processor, spins, or sleeps. Yielding changes the order of
+// the workers, spinning keeps a processor from them, and during a sleep all
+// others can overtake.
 func (p pauses) pause(longest time.Duration) {
 	length := p.random.Int64N(int64(longest))
 	switch p.random.IntN(3) {

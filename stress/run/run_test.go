@@ -20,84 +20,95 @@ import (
 	"sharedbarrier/stress/oracle"
 )
 
-// TestMain has a program for each barrier: a worker at it.
 func TestMain(m *testing.M) {
-	programs := map[string]func(){}
+	workers := map[string]func(){}
 	for name, open := range barriers {
-		programs[name] = func() { os.Exit(WorkerMain(open, os.Args[1], os.Stdin, os.Stdout)) }
+		workers[name] = func() { os.Exit(work(open)) }
 	}
-	reexec.Main(m, programs)
+	reexec.Main(m, workers)
 }
 
-// workersAt returns a function that describes a worker at the barrier with the
-// name.
-func workersAt(barrier string) func() *exec.Cmd {
-	return func() *exec.Cmd { return reexec.Command(context.Background(), barrier) }
+// at returns the setting of a run at the barrier with the name. A worker at
+// "nonexistent" does not start.
+func at(barrier string) setting {
+	s := defaults
+	s.worker = func() *exec.Cmd {
+		if barrier == "nonexistent" {
+			return exec.Command("/nonexistent")
+		}
+		return reexec.Command(context.Background(), barrier)
+	}
+	return s
 }
 
-// patient is a stall limit that no slow machine reaches.
+// patient is a stall limit that no slow machine reaches. The tests run with it
+// unless they set another.
 const patient = 5 * time.Minute
 
-// mustRun runs c and checks that nothing of it is left behind.
-func mustRun(t *testing.T, c Config) Report {
+// mustRun is runIn for a run that takes place.
+func mustRun(t *testing.T, s setting, c Config) Report {
 	t.Helper()
-	rep, err := runIn(t, t.Context(), c)
+	rep, err := runIn(t, t.Context(), s, c)
 	if err != nil {
 		t.Fatalf("Run(%d workers, %d rounds) = %v", c.Procs, c.Rounds, err)
 	}
 	return rep
 }
 
-func runIn(t *testing.T, ctx context.Context, c Config) (Report, error) {
+// runIn does what Run does, and checks that it leaves nothing behind.
+func runIn(t *testing.T, ctx context.Context, s setting, c Config) (Report, error) {
 	t.Helper()
-	dir := t.TempDir()
-	t.Setenv("TMPDIR", dir)
-	var segments []string
-	var workers []int
-	started := c.Started
-	c.Started = func(pids []int) {
-		segments, workers = entries(t, dir), pids
-		if started != nil {
-			started(pids)
-		}
+	if c.Stall == 0 {
+		c.Stall = patient
 	}
-	rep, err := Run(ctx, c)
-	if left := entries(t, dir); len(left) > 0 {
-		t.Errorf("Run left %v in %s", left, dir)
+	if s.parent == "" {
+		s.parent = t.TempDir()
 	}
-	for _, name := range segments {
-		if _, err := os.Lstat("/dev/shm/" + name); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("Run left the segment /dev/shm/%s (%v)", name, err)
-		}
+	var segment string
+	var workers []*exec.Cmd
+	worker := s.worker
+	s.worker = func() *exec.Cmd {
+		segment = filepath.Base(directory(t, s.parent))
+		workers = append(workers, worker())
+		return workers[len(workers)-1]
 	}
-	for _, pid := range workers {
-		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
-			t.Errorf("Run left worker process %d (%v)", pid, err)
+	rep, err := c.run(ctx, s)
+	if left, _ := os.ReadDir(s.parent); len(left) > 0 {
+		t.Errorf("Run left %v in %s", left, s.parent)
+	}
+	if _, err := os.Lstat("/dev/shm/" + segment); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Run left the segment /dev/shm/%s (%v)", segment, err)
+	}
+	for _, w := range workers {
+		if w.Process != nil && syscall.Kill(w.Process.Pid, 0) != syscall.ESRCH {
+			t.Errorf("Run left worker process %d", w.Process.Pid)
 		}
 	}
 	return rep, err
 }
 
-// entries lists what is in dir: while a run lasts its one folder, which has the
-// name of its segment.
-func entries(t *testing.T, dir string) (names []string) {
+// directory returns the directory of the run under way, which has the name of
+// its segment.
+func directory(t *testing.T, parent string) string {
 	t.Helper()
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
+	list, err := filepath.Glob(parent + "/*")
+	if err != nil || len(list) != 1 {
+		t.Errorf("the run has made %v (%v), want one directory", list, err)
+		return ""
 	}
-	for _, entry := range list {
-		names = append(names, entry.Name())
-	}
-	return names
+	return list[0]
 }
 
 func TestProc_RealBarrierPasses(t *testing.T) {
+	rounds := int64(300)
+	if testing.Short() {
+		rounds = 50
+	}
 	for _, procs := range []int{1, 2, 5, 64} { // 64: many more than there are processors
-		rep := mustRun(t, Config{Procs: procs, Rounds: 300, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real")})
-		if rep.Verdict != spec.Passed || rep.Rounds != 300 || rep.Calls != int64(300*procs) || rep.Violations != 0 {
-			t.Errorf("%d workers, 300 rounds: %v after %d rounds, %d calls, %d violations; want passed, 300, %d, 0",
-				procs, rep.Verdict, rep.Rounds, rep.Calls, rep.Violations, 300*procs)
+		rep := mustRun(t, at("real"), Config{Procs: procs, Rounds: rounds, Pauses: true})
+		if calls := rounds * int64(procs); rep.Verdict != spec.Passed || rep.Rounds != rounds || rep.Calls != calls || rep.Violations != 0 {
+			t.Errorf("%d workers: %v after %d rounds, %d calls, %d violations; want passed, %d, %d, 0",
+				procs, rep.Verdict, rep.Rounds, rep.Calls, rep.Violations, rounds, calls)
 		}
 		if rep.Rate <= 0 || rep.Latency.P50 <= 0 || rep.Latency.Max < rep.Latency.P99 || rep.Latency.P99 < rep.Latency.P50 {
 			t.Errorf("%d workers: rate %v, latency %+v", procs, rep.Rate, rep.Latency)
@@ -105,8 +116,7 @@ func TestProc_RealBarrierPasses(t *testing.T) {
 	}
 }
 
-// The oracle must see that these barriers are wrong; beside each stands what
-// makes it right.
+// The oracle finds each mistake. The control is the same barrier without it.
 func TestHazard_OracleCatchesWrongBarriers(t *testing.T) {
 	for _, c := range []struct {
 		barrier string
@@ -116,157 +126,137 @@ func TestHazard_OracleCatchesWrongBarriers(t *testing.T) {
 		{"early-by-one", spec.Violated},
 		{"early-by-none", spec.Passed},
 	} {
-		rep := mustRun(t, Config{Procs: 4, Rounds: 2000, Stall: patient, Seed: 1, Pauses: true, Command: workersAt(c.barrier)})
+		rep := mustRun(t, at(c.barrier), Config{Procs: 4, Rounds: 2000, Pauses: true})
 		if rep.Verdict != c.want {
 			t.Errorf("barrier %s: %v, want %v", c.barrier, rep.Verdict, c.want)
 		}
 		if c.want == spec.Passed {
 			continue
 		}
-		if rep.Violations == 0 || rep.Early == nil || rep.Early.Begun >= rep.Early.Round {
-			t.Errorf("barrier %s: %d violations, first %+v", c.barrier, rep.Violations, rep.Early)
-		}
-		if got := rep.ExitCode(); got != spec.ExitSafety {
-			t.Errorf("barrier %s: exit code %d, want %d", c.barrier, got, spec.ExitSafety)
+		if rep.Violations == 0 || rep.Early == nil || rep.Early.Begun >= rep.Early.Round || rep.ExitCode() != spec.ExitSafety {
+			t.Errorf("barrier %s: %d violations, first %+v, exit code %d; want some, one of them, %d",
+				c.barrier, rep.Violations, rep.Early, rep.ExitCode(), spec.ExitSafety)
 		}
 	}
 }
 
 func TestProc_EndsWhenTimeIsUp(t *testing.T) {
-	rep := mustRun(t, Config{Procs: 3, For: 300 * time.Millisecond, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real")})
+	rep := mustRun(t, at("real"), Config{Procs: 3, For: 300 * time.Millisecond, Pauses: true})
 	if rep.Verdict != spec.Passed || rep.Rounds == 0 || rep.Calls != 3*rep.Rounds || rep.Interrupted {
-		t.Errorf("got %v after %d rounds and %d calls, interrupted %v; want passed, and 3 calls for each round",
+		t.Errorf("%v after %d rounds and %d calls, interrupted %v; want passed, 3 calls a round, not interrupted",
 			rep.Verdict, rep.Rounds, rep.Calls, rep.Interrupted)
 	}
 }
 
 func TestProc_InterruptKeepsWhatWasMeasured(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	rep, err := runIn(t, ctx, Config{
-		Procs: 3, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real"),
-		Progress: func(rounds int64) {
-			if rounds > 0 {
-				cancel()
-			}
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if rep.Verdict != spec.Passed || !rep.Interrupted || rep.Rounds == 0 || rep.Calls != 3*rep.Rounds || rep.ExitCode() != spec.ExitInterrupted {
-		t.Errorf("got %v after %d rounds and %d calls, interrupted %v, exit code %d; want passed, interrupted, 3 calls a round, %d",
-			rep.Verdict, rep.Rounds, rep.Calls, rep.Interrupted, rep.ExitCode(), spec.ExitInterrupted)
+	rep, err := runIn(t, ctx, at("real"), Config{Procs: 3, Pauses: true, Progress: func(rounds int64) {
+		if rounds > 0 {
+			cancel()
+		}
+	}})
+	if err != nil || rep.Verdict != spec.Passed || !rep.Interrupted || rep.Rounds == 0 || rep.Calls != 3*rep.Rounds || rep.ExitCode() != spec.ExitInterrupted {
+		t.Errorf("%v, %v after %d rounds and %d calls, interrupted %v, exit code %d; want passed, 3 calls a round, interrupted, %d",
+			err, rep.Verdict, rep.Rounds, rep.Calls, rep.Interrupted, rep.ExitCode(), spec.ExitInterrupted)
 	}
 }
 
-// TestProc_StoppedWorkerIsAHang stops one worker for ever. The neighbour, one
-// signal away, is continued and passes.
-func TestProc_StoppedWorkerIsAHang(t *testing.T) {
-	var pids []int
-	stopped := false
-	config := Config{
-		Procs: 3, Stall: 5 * time.Second, Seed: 1, Pauses: true, Command: workersAt("real"),
-		Started: func(p []int) { pids = p },
-		Progress: func(rounds int64) {
-			if rounds > 0 && !stopped {
-				stopped = true
-				if err := syscall.Kill(pids[1], syscall.SIGSTOP); err != nil {
+// The test stops one worker. The control continues it at once.
+func TestHazard_StoppedWorkerIsAHang(t *testing.T) {
+	t.Parallel()
+	stop := func(signals ...syscall.Signal) (rep Report, pids []int) {
+		c := Config{Procs: 3, Stall: 5 * time.Second, Pauses: true, Started: func(p []int) { pids = p }}
+		if len(signals) > 1 {
+			c.For, c.Stall = 300*time.Millisecond, patient
+		}
+		c.Progress = func(rounds int64) {
+			for ; rounds > 0 && len(signals) > 0; signals = signals[1:] {
+				if err := syscall.Kill(pids[1], signals[0]); err != nil {
 					t.Error(err)
 				}
 			}
-		},
+		}
+		rep = mustRun(t, at("real"), c)
+		if len(signals) > 0 {
+			t.Errorf("no round was completed before the run ended: %+v", rep)
+		}
+		return rep, pids
 	}
-	rep := mustRun(t, config)
-	if rep.Verdict != spec.Hang || rep.Stuck == nil || rep.ExitCode() != spec.ExitHang {
-		t.Fatalf("got %v, stuck %+v, exit code %d; want hang", rep.Verdict, rep.Stuck, rep.ExitCode())
+	rep, pids := stop(syscall.SIGSTOP)
+	if rep.Verdict != spec.Hang || rep.Hang == nil || len(rep.Hang.Workers) != 3 || rep.ExitCode() != spec.ExitHang {
+		t.Fatalf("%v, %+v, exit code %d; want a hang of 3 workers, %d", rep.Verdict, rep.Hang, rep.ExitCode(), spec.ExitHang)
 	}
-	if len(rep.Stuck.Workers) != 3 || rep.Stuck.Workers[1].State != "stopped" || rep.Stuck.Workers[1].PID != pids[1] {
-		t.Errorf("workers %+v; want worker 1 (pid %d) stopped", rep.Stuck.Workers, pids[1])
+	w := rep.Hang.Workers[1]
+	if w.State != "stopped" || w.PID != pids[1] {
+		t.Errorf("worker 1 is %+v, want it stopped, with pid %d", w, pids[1])
 	}
-	// A worker announces a step before it takes it: at a step under the lock it
-	// surely holds it, before and after an acquire or a release either may be so.
-	if w := rep.Stuck.Workers[1]; w.Step.Lock() == spec.Held && rep.Stuck.Holder != 1 {
-		t.Errorf("worker 1 was stopped at %v, and the lock holder is %d", w.Step, rep.Stuck.Holder)
+	// A worker announces a step before it takes it. At a step under the lock it
+	// holds the lock; around an acquisition or a release it may hold it or not.
+	if w.Step.Lock() == spec.Held && rep.Hang.Holder != 1 {
+		t.Errorf("worker 1 was stopped at %v, and the lock holder is %d, want 1", w.Step, rep.Hang.Holder)
 	}
-	// All others have come as far as they can: nobody can return from the next round.
-	for _, w := range rep.Stuck.Workers {
+	for _, w := range rep.Hang.Workers { // no worker can return from the next round but one
 		if w.Begun < rep.Rounds || w.Returned > rep.Rounds+1 {
 			t.Errorf("worker %+v, after %d rounds", w, rep.Rounds)
 		}
 	}
-
-	stopped = false
-	config.For, config.Stall = 300*time.Millisecond, patient
-	config.Progress = func(rounds int64) {
-		if rounds > 0 && !stopped {
-			stopped = true
-			syscall.Kill(pids[1], syscall.SIGSTOP)
-			syscall.Kill(pids[1], syscall.SIGCONT)
-		}
-	}
-	if rep := mustRun(t, config); rep.Verdict != spec.Passed || !stopped {
+	if rep, _ := stop(syscall.SIGSTOP, syscall.SIGCONT); rep.Verdict != spec.Passed {
 		t.Errorf("worker stopped and continued: %v, want passed", rep.Verdict)
 	}
 }
 
-// TestProc_StuckSaysWhoIsWhere has worker 1 stop itself at a step under the lock, in
-// the first round: the words, the holder and everybody's step are known.
-func TestProc_StuckSaysWhoIsWhere(t *testing.T) {
-	rep := mustRun(t, Config{Procs: 3, Stall: 5 * time.Second, Seed: 1, Pauses: true, Command: workersAt("stops-itself")})
-	if rep.Verdict != spec.Hang || rep.Stuck == nil {
-		t.Fatalf("got %v, %+v; want a hang", rep.Verdict, rep.Stuck)
+// Worker 1 stops itself at a step under the lock in the first round. The words,
+// the holder and the step of each worker are then known.
+func TestHazard_HangSaysWhereEachWorkerIs(t *testing.T) {
+	t.Parallel()
+	rep := mustRun(t, at("stops-itself"), Config{Procs: 3, Stall: 5 * time.Second, Pauses: true})
+	h := rep.Hang
+	if rep.Verdict != spec.Hang || h == nil {
+		t.Fatalf("%v, %+v; want a hang", rep.Verdict, h)
 	}
-	s := rep.Stuck
-	if s.Holder != 1 || s.Words.Exit != 3 || s.Words.Enter < 0 || s.Words.Enter > 2 || s.Words.Flag != spec.Down {
-		t.Errorf("lock holder %d, %v; want worker 1 and the words of a round that gathers", s.Holder, s.Words)
+	if h.Holder != 1 || h.Words.Exit != 3 || h.Words.Enter < 0 || h.Words.Enter > 2 || h.Words.Flag != spec.Down {
+		t.Errorf("lock holder %d, %v; want worker 1 and the words of a round that gathers", h.Holder, h.Words)
 	}
-	for i, w := range s.Workers {
-		state := "running"
-		if i == 1 {
-			state = "stopped"
-		}
-		if w.State != state || w.Returned != 0 {
-			t.Errorf("worker %d: %+v, want it %s in its first call", i, w, state)
+	for i, w := range h.Workers {
+		if want := []string{"running", "stopped", "running"}[i]; w.State != want || w.Returned != 0 {
+			t.Errorf("worker %+v, want it %s in its first call", w, want)
 		}
 	}
-	if w := s.Workers[1]; *w.Step != spec.CountEnter || w.Begun != 1 {
+	if w := h.Workers[1]; *w.Step != spec.CountEnter || w.Begun != 1 {
 		t.Errorf("worker 1 has begun %d calls and is at %v, want 1, CountEnter", w.Begun, *w.Step)
 	}
 }
 
-// TestOverdue: stall is about rounds, and not about the end of the workers.
-func TestOverdue(t *testing.T) {
-	SetLimits(t, time.Minute, time.Minute)
-	witness, err := oracle.NewLedger(2)
+func TestUnit_StallIsAboutRounds(t *testing.T) {
+	ledger, err := oracle.NewLedger(2, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer witness.Close()
+	defer ledger.Close()
 	const stall = time.Second
-	check := func(when string, gone time.Duration, want string) {
+	r := &run{ledger: ledger, setting: defaults}
+	check := func(when string, elapsed time.Duration, want string) {
 		t.Helper()
-		if got := Overdue(witness, gone, stall); (want == "") != (got == "") || !strings.Contains(got, want) {
-			t.Errorf("%s, %v after the last round: %q, want %q", when, gone, got, want)
+		if got := r.overdue(elapsed, stall); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s, %v after the last round: %q, want %q", when, elapsed, got, want)
 		}
 	}
-	check("at the beginning", stall, "")
-	check("at the beginning", 2*stall, "no round was completed for 1s")
-	witness.Decide(1, 1)
+	check("at the start", stall, "")
 	for worker := range 2 {
 		check("in the last round", 2*stall, "no round was completed for 1s")
-		witness.Begin(worker, 1, 0)
+		ledger.Begin(worker, 1, 0)
 	}
 	for worker := range 2 {
-		witness.Return(worker, 1)
+		ledger.Return(worker, 1)
 	}
 	check("when all have returned from it", 2*stall, "")
 	check("when all have returned from it", 2*time.Minute, "not all workers have ended for 1m0s")
 }
 
-func TestProc_DeadWorkerIsNamed(t *testing.T) {
+func TestHazard_DeadWorkerIsAHang(t *testing.T) {
 	var pids []int
-	rep := mustRun(t, Config{
-		Procs: 3, Stall: patient, Seed: 1, Pauses: true, Command: workersAt("real"),
+	rep := mustRun(t, at("real"), Config{
+		Procs: 3, Pauses: true,
 		Started: func(p []int) { pids = p },
 		Progress: func(rounds int64) {
 			if rounds > 0 {
@@ -274,27 +264,34 @@ func TestProc_DeadWorkerIsNamed(t *testing.T) {
 			}
 		},
 	})
-	if rep.Verdict != spec.Hang || rep.Stuck == nil {
-		t.Fatalf("got %v, stuck %v; want hang", rep.Verdict, rep.Stuck)
+	wantHang(t, rep, "worker 2", "killed")
+}
+
+// wantHang wants a hang whose reason contains all of want.
+func wantHang(t *testing.T, rep Report, want ...string) {
+	t.Helper()
+	if rep.Verdict != spec.Hang || rep.Hang == nil {
+		t.Fatalf("%v, %+v; want a hang", rep.Verdict, rep.Hang)
 	}
-	for _, want := range []string{"worker 2", "killed"} {
-		if !strings.Contains(rep.Stuck.Why, want) {
-			t.Errorf("the hang is put down to %q, want %q in it", rep.Stuck.Why, want)
+	for _, w := range want {
+		if !strings.Contains(rep.Hang.Why, w) {
+			t.Errorf("the hang is explained by %q, want %q in it", rep.Hang.Why, w)
 		}
 	}
 }
 
-// TestProc_HolderOutsideTheGroup: a worker holds what is held by a process that it
-// has started, whose group is another.
-func TestProc_HolderOutsideTheGroup(t *testing.T) {
+// A process that worker 0 has started, in another group, holds the lock: the
+// worker counts as the holder.
+func TestHazard_HolderOutsideTheGroup(t *testing.T) {
 	var pids []int
 	killed := false
-	rep := mustRun(t, Config{
-		Procs: 2, Stall: patient, Command: workersAt("delegating"),
+	s := at("delegates")
+	s.parent = t.TempDir()
+	rep := mustRun(t, s, Config{
+		Procs:   2,
 		Started: func(p []int) { pids = p },
 		Progress: func(int64) {
-			dir := os.Getenv("TMPDIR")
-			holder, err := lockprobe.Holder(filepath.Join(dir, entries(t, dir)[0], "lock"))
+			holder, err := lockprobe.Holder(filepath.Join(directory(t, s.parent), "lock"))
 			if err != nil {
 				t.Error(err)
 			}
@@ -304,107 +301,79 @@ func TestProc_HolderOutsideTheGroup(t *testing.T) {
 			}
 		},
 	})
-	if rep.Verdict != spec.Hang || rep.Stuck == nil || rep.Stuck.Holder != 0 || rep.Stuck.HolderPID == pids[0] || rep.Stuck.HolderPID <= 0 {
-		t.Errorf("got %v, %+v; want a hang in which worker 0 holds the lock by another process", rep.Verdict, rep.Stuck)
+	wantHang(t, rep)
+	if h := rep.Hang; h.Holder != 0 || h.HolderPID == pids[0] || h.HolderPID <= 0 {
+		t.Errorf("lock holder %d, process %d; want worker 0, by another process than %d", h.Holder, h.HolderPID, pids[0])
 	}
 }
 
-// TestRun_StartUpIsNotJudgedByStall has a stall limit that is over before any
-// process can start. What becomes of the rounds is the machine's affair.
-func TestRun_StartUpIsNotJudgedByStall(t *testing.T) {
+// The stall limit has passed before any process can start. The workers begin
+// nevertheless; whether they complete a round depends on the machine.
+func TestProc_StallDoesNotLimitStartUp(t *testing.T) {
 	started := false
-	rep := mustRun(t, Config{
-		Procs: 2, Rounds: 1, Stall: time.Nanosecond, Command: workersAt("real"),
-		Started: func([]int) { started = true },
-	})
+	rep := mustRun(t, at("real"), Config{Procs: 2, Rounds: 1, Stall: time.Nanosecond, Started: func([]int) { started = true }})
 	if !started {
-		t.Errorf("got %v, %+v, before the workers had begun; want them to begin", rep.Verdict, rep.Stuck)
+		t.Errorf("%v, %+v, before the workers had begun; want them to begin", rep.Verdict, rep.Hang)
 	}
 }
 
-func TestRun_WorkerThatIsNeverReady(t *testing.T) {
-	SetLimits(t, 100*time.Millisecond, time.Minute)
-	rep := mustRun(t, Config{Procs: 2, Rounds: 1, Stall: time.Millisecond, Command: workersAt("never-ready")})
-	if rep.Verdict != spec.Hang || rep.Stuck == nil || !strings.Contains(rep.Stuck.Why, "worker 0") || !strings.Contains(rep.Stuck.Why, "not ready after 100ms") {
-		t.Errorf("got %v, %+v; want a hang of worker 0, not ready after 100ms", rep.Verdict, rep.Stuck)
-	}
+func TestHazard_WorkerThatIsNeverReady(t *testing.T) {
+	s := at("never-ready")
+	s.startUp = 100 * time.Millisecond
+	rep := mustRun(t, s, Config{Procs: 2, Rounds: 1, Stall: time.Millisecond})
+	wantHang(t, rep, "worker 0", "not ready after 100ms")
 }
 
-// TestRun_InterruptedWhileStuck wants no more patience after an interrupt than
-// the round under way needs.
-func TestRun_InterruptedWhileStuck(t *testing.T) {
-	SetLimits(t, time.Minute, 100*time.Millisecond)
+// After an interrupt, a run that hangs ends before the stall limit.
+func TestHazard_InterruptedHang(t *testing.T) {
+	s := at("blocks")
+	s.lastCall = 100 * time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
-	rep, err := runIn(t, ctx, Config{
-		Procs: 2, Stall: 30 * time.Second, Command: workersAt("stuck"),
-		Progress: func(int64) { cancel() },
-	})
-	if err != nil {
-		t.Fatal(err)
+	rep, err := runIn(t, ctx, s, Config{Procs: 2, Progress: func(int64) { cancel() }})
+	if err != nil || !rep.Interrupted {
+		t.Errorf("interrupted %v, %v; want true", rep.Interrupted, err)
 	}
-	if rep.Verdict != spec.Hang || !rep.Interrupted || rep.Stuck == nil || !strings.Contains(rep.Stuck.Why, "for 100ms after the interrupt") {
-		t.Errorf("got %v, interrupted %v, %+v; want a hang 100ms after the interrupt", rep.Verdict, rep.Interrupted, rep.Stuck)
-	}
+	wantHang(t, rep, "for 100ms after the interrupt")
 }
 
-// TestRun_InterruptedBeforeItBegan: nothing was tried, and so nothing has passed.
-func TestRun_InterruptedBeforeItBegan(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	rep, err := runIn(t, ctx, Config{Procs: 2, Stall: patient, Command: workersAt("never-ready")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if rep.Verdict != spec.Unfinished || !rep.Interrupted || rep.Rounds != 0 || rep.ExitCode() != spec.ExitInterrupted {
-		t.Errorf("got %v, interrupted %v, %d rounds, exit code %d; want unfinished, interrupted, 0, %d",
-			rep.Verdict, rep.Interrupted, rep.Rounds, rep.ExitCode(), spec.ExitInterrupted)
-	}
-}
-
-// TestRun_InterruptedAsItStarts: once the context has ended, that a worker cannot
-// start or begin is no error.
-func TestRun_InterruptedAsItStarts(t *testing.T) {
-	for _, command := range []func() *exec.Cmd{
-		workersAt("unopened"),
-		func() *exec.Cmd { return exec.Command("/nonexistent") },
-	} {
+// Once the context has ended, a worker that cannot start or begin is no error.
+// Nothing was tried, so nothing has passed.
+func TestProc_InterruptedBeforeAnyCall(t *testing.T) {
+	for _, barrier := range []string{"never-ready", "does-not-open", "nonexistent"} {
 		ctx, cancel := context.WithCancel(t.Context())
-		rep, err := runIn(t, ctx, Config{Procs: 2, Stall: patient, Command: func() *exec.Cmd {
+		s := at(barrier)
+		worker := s.worker
+		s.worker = func() *exec.Cmd {
 			cancel()
-			return command()
-		}})
-		if err != nil || rep.Verdict != spec.Unfinished || !rep.Interrupted {
-			t.Errorf("got %v, interrupted %v, %v; want unfinished and interrupted", rep.Verdict, rep.Interrupted, err)
+			return worker()
+		}
+		rep, err := runIn(t, ctx, s, Config{Procs: 2})
+		if err != nil || rep.Verdict != spec.Unfinished || !rep.Interrupted || rep.Rounds != 0 || rep.ExitCode() != spec.ExitInterrupted {
+			t.Errorf("%s: %v, %v, interrupted %v, %d rounds, exit code %d; want unfinished, interrupted, 0, %d",
+				barrier, err, rep.Verdict, rep.Interrupted, rep.Rounds, rep.ExitCode(), spec.ExitInterrupted)
 		}
 	}
 }
 
-func TestRun_WorkerThatCannotBegin(t *testing.T) {
-	for _, c := range []struct {
-		command func() *exec.Cmd
-		want    string
-	}{
-		{workersAt("unopened"), "did not begin: " + errUnopened.Error()},
-		{func() *exec.Cmd { return exec.Command("/nonexistent") }, "start worker 0"},
+func TestHazard_WorkerThatCannotBegin(t *testing.T) {
+	for barrier, want := range map[string]string{
+		"does-not-open": "did not begin: " + errNotOpen.Error(),
+		"nonexistent":   "start worker 0",
 	} {
-		_, err := runIn(t, t.Context(), Config{Procs: 2, Rounds: 1, Stall: patient, Command: c.command})
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("Run = %v, want an error with %q", err, c.want)
+		_, err := runIn(t, t.Context(), at(barrier), Config{Procs: 2, Rounds: 1})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: Run = %v, want an error with %q", barrier, err, want)
 		}
 	}
 }
 
-// TestProc_FailingBarrierIsNamed has one worker's barrier fail in mid-run.
-func TestProc_FailingBarrierIsNamed(t *testing.T) {
-	rep := mustRun(t, Config{Procs: 2, Rounds: 50, Stall: patient, Seed: 1, Command: workersAt("failing")})
-	if rep.Verdict != spec.Hang || rep.Stuck == nil || !strings.Contains(rep.Stuck.Why, errFailing.Error()) {
-		t.Errorf("got %v, %+v; want a hang put down to %q", rep.Verdict, rep.Stuck, errFailing)
-	}
+func TestHazard_FailingBarrierIsAHang(t *testing.T) {
+	rep := mustRun(t, at("fails"), Config{Procs: 2, Rounds: 50})
+	wantHang(t, rep, errFails.Error())
 }
 
-func TestReport_RateCountsFromTheFirstRound(t *testing.T) {
-	rep := mustRun(t, Config{Procs: 1, Rounds: 1, Stall: patient, Seed: 1, Command: workersAt("real")})
-	if rep.Rate != 0 {
-		t.Errorf("rate after one round is %v, want 0", rep.Rate)
+func TestProc_OneRoundHasNoRate(t *testing.T) {
+	if rep := mustRun(t, at("real"), Config{Procs: 1, Rounds: 1}); rep.Rate != 0 {
+		t.Errorf("rate of one round: %v, want 0", rep.Rate)
 	}
 }

@@ -1,0 +1,77 @@
+//go:build linux
+
+package run
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"sharedbarrier/stress/oracle"
+)
+
+// A worker process gets its assignment, in JSON, as its last argument and the
+// ledger as descriptor ledgerFD. It prints ready when its barrier is open, and
+// calls after it has read begin: all barriers are open then, and the opening of
+// a port may construct. It ends after the last round, or when it reads
+// conclude, wherever it is; in both cases it prints its findings, in JSON, in
+// one line.
+//
+// A pipe that breaks means that Run is gone. The worker then ends, and removes
+// what Run would have removed.
+const (
+	ledgerFD = 3
+	ready    = "ready\n"
+	begin    = "begin\n"
+	conclude = "conclude\n"
+)
+
+// An assignment is what a worker is to do.
+type assignment struct {
+	Segment  string // name of the segment
+	LockPath string // path of the lock file
+	Dir      string // directory of the run
+	Worker   int    // number of this worker, from 0
+	Procs    int    // number of workers, and the parties of every call
+	Seed     uint64 // of the run
+	Pauses   bool   // as Config.Pauses
+	Port     string // the port to drive (see package registry); empty: use package impl
+}
+
+// findings are what one worker has seen and measured, or all of them.
+type findings struct {
+	Calls   int64             // calls that have returned
+	Early   *oracle.Violation // the first early exit it saw; nil: none
+	Elapsed time.Duration     // from its first return to its last
+	Latency histogram         // from the last worker's begin to each of its returns, in nanoseconds
+	Failure string            // the error that ended it; empty: none
+}
+
+func newFindings() findings {
+	return findings{Latency: histogram{hdrhistogram.New(1, time.Hour.Nanoseconds(), 3)}}
+}
+
+// add adds the findings of one worker to those of several.
+func (f *findings) add(one *findings) {
+	f.Calls += one.Calls
+	f.Elapsed = max(f.Elapsed, one.Elapsed)
+	if f.Early == nil {
+		f.Early = one.Early
+	}
+	f.Latency.Merge(one.Latency.Histogram)
+}
+
+// histogram is a histogram with a JSON form.
+type histogram struct{ *hdrhistogram.Histogram }
+
+func (h histogram) MarshalJSON() ([]byte, error) { return json.Marshal(h.Export()) }
+
+func (h *histogram) UnmarshalJSON(text []byte) error {
+	var s hdrhistogram.Snapshot
+	if err := json.Unmarshal(text, &s); err != nil {
+		return err
+	}
+	h.Histogram = hdrhistogram.Import(&s)
+	return nil
+}

@@ -1,0 +1,135 @@
+//go:build linux
+
+package run
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/lockprobe"
+	"sharedbarrier/stress/oracle"
+)
+
+// A Hang is the state of a run that hangs.
+type Hang struct {
+	Why       string      `json:"why"`
+	Words     *spec.Words `json:"words"`                     // nil: unreadable
+	Holder    int         `json:"lock_holder"`               // the worker that holds the lock, itself or by a descendant; -1: none
+	HolderPID int         `json:"lock_holder_pid,omitempty"` // the process that holds the lock; 0: none, -1: unknown
+	Unseen    string      `json:"unseen,omitempty"`          // why the words are unreadable or the holder is unknown
+	Workers   []Worker    `json:"workers"`
+}
+
+// A Worker is the state of one worker in a run that hangs.
+type Worker struct {
+	Worker   int        `json:"worker"` // its number, from 0
+	PID      int        `json:"pid"`
+	Port     string     `json:"port,omitempty"`
+	Step     *spec.Step `json:"step,omitempty"` // its next step; nil: unknown, as with a port or without pauses
+	Begun    int64      `json:"begun"`          // calls
+	Returned int64      `json:"returned"`       // calls
+	State    string     `json:"state"`          // running, stopped, unknown, or how it ended
+}
+
+// hang describes the state of the run. As long as a worker moves meanwhile, it
+// tries again, so that all it reports belongs to one moment.
+func (r *run) hang(why string) (h *Hang) {
+	for range 100 {
+		before := r.entries()
+		h = r.survey(why, before)
+		if slices.Equal(before, r.entries()) {
+			break
+		}
+	}
+	return h
+}
+
+func (r *run) entries() (list []oracle.Entry) {
+	for i := range r.workers {
+		list = append(list, r.ledger.Entry(i))
+	}
+	return list
+}
+
+// survey describes the state of the run whose ledger has the entries. A port
+// can make the segment unreadable and replace the lock file: Unseen says so.
+func (r *run) survey(why string, entries []oracle.Entry) *Hang {
+	h := &Hang{Why: why, Holder: -1}
+	words, unreadable := r.barrier.Words()
+	if unreadable == nil {
+		h.Words = &words
+	}
+	holder, unknown := lockprobe.Holder(r.lockPath)
+	if h.HolderPID = max(0, holder); unknown != nil {
+		h.HolderPID = -1
+	}
+	if err := errors.Join(unreadable, unknown); err != nil {
+		h.Unseen = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	for i, p := range r.workers {
+		e := entries[i]
+		if has, err := procgroup.Has(p.pid(), holder); err == nil && has {
+			h.Holder = i
+		}
+		w := Worker{Worker: i, PID: p.pid(), Port: p.port, Begun: e.Begun, Returned: e.Returned, State: p.state()}
+		if p.port == "" && r.Pauses {
+			w.Step = &e.Step
+		}
+		h.Workers = append(h.Workers, w)
+	}
+	return h
+}
+
+// text writes the state as part of Report.Text.
+func (h *Hang) text(out io.Writer) {
+	words := "unreadable"
+	if h.Words != nil {
+		words = h.Words.String()
+	}
+	fmt.Fprintf(out, "\nHang: %s.\nWords: %s. Lock: %s.\n", h.Why, words, h.lock())
+	if h.Unseen != "" {
+		fmt.Fprintf(out, "Unseen: %s.\n", h.Unseen)
+	}
+	fmt.Fprintln(out)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "worker\tpid\tbegun\treturned\tnext step\tstate")
+	for _, w := range h.Workers {
+		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%s\t%s\n", w.Worker, w.PID, w.Begun, w.Returned, w.next(), w.State)
+	}
+	table.Flush()
+}
+
+// lock describes who holds the lock.
+func (h *Hang) lock() string {
+	switch {
+	case h.Holder >= 0:
+		return fmt.Sprintf("held by worker %d", h.Holder)
+	case h.HolderPID > 0:
+		return fmt.Sprintf("held by process %d, which belongs to no worker", h.HolderPID)
+	case h.HolderPID < 0:
+		return "unknown"
+	default:
+		return "held by no worker"
+	}
+}
+
+// next describes what the worker does next. A port prints one line when it
+// starts, one when its barrier is open, and one for each call.
+func (w Worker) next() string {
+	switch {
+	case w.Step != nil:
+		return w.Step.String()
+	case w.Port != "" && w.Begun > w.Returned:
+		return fmt.Sprintf("port %s: its line %d (returned) has not come", short(w.Port), w.Begun+2)
+	case w.Port != "":
+		return fmt.Sprintf("port %s: outside", short(w.Port))
+	default:
+		return "unknown"
+	}
+}
