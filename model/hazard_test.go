@@ -11,8 +11,8 @@ import (
 	"sharedbarrier/spec/golden"
 )
 
-// hazards are the counterexamples that section 15 of PROTOCOL.md shows: the
-// most telling property of each scenario, at the smallest size at which it fails.
+// hazards are the counterexamples that HAZARDS.md shows: one property of each
+// scenario, at the smallest size at which it fails.
 var hazards = map[spec.Scenario]struct {
 	procs, rounds int
 	property      spec.Property
@@ -27,27 +27,38 @@ var hazards = map[spec.Scenario]struct {
 	spec.SplitLock:        {2, 0, spec.NoHang},
 }
 
-// TestHazard_Catalogue holds the schedules in PROTOCOL.md against what the
-// explorer finds.
-func TestHazard_Catalogue(t *testing.T) {
-	shown := golden.Parts(t, "../spec/PROTOCOL.md", "hazard", func(name string) string {
+// TestGolden_Hazards compares what HAZARDS.md shows of each hazard with what
+// the explorer finds.
+func TestGolden_Hazards(t *testing.T) {
+	shown := golden.Parts(t, "../spec/HAZARDS.md", "hazard", func(name string) string {
 		sc, err := spec.ParseScenario(name)
 		h, ok := hazards[sc]
 		if err != nil || !ok {
-			t.Fatalf("PROTOCOL.md: hazard %q is not one of the model's", name)
+			t.Fatalf("HAZARDS.md: hazard %q is not one of the model's", name)
 		}
 		cfg := Config{Scenario: sc, Procs: h.procs, Rounds: h.rounds}
 		r := Explore(context.Background(), cfg, Options{Check: []spec.Property{h.property}})
 		if r.Property != h.property.String() {
 			t.Fatalf("Explore(%v): %s, want a violation of %v", cfg, brief(r.Result), h.property)
 		}
-		return schedule(cfg, r)
+		return outcome(sc) + schedule(cfg, r)
 	})
 	for sc := range hazards {
 		if !slices.Contains(shown, sc.String()) {
-			t.Errorf("PROTOCOL.md does not show hazard %v", sc)
+			t.Errorf("HAZARDS.md does not show hazard %v", sc)
 		}
 	}
+}
+
+// outcome says which properties fail in a scenario, and what its control is.
+func outcome(sc spec.Scenario) string {
+	var fail []string
+	for _, p := range spec.AllProperties {
+		if sc.Expect(p) == spec.Fails {
+			fail = append(fail, fmt.Sprintf("`%v`", p))
+		}
+	}
+	return fmt.Sprintf("*Fails*: %s.\n*Control* (`--control`): %s.\n", strings.Join(fail, ", "), ControlOf(sc))
 }
 
 // schedule prints a counterexample, the steps that one process takes in a row
@@ -57,9 +68,9 @@ func schedule(cfg Config, r Report) string {
 	if cfg.Rounds > 0 {
 		rounds = fmt.Sprintf(" --rounds %d", cfg.Rounds)
 	}
-	text := fmt.Sprintf("`go run ./model/check --scenario %v --procs %d%s --property %s` (%d steps)\n\n",
-		cfg.Scenario, cfg.Procs, rounds, r.Property, len(r.Trace))
-	text += "| who | steps | words after |\n|---|---|---|\n"
+	text := fmt.Sprintf("*Shortest schedule* against `%s`, %d steps:\n`go run ./model/check --scenario %v --procs %d%s --property %[1]s`\n\n",
+		r.Property, len(r.Trace), cfg.Scenario, cfg.Procs, rounds)
+	text += "| process | steps | words after |\n|---|---|---|\n"
 	for i := 0; i < len(r.Trace); {
 		j := i + 1
 		for j < len(r.Trace) && r.Trace[j].Proc == r.Trace[i].Proc && startsNothing(r.Trace[j]) {

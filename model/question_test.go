@@ -62,7 +62,7 @@ func TestHazard_SmallestSizes(t *testing.T) {
 				}
 			}
 			if h := hazards[d.scenario]; h.property == p && (size{h.procs, h.rounds}) != at {
-				t.Errorf("PROTOCOL.md shows %v in %v with %d processes and %d rounds, and %v is the smallest", p, d.scenario, h.procs, h.rounds, at)
+				t.Errorf("HAZARDS.md shows %v in %v with %d processes and %d rounds, and %v is the smallest", p, d.scenario, h.procs, h.rounds, at)
 			}
 		}
 	}

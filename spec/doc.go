@@ -1,12 +1,11 @@
-// Package spec is the vocabulary of the shared barrier: the words in the
-// segment, the atomic steps, the events of the environment, the properties,
-// the scenarios and the verdicts, as constants and tables.
+// Package spec has the names of the shared barrier's protocol: the words of the
+// segment, the atomic steps, the events of the environment, the properties, the
+// scenarios and the verdicts. Each name comes with a line of documentation.
 //
-// It holds names and no behaviour. The model, the implementation, the TLA+
-// spec and the stress oracle are independent tellings of one protocol and share
-// nothing but what stands here; that is what makes their agreement evidence.
+// The package has no behavior. The model, the implementation, the TLA+ spec and
+// the oracle of the stress test are written independently of each other and
+// share these names only.
 //
-// PROTOCOL.md beside this file is the normative text. Its tables are printed
-// from the tables of this package (go test ./spec -update) and a test fails
-// when they differ.
+// PROTOCOL.md in this directory is the normative text. Its tables, and those of
+// HAZARDS.md, are generated from this package (go test ./spec -update).
 package spec

@@ -2,36 +2,31 @@ package spec
 
 import "fmt"
 
-// An Event is what the environment does to a process between two of its steps.
-// Its label stands in traces beside the labels of steps and is the name of the
-// TLA+ action. No process is ever "at" an event.
+// An Event is something that the environment does to a process between two of
+// its steps. Its label stands in traces beside the labels of steps, and is the
+// name of the TLA+ action.
 type Event uint8
 
-// The events. NoEvent is the zero value: the process takes its own next step.
+// The events. NoEvent is the zero value: the process takes its next step.
 const (
 	NoEvent Event = iota
 	GiveUp        // the context of the call ends
-	Die           // the process dies; the kernel frees its lock
-	Abandon       // the wait is left without withdrawing
-	Relink        // the lock file is unlinked and made anew
+	Die           // the process dies
+	Abandon       // the process leaves its wait without withdrawing
+	Relink        // the lock file is unlinked and created again
 
 	numEvents
 )
 
-type eventRow struct {
-	label  string
-	effect string
-}
-
-var events = [numEvents]eventRow{
+var events = [numEvents]struct{ label, doc string }{
 	NoEvent: {"", ""},
-	GiveUp:  {"GiveUp", "the context of the call ends: at LockInit, LockEnter, AwaitDrain or LockFirst the call returns its error; at AwaitFlag the next step is LockWithdraw; elsewhere nothing happens"},
-	Die:     {"Die", "the process is killed at any step: the kernel frees its lock, the words keep what it wrote, it never moves again"},
+	GiveUp:  {"GiveUp", "the context of the call ends: at LockInit, LockEnter, AwaitDrain or LockFirst the call returns its error; at AwaitFlag the next step is LockWithdraw; at any other step nothing happens"},
+	Die:     {"Die", "the process dies, at any step: the kernel frees its lock, the words keep what it wrote, and it takes no further step"},
 	Abandon: {"Abandon", "the process leaves its wait at AwaitFlag or AwaitDrain without withdrawing; its next step is Call"},
-	Relink:  {"Relink", "the lock file is unlinked and made anew: whoever opens it from now on locks another file than those who hold or await the old one"},
+	Relink:  {"Relink", "the lock file is unlinked and created again: a process that opens the path from now on locks another file than the one that others hold or wait for"},
 }
 
-// AllEvents lists every event but NoEvent.
+// AllEvents lists every event except NoEvent.
 var AllEvents = []Event{GiveUp, Die, Abandon, Relink}
 
 // String returns the event's label, which is empty for NoEvent.
@@ -43,14 +38,14 @@ func (e Event) String() string {
 }
 
 // Doc says in one line what the event does.
-func (e Event) Doc() string { return events[e].effect }
+func (e Event) Doc() string { return events[e].doc }
 
-// ParseEvent returns the event that has the label.
+// ParseEvent returns the event with the label, which is never NoEvent.
 func ParseEvent(label string) (Event, error) {
 	for _, e := range AllEvents {
 		if events[e].label == label {
 			return e, nil
 		}
 	}
-	return NoEvent, fmt.Errorf("spec: no event is labelled %q; the labels stand in spec/PROTOCOL.md", label)
+	return NoEvent, fmt.Errorf("spec: no event has the label %q; spec/HAZARDS.md lists the labels", label)
 }

@@ -2,7 +2,7 @@ package spec
 
 import "fmt"
 
-// A Property is what must be true of every behaviour of the barrier.
+// A Property is a statement that must hold of every behavior of the barrier.
 type Property uint8
 
 // The properties.
@@ -16,23 +16,21 @@ const (
 	numProperties
 )
 
-// Kind is safety or liveness.
+// A Kind is what can violate a property: a state can violate one of safety,
+// only an infinite behavior can violate one of liveness.
 type Kind string
 
-// The kinds of property: safety is refuted by a state or a step, liveness only
-// by a whole behaviour.
+// The kinds of property.
 const (
 	Safety   Kind = "safety"
 	Liveness Kind = "liveness"
 )
 
-type propertyRow struct {
+var properties = [numProperties]struct {
 	name string
 	kind Kind
-	says string
-}
-
-var properties = [numProperties]propertyRow{
+	doc  string
+}{
 	NoEarlyExit:   {"NoEarlyExit", Safety, "a process returns from its r-th call only after every party has begun its r-th call (reuse-safety)"},
 	WordsInRange:  {"WordsInRange", Safety, "0 ≤ enter ≤ n, −1 ≤ exit ≤ n, flag ∈ {0, 1}"},
 	LockExclusive: {"LockExclusive", Safety, "at most one process is between an acquire and its release"},
@@ -40,7 +38,7 @@ var properties = [numProperties]propertyRow{
 	Quiescent:     {"Quiescent", Safety, "when every process is outside, enter = 0 and exit ∈ {−1, n}"},
 }
 
-// AllProperties lists every property in the order of PROTOCOL.md.
+// AllProperties lists every property in the order of HAZARDS.md.
 var AllProperties = []Property{NoEarlyExit, WordsInRange, LockExclusive, NoHang, Quiescent}
 
 // String returns the property's name.
@@ -51,18 +49,18 @@ func (p Property) String() string {
 	return properties[p].name
 }
 
-// Kind says whether the property is one of safety or of liveness.
+// Kind returns Safety or Liveness.
 func (p Property) Kind() Kind { return properties[p].kind }
 
-// Doc returns the property in words.
-func (p Property) Doc() string { return properties[p].says }
+// Doc states the property in one line.
+func (p Property) Doc() string { return properties[p].doc }
 
-// ParseProperty returns the property that has the name.
+// ParseProperty returns the property with the name.
 func ParseProperty(name string) (Property, error) {
 	for p, row := range properties {
 		if row.name == name {
 			return Property(p), nil
 		}
 	}
-	return 0, fmt.Errorf("spec: no property is named %q; the names stand in spec/PROTOCOL.md", name)
+	return 0, fmt.Errorf("spec: no property has the name %q; spec/HAZARDS.md lists the names", name)
 }

@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"testing"
@@ -8,47 +9,31 @@ import (
 	. "sharedbarrier/spec"
 )
 
-func TestParse_EveryNameComesBack(t *testing.T) {
-	for _, s := range AllSteps {
-		if got, err := ParseStep(s.String()); err != nil || got != s {
-			t.Errorf("ParseStep(%q) = %v, %v; want %v", s.String(), got, err, s)
-		}
-	}
-	for _, e := range AllEvents {
-		if got, err := ParseEvent(e.String()); err != nil || got != e {
-			t.Errorf("ParseEvent(%q) = %v, %v; want %v", e.String(), got, err, e)
-		}
-	}
-	for _, p := range AllProperties {
-		if got, err := ParseProperty(p.String()); err != nil || got != p {
-			t.Errorf("ParseProperty(%q) = %v, %v; want %v", p.String(), got, err, p)
-		}
-	}
-	for _, s := range AllScenarios {
-		if got, err := ParseScenario(s.String()); err != nil || got != s {
-			t.Errorf("ParseScenario(%q) = %v, %v; want %v", s.String(), got, err, s)
-		}
-	}
+func TestUnit_ParseReturnsEveryName(t *testing.T) {
+	roundTrip(t, AllSteps, ParseStep)
+	roundTrip(t, AllEvents, ParseEvent)
+	roundTrip(t, AllProperties, ParseProperty)
+	roundTrip(t, AllScenarios, ParseScenario)
 }
 
-func TestParse_UnknownNames(t *testing.T) {
+func roundTrip[T interface {
+	comparable
+	fmt.Stringer
+}](t *testing.T, all []T, parse func(string) (T, error)) {
+	t.Helper()
+	for _, v := range all {
+		if got, err := parse(v.String()); err != nil || got != v {
+			t.Errorf("parse %q = %v, %v; want %v", v.String(), got, err, v)
+		}
+	}
 	for _, name := range []string{"", "call", "Lock", "Reuse"} {
-		if got, err := ParseStep(name); err == nil {
-			t.Errorf("ParseStep(%q) = %v, want an error", name, got)
-		}
-		if got, err := ParseEvent(name); err == nil {
-			t.Errorf("ParseEvent(%q) = %v, want an error", name, got)
-		}
-		if got, err := ParseProperty(name); err == nil {
-			t.Errorf("ParseProperty(%q) = %v, want an error", name, got)
-		}
-		if got, err := ParseScenario(name); err == nil {
-			t.Errorf("ParseScenario(%q) = %v, want an error", name, got)
+		if got, err := parse(name); err == nil {
+			t.Errorf("parse %q = %v, want an error", name, got)
 		}
 	}
 }
 
-func TestStep_Text(t *testing.T) {
+func TestUnit_StepIsItsLabelInText(t *testing.T) {
 	var s Step
 	if err := s.UnmarshalText([]byte("RaiseFlag")); err != nil || s != RaiseFlag {
 		t.Errorf("UnmarshalText(RaiseFlag) = %v, step %v", err, s)
@@ -61,10 +46,10 @@ func TestStep_Text(t *testing.T) {
 	}
 }
 
-// TestSteps_LockDiscipline walks the table: a step that follows an acquire
+// TestUnit_StepsKeepLockDiscipline walks the table: a step that follows an acquire
 // holds the lock, one that follows a release does not, and a word is written
 // under the lock or by construction (PROTOCOL.md, section 3).
-func TestSteps_LockDiscipline(t *testing.T) {
+func TestUnit_StepsKeepLockDiscipline(t *testing.T) {
 	for _, s := range AllSteps {
 		holdsAfter := s.Lock() == Acquire || s.Lock() == Held
 		for _, b := range s.Next() {
@@ -83,7 +68,7 @@ func TestSteps_LockDiscipline(t *testing.T) {
 	}
 }
 
-func TestSteps_EveryStepIsReached(t *testing.T) {
+func TestUnit_EveryStepIsReached(t *testing.T) {
 	reached := map[Step]bool{Call: true, MakeEnter: true, LockWithdraw: true} // starts of call, construction, withdrawal
 	for _, s := range AllSteps {
 		for _, b := range s.Next() {
@@ -97,7 +82,7 @@ func TestSteps_EveryStepIsReached(t *testing.T) {
 	}
 }
 
-func TestSteps_ConditionsNameAWordThatIsRead(t *testing.T) {
+func TestUnit_ConditionsReadTheirWord(t *testing.T) {
 	named := regexp.MustCompile(`^(enter|exit|flag) `)
 	for _, s := range AllSteps {
 		next := s.Next()
@@ -117,7 +102,7 @@ func TestSteps_ConditionsNameAWordThatIsRead(t *testing.T) {
 	}
 }
 
-func TestWords_FillTheSegment(t *testing.T) {
+func TestUnit_WordsFillTheSegment(t *testing.T) {
 	for i, w := range AllWords {
 		if w.Offset() != 4*i {
 			t.Errorf("%v at offset %d, want %d", w, w.Offset(), 4*i)
@@ -132,7 +117,7 @@ func TestWords_FillTheSegment(t *testing.T) {
 	}
 }
 
-func TestExitCode(t *testing.T) {
+func TestUnit_ExitCode(t *testing.T) {
 	for _, c := range []struct {
 		verdict  Verdict
 		property Property

@@ -3,8 +3,8 @@ package spec
 import "fmt"
 
 // A Step is one atomic step of the protocol. A process is at the step that it
-// will do next. The label returned by String is the program counter, the TLA+
-// action, the name in a trace and the announcement of a port.
+// takes next. The step's label is the program counter, the TLA+ action, the name
+// in a trace and the announcement of a port.
 type Step uint8
 
 // The steps of a call, in the order in which a call takes them.
@@ -30,13 +30,13 @@ const (
 	ClearExit
 	UnlockExit
 
-	// Withdrawal: what a call does at AwaitFlag when its context has ended.
+	// Withdrawal: the steps of a call whose context ends at AwaitFlag.
 	LockWithdraw
 	TestFlag
 	UncountEnter
 	UnlockWithdraw
 
-	// Construction, done outside any call and without the lock.
+	// Construction: outside any call and without the lock.
 	MakeEnter
 	MakeExit
 	MakeFlag
@@ -44,15 +44,15 @@ const (
 	numSteps
 )
 
-// LockUse says what a step does with the lock.
+// A LockUse is what a step does with the lock.
 type LockUse uint8
 
-// The four uses of the lock.
+// The uses of the lock.
 const (
-	Outside LockUse = iota // the lock is not held and not asked for
-	Acquire                // blocks until the lock is this process's own
-	Held                   // runs under the lock
-	Release                // gives the lock back
+	Outside LockUse = iota // the process neither holds the lock nor asks for it
+	Acquire                // the step blocks until the process holds the lock
+	Held                   // the process holds the lock before and after the step
+	Release                // the process releases the lock
 )
 
 var lockUses = [...]string{Outside: "no", Acquire: "acquire", Held: "held", Release: "release"}
@@ -60,24 +60,22 @@ var lockUses = [...]string{Outside: "no", Acquire: "acquire", Held: "held", Rele
 // String returns no, acquire, held or release.
 func (l LockUse) String() string { return lockUses[l] }
 
-// A Branch is one way on from a step: to step To if the condition If holds.
-// The branch with an empty condition is the only one, or the otherwise.
+// A Branch leads from a step to step To if condition If holds. The empty
+// condition stands for no branch before it applies.
 type Branch struct {
 	If string
 	To Step
 }
 
-type stepRow struct {
+var steps = [numSteps]struct {
 	label  string
 	lock   LockUse
 	reads  []Word
 	writes []Word
-	effect string
+	doc    string
 	next   []Branch
-}
-
-var steps = [numSteps]stepRow{
-	Call:        {"Call", Outside, nil, nil, "the call begins with party count n (outside until then)", []Branch{{"", LockInit}}},
+}{
+	Call:        {"Call", Outside, nil, nil, "the call begins, with party count n", []Branch{{"", LockInit}}},
 	LockInit:    {"LockInit", Acquire, nil, nil, "acquire", []Branch{{"", InitExit}}},
 	InitExit:    {"InitExit", Held, []Word{Exit}, []Word{Exit}, "if exit = −1: exit := n", []Branch{{"", UnlockInit}}},
 	UnlockInit:  {"UnlockInit", Release, nil, nil, "release", []Branch{{"", LockEnter}}},
@@ -108,14 +106,15 @@ var steps = [numSteps]stepRow{
 	MakeFlag:  {"MakeFlag", Outside, nil, []Word{Flag}, "flag := 1", []Branch{{"", Call}}},
 }
 
-// The three groups of steps, each in the order in which they are taken.
+// The steps of a call, of a withdrawal and of a construction, each in the order
+// in which a process takes them.
 var (
 	CallSteps         = stepRange(Call, UnlockExit)
 	WithdrawalSteps   = stepRange(LockWithdraw, UnlockWithdraw)
 	ConstructionSteps = stepRange(MakeEnter, MakeFlag)
 )
 
-// AllSteps lists every step: those of a call, of withdrawal, of construction.
+// AllSteps lists every step.
 var AllSteps = stepRange(Call, numSteps-1)
 
 func stepRange(first, last Step) []Step {
@@ -134,17 +133,17 @@ func (s Step) String() string {
 	return steps[s].label
 }
 
-// ParseStep returns the step that has the label. Labels are case-sensitive.
+// ParseStep returns the step with the label. Labels are case-sensitive.
 func ParseStep(label string) (Step, error) {
 	for s, row := range steps {
 		if row.label == label {
 			return Step(s), nil
 		}
 	}
-	return 0, fmt.Errorf("spec: no step is labelled %q; the labels stand in spec/PROTOCOL.md", label)
+	return 0, fmt.Errorf("spec: no step has the label %q; spec/PROTOCOL.md lists the labels", label)
 }
 
-// MarshalText returns the label, so that a step is its label in JSON.
+// MarshalText returns the label. In JSON a step is its label.
 func (s Step) MarshalText() ([]byte, error) {
 	if s >= numSteps {
 		return nil, fmt.Errorf("spec: %v is not a step", s)
@@ -152,7 +151,7 @@ func (s Step) MarshalText() ([]byte, error) {
 	return []byte(s.String()), nil
 }
 
-// UnmarshalText accepts what MarshalText returns.
+// UnmarshalText sets s to the step with the label. On an error s is unchanged.
 func (s *Step) UnmarshalText(text []byte) error {
 	parsed, err := ParseStep(string(text))
 	if err == nil {
@@ -161,12 +160,12 @@ func (s *Step) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Lock says what the step does with the lock.
+// Lock returns what the step does with the lock.
 func (s Step) Lock() LockUse { return steps[s].lock }
 
-// Holds reports whether a process that is at s holds the lock: it does from
-// the end of an Acquire step to the end of the Release step that follows.
-func (s Step) Holds() bool { return steps[s].lock == Held || steps[s].lock == Release }
+// Holds reports whether a process at s holds the lock. It does from the end of
+// an Acquire step to the end of the Release step that follows.
+func (s Step) Holds() bool { return s.Lock() == Held || s.Lock() == Release }
 
 // Reads lists the words that the step reads, in the order of the segment.
 func (s Step) Reads() []Word { return steps[s].reads }
@@ -174,8 +173,8 @@ func (s Step) Reads() []Word { return steps[s].reads }
 // Writes lists the words that the step may write, in the order of the segment.
 func (s Step) Writes() []Word { return steps[s].writes }
 
-// Doc says in one line what the step does to the words or the lock.
-func (s Step) Doc() string { return steps[s].effect }
+// Doc says in a few words what the step does.
+func (s Step) Doc() string { return steps[s].doc }
 
-// Next lists the ways on from the step, the otherwise last.
+// Next lists the branches from the step; the one without a condition is last.
 func (s Step) Next() []Branch { return steps[s].next }

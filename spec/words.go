@@ -5,48 +5,46 @@ import (
 	"time"
 )
 
-// Size is the exact size of the segment in bytes: three words, no header, no
-// fourth word.
+// Size is the exact size of the segment in bytes.
 const Size = 12
 
-// Tick is the longest time a waiter may sleep without looking at the words:
-// a peer may change them without waking anyone (PROTOCOL.md, Waiting).
+// Tick is the longest time for which a waiter may sleep before it reads its word
+// again, since a peer may change the word without a wake-up (PROTOCOL.md,
+// section 8).
 const Tick = 7 * time.Millisecond
 
-// NotSet is the value of the exit word when nobody is leaving and the party
-// count of the coming round is not known yet.
+// NotSet is the value of the exit word when no process is leaving and no caller
+// has set the party count of the coming round.
 const NotSet int32 = -1
 
-// The two values of the flag word. Readers treat every nonzero value as up.
+// The values of the flag word. A reader takes every nonzero value for Up.
 const (
 	Down int32 = 0
 	Up   int32 = 1
 )
 
-// A Word names one of the three native-endian int32 of the segment.
+// A Word is one of the three native-endian int32 of the segment.
 type Word uint8
 
-// The words, in the order in which they lie in the segment.
+// The words, in the order of the segment.
 const (
 	Enter Word = iota
 	Exit
 	Flag
 )
 
-// AllWords lists every word in the order of its offset.
+// AllWords lists every word in the order of the segment.
 var AllWords = []Word{Enter, Exit, Flag}
 
-type wordRow struct {
+var words = [...]struct {
 	name    string
 	offset  int
 	initial int32
-	meaning string
-}
-
-var words = [...]wordRow{
-	Enter: {"enter", 0, 0, "how many have entered this round"},
-	Exit:  {"exit", 4, NotSet, "how many have left; −1: nobody is leaving, the party count is not set yet"},
-	Flag:  {"flag", 8, Up, "nonzero: go"},
+	doc     string
+}{
+	Enter: {"enter", 0, 0, "the number of processes that have entered this round"},
+	Exit:  {"exit", 4, NotSet, "the number of processes that have left; n: all have, and the coming round has party count n; −1: the coming round has no party count yet"},
+	Flag:  {"flag", 8, Up, "nonzero: waiters at `AwaitFlag` go on"},
 }
 
 // String returns the word's name: enter, exit or flag.
@@ -57,14 +55,14 @@ func (w Word) String() string {
 	return words[w].name
 }
 
-// Offset returns the word's distance from the start of the segment in bytes.
+// Offset returns the word's offset in the segment in bytes.
 func (w Word) Offset() int { return words[w].offset }
 
 // Initial returns the value that construction gives the word.
 func (w Word) Initial() int32 { return words[w].initial }
 
-// Doc says in one line what the word counts.
-func (w Word) Doc() string { return words[w].meaning }
+// Doc says in one line what the word means.
+func (w Word) Doc() string { return words[w].doc }
 
 // Words is a snapshot of the three words.
 type Words struct {
@@ -73,10 +71,11 @@ type Words struct {
 	Flag  int32 `json:"flag"`
 }
 
-// Initial is the snapshot that construction leaves behind.
+// Initial is the snapshot after construction.
 var Initial = Words{Enter: 0, Exit: NotSet, Flag: Up}
 
-// String returns the words as they are printed in traces and reports.
+// String returns the words in the form of traces and reports, such as
+// "enter=0 exit=-1 flag=1".
 func (w Words) String() string {
 	return fmt.Sprintf("enter=%d exit=%d flag=%d", w.Enter, w.Exit, w.Flag)
 }

@@ -44,7 +44,7 @@ func newCrew(ctx context.Context, flags []string) (*crew, error) {
 		white := p.Can().White
 		p.Kill()
 		if !white {
-			return nil, fmt.Errorf("port %s is not white box, and lockstep needs that (spec/PROTOCOL.md, section 14)", name)
+			return nil, fmt.Errorf("port %s is not white box, and lockstep needs that (spec/PORTS.md, section 3)", name)
 		}
 	}
 	return c, nil

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,53 +32,15 @@ func TestGolden_README(t *testing.T) {
 	})
 }
 
-// The counterexamples of the hazard pages are those that TLC finds.
-func TestGolden_Hazards(t *testing.T) {
-	findTools(t)
-	pages, err := filepath.Glob("hazards/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, path := range pages {
-		names = append(names, strings.TrimSuffix(filepath.Base(path), ".md"))
-		t.Run(path, func(t *testing.T) {
-			t.Parallel()
-			golden.Parts(t, path, "trace", func(question string) string {
-				config, err := tlc.ReadConfig(tla.Files, question)
-				if err != nil {
-					t.Fatal(err)
-				}
-				outcome := ask(t, config)
-				if len(outcome.Trace) == 0 {
-					t.Fatalf("Check(%s): %s, want a counterexample", question, outcome.Verdict)
-				}
-				return traceTable(outcome.Result)
-			})
-		})
-	}
-	for _, config := range configs(t) {
-		if !config.Kept && !slices.Contains(names, config.Scenario.String()) {
-			t.Errorf("scenario %v fails and has no page in hazards/", config.Scenario)
-		}
-	}
-}
-
-// Whatever a page calls a question is one.
+// Every name of a question in README.md is one.
 func TestPages_NameQuestions(t *testing.T) {
-	pages, err := filepath.Glob("hazards/*.md")
+	text, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range append(pages, "README.md") {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range regexp.MustCompile("[a-z-]+-n[0-9](-r[0-9])?-[A-Za-z]+").FindAllString(string(text), -1) {
-			if _, err := fs.Stat(tla.Files, name+".cfg"); err != nil {
-				t.Errorf("%s names the question %s, which does not exist", path, name)
-			}
+	for _, name := range regexp.MustCompile("[a-z-]+-n[0-9](-r[0-9])?-[A-Za-z]+").FindAllString(string(text), -1) {
+		if _, err := fs.Stat(tla.Files, name+".cfg"); err != nil {
+			t.Errorf("README.md names the question %s, which does not exist", name)
 		}
 	}
 }
@@ -167,32 +128,4 @@ func questionTable(t *testing.T) string {
 			e.Config, strings.Join(config.Asks(), ", "), e.Verdict, e.Distinct, e.Depth, takes)
 	}
 	return text.String()
-}
-
-// traceTable has a row for each step; words stand where they change.
-func traceTable(result model.Result) string {
-	var text strings.Builder
-	text.WriteString("\n| # | who | step | enter | exit | flag |\n|---:|---|---|---|---|---|\n")
-	before := spec.Initial
-	for i, e := range result.Trace {
-		who, label := fmt.Sprintf("p%d", e.Proc), e.Label
-		if e.Proc < 0 {
-			who = ""
-		}
-		if e.Parties > 0 {
-			label = fmt.Sprintf("%s(%d)", label, e.Parties)
-		}
-		fmt.Fprintf(&text, "| %d | %s | %s | %s | %s | %s |\n", i+1, who, label,
-			change(before.Enter, e.Words.Enter), change(before.Exit, e.Words.Exit), change(before.Flag, e.Words.Flag))
-		before = e.Words
-	}
-	fmt.Fprintf(&text, "\nFinally enter = %d, exit = %d, flag = %d.\n\n", before.Enter, before.Exit, before.Flag)
-	return text.String()
-}
-
-func change(before, after int32) string {
-	if before == after {
-		return ""
-	}
-	return fmt.Sprintf("%d → %d", before, after)
 }

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Package kit is what a port has to pass: the conversation of
-// spec/PROTOCOL.md, section 14; segments that are none, words out of range and a
+// spec/PORTS.md; segments that are none, words out of range and a
 // peer that wakes nobody; the tour of the state graph in lockstep with the model;
 // a lock file that was unlinked; and stress, alone and mixed with others.
 //

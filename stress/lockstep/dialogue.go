@@ -9,8 +9,8 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Line is one request and the answer that it must have (PROTOCOL.md, section
-// 14). Kill and Relink, which are no requests of a port, have none.
+// A Line is one request and the answer that it must have (spec/PORTS.md,
+// section 5). Kill and Relink, which are no requests of a port, have none.
 type Line struct {
 	Proc            int // -1: nobody (Relink)
 	Request, Answer string

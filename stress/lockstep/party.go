@@ -14,7 +14,7 @@ import (
 
 // A Party is one user of the barrier that stops before each of its steps, as a
 // port does in white-box mode: requests and answers are those of
-// spec/PROTOCOL.md, section 14, the party being in white-box mode already.
+// spec/PORTS.md, section 3, the party being in white-box mode already.
 type Party interface {
 	Ask(request string) (answer string, err error)
 	Kill()                               // die at once, and be gone on return
@@ -53,7 +53,7 @@ func NewProcess(p *port.Port, splitRMW bool) (Party, error) {
 	switch {
 	case !can.White:
 		p.Kill()
-		return nil, errors.New("port " + p.Name() + " is not white box, which lockstep needs (spec/PROTOCOL.md, section 14)")
+		return nil, errors.New("port " + p.Name() + " is not white box, which lockstep needs (spec/PORTS.md, section 3)")
 	case splitRMW:
 		mode = "splitRMW"
 	}

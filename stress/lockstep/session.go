@@ -208,7 +208,7 @@ func splits(a model.Action) bool {
 }
 
 // leavesOut reports whether the party has gone past the write of an InitExit
-// that has nothing to write, as it may (PROTOCOL.md, section 14).
+// that has nothing to write, as it may (spec/PORTS.md, section 1).
 func (l *Session) leavesOut(before model.State, a model.Action, answer string) bool {
 	return l.cfg.Scenario == spec.SplitLock && a.Step == spec.InitExit && l.state.Step(a.Proc) == spec.InitExit &&
 		before.Words().Exit != spec.NotSet && answer == "at "+spec.UnlockInit.String()

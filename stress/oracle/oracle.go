@@ -6,7 +6,7 @@
 // The workers of a run share a Ledger. A worker counts each call in it before
 // it makes the call. When its r-th call has returned, it checks that every
 // worker has begun its r-th call. If one has not, the barrier has let the
-// caller go too early (NoEarlyExit of spec/PROTOCOL.md, section 11).
+// caller go too early (NoEarlyExit of spec/HAZARDS.md, section 1).
 //
 // The counts are sequentially consistent atomics, written before a call and
 // read after it. A count that is too small is therefore never a late write:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Plays test vectors (spec/PROTOCOL.md, section 16) against a port, with nothing but Python.
+"""Plays test vectors (spec/PORTS.md, section 5) against a port, with nothing but Python.
 
     python3 stress/vectors/play.py [--limit SECONDS] FILE COMMAND [ARGUMENT...]
     python3 stress/vectors/play.py spec/vectors/withdraw-2.json ./my-port
 
-COMMAND starts the port (section 14). Every process of every schedule is one of it. Schedules for
+COMMAND starts the port (spec/PORTS.md). Every process of every schedule is one of it. Schedules for
 which the port lacks a capability are left out; one in which a port refuses a word that is out of
 range, as it may, ends there. Both are counted for themselves. Of the lock this program sees whether
 it is held, and not by whom.
@@ -86,7 +86,7 @@ class Port:
         return self.read()
 
     def may_refuse(self, words):
-        """Whether the port may find a word out of range at the step that it is at (section 9)."""
+        """Whether the port may find a word out of range at the step that it is at (spec/PROTOCOL.md, section 9)."""
         enter, exit, flag = words
         in_range = 0 <= enter <= self.parties and -1 <= exit <= self.parties and flag in (0, 1)
         return self.at in ("at InitExit", "at TestFirst") and not in_range

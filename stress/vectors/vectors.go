@@ -1,7 +1,7 @@
 //go:build linux
 
 // Package vectors makes and plays the test vectors of spec/vectors (see
-// PROTOCOL.md, section 16): what a runner asks of white-box ports, and what they
+// spec/PORTS.md, section 5): what a runner asks of white-box ports, and what they
 // must answer, with the words and the holder of the lock after each answer.
 //
 //	go test ./stress/vectors -update    # writes the files

@@ -1,7 +1,7 @@
 /*
  * The shared barrier as a port, in C11 with Linux calls: the shape to copy for a
  * port in another language. What it must do stands in spec/PROTOCOL.md, section
- * by section; how it talks to the runner, in section 14.
+ * by section; how it talks to the runner, in spec/PORTS.md.
  *
  *     cc -std=c11 -O2 -o barrier barrier.c && ./barrier
  *
@@ -455,7 +455,7 @@ static enum outcome call(int32_t n)
 	}
 }
 
-/* ---- The conversation (section 14) ---- */
+/* ---- The conversation (spec/PORTS.md) ---- */
 
 static enum { BLACK, WHITE, FINE } mode;
 

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package goport offers package impl as a port (spec/PROTOCOL.md, section 14):
+// Package goport offers package impl as a port (spec/PORTS.md):
 // black box, white box, withdrawal and abandoning.
 //
 // In white-box mode everything happens in one goroutine: the hook of the

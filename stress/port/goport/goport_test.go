@@ -25,16 +25,16 @@ func TestMain(m *testing.M) {
 
 var session = regexp.MustCompile("(?s)<!-- session:(\\w+) -->\n```\n(.*?)```")
 
-// TestGolden_Session plays the sessions of PROTOCOL.md: what is said there is
+// TestGolden_Session plays the sessions of PORTS.md: what is said there is
 // what a port says, whatever the text of an error.
 func TestGolden_Session(t *testing.T) {
-	page, err := os.ReadFile("../../../spec/PROTOCOL.md")
+	page, err := os.ReadFile("../../../spec/PORTS.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	sessions := session.FindAllStringSubmatch(string(page), -1)
 	if len(sessions) != 2 {
-		t.Fatalf("spec/PROTOCOL.md has %d sessions, want 2", len(sessions))
+		t.Fatalf("spec/PORTS.md has %d sessions, want 2", len(sessions))
 	}
 	for _, match := range sessions {
 		t.Run(match[1], func(t *testing.T) {

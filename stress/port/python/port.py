@@ -1,4 +1,4 @@
-"""The published original as a port (spec/PROTOCOL.md, section 14).
+"""The published original as a port (spec/PORTS.md).
 
 Not one line of it is changed. In black-box mode it runs as it is, but that its `sleep` looks for
 requests. In white-box mode its words, its lock and its `sleep` are wrapped from outside: each access

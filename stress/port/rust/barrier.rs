@@ -1,6 +1,6 @@
 //! The shared barrier as a port, in Rust with nothing but the standard library: the sample of
 //! stress/PORTING.md, and the least that a port in a new language needs. What it must do stands in
-//! spec/PROTOCOL.md, section by section; how it talks to the runner, in section 14.
+//! spec/PROTOCOL.md, section by section; how it talks to the runner, in spec/PORTS.md.
 //!
 //!     rustc --edition 2021 -O barrier.rs && ./barrier
 //!
@@ -218,7 +218,7 @@ fn check(words: &Words, lock: &mut Lock, in_range: bool) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidData, found))
 }
 
-// ---- The conversation (section 14) ----
+// ---- The conversation (spec/PORTS.md) ----
 
 fn say(line: &str) {
     let mut out = io::stdout().lock();
