@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openTerminal returns the two ends of a terminal.
+// openTerminal returns the two ends of a terminal. The caller closes theirs.
 func openTerminal(t *testing.T) (ours, theirs *os.File) {
 	t.Helper()
 	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -36,7 +37,7 @@ func openTerminal(t *testing.T) (ours, theirs *os.File) {
 	return ours, theirs
 }
 
-// TestProc_BarIsRemoved: the progress bar goes when the report comes.
+// The program removes the progress bar before it ends.
 func TestProc_BarIsRemoved(t *testing.T) {
 	for _, args := range [][]string{
 		{"--procs", "1", "--rounds", "5"},
@@ -50,18 +51,11 @@ func TestProc_BarIsRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 		theirs.Close()
-		var drawn strings.Builder
-		for buffer := make([]byte, 1000); ; {
-			n, err := ours.Read(buffer)
-			drawn.Write(buffer[:n])
-			if err != nil {
-				break // nobody has the other end any more
-			}
-		}
+		drawn, _ := io.ReadAll(ours) // fails when no process has the other end any more
 		p.exitCode(t)
-		lines := strings.FieldsFunc(drawn.String(), func(r rune) bool { return r == '\r' || r == '\n' })
+		lines := strings.FieldsFunc(string(drawn), func(r rune) bool { return r == '\r' || r == '\n' })
 		if len(lines) == 0 || strings.TrimSpace(lines[len(lines)-1]) != "" {
-			t.Errorf("stress %q: the terminal has %q, want a bar, and blanks over it at the end", args, drawn.String())
+			t.Errorf("stress %q: the terminal has %q, want a bar, and blanks over it at the end", args, drawn)
 		}
 	}
 }

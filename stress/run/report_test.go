@@ -3,17 +3,14 @@
 package run
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
+	"strings"
 	"testing"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/golden"
 	"sharedbarrier/stress/oracle"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 
 var machine = Environment{OS: "linux", Kernel: "6.1", Arch: "amd64", CPUs: 2, Go: "go1.26"}
 
@@ -56,71 +53,43 @@ var reports = map[string]Report{
 	},
 }
 
+// The JSON form of each report can be read again.
 func TestGolden_TextAndJSON(t *testing.T) {
 	for name, rep := range reports {
-		for ending, write := range map[string]func(*bytes.Buffer) error{
-			".txt":  func(b *bytes.Buffer) error { return rep.Text(b) },
-			".json": func(b *bytes.Buffer) error { return rep.JSON(b) },
-		} {
-			var got bytes.Buffer
-			if err := write(&got); err != nil {
-				t.Fatal(err)
-			}
-			file := "testdata/" + name + ending
-			if *update {
-				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got.Bytes(), want) {
-				t.Errorf("%s (go test ./stress/run -update)\ngot:\n%s\nwant:\n%s", file, got.Bytes(), want)
-			}
+		var text, line, again strings.Builder
+		if err := rep.Text(&text); err != nil {
+			t.Fatal(err)
 		}
-	}
-}
-
-func TestUnit_JSONRoundTrip(t *testing.T) {
-	for name, rep := range reports {
-		var line bytes.Buffer
 		if err := rep.JSON(&line); err != nil {
 			t.Fatal(err)
 		}
+		golden.File(t, "testdata/"+name+".txt", text.String())
+		golden.File(t, "testdata/"+name+".json", line.String())
 		var back Report
-		if err := json.Unmarshal(line.Bytes(), &back); err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
+		if err := json.Unmarshal([]byte(line.String()), &back); err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-		var again bytes.Buffer
-		if err := back.JSON(&again); err != nil || !bytes.Equal(line.Bytes(), again.Bytes()) {
-			t.Errorf("%s: read and written again is %s (%v), want %s", name, again.Bytes(), err, line.Bytes())
+		if err := back.JSON(&again); err != nil || again.String() != line.String() {
+			t.Errorf("%s: read and written again: %s, %v, want %s", name, again.String(), err, line.String())
 		}
 	}
 }
 
 func TestUnit_ExitCode(t *testing.T) {
-	interrupted := reports["passed"]
-	interrupted.Interrupted = true
-	early := reports["passed"]
-	early.Verdict, early.Interrupted = spec.Unfinished, true
-	hang := reports["hang"]
-	hang.Interrupted = true
 	for _, c := range []struct {
-		report Report
-		want   int
+		verdict     spec.Verdict
+		interrupted bool
+		want        int
 	}{
-		{reports["passed"], spec.ExitOK},
-		{reports["violated"], spec.ExitSafety},
-		{reports["hang"], spec.ExitHang},
-		{interrupted, spec.ExitInterrupted},
-		{early, spec.ExitInterrupted},
-		{hang, spec.ExitHang}, // what was found counts for more than how it ended
+		{spec.Passed, false, spec.ExitOK},
+		{spec.Passed, true, spec.ExitInterrupted},
+		{spec.Unfinished, true, spec.ExitInterrupted},
+		{spec.Violated, true, spec.ExitSafety}, // the verdict takes precedence
+		{spec.Hang, false, spec.ExitHang},
+		{spec.Hang, true, spec.ExitHang},
 	} {
-		if got := c.report.ExitCode(); got != c.want {
-			t.Errorf("exit code of %v (interrupted %v) is %d, want %d", c.report.Verdict, c.report.Interrupted, got, c.want)
+		if got := (Report{Verdict: c.verdict, Interrupted: c.interrupted}).ExitCode(); got != c.want {
+			t.Errorf("exit code of %v (interrupted %v) is %d, want %d", c.verdict, c.interrupted, got, c.want)
 		}
 	}
 }
