@@ -198,8 +198,9 @@ func TestProc_Signals(t *testing.T) {
 			if c.signal == syscall.SIGKILL {
 				return
 			}
-			if rep := p.report(t); rep.Verdict != spec.Passed || !rep.Interrupted {
-				t.Errorf("%v, interrupted %v; want passed and interrupted", rep.Verdict, rep.Interrupted)
+			if rep := p.report(t); rep.Verdict != spec.Passed || !rep.Interrupted || rep.Rounds == 0 || rep.Calls != 3*rep.Rounds {
+				t.Errorf("%v, interrupted %v, after %d rounds and %d calls; want passed, interrupted, 3 calls a round",
+					rep.Verdict, rep.Interrupted, rep.Rounds, rep.Calls)
 			}
 		})
 	}
@@ -264,21 +265,14 @@ func TestProc_BadFlags(t *testing.T) {
 	}
 }
 
-// The test stops a worker.
+// A port that dies in its first call is a hang at once.
 func TestHazard_HangPrintsTheCommand(t *testing.T) {
-	t.Parallel()
-	p := startCommand(t, "--procs", "2", "--for", "2m", "--stall", "3s", "--seed", "5")
-	signal(t, p.awaitRounds(t, 2)[0], syscall.SIGSTOP)
-	if code := p.exitCode(t); code != spec.ExitHang {
-		t.Errorf("exit code %d, want %d", code, spec.ExitHang)
-	}
-	for _, want := range []string{"hang", "no round was completed for 3s", "Words: enter=", "Lock: held by", "next step", "stopped"} {
-		if !strings.Contains(p.out.String(), want) {
-			t.Errorf("the report lacks %q:\n%s", want, p.out.String())
-		}
-	}
-	if want := "reproduce: go run ./stress --procs 2 --rounds 0 --for 2m0s --stall 3s --seed 5\n"; !strings.Contains(p.err.String(), want) {
-		t.Errorf("stderr %q, want %q in it", p.err.String(), want)
+	port := `exec:echo "port 1"; read -r open; echo opened; read -r call; exit 7`
+	p := startCommand(t, "--port", port, "--for", "2m", "--stall", "3s", "--seed", "5")
+	code := p.exitCode(t)
+	want := "\nreproduce: go run ./stress --port '" + port + "=1' --rounds 0 --for 2m0s --stall 3s --seed 5\n"
+	if code != spec.ExitHang || !strings.HasPrefix(p.out.String(), "verdict      hang\n") || p.err.String() != want {
+		t.Errorf("exit code %d, stderr %q; want %d, %q, and a hang in:\n%s", code, p.err.String(), spec.ExitHang, want, p.out.String())
 	}
 	p.checkNothingLeft(t)
 }

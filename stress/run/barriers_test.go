@@ -95,13 +95,13 @@ func (f *fails) Wait(ctx context.Context, parties int) error {
 	return f.barrier.Wait(ctx, parties)
 }
 
-// ticket is a barrier with one counter in shared memory. The call that draws
-// ticket t waits until all tickets of its round are drawn; with the mistake,
-// until all but early are.
+// ticket is a barrier with one counter, in a file that is never unmapped. The
+// call that draws ticket t waits until all tickets of its round are drawn; with the
+// mistake, until all but early are.
 type ticket struct {
-	drawn   *atomic.Int64
-	early   int64
-	mapping []byte
+	noWaiting
+	drawn *atomic.Int64
+	early int64
 }
 
 func openTicket(early int64) func(assignment, func(spec.Step)) (barrier, error) {
@@ -118,11 +118,11 @@ func openTicket(early int64) func(assignment, func(spec.Step)) (barrier, error) 
 		if err != nil {
 			return nil, err
 		}
-		return &ticket{(*atomic.Int64)(unsafe.Pointer(&m[0])), early, m}, nil
+		return ticket{drawn: (*atomic.Int64)(unsafe.Pointer(&m[0])), early: early}, nil
 	}
 }
 
-func (b *ticket) Wait(_ context.Context, parties int) error {
+func (b ticket) Wait(_ context.Context, parties int) error {
 	n := int64(parties)
 	mine := b.drawn.Add(1) - 1
 	for full := (mine/n + 1) * n; b.drawn.Load() < full-b.early; {
@@ -130,5 +130,3 @@ func (b *ticket) Wait(_ context.Context, parties int) error {
 	}
 	return nil
 }
-
-func (b *ticket) Close() error { return syscall.Munmap(b.mapping) }
