@@ -28,8 +28,8 @@ func without(names ...string) (flags []string) {
 	return flags
 }
 
-// TestProc_KitEnds: how the command ends, and what it says to do again.
-func TestProc_KitEnds(t *testing.T) {
+// TestProc_ConformanceEnds: how the command ends, and how to reproduce a failure.
+func TestProc_ConformanceEnds(t *testing.T) {
 	const bad = `exec:echo "port 1"; read -r request; echo what`
 	for _, c := range []struct {
 		name  string
@@ -40,38 +40,38 @@ func TestProc_KitEnds(t *testing.T) {
 		{"passed", append([]string{"--port", "go"}, without("conversation")...), spec.ExitOK, ""},
 		{"nothing asked", append([]string{"--port", "go"}, without()...), spec.ExitUnfinished, ""},
 		{"failed", []string{"--port", bad, "--for", "3s", "--stall", "7s", "--seed", "5", "--without", "lock file"}, spec.ExitSafety,
-			"go run ./stress kit --port " + registry.Quoted(bad) + " --for 3s --stall 7s --seed 5 --without 'lock file'"},
+			"reproduce: go run ./stress conformance --port " + registry.Quoted(bad) + " --for 3s --stall 7s --limit 30s --seed 5 --without 'lock file'"},
 		{"mutants", append([]string{"--mutants", "--seed", "5"}, without("attaching")...), spec.ExitSafety,
-			"go run ./stress kit --mutants --for 2s --stall 10s --seed 5 --without conversation --without 'tour n=2'"},
+			"reproduce: go run ./stress conformance --mutants --for 2s --stall 10s --limit 30s --seed 5 --without conversation --without 'tour n=2'"},
 		{"no mutant asked", append([]string{"--mutants"}, without()...), spec.ExitUnfinished, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if slices.Contains(c.args, "--mutants") {
 				porttest.Need(t, "c")
 			}
-			p := newCommand(t, append([]string{"kit"}, c.args...)...)
+			p := newCommand(t, append([]string{"conformance"}, c.args...)...)
 			if err := p.Start(); err != nil {
 				t.Fatal(err)
 			}
 			code, said := p.exitCode(t), p.err.String()
 			if code != c.code || !strings.Contains(said, c.again) || c.again == "" && said != "" {
-				t.Errorf("kit %q: exit code %d, stderr %q; want %d and %q\n%s", c.args, code, said, c.code, c.again, p.out.String())
+				t.Errorf("conformance %q: exit code %d, stderr %q; want %d and %q\n%s", c.args, code, said, c.code, c.again, p.out.String())
 			}
 			p.checkNothingLeft(t)
 		})
 	}
 }
 
-// TestProc_KitInterrupted has a port that comes through the conversation and is
-// silent from then on: what the kit has found until it is interrupted is said.
-func TestProc_KitInterrupted(t *testing.T) {
+// TestProc_ConformanceInterrupted has a port that passes the conversation and is
+// silent from then on. The command prints what it has found until the interrupt.
+func TestProc_ConformanceInterrupted(t *testing.T) {
 	silent := filepath.Join(t.TempDir(), "silent")
 	port := `exec:o=; echo port 1 white; while read -r r rest; do case $o$r in open) o=1; echo opened;; 1close) echo closed; exit;; ` +
 		`white) : >'` + silent + `'; sleep ` + uniqueSeconds() + `;; *) echo error no;; esac; done`
 	for _, c := range []struct{ flag, want string }{{"--json=false", "conversation  passed"}, {"--json", `"check":"conversation","verdict":"passed"`}} {
 		t.Run(c.flag, func(t *testing.T) {
 			os.Remove(silent)
-			p := newCommand(t, append([]string{"kit", "--port", port, c.flag}, without("conversation", "tour n=2")...)...)
+			p := newCommand(t, append([]string{"conformance", "--port", port, c.flag}, without("conversation", "tour n=2")...)...)
 			if err := p.Start(); err != nil {
 				t.Fatal(err)
 			}

@@ -228,10 +228,10 @@ func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
 	marker := uniqueSeconds()
 	silent := "exec sleep " + marker
 	for name, args := range map[string][]string{
-		"hello in lockstep": {"lockstep", "--port", "exec:" + silent},
-		"hello in kit":      {"kit", "--port", "exec:" + silent},
-		"a step":            {"lockstep", "--port", `exec:echo "port 1 white"; read -r white; echo ok; read -r open; echo opened; read -r call; ` + silent, "--moves", "0"},
-		"a call in kit":     {"kit", "--port", `exec:echo "port 1"; read -r call; ` + silent},
+		"hello in lockstep":     {"lockstep", "--port", "exec:" + silent},
+		"hello in conformance":  {"conformance", "--port", "exec:" + silent},
+		"a step":                {"lockstep", "--port", `exec:echo "port 1 white"; read -r white; echo ok; read -r open; echo opened; read -r call; ` + silent, "--moves", "0"},
+		"a call in conformance": {"conformance", "--port", `exec:echo "port 1"; read -r call; ` + silent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newCommand(t, args...)
@@ -250,7 +250,7 @@ func TestProc_InterruptedWhileAPortIsMade(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(tools, "python3"), []byte(python), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"lockstep"}, {"kit"}, {}} {
+	for _, args := range [][]string{{"lockstep"}, {"conformance"}, {}} {
 		p, cache := newCommand(t, append(args, "--port", "python")...), t.TempDir()
 		p.Env = append(p.Env, "PATH="+tools+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+cache)
 		interruptAsleep(t, p, marker)

@@ -38,7 +38,7 @@ func main() {
 	// the program has made anything.
 	os.FindProcess(os.Getpid())
 	cmd := stressCommand()
-	cmd.AddCommand(lockstepCommand(), kitCommand())
+	cmd.AddCommand(lockstepCommand(), conformanceCommand())
 	cli.Main(cmd)
 }
 

@@ -215,7 +215,7 @@ func TestProc_InterruptedWhileItStarts(t *testing.T) {
 		{"--procs", "8", "--for", "1h", "--stall", "5m"},
 		{"--port", "go=8", "--for", "1h", "--stall", "5m"},
 		{"lockstep", "--random", "--steps", "1000000000", "--procs", "8"},
-		{"kit", "--port", "go", "--for", "1h", "--stall", "5m"},
+		{"conformance", "--port", "go", "--for", "1h", "--stall", "5m"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			p := newCommand(t, args...)

@@ -200,9 +200,9 @@ func TestProc_BadPortFlags(t *testing.T) {
 		{[]string{"--port", "c@no-such"}, "there are count-enter-early"},
 		{[]string{"--port", "python@2"}, "python@newest"},
 		{[]string{"--port", "go", "--procs", "2"}, "exclude each other"},
-		{[]string{"kit"}, "port"},
-		{[]string{"kit", "--port", "cobol"}, "there are go,"},
-		{[]string{"kit", "--port", "go", "--without", "luck"}, "luck"},
+		{[]string{"conformance"}, "port"},
+		{[]string{"conformance", "--port", "cobol"}, "there are go,"},
+		{[]string{"conformance", "--port", "go", "--without", "luck"}, "luck"},
 	} {
 		wantUsageError(t, c.want, c.args...)
 	}

@@ -42,7 +42,7 @@ func TestProc_BarIsRemoved(t *testing.T) {
 	for _, args := range [][]string{
 		{"--procs", "1", "--rounds", "5"},
 		{"lockstep", "--random", "--steps", "5"},
-		append([]string{"kit", "--port", "go"}, without("conversation")...),
+		append([]string{"conformance", "--port", "go"}, without("conversation")...),
 	} {
 		ours, theirs := openTerminal(t)
 		p := newCommand(t, args...)

@@ -3,7 +3,12 @@
 package conformance
 
 import (
+	"context"
+	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -13,34 +18,33 @@ import (
 	"sharedbarrier/stress/port/registry"
 )
 
-// TestPortRefusesHalfMade: the samples to copy do not open a segment that a
-// peer has sized and not yet constructed.
-func TestPortRefusesHalfMade(t *testing.T) {
+func newSubject(ctx context.Context, name string) *subject {
+	return &subject{ctx: ctx, Options: Options{Port: name, Limit: port.Limit}}
+}
+
+// TestProc_SamplesRefuseUnconstructed: the samples to copy do not open a segment
+// that a peer has sized and not yet constructed.
+func TestProc_SamplesRefuseUnconstructed(t *testing.T) {
 	for _, name := range []string{"c", "rust"} {
 		t.Run(name, func(t *testing.T) {
 			porttest.Need(t, name)
-			_, segment, lockPath := porttest.NewBarrier(t)
-			made, err := os.ReadFile("/dev/shm/" + segment)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, tc := range []struct {
-				bytes []byte
-				fails bool
-			}{{make([]byte, spec.Size), true}, {made, false}} {
-				if err := os.WriteFile("/dev/shm/"+segment, tc.bytes, 0o600); err != nil {
-					t.Fatal(err)
-				}
-				wantFailure(t, name, tc.fails, "open "+segment+" "+lockPath)
+			f := newSubject(t.Context(), name).fixture()
+			defer f.close()
+			f.setAll(spec.Words{})
+			f.ask(f.open(), "error")
+			f.setAll(spec.Initial)
+			f.ask(f.open(), port.Opened)
+			if f.err != nil {
+				t.Error(f.err)
 			}
 		})
 	}
 }
 
-// TestPortRefuses: what is no request, or not in place, is answered with an
-// error, before open, after it and in a black-box call; and what is in place is
-// obeyed after that.
-func TestPortRefuses(t *testing.T) {
+// TestProc_PortsRefuse: a port answers what is no request, or not in place, with
+// an error, before open, after it and in a black-box call. It obeys what is in
+// place after that.
+func TestProc_PortsRefuse(t *testing.T) {
 	for _, c := range []struct{ port, leave, left string }{
 		{"go", "giveup", port.Withdrawn},
 		{"c", "giveup", port.Withdrawn},
@@ -48,45 +52,92 @@ func TestPortRefuses(t *testing.T) {
 		{"rust", "giveup", port.Withdrawn},
 	} {
 		t.Run(c.port, func(t *testing.T) {
-			porttest.Need(t, c.port)
-			_, segment, lockPath := porttest.NewBarrier(t)
-			k, err := startTalk(t.Context(), c.port)
-			if err != nil {
-				t.Fatal(err)
+			if testing.Short() && c.port == "python" {
+				t.Skip("Python takes a second to start")
 			}
-			defer k.close()
+			porttest.Need(t, c.port)
+			f := newSubject(t.Context(), c.port).fixture()
+			defer f.close()
 			for _, exchange := range [][2]string{
 				{"white x", "error"}, {"open", "error"}, {strings.Repeat("x", 9000), "error"}, {"call 1", "error"},
-				{"open " + segment + " " + lockPath, port.Opened},
+				{f.open(), port.Opened},
 				{"call", "error"}, {"close x", "error"},
 				{"call 2", ""}, {"dance", "error"}, {"call 2", "error"}, {strings.Repeat("y", 20000), "error"}, {c.leave, c.left},
 				{"dance", "error"}, {"close", port.Closed},
 			} {
-				ask := func() error { return k.ask(exchange[0], exchange[1]) }
 				if exchange[1] == "" { // no answer yet
-					ask = func() error { return k.say(exchange[0]) }
+					f.send(exchange[0])
+				} else {
+					f.ask(exchange[0], exchange[1])
 				}
-				if err := ask(); err != nil {
-					t.Fatal(err)
-				}
+			}
+			if f.err != nil {
+				t.Error(f.err)
 			}
 		})
 	}
 }
 
-// wantFailure makes a request of a new port and looks at the answer.
-func wantFailure(t *testing.T, name string, want bool, request string) {
-	t.Helper()
-	p, err := registry.Start(t.Context(), name)
+// TestHazard_Conversation: the check says what a port does wrong. The first port
+// does nothing wrong.
+func TestHazard_Conversation(t *testing.T) {
+	const obey = `o=; echo port 1; while read -r r rest; do case $o$r in open) o=1; echo opened;; 1close) `
+	const right = `echo closed; exit;; *) echo error no;; esac; done`
+	for _, c := range []struct{ name, port, want string }{
+		{"as it should be", obey + right, ""},
+		{"nonsense", `echo port 1; read -r r; echo what; read -r r`, `line 2 is "what", in answer to "call 1"`},
+		{"no text", `echo port 1; read -r r; printf '\377\n'; read -r r`, "not UTF-8"},
+		{"no end", `echo port 1; read -r r; yes | tr -d '\n'`, "longer than 4096 bytes"},
+		{"dies", `echo port 1; read -r r; exit 3`, "exit status 3"},
+		{"takes everything", `echo port 1; while read -r r; do echo opened; done`, `with "opened", want "error"`},
+		{"talks on", obey + `echo closed; echo bye; exit;; *) echo error no;; esac; done`, `is "bye", in answer to "close"`},
+		{"fails at last", obey + `echo closed; exit 4;; *) echo error no;; esac; done`, "exit status 4"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := conversation(newSubject(t.Context(), "exec:"+c.port))
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestHazard_SwallowedAnswer has a port that takes part in every step of the
+// withdrawal check and swallows its last answer. Its peer gets through. The test
+// does not wait for the limit: it ends the time once the answer was swallowed.
+func TestHazard_SwallowedAnswer(t *testing.T) {
+	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Kill()
-	answer, err := p.Ask(request)
+	right, err := registry.Command(t.Context(), "go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, got := port.Failure(answer); got != want {
-		t.Errorf("%s answers %q with %q, want an error: %v", name, request, answer, want)
+	swallowed := filepath.Join(t.TempDir(), "swallowed")
+	for _, c := range []struct{ name, last, want string }{
+		{"says it", `echo returned`, ""},
+		{"swallows it", `: >"` + swallowed + `"`, `"returned" did not come`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			name := "exec:'" + self + "' " + strings.Join(right.Args[1:], " ") +
+				` | while read -r line; do case $line in returned) ` + c.last + `;; *) echo "$line";; esac; done`
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go func() {
+				for ctx.Err() == nil {
+					if _, err := os.Stat(swallowed); !errors.Is(err, fs.ErrNotExist) {
+						cancel()
+					}
+					runtime.Gosched()
+				}
+			}()
+			s := newSubject(ctx, name)
+			s.can.Withdraw = true
+			_, err := withdrawal(s)
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("withdrawal of a port that %s: %v, want an error with %q", c.name, err, c.want)
+			}
+		})
 	}
 }

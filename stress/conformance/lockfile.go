@@ -3,8 +3,6 @@
 package conformance
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,75 +13,54 @@ import (
 
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockprobe"
-	"sharedbarrier/stress/lockstep"
-	"sharedbarrier/stress/port"
 )
 
-// lockFile has the port find the lock file made anew, and locked by another.
-func lockFile(ctx context.Context, t Trial, can port.Capabilities) (_ string, err error) {
-	if !can.White {
+// lockFile unlinks the lock file between two acquisitions of the port, and makes
+// it anew and has another process hold it: the port must lock the new one.
+func lockFile(s *subject) (string, error) {
+	if !s.can.White {
 		return "", errUnable
 	}
-	stage, err := lockstep.NewTestbed(2, false, func(int) (lockstep.Party, error) {
-		return lockstep.StartPort(ctx, t.Port, false)
-	})
-	if err != nil {
-		return "", err
+	f := s.fixture()
+	defer f.close()
+	f.openWhite()
+	f.steps("call 2", spec.Call, spec.LockInit, spec.InitExit, spec.UnlockInit, spec.LockEnter)
+	os.Remove(f.lockPath) // it is missing if the port has unlinked it
+	f.try(func() error { return os.WriteFile(f.lockPath, nil, 0o600) })
+	holder := f.peer()
+	defer holder.close()
+	holder.openWhite()
+	holder.steps("call 2", spec.Call, spec.LockInit, spec.InitExit)
+	if holder.err != nil {
+		return "", holder.errorf("the lock file was made anew")
 	}
-	defer func() { err = errors.Join(err, stage.Close()) }()
-	// Party 0 has used the old file, and party 1 holds the new one.
-	for _, line := range []struct {
-		party         int
-		request, want string
-	}{
-		{0, "call 2", "at Call"}, {0, "go", "at LockInit"}, {0, "go", "at InitExit"}, {0, "go", "at UnlockInit"}, {0, "go", "at LockEnter"},
-		{0, lockstep.Relink, ""},
-		{1, "call 2", "at Call"}, {1, "go", "at LockInit"}, {1, "go", "at InitExit"},
-		{0, "go", "at LockEnter"},
-		{1, "go", "at UnlockInit"}, {1, "go", "at LockEnter"},
-		{0, "go", "at TestFirst"},
-	} {
-		got, err := stage.Ask(line.party, line.request)
-		if err != nil {
-			return "", err
-		}
-		if got != line.want {
-			return "", fmt.Errorf("the lock file was made anew and locked by another; asked %q, party %d is %s, want %s", line.request, line.party, got, line.want)
-		}
+	f.steps("go", spec.LockEnter) // it cannot take the lock
+	holder.steps("go", spec.UnlockInit, spec.LockEnter)
+	if holder.err != nil {
+		return "", holder.errorf("the lock file was made anew")
 	}
-	return "taken by its name", closeOnExec(ctx, t.Port)
+	f.steps("go", spec.TestFirst)
+	if f.err != nil {
+		return "", f.errorf("the lock file was made anew and locked by another")
+	}
+	return "taken by its name", closeOnExec(s)
 }
 
-// closeOnExec looks at the descriptors of a port that holds the lock: a program
-// that it starts must inherit none of the lock file.
-func closeOnExec(ctx context.Context, name string) error {
-	s, err := newScene(ctx, name)
+// closeOnExec looks at the descriptors of a port that holds the lock. Each of the
+// lock file must be close-on-exec.
+func closeOnExec(s *subject) error {
+	f := s.fixture()
+	defer f.close()
+	f.openWhite()
+	f.steps("call 1", spec.Call, spec.LockInit, spec.InitExit)
+	if f.err != nil {
+		return f.err
+	}
+	pid, err := lockprobe.Holder(f.lockPath)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	if err := s.ask("white", port.OK); err != nil {
-		return err
-	}
-	answer, err := "", s.say(s.open())
-	for err == nil && answer != port.Opened {
-		if answer, err = s.hear("open"); err == nil && strings.HasPrefix(answer, "at ") { // it constructs
-			err = s.say("go")
-		}
-	}
-	for _, exchange := range [][2]string{{"call 1", port.At(spec.Call)}, {"go", port.At(spec.LockInit)}, {"go", port.At(spec.InitExit)}} {
-		if err == nil {
-			err = s.ask(exchange[0], exchange[1])
-		}
-	}
-	if err != nil {
-		return err
-	}
-	pid, err := lockprobe.Holder(s.lockPath)
-	if err != nil {
-		return err
-	}
-	lock, err := os.Stat(s.lockPath)
+	lock, err := os.Stat(f.lockPath)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@
 package conformance
 
 import (
-	"encoding/binary"
 	"math"
 	"os"
 	"os/exec"
@@ -16,8 +15,8 @@ import (
 	"sharedbarrier/stress/port/porttest"
 )
 
-// sanitized compiles a C program so that undefined behaviour ends it, and
-// returns the name of the port that it is.
+// sanitized compiles a C program so that undefined behaviour ends it, and returns
+// the name of the port that it is.
 func sanitized(t *testing.T, source string) string {
 	t.Helper()
 	porttest.Need(t, "c")
@@ -38,23 +37,21 @@ func sanitized(t *testing.T, source string) string {
 	return "exec:exec " + program
 }
 
-// TestC_Sanitized plays the tour and conversations with the C port, and corrupt
-// words at every step of it, under the sanitizers of the compiler.
-func TestC_Sanitized(t *testing.T) {
-	name := sanitized(t, "../c/barrier.c")
-	trial := Trial{Port: name}
-	for _, c := range Checks {
-		if c.Name == "tour n=3" || c.Name == "stress" || c.Name == "mixed with go" || c.Name == "unlinking peer" {
-			trial.Without = append(trial.Without, c.Name)
-		}
+// TestProc_SanitizedC makes the checks of the C port that are not stress, and has
+// it meet extreme words at every step, under the sanitizers of the compiler.
+func TestProc_SanitizedC(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the sanitizers take seconds to compile")
 	}
-	results, err := Run(t.Context(), trial)
+	t.Parallel()
+	name := sanitized(t, "../port/c/barrier.c")
+	results, err := Run(t.Context(), options(name, "tour n=3", "stress", "mixed with go", "unlinking peer"))
 	if err != nil || !Passed(results) {
 		t.Errorf("%v, %v", results, err)
 	}
 	for _, extreme := range []int32{math.MaxInt32, math.MinInt32} {
 		for _, giveUp := range []bool{false, true} {
-			corrupt(t, name, extreme, giveUp)
+			corrupt(t, newSubject(t.Context(), name), extreme, giveUp)
 		}
 	}
 }
@@ -62,33 +59,19 @@ func TestC_Sanitized(t *testing.T) {
 // corrupt leads a white-box port through a call of 1, or one of 2 that gives up
 // at AwaitFlag, and makes the two counters extreme before each step that adds
 // to one.
-func corrupt(t *testing.T, name string, extreme int32, giveUp bool) {
+func corrupt(t *testing.T, s *subject, extreme int32, giveUp bool) {
 	t.Helper()
-	_, segment, lockPath := porttest.NewBarrier(t)
-	k, err := startTalk(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer k.close()
-	call := "call 1"
+	f := s.fixture()
+	defer f.close()
+	f.openWhite()
+	request, flag, want := "call 1", int32(spec.Up), spec.CountExit
 	if giveUp {
-		call = "call 2"
-	}
-	for _, exchange := range [][2]string{{"white", port.OK}, {"open " + segment + " " + lockPath, port.Opened}} {
-		if err := k.ask(exchange[0], exchange[1]); err != nil {
-			t.Fatal(err)
-		}
+		request, flag, want = "call 2", spec.Down, spec.UncountEnter
 	}
 	reached := map[spec.Step]bool{}
-	for request := call; ; request = "go" {
-		if err := k.say(request); err != nil {
-			t.Fatal(err)
-		}
-		answer, err := k.hear("an answer")
-		if err != nil {
-			t.Fatalf("%s, %d in the counters: %v after %v", call, extreme, err, reached)
-		}
-		label, inCall := strings.CutPrefix(answer, "at ")
+	for {
+		f.send(request)
+		label, inCall := strings.CutPrefix(f.receive(), "at ")
 		if !inCall {
 			break
 		}
@@ -99,29 +82,15 @@ func corrupt(t *testing.T, name string, extreme int32, giveUp bool) {
 		reached[step] = true
 		switch step {
 		case spec.CountEnter, spec.UncountEnter, spec.CountExit:
-			bytes, flag := []byte{}, int32(spec.Up)
-			if giveUp {
-				flag = spec.Down
-			}
-			for _, word := range []int32{extreme, extreme, flag} {
-				bytes = binary.NativeEndian.AppendUint32(bytes, uint32(word))
-			}
-			if err := os.WriteFile("/dev/shm/"+segment, bytes, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			f.setAll(spec.Words{Enter: extreme, Exit: extreme, Flag: flag})
 		case spec.AwaitFlag:
 			if giveUp {
-				if err := k.ask("giveup", port.At(spec.LockWithdraw)); err != nil {
-					t.Fatal(err)
-				}
+				f.ask("giveup", port.At(spec.LockWithdraw))
 			}
 		}
+		request = "go"
 	}
-	want := spec.CountExit
-	if giveUp {
-		want = spec.UncountEnter
-	}
-	if !reached[spec.CountEnter] || !reached[want] {
-		t.Errorf("%s, %d in the counters: it went through %v, want %v and %v", call, extreme, reached, spec.CountEnter, want)
+	if f.err != nil || !reached[spec.CountEnter] || !reached[want] {
+		t.Errorf("%d in the counters, gives up: %v: it went through %v (%v), want %v and %v", extreme, giveUp, reached, f.err, spec.CountEnter, want)
 	}
 }

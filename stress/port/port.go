@@ -221,6 +221,7 @@ func (p *Port) Close() error {
 // in whatever way. The process is gone in any case.
 func (p *Port) EndInput() error {
 	defer p.Kill()
+	p.asked = ""
 	p.stdin.Close()
 	p.stdout.SetReadDeadline(time.Time{})
 	go io.Copy(io.Discard, p.stdout) // until Kill closes it
@@ -230,7 +231,11 @@ func (p *Port) EndInput() error {
 	case <-p.ctx.Done():
 		return p.interrupted()
 	case <-time.After(p.limit):
-		return p.fault(ErrSilent, "", fmt.Sprintf("its input has ended, and it goes on for %v", p.limit))
+		err := p.fault(ErrSilent, "", fmt.Sprintf("its input has ended, and it goes on for %v", p.limit))
+		if e := (*Error)(nil); errors.As(err, &e) {
+			e.Number = 0 // no line was due
+		}
+		return err
 	}
 }
 

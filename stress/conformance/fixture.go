@@ -1,0 +1,226 @@
+//go:build linux
+
+package conformance
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sharedbarrier/impl"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/port"
+)
+
+// A fixture is a barrier with names of its own, and a process of the port. Its
+// methods do nothing after the first error, which stays in err.
+type fixture struct {
+	subject       *subject
+	dir, lockPath string
+	segment       string // its name
+	barrier       *impl.Barrier
+	port          *port.Port
+	shared        bool // the barrier is another fixture's
+	err           error
+}
+
+// fixture creates a barrier and starts the port, which has not opened it yet. The
+// caller must close the fixture.
+func (s *subject) fixture() *fixture {
+	f := &fixture{subject: s}
+	f.try(func() (err error) {
+		// The spaces are there because a path may have some.
+		f.dir, err = os.MkdirTemp("", fmt.Sprintf("sharedbarrier conformance %d-", os.Getpid()))
+		return err
+	})
+	f.try(func() (err error) {
+		f.lockPath, f.segment = filepath.Join(f.dir, "lock"), strings.ReplaceAll(filepath.Base(f.dir), " ", "-")
+		f.barrier, err = impl.Create(f.segment, f.lockPath)
+		return err
+	})
+	return f.start()
+}
+
+// peer is a fixture with another process of the port at the same barrier.
+func (f *fixture) peer() *fixture {
+	peer := *f
+	peer.port, peer.shared = nil, true
+	return peer.start()
+}
+
+func (f *fixture) start() *fixture {
+	f.try(func() (err error) {
+		f.port, err = f.subject.start()
+		return err
+	})
+	return f
+}
+
+// opened is fixture with a port that has opened the barrier.
+func (s *subject) opened() *fixture {
+	f := s.fixture()
+	f.ask(f.open(), port.Opened)
+	return f
+}
+
+// waiting is opened with a port that waits for its peer in a call of 2.
+func (s *subject) waiting() *fixture {
+	f := s.opened()
+	f.send("call 2")
+	f.awaitCounted()
+	return f
+}
+
+func (f *fixture) close() {
+	if f.port != nil {
+		f.port.Kill()
+	}
+	if f.shared {
+		return
+	}
+	if f.barrier != nil {
+		f.barrier.Close()
+		impl.Remove(f.segment, f.lockPath)
+	}
+	os.RemoveAll(f.dir)
+}
+
+// try calls do unless there was an error.
+func (f *fixture) try(do func() error) {
+	if f.err == nil {
+		f.err = do()
+	}
+}
+
+// errorf returns the error of f, wrapped.
+func (f *fixture) errorf(format string, args ...any) error {
+	if f.err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, f.err)...)
+}
+
+// open is the request to open the barrier.
+func (f *fixture) open() string { return "open " + f.segment + " " + f.lockPath }
+
+// send sends a request.
+func (f *fixture) send(request string) {
+	f.try(func() error { return f.port.Send(request) })
+}
+
+// receive returns the next answer.
+func (f *fixture) receive() (answer string) {
+	f.try(func() (err error) {
+		answer, err = f.port.Receive()
+		return err
+	})
+	return answer
+}
+
+// ask sends a request and receives the answer, which must be want; "error" stands
+// for any failure.
+func (f *fixture) ask(request, want string) {
+	f.send(request)
+	f.expect(request, want)
+}
+
+// expect receives the answer to the request, as ask does.
+func (f *fixture) expect(request, want string) {
+	f.try(func() error {
+		got, err := f.port.Receive()
+		if err != nil {
+			return fmt.Errorf("%q did not come: %w", want, err)
+		}
+		if _, failed := port.Failure(got); got != want && !(failed && want == "error") {
+			return fmt.Errorf("it answers %.80q with %.80q, want %q", request, got, want)
+		}
+		return nil
+	})
+}
+
+// openWhite puts the port into white-box mode and has it open the barrier, by the
+// steps of its construction if it constructs.
+func (f *fixture) openWhite() {
+	f.ask("white", port.OK)
+	f.send(f.open())
+	answer := f.receive()
+	for strings.HasPrefix(answer, "at ") {
+		f.send("go")
+		answer = f.receive()
+	}
+	f.try(func() error {
+		if answer != port.Opened {
+			return fmt.Errorf("it answers open with %.80q, want %q", answer, port.Opened)
+		}
+		return nil
+	})
+}
+
+// steps sends a request, which must lead the call of a white-box port to the first
+// of the steps, and go for each of the others.
+func (f *fixture) steps(request string, steps ...spec.Step) {
+	for _, s := range steps {
+		f.ask(request, port.At(s))
+		request = "go"
+	}
+}
+
+// path is the path of the segment.
+func (f *fixture) path() string { return "/dev/shm/" + f.segment }
+
+// set leaves v in a word and wakes no process.
+func (f *fixture) set(word spec.Word, v int32) {
+	f.try(func() error {
+		segment, err := os.OpenFile(f.path(), os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer segment.Close()
+		_, err = segment.WriteAt(binary.NativeEndian.AppendUint32(nil, uint32(v)), int64(word.Offset()))
+		return err
+	})
+}
+
+// setAll leaves w in the words.
+func (f *fixture) setAll(w spec.Words) {
+	f.set(spec.Enter, w.Enter)
+	f.set(spec.Exit, w.Exit)
+	f.set(spec.Flag, w.Flag)
+}
+
+// words returns the words.
+func (f *fixture) words() (w spec.Words) {
+	f.try(func() (err error) {
+		w, err = f.barrier.Words()
+		return err
+	})
+	return w
+}
+
+// expectWords is an error unless the words are one of want.
+func (f *fixture) expectWords(want spec.Words) {
+	got := f.words()
+	f.try(func() error {
+		if got != want {
+			return fmt.Errorf("the words are %v, want %v", got, want)
+		}
+		return nil
+	})
+}
+
+// awaitCounted waits until the port, which calls, is the only one counted.
+func (f *fixture) awaitCounted() {
+	limit, end := context.WithTimeout(f.subject.ctx, f.subject.Limit)
+	defer end()
+	for f.err == nil && f.words().Enter != 1 {
+		if limit.Err() != nil {
+			f.err = errors.New("it has not counted itself after " + f.subject.Limit.String())
+		}
+		time.Sleep(100 * time.Microsecond) // until the next look
+	}
+}
