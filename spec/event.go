@@ -41,11 +41,4 @@ func (e Event) String() string {
 func (e Event) Doc() string { return events[e].doc }
 
 // ParseEvent returns the event with the label, which is never NoEvent.
-func ParseEvent(label string) (Event, error) {
-	for _, e := range AllEvents {
-		if events[e].label == label {
-			return e, nil
-		}
-	}
-	return NoEvent, fmt.Errorf("spec: no event has the label %q; spec/HAZARDS.md lists the labels", label)
-}
+func ParseEvent(label string) (Event, error) { return parse(label, "event", AllEvents, "HAZARDS.md") }

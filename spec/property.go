@@ -57,10 +57,5 @@ func (p Property) Doc() string { return properties[p].doc }
 
 // ParseProperty returns the property with the name.
 func ParseProperty(name string) (Property, error) {
-	for p, row := range properties {
-		if row.name == name {
-			return Property(p), nil
-		}
-	}
-	return 0, fmt.Errorf("spec: no property has the name %q; spec/HAZARDS.md lists the names", name)
+	return parse(name, "property", AllProperties, "HAZARDS.md")
 }

@@ -88,10 +88,5 @@ func (s Scenario) Expect(p Property) Expectation { return scenarios[s].expect[p]
 
 // ParseScenario returns the scenario with the name.
 func ParseScenario(name string) (Scenario, error) {
-	for s, row := range scenarios {
-		if row.name == name {
-			return Scenario(s), nil
-		}
-	}
-	return 0, fmt.Errorf("spec: no scenario has the name %q; spec/HAZARDS.md lists the names", name)
+	return parse(name, "scenario", AllScenarios, "HAZARDS.md")
 }

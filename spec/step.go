@@ -134,13 +134,16 @@ func (s Step) String() string {
 }
 
 // ParseStep returns the step with the label. Labels are case-sensitive.
-func ParseStep(label string) (Step, error) {
-	for s, row := range steps {
-		if row.label == label {
-			return Step(s), nil
+func ParseStep(label string) (Step, error) { return parse(label, "step", AllSteps, "PROTOCOL.md") }
+
+// parse returns the one of all with the name.
+func parse[T fmt.Stringer](name, what string, all []T, page string) (v T, err error) {
+	for _, v := range all {
+		if v.String() == name {
+			return v, nil
 		}
 	}
-	return 0, fmt.Errorf("spec: no step has the label %q; spec/PROTOCOL.md lists the labels", label)
+	return v, fmt.Errorf("spec: no %s is named %q; spec/%s lists the names", what, name, page)
 }
 
 // MarshalText returns the label. In JSON a step is its label.
