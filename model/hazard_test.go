@@ -58,7 +58,7 @@ func outcome(sc spec.Scenario) string {
 			fail = append(fail, fmt.Sprintf("`%v`", p))
 		}
 	}
-	return fmt.Sprintf("*Fails*: %s.\n*Control* (`--control`): %s.\n", strings.Join(fail, ", "), ControlOf(sc))
+	return fmt.Sprintf("- *Fails*: %s.\n- *Control*: %s.\n", strings.Join(fail, ", "), ControlOf(sc))
 }
 
 // schedule prints a counterexample, the steps that one process takes in a row
@@ -68,7 +68,7 @@ func schedule(cfg Config, r Report) string {
 	if cfg.Rounds > 0 {
 		rounds = fmt.Sprintf(" --rounds %d", cfg.Rounds)
 	}
-	text := fmt.Sprintf("*Shortest schedule* against `%s`, %d steps:\n`go run ./model/check --scenario %v --procs %d%s --property %[1]s`\n\n",
+	text := fmt.Sprintf("- *Shortest schedule* against `%s`, %d steps:\n  `go run ./model/check --scenario %v --procs %d%s --property %[1]s`\n\n",
 		r.Property, len(r.Trace), cfg.Scenario, cfg.Procs, rounds)
 	text += "| process | steps | words after |\n|---|---|---|\n"
 	for i := 0; i < len(r.Trace); {

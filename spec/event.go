@@ -20,9 +20,9 @@ const (
 
 var events = [numEvents]struct{ label, doc string }{
 	NoEvent: {"", ""},
-	GiveUp:  {"GiveUp", "the context of the call ends: at LockInit, LockEnter, AwaitDrain or LockFirst the call returns its error; at AwaitFlag the next step is LockWithdraw; at any other step nothing happens"},
+	GiveUp:  {"GiveUp", "the context of the call ends: at `LockInit`, `LockEnter`, `AwaitDrain` or `LockFirst` the call returns its error; at `AwaitFlag` the next step is `LockWithdraw`; at any other step nothing happens"},
 	Die:     {"Die", "the process dies, at any step: the kernel frees its lock, the words keep what it wrote, and it takes no further step"},
-	Abandon: {"Abandon", "the process leaves its wait at AwaitFlag or AwaitDrain without withdrawing; its next step is Call"},
+	Abandon: {"Abandon", "the process leaves its wait at `AwaitFlag` or `AwaitDrain` without withdrawing; its next step is `Call`"},
 	Relink:  {"Relink", "the lock file is unlinked and created again: a process that opens the path from now on locks another file than the one that others hold or wait for"},
 }
 
