@@ -3,9 +3,7 @@
 package vectors
 
 import (
-	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,11 +15,10 @@ import (
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/golden"
 	"sharedbarrier/stress/lockstep"
 	"sharedbarrier/stress/port/registry"
 )
-
-var update = flag.Bool("update", false, "write the files of spec/vectors")
 
 const folder = "../../spec/vectors"
 
@@ -37,15 +34,7 @@ func TestGolden_Files(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, f := range files {
-		path := filepath.Join(folder, name)
-		if *update {
-			if err := os.WriteFile(path, f.Encode(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, f.Encode()) {
-			t.Errorf("%s is stale (%v): go test ./stress/vectors -update", path, err)
-		}
+		golden.File(t, filepath.Join(folder, name), string(f.Encode()))
 	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
