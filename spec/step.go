@@ -3,8 +3,8 @@ package spec
 import "fmt"
 
 // A Step is one atomic step of the protocol. A process is at the step that it
-// takes next. The step's label is the program counter, the TLA+ action, the name
-// in a trace and the announcement of a port.
+// takes next. The label of the step is the program counter, the TLA+ action, the
+// name in a trace and the announcement of a port.
 type Step uint8
 
 // The steps of a call, in the order in which a call takes them.

@@ -8,8 +8,8 @@ import (
 // Size is the exact size of the segment in bytes.
 const Size = 12
 
-// Tick is the longest time for which a waiter may sleep before it reads its word
-// again, since a peer may change the word without a wake-up (PROTOCOL.md,
+// Tick is the longest time for which a waiter may sleep before it reads its
+// word again, since a peer may change the word without a wake-up (PROTOCOL.md,
 // section 8).
 const Tick = 7 * time.Millisecond
 
