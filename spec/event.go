@@ -27,7 +27,7 @@ var events = [numEvents]struct{ label, doc string }{
 }
 
 // AllEvents lists every event except NoEvent.
-var AllEvents = []Event{GiveUp, Die, Abandon, Relink}
+var AllEvents = from(GiveUp, Relink)
 
 // String returns the event's label, which is empty for NoEvent.
 func (e Event) String() string {

@@ -2,7 +2,7 @@ package spec
 
 import "fmt"
 
-// A Property is a statement that must hold of every behavior of the barrier.
+// A Property is a statement that must hold of every behaviour of the barrier.
 type Property uint8
 
 // The properties.
@@ -16,8 +16,8 @@ const (
 	numProperties
 )
 
-// A Kind is what can violate a property: a state can violate one of safety,
-// only an infinite behavior can violate one of liveness.
+// A Kind says what violates a property: a state violates one of safety, an
+// infinite behaviour violates one of liveness.
 type Kind string
 
 // The kinds of property.
@@ -39,7 +39,7 @@ var properties = [numProperties]struct {
 }
 
 // AllProperties lists every property in the order of HAZARDS.md.
-var AllProperties = []Property{NoEarlyExit, WordsInRange, LockExclusive, NoHang, Quiescent}
+var AllProperties = from(NoEarlyExit, Quiescent)
 
 // String returns the property's name.
 func (p Property) String() string {

@@ -65,12 +65,7 @@ func allExcept(fail ...Property) (row [numProperties]Expectation) {
 }
 
 // AllScenarios lists every scenario in the order of HAZARDS.md.
-var AllScenarios = func() (list []Scenario) {
-	for s := range numScenarios {
-		list = append(list, s)
-	}
-	return list
-}()
+var AllScenarios = from(Reuse, Fork)
 
 // String returns the scenario's name, which is the value of --scenario.
 func (s Scenario) String() string {

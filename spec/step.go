@@ -3,8 +3,8 @@ package spec
 import "fmt"
 
 // A Step is one atomic step of the protocol. A process is at the step that it
-// takes next. The label of the step is the program counter, the TLA+ action, the
-// name in a trace and the announcement of a port.
+// takes next. The label of a step is its program counter, its TLA+ action, its
+// name in traces and its announcement by a port.
 type Step uint8
 
 // The steps of a call, in the order in which a call takes them.
@@ -60,8 +60,8 @@ var lockUses = [...]string{Outside: "no", Acquire: "acquire", Held: "held", Rele
 // String returns no, acquire, held or release.
 func (l LockUse) String() string { return lockUses[l] }
 
-// A Branch leads from a step to step To if condition If holds. The empty
-// condition stands for no branch before it applies.
+// A Branch leads to step To if condition If holds. The last branch of a step has
+// no condition: it is taken otherwise.
 type Branch struct {
 	If string
 	To Step
@@ -109,18 +109,18 @@ var steps = [numSteps]struct {
 // The steps of a call, of a withdrawal and of a construction, each in the order
 // in which a process takes them.
 var (
-	CallSteps         = stepRange(Call, UnlockExit)
-	WithdrawalSteps   = stepRange(LockWithdraw, UnlockWithdraw)
-	ConstructionSteps = stepRange(MakeEnter, MakeFlag)
+	CallSteps         = from(Call, UnlockExit)
+	WithdrawalSteps   = from(LockWithdraw, UnlockWithdraw)
+	ConstructionSteps = from(MakeEnter, MakeFlag)
 )
 
 // AllSteps lists every step.
-var AllSteps = stepRange(Call, numSteps-1)
+var AllSteps = from(Call, MakeFlag)
 
-func stepRange(first, last Step) []Step {
-	var list []Step
-	for s := first; s <= last; s++ {
-		list = append(list, s)
+// from lists the values from first to last.
+func from[T ~uint8](first, last T) (list []T) {
+	for v := first; v <= last; v++ {
+		list = append(list, v)
 	}
 	return list
 }

@@ -5,7 +5,7 @@ type Verdict string
 
 // The verdicts.
 const (
-	Verified   Verdict = "verified"   // the properties hold in every behavior
+	Verified   Verdict = "verified"   // the properties hold in every behaviour
 	Passed     Verdict = "passed"     // the run of real processes shows no failure
 	Violated   Verdict = "violated"   // a property fails
 	Hang       Verdict = "hang"       // a call does not return
