@@ -1,23 +1,21 @@
-// Package proof proves the barrier safe for every number of processes and every
-// number of rounds, with withdrawal.
+// Package proof proves the barrier safe for every number of processes and an
+// unbounded number of rounds, with withdrawal. PROOF.md has the argument.
 //
-// The protocol is symmetric, so processes are counted instead of named: a State
-// says, for each step, how many processes are at it that have completed as few
-// calls as anyone (behind) and how many that have completed one call more
-// (ahead). A Table holds the protocol as moves of one process between steps.
-// From it Conditions makes the verification conditions of an inductive
-// invariant, in SMT-LIB, for a solver to discharge; package z3 beside this one
-// runs Z3 on them, and the command model/prove is the door.
+// The protocol is symmetric, so the proof counts processes instead of naming them.
+// A State has two counters for each step: the processes there that have completed
+// the fewest calls (behind), and those that have completed one more (ahead). A
+// Table is the protocol as moves of one process between steps. Conditions makes
+// the verification conditions of an inductive invariant from it, as SMT-LIB
+// scripts. Package z3 runs Z3 on them, and the command model/prove prints the
+// result.
 //
 //	for _, c := range proof.Conditions(proof.Protocol()) {
 //		fmt.Print(c.SMT()) // unsat: the condition is valid
 //	}
 //
-// The same expressions that are printed for the solver are also evaluated here:
-// Search runs a table for one number of processes and finds the states that it
-// reaches, which the tests compare with the explorer of package model, and
-// Condition.Counterexample says which clauses a state that a solver names breaks.
+// The package also evaluates the expressions that it prints for the solver: Search
+// finds the states that a table reaches, which the tests compare with those of
+// the explorer, and Condition.Counterexample checks what a solver answers.
 //
-// PROOF.md beside this file tells the argument for readers without a solver.
 // The package does no input or output.
 package proof

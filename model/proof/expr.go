@@ -10,9 +10,9 @@ import (
 )
 
 // An Expr is a term or a formula of linear integer arithmetic over the parts of
-// a State. It can be evaluated on a state and printed, for people and for
-// solvers; that both come from one value is what makes the tests that evaluate
-// speak for what the solver is asked. A formula evaluates to 1 or 0.
+// a State. Eval evaluates it on a state, where a formula is 1 or 0; String prints
+// it for people, and Condition.SMT for solvers. Since all three come from one
+// value, a test that evaluates checks what the solver is asked.
 type Expr struct {
 	op    op
 	value int         // constant
@@ -26,94 +26,95 @@ type Expr struct {
 type op uint8
 
 const (
-	and op = iota // the zero Expr is the empty conjunction, which is true
-	constant
-	parties // n
-	lock    // 1: held
-	word    // one of the three words
-	count   // how many of the groups are at the steps
-	defined // the value of a Definition
-	sum
-	equal
-	atMost
-	not
-	or
-	implies
+	opAnd op = iota // the zero Expr is the empty conjunction, which is true
+	opConstant
+	opParties // n
+	opLock    // 1: held
+	opWord    // one of the three words
+	opCount   // how many of the groups are at the steps
+	opDefined // the value of a Definition
+	opSum
+	opEqual
+	opAtMost
+	opNot
+	opOr
+	opImplies
 )
 
 // A Definition gives a term a name.
 type Definition struct {
 	Name string
-	Says string
+	Doc  string
 	Term Expr
 }
 
 // The terms.
 var (
-	n       = Expr{op: parties}
-	theLock = Expr{op: lock}
-	enter   = Expr{op: word, word: spec.Enter}
-	exit    = Expr{op: word, word: spec.Exit}
-	flag    = Expr{op: word, word: spec.Flag}
+	n       = Expr{op: opParties}
+	theLock = Expr{op: opLock}
+	enter   = Expr{op: opWord, word: spec.Enter}
+	exit    = Expr{op: opWord, word: spec.Exit}
+	flag    = Expr{op: opWord, word: spec.Flag}
 )
 
-func num(k int) Expr { return Expr{op: constant, value: k} }
+func num(k int) Expr { return Expr{op: opConstant, value: k} }
+
+func add(terms ...Expr) Expr { return Expr{op: opSum, args: terms} }
 
 // plus is t + k.
 func plus(t Expr, k int) Expr { return add(t, num(k)) }
 
-func add(terms ...Expr) Expr { return Expr{op: sum, args: terms} }
-
-// at is how many of the group are at one of the steps.
+// at is how many processes of the group are at one of the steps.
 func at(g Group, steps ...spec.Step) Expr {
-	return Expr{op: count, group: []Group{g}, steps: steps}
+	return Expr{op: opCount, group: []Group{g}, steps: steps}
 }
 
 func behindAt(steps ...spec.Step) Expr { return at(Behind, steps...) }
 func aheadAt(steps ...spec.Step) Expr  { return at(Ahead, steps...) }
 
 // allAt is how many of all processes are at one of the steps.
-func allAt(steps ...spec.Step) Expr { return Expr{op: count, group: Groups, steps: steps} }
+func allAt(steps ...spec.Step) Expr { return Expr{op: opCount, group: Groups, steps: steps} }
 
-func the(d *Definition) Expr { return Expr{op: defined, def: d} }
+// ref is the named term.
+func ref(d *Definition) Expr { return Expr{op: opDefined, def: d} }
 
 // The formulas.
 
-func eq(a, b Expr) Expr          { return Expr{op: equal, args: []Expr{a, b}} }
-func le(a, b Expr) Expr          { return Expr{op: atMost, args: []Expr{a, b}} }
-func is(t Expr, k int) Expr      { return eq(t, num(k)) }
-func some(t Expr) Expr           { return le(num(1), t) }
-func none(t Expr) Expr           { return is(t, 0) }
-func no(f Expr) Expr             { return Expr{op: not, args: []Expr{f}} }
-func all(f ...Expr) Expr         { return Expr{op: and, args: f} }
-func either(f ...Expr) Expr      { return Expr{op: or, args: f} }
-func given(if_, f Expr) Expr     { return Expr{op: implies, args: []Expr{if_, f}} }
-func within(t, lo, hi Expr) Expr { return all(le(lo, t), le(t, hi)) }
+func eq(a, b Expr) Expr          { return Expr{op: opEqual, args: []Expr{a, b}} }
+func le(a, b Expr) Expr          { return Expr{op: opAtMost, args: []Expr{a, b}} }
+func eqConst(t Expr, k int) Expr { return eq(t, num(k)) }
+func positive(t Expr) Expr       { return le(num(1), t) }
+func zero(t Expr) Expr           { return eqConst(t, 0) }
+func not(f Expr) Expr            { return Expr{op: opNot, args: []Expr{f}} }
+func and(f ...Expr) Expr         { return Expr{op: opAnd, args: f} }
+func or(f ...Expr) Expr          { return Expr{op: opOr, args: f} }
+func implies(a, b Expr) Expr     { return Expr{op: opImplies, args: []Expr{a, b}} }
+func within(t, lo, hi Expr) Expr { return and(le(lo, t), le(t, hi)) }
 
-// counting returns e with n + by in place of n.
-func (e Expr) counting(by int) Expr {
-	if e.op == parties {
+// withParties returns e with n + by in place of n.
+func (e Expr) withParties(by int) Expr {
+	if e.op == opParties {
 		return plus(e, by)
 	}
 	e.args = slices.Clone(e.args)
 	for i := range e.args {
-		e.args[i] = e.args[i].counting(by)
+		e.args[i] = e.args[i].withParties(by)
 	}
 	return e
 }
 
 // Eval returns the value of e in s.
-func (e Expr) Eval(s *State) int {
+func (e *Expr) Eval(s *State) int {
 	switch e.op {
-	case constant:
+	case opConstant:
 		return e.value
-	case parties:
+	case opParties:
 		return int(s.N)
-	case lock:
+	case opLock:
 		return int(s.Lock)
-	case word:
+	case opWord:
 		return int(*wordOf(&s.Words, e.word))
-	case count:
+	case opCount:
 		total := 0
 		for _, g := range e.group {
 			for _, step := range e.steps {
@@ -121,42 +122,42 @@ func (e Expr) Eval(s *State) int {
 			}
 		}
 		return total
-	case defined:
+	case opDefined:
 		return e.def.Term.Eval(s)
-	case sum:
+	case opSum:
 		total := 0
-		for _, a := range e.args {
-			total += a.Eval(s)
+		for i := range e.args {
+			total += e.args[i].Eval(s)
 		}
 		return total
-	case equal:
+	case opEqual:
 		return truth(e.args[0].Eval(s) == e.args[1].Eval(s))
-	case atMost:
+	case opAtMost:
 		return truth(e.args[0].Eval(s) <= e.args[1].Eval(s))
-	case not:
+	case opNot:
 		return 1 - e.args[0].Eval(s)
-	case and:
-		for _, a := range e.args {
-			if !a.True(s) {
+	case opAnd:
+		for i := range e.args {
+			if !e.args[i].True(s) {
 				return 0
 			}
 		}
 		return 1
-	case or:
-		for _, a := range e.args {
-			if a.True(s) {
+	case opOr:
+		for i := range e.args {
+			if e.args[i].True(s) {
 				return 1
 			}
 		}
 		return 0
-	case implies:
+	case opImplies:
 		return truth(!e.args[0].True(s) || e.args[1].True(s))
 	}
 	panic(fmt.Sprintf("proof: expression with op %d", e.op))
 }
 
 // True reports whether the formula e holds in s.
-func (e Expr) True(s *State) bool { return e.Eval(s) != 0 }
+func (e *Expr) True(s *State) bool { return e.Eval(s) != 0 }
 
 func truth(b bool) int {
 	if b {
@@ -172,34 +173,34 @@ func wordOf(w *spec.Words, which spec.Word) *int32 {
 // String returns e as it is written in PROOF.md.
 func (e Expr) String() string {
 	switch e.op {
-	case constant:
+	case opConstant:
 		return strings.Replace(strconv.Itoa(e.value), "-", "−", 1)
-	case parties:
+	case opParties:
 		return "n"
-	case lock:
+	case opLock:
 		return "lock"
-	case word:
+	case opWord:
 		return e.word.String()
-	case count:
+	case opCount:
 		return e.countString()
-	case defined:
+	case opDefined:
 		return e.def.Name
-	case sum:
+	case opSum:
 		return strings.ReplaceAll(e.infix(" + "), "+ −", "− ")
-	case equal:
+	case opEqual:
 		return e.infix(" = ")
-	case atMost:
+	case opAtMost:
 		return e.infix(" ≤ ")
-	case not:
-		if a := e.args[0]; a.op == equal {
+	case opNot:
+		if a := e.args[0]; a.op == opEqual {
 			return a.infix(" ≠ ")
 		}
 		return "not (" + e.args[0].String() + ")"
-	case and:
+	case opAnd:
 		return e.infix(" and ")
-	case or:
+	case opOr:
 		return e.infix(" or ")
-	case implies:
+	case opImplies:
 		return e.infix(" ⇒ ")
 	}
 	panic(fmt.Sprintf("proof: expression with op %d", e.op))
@@ -223,7 +224,7 @@ func (e Expr) countString() string {
 // infix joins the arguments, in parentheses where they bind no tighter than e.
 func (e Expr) infix(between string) string {
 	if len(e.args) == 0 {
-		return strconv.FormatBool(e.op == and)
+		return strconv.FormatBool(e.op == opAnd)
 	}
 	parts := make([]string, len(e.args))
 	for i, a := range e.args {
@@ -235,27 +236,27 @@ func (e Expr) infix(between string) string {
 	return strings.Join(parts, between)
 }
 
-// binds says how loosely an operator binds its arguments, 0 for what has none.
+// binds returns how loosely an operator binds its arguments, 0 if it has none.
 func binds(o op) int {
-	return [...]int{sum: 1, equal: 2, atMost: 2, and: 3, or: 4, implies: 5}[o]
+	return [...]int{opSum: 1, opEqual: 2, opAtMost: 2, opAnd: 3, opOr: 4, opImplies: 5}[o]
 }
 
-// smt returns e in SMT-LIB. The prefix is put before the name of everything
-// that belongs to a state: it is empty, or says which state is meant.
+// smt returns e in SMT-LIB, with the prefix of a state (empty or nextState) before
+// the name of each part of it.
 func (e Expr) smt(prefix string) string {
 	switch e.op {
-	case constant:
+	case opConstant:
 		if e.value < 0 {
 			return fmt.Sprintf("(- %d)", -e.value)
 		}
 		return strconv.Itoa(e.value)
-	case parties:
+	case opParties:
 		return "n" // no step changes it
-	case lock:
+	case opLock:
 		return prefix + "lock"
-	case word:
+	case opWord:
 		return prefix + symbol(e.word)
-	case count:
+	case opCount:
 		var names []string
 		for _, g := range e.group {
 			for _, step := range e.steps {
@@ -263,7 +264,7 @@ func (e Expr) smt(prefix string) string {
 			}
 		}
 		return apply("+", names)
-	case defined:
+	case opDefined:
 		return prefix + e.def.Name
 	}
 	args := make([]string, len(e.args))
@@ -271,32 +272,31 @@ func (e Expr) smt(prefix string) string {
 		args[i] = a.smt(prefix)
 	}
 	switch e.op {
-	case sum:
+	case opSum:
 		return apply("+", args)
-	case equal:
+	case opEqual:
 		return apply("=", args)
-	case atMost:
+	case opAtMost:
 		return apply("<=", args)
-	case not:
+	case opNot:
 		return "(not " + args[0] + ")"
-	case and:
+	case opAnd:
 		if len(args) == 0 {
 			return "true"
 		}
 		return apply("and", args)
-	case or:
+	case opOr:
 		if len(args) == 0 {
 			return "false"
 		}
 		return apply("or", args)
-	case implies:
+	case opImplies:
 		return apply("=>", args)
 	}
 	panic(fmt.Sprintf("proof: expression with op %d", e.op))
 }
 
-// apply is the application of an operator of one or more arguments, or the
-// argument itself when there is only one.
+// apply returns the operator applied to the arguments, or a single argument alone.
 func apply(operator string, args []string) string {
 	if len(args) == 1 {
 		return args[0]

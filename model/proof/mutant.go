@@ -8,13 +8,13 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Mutant is Protocol with one small change. Most make it unsafe, and the
-// proof must fail for them.
+// A Mutant is Protocol with one mistake in it. Most are unsafe: the proof must fail
+// for them.
 type Mutant struct {
 	Name string
-	Says string // what is changed
-	With []Move // moves that take the place of those of the same name, or are added
-	Safe string // why the mutant is safe nevertheless; empty: it is not
+	Doc  string // the mistake
+	With []Move // moves that replace those of the same name, or are added
+	Safe string // why the mutant is safe; empty: it is not
 }
 
 // Table returns the mutated table.
@@ -38,11 +38,11 @@ func FindMutant(name string) (Mutant, error) {
 			return m, nil
 		}
 	}
-	return Mutant{}, fmt.Errorf("proof: no mutant is named %q; the names stand in model/proof/PROOF.md", name)
+	return Mutant{}, fmt.Errorf("proof: no mutant is named %q; model/proof/PROOF.md lists the names", name)
 }
 
-// Mutants lists the mutants: those of the explorer, their mistakes made in the
-// table of moves, and then those that are only here.
+// Mutants lists the mutants: those of model.Mutants, with each mistake made in the
+// table of moves, and then those that the proof alone has.
 func Mutants() (list []Mutant) {
 	for _, m := range model.Mutants {
 		list = append(list, Mutant{m.Name, m.Says, mistaken(m), harmless[m.Name]})
@@ -56,7 +56,7 @@ func mistaken(m model.Mutant) (list []Move) {
 		step := !move.event()
 		off, put := step && m.Off.At == move.From && m.Off.By != 0, step && m.Put.At == move.From && m.Put.At != spec.Call
 		if off {
-			move.When = move.When.counting(int(m.Off.By))
+			move.When = move.When.withParties(int(m.Off.By))
 		}
 		if put {
 			value := num(int(m.Put.Value))
@@ -77,31 +77,31 @@ func mistaken(m model.Mutant) (list []Move) {
 	return list
 }
 
-// harmless says why some of the explorer's mistakes break no safety property: they
-// are none while the party count stays, or they are a hang, and NoHang is the
-// explorer's.
+// harmless has the reason why a mutant of model.Mutants breaks no safety property:
+// it is right as long as the party count stays the same, or it hangs, which breaks
+// NoHang alone.
 var harmless = map[string]string{
-	"no-init-exit":       "nobody ever gets past AwaitDrain: a hang.",
-	"keep-lock-init":     "nobody ever gets past LockEnter: a hang. It breaks the invariant all the same, which says that a held lock has a holder.",
-	"always-first":       "whoever is not the first waits for a drain that is over, and lowers a flag that is down.",
-	"drain-locked":       "whoever waits for the drain keeps those out who are to leave: a hang. It breaks the invariant all the same, which has nobody at AwaitDrain hold the lock.",
-	"test-again":         "AwaitDrain is never come to, so that whoever is the first asks again for ever: a hang.",
-	"count-enter-late":   "nobody ever is the last to enter: a hang.",
-	"raise-before-reset": "whoever sees the flag early must lock before it can do anything, and finds exit reset. It breaks the invariant all the same, which has the flag rise last.",
-	"keep-lock-enter":    "nobody ever gets past LockExit: a hang. It breaks the invariant all the same, which says that a held lock has a holder.",
-	"no-clear-exit":      "exit stays n, which is what InitExit would make of −1 as long as all calls have one party count. Clearing lets the count change between rounds.",
-	"uncount-to-zero":    "those who were counted and wait on are forgotten, so that their round is never complete: a hang. It breaks the invariant all the same, which has enter count them.",
+	"no-init-exit":       "no process passes AwaitDrain: a hang.",
+	"keep-lock-init":     "no process passes LockEnter: a hang. It breaks clause Lock.",
+	"always-first":       "a process that is not the first waits for a drain that is over, and lowers a flag that is down.",
+	"drain-locked":       "the process at AwaitDrain holds the lock that the others need to leave: a hang. It breaks clause Lock.",
+	"test-again":         "the first process tests again without end: a hang.",
+	"count-enter-late":   "no process is the last to enter: a hang.",
+	"raise-before-reset": "a process that sees the flag early must take the lock first, and then finds exit reset. It breaks the invariant, in which the flag rises last.",
+	"keep-lock-enter":    "no process passes LockExit: a hang. It breaks clause Lock.",
+	"no-clear-exit":      "exit stays n, which InitExit would write in place of −1 as long as all calls have one party count. Clearing lets the count change between rounds.",
+	"uncount-to-zero":    "enter forgets the processes that still wait, and their round is never complete: a hang. It breaks clause EnterCounts.",
 }
 
-// own are mistakes that the explorer's data cannot express, in the order of the
-// steps; the last two are safe.
+// own lists mistakes that a model.Mutant cannot express, in the order of the steps.
+// The last two are safe.
 var own = []Mutant{
 	{
-		Name: "drain-too-soon", Says: "AwaitDrain waits until someone has left, not until all have",
-		With: []Move{{Name: "AwaitDrain", From: spec.AwaitDrain, When: no(is(exit, 0)), To: spec.LockFirst}},
+		Name: "drain-early", Doc: "AwaitDrain waits until one process has left, not until all have",
+		With: []Move{{Name: "AwaitDrain", From: spec.AwaitDrain, When: not(eqConst(exit, 0)), To: spec.LockFirst}},
 	},
 	{
-		Name: "lower-late", Says: "everyone lowers the flag, after UnlockEnter and without the lock",
+		Name: "lower-late", Doc: "every process lowers the flag, after UnlockEnter and without the lock",
 		With: []Move{
 			{Name: "LockFirst", From: spec.LockFirst, Lock: spec.Acquire, To: spec.CountEnter},
 			{Name: "UnlockEnter", From: spec.UnlockEnter, Lock: spec.Release, To: spec.LowerFlag},
@@ -109,7 +109,7 @@ var own = []Mutant{
 		},
 	},
 	{
-		Name: "reset-late", Says: "RaiseFlag comes before ResetExit and releases; ResetExit runs without the lock",
+		Name: "reset-late", Doc: "RaiseFlag comes before ResetExit and releases; ResetExit runs without the lock",
 		With: []Move{
 			{Name: "ResetEnter", From: spec.ResetEnter, Lock: spec.Held, Set: set(spec.Enter, num(0)), To: spec.RaiseFlag},
 			{Name: "RaiseFlag", From: spec.RaiseFlag, Lock: spec.Release, Set: set(spec.Flag, num(1)), To: spec.ResetExit},
@@ -117,40 +117,40 @@ var own = []Mutant{
 		},
 	},
 	{
-		Name: "exit-twice", Says: "CountExit adds 2",
+		Name: "count-exit-twice", Doc: "CountExit adds 2",
 		With: []Move{
 			{Name: "CountExit.last", From: spec.CountExit, Lock: spec.Held, When: eq(plus(exit, 2), n), Set: set(spec.Exit, plus(exit, 2)), To: spec.ClearExit},
-			{Name: "CountExit.more", From: spec.CountExit, Lock: spec.Held, When: no(eq(plus(exit, 2), n)), Set: set(spec.Exit, plus(exit, 2)), To: spec.UnlockExit},
+			{Name: "CountExit.more", From: spec.CountExit, Lock: spec.Held, When: not(eq(plus(exit, 2), n)), Set: set(spec.Exit, plus(exit, 2)), To: spec.UnlockExit},
 		},
 	},
 	{
-		Name: "give-up-late", Says: "a call gives up at LockExit too, though it has seen the flag up",
+		Name: "give-up-late", Doc: "a call gives up at LockExit too, though it has seen the flag up",
 		With: []Move{{Name: "GiveUp.LockExit", From: spec.LockExit, To: spec.Call}},
 	},
 	{
-		Name: "abandon", Says: "a call gives up at AwaitFlag without withdrawing",
+		Name: "abandon", Doc: "a call gives up at AwaitFlag without withdrawing",
 		With: []Move{{Name: "GiveUp.AwaitFlag", From: spec.AwaitFlag, To: spec.Call}},
 	},
 	{
-		Name: "uncount-twice", Says: "UncountEnter subtracts 2",
+		Name: "uncount-twice", Doc: "UncountEnter subtracts 2",
 		With: []Move{{Name: "UncountEnter", From: spec.UncountEnter, Lock: spec.Held, Set: set(spec.Enter, plus(enter, -2)), To: spec.UnlockWithdraw}},
 	},
 	{
-		Name: "uncount-exit", Says: "UncountEnter counts exit down instead of enter",
+		Name: "uncount-exit", Doc: "UncountEnter counts exit down instead of enter",
 		With: []Move{{Name: "UncountEnter", From: spec.UncountEnter, Lock: spec.Held, Set: set(spec.Exit, plus(exit, -1)), To: spec.UnlockWithdraw}},
 	},
 	{
-		Name: "withdrawn-is-done", Says: "a withdrawn call returns success",
+		Name: "return-withdrawn", Doc: "a withdrawn call returns success",
 		With: []Move{{Name: "UnlockWithdraw", From: spec.UnlockWithdraw, Lock: spec.Release, To: spec.Call, Return: true}},
 	},
 	{
-		Name: "drain-cleared", Says: "AwaitDrain takes −1 for n too",
-		With: []Move{{Name: "AwaitDrain", From: spec.AwaitDrain, When: either(is(exit, -1), eq(exit, n)), To: spec.LockFirst}},
-		Safe: "while a round drains, exit is −1 only when all have left it, so whoever reads it is not too early.",
+		Name: "drain-cleared", Doc: "AwaitDrain takes −1 for n too",
+		With: []Move{{Name: "AwaitDrain", From: spec.AwaitDrain, When: or(eqConst(exit, -1), eq(exit, n)), To: spec.LockFirst}},
+		Safe: "while a round drains, exit is −1 only when all have left it, so a process that reads −1 is not too early.",
 	},
 	{
-		Name: "keep-lock-exit", Says: "UnlockExit keeps the lock",
+		Name: "keep-lock-exit", Doc: "UnlockExit keeps the lock",
 		With: []Move{{Name: "UnlockExit", From: spec.UnlockExit, To: spec.Call, Return: true}},
-		Safe: "nobody moves any more: a hang. It breaks the invariant all the same, which says that a held lock has a holder.",
+		Safe: "no process can move: a hang. It breaks clause Lock.",
 	},
 }

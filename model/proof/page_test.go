@@ -14,11 +14,10 @@ import (
 
 const proofPage = "PROOF.md"
 
-// pageTables are the tables of PROOF.md, each checked by the test that knows
-// what stands in it.
+// pageTables are the tables of PROOF.md. Each is checked by the test that makes it.
 var pageTables = []string{"moves", "sizes", "terms", "invariant", "mutants", "safe"}
 
-// goldenTable compares one table of PROOF.md against rows. The first row is the head.
+// goldenTable compares a table of PROOF.md with rows. The first row is the head.
 func goldenTable(t *testing.T, name string, rows [][]string) {
 	t.Helper()
 	golden.Part(t, proofPage, "table", name, golden.Table(rows))
@@ -44,7 +43,7 @@ func TestGolden_Page(t *testing.T) {
 func TestGolden_Terms(t *testing.T) {
 	rows := [][]string{{"term", "in words", "formula"}}
 	for _, d := range proof.Definitions {
-		rows = append(rows, []string{code(d.Name), d.Says, code(d.Term.String())})
+		rows = append(rows, []string{code(d.Name), d.Doc, code(d.Term.String())})
 	}
 	goldenTable(t, "terms", rows)
 }

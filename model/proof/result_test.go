@@ -18,21 +18,21 @@ func tooEarly() proof.State {
 	return s
 }
 
-// awaitDrain is the condition that one ahead at AwaitDrain keeps the invariant.
+// awaitDrain is the condition that a process ahead at AwaitDrain keeps the invariant.
 func awaitDrain(t *testing.T, table proof.Table) proof.Condition {
 	t.Helper()
 	list := proof.Conditions(table)
 	i := slices.IndexFunc(list, func(c proof.Condition) bool { return c.Name == "step.AwaitDrain.ahead" })
 	if i < 0 {
-		t.Fatal("there is no condition step.AwaitDrain.ahead")
+		t.Fatal("no condition is called step.AwaitDrain.ahead")
 	}
 	return list[i]
 }
 
-// TestHazard_Counterexample: the same state refutes the condition of a protocol that
-// waits too short, and is refused as a counterexample of the one that waits.
+// TestHazard_Counterexample: a state refutes the condition of a mutant, and is refused
+// as a counterexample of the protocol.
 func TestHazard_Counterexample(t *testing.T) {
-	m, err := proof.FindMutant("drain-too-soon")
+	m, err := proof.FindMutant("drain-early")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +62,8 @@ func TestHazard_Counterexample(t *testing.T) {
 	}
 }
 
-// TestStateOf: a state survives the way through the solver's names.
-func TestStateOf(t *testing.T) {
+// TestUnit_StateOf: each symbol of a script stands for its own part of a state.
+func TestUnit_StateOf(t *testing.T) {
 	values, want := map[string]int32{}, proof.State{}
 	for i, name := range proof.Symbols() {
 		if _, err := proof.StateOf(values); err == nil {

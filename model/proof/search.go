@@ -1,7 +1,7 @@
 package proof
 
-// A Reached is what Search found: every state that n processes can reach, in
-// the order in which a breadth-first search meets them.
+// A Reached has the states that n processes can reach, in the order in which a
+// breadth-first search finds them.
 type Reached struct {
 	States   []State
 	from     []int32 // the state that led to States[i]; -1: none
@@ -10,8 +10,8 @@ type Reached struct {
 	Property string // the safety property that the last of States breaks; empty: none
 }
 
-// Search runs the table for n processes from Initial until no new state is
-// found, or until one breaks a safety property.
+// Search runs the table for n processes from Initial, until it finds no new state or
+// one that breaks a safety property.
 func Search(t Table, n int) Reached {
 	r := Reached{index: make(map[State]int32)}
 	properties := Properties(t)
@@ -30,8 +30,8 @@ func Search(t Table, n int) Reached {
 	return r
 }
 
-// SearchUpTo runs the table for 1, 2, … most processes until some number of them
-// breaks a property, and returns what the last search found.
+// SearchUpTo runs the table for 1, 2, … most processes until a property breaks. It
+// returns the result of the last search.
 func SearchUpTo(t Table, most int) (r Reached) {
 	for n := 1; n <= most && r.Property == ""; n++ {
 		r = Search(t, n)
@@ -44,7 +44,7 @@ type runnableMove struct {
 	next Successor
 }
 
-// runnable lists what the processes of each group can do.
+// runnable lists the moves of the processes of each group.
 func runnable(t Table) (list []runnableMove) {
 	for _, m := range t {
 		list = append(list, runnableMove{m.Name + " by one behind", m.After(Behind)})
@@ -57,16 +57,15 @@ func runnable(t Table) (list []runnableMove) {
 	return list
 }
 
-// add takes in a state that is new; it returns false if the state breaks a
-// property.
+// add adds a state if it is new. It returns false if the state breaks a property.
 func (r *Reached) add(s State, from int32, by string, properties []Clause) bool {
 	if _, known := r.index[s]; known {
 		return true
 	}
 	r.index[s] = int32(len(r.States))
 	r.States, r.from, r.by = append(r.States, s), append(r.from, from), append(r.by, by)
-	for _, p := range properties {
-		if !p.Holds.True(&s) {
+	for i := range properties {
+		if p := &properties[i]; !p.Holds.True(&s) {
 			r.Property = p.Name
 			return false
 		}

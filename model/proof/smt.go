@@ -7,7 +7,7 @@ import (
 	"sharedbarrier/spec"
 )
 
-// nextState is the prefix of what belongs to the state after the move.
+// nextState is the prefix of the names of the state after the move.
 const nextState = "next."
 
 // Symbols lists the SMT-LIB constants of the state that a condition is about,
@@ -25,10 +25,10 @@ func Symbols() []string {
 	return list
 }
 
-// counter is the SMT-LIB name of how many of g are at step.
+// counter is the SMT-LIB name of the number of processes of g at step.
 func counter(g Group, step spec.Step) string { return g.String() + "." + step.String() }
 
-// symbol is the SMT-LIB name of a word: exit alone is reserved.
+// symbol is the SMT-LIB name of a word; exit alone is reserved.
 func symbol(w spec.Word) string { return "word." + w.String() }
 
 // StateOf is the inverse of Symbols: the state in which each constant has its
@@ -59,7 +59,7 @@ func (c Condition) SMT() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 
-	line("; %s: %s.", c.Name, c.Says)
+	line("; %s: %s.", c.Name, c.Doc)
 	line("; unsat: this is so for every n. A model is a counterexample.")
 	line("(set-info :smt-lib-version 2.6)")
 	line("(set-option :produce-models true)")
@@ -73,7 +73,7 @@ func (c Condition) SMT() string {
 		line("\n; Given: the invariant.")
 		line("(assert Invariant)")
 	} else {
-		line("\n; Given: %s.", c.Given.Says)
+		line("\n; Given: %s.", c.Given.Doc)
 		line("(assert %s)", c.Given.Holds.smt(""))
 	}
 	prefix := ""
@@ -91,7 +91,7 @@ func (c Condition) SMT() string {
 		line("\n; Not the goal: the invariant.")
 		line("(assert (not %sInvariant))", prefix)
 	} else {
-		line("\n; Not the goal: %s.", c.Goal.Says)
+		line("\n; Not the goal: %s.", c.Goal.Doc)
 		line("(assert (not %s))", c.Goal.Holds.smt(prefix))
 	}
 	line("(check-sat)")
@@ -103,7 +103,7 @@ func (c Condition) define(line func(string, ...any), prefix string) {
 	line("\n; The named terms.")
 	for _, d := range Definitions {
 		if prefix == "" {
-			line("; %s: %s", d.Name, d.Says)
+			line("; %s: %s", d.Name, d.Doc)
 		}
 		line("(define-fun %s%s () Int %s)", prefix, d.Name, d.Term.smt(prefix))
 	}
@@ -113,7 +113,7 @@ func (c Condition) define(line func(string, ...any), prefix string) {
 		for _, cl := range list {
 			name := prefix + phase + cl.Name
 			if prefix == "" {
-				line("; %s: %s", name, cl.Says)
+				line("; %s: %s", name, cl.Doc)
 			}
 			line("(define-fun %s () Bool %s)", name, cl.Holds.smt(prefix))
 			names = append(names, name)

@@ -7,12 +7,12 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Group is one of the two kinds of processes that are ever alive at once.
+// A Group is one of the two groups that the processes are in.
 type Group uint8
 
-// The groups. A process is Behind while it has completed as few calls as
-// anyone, and Ahead when it has completed one more. When the last one behind
-// completes its call, those ahead become those behind.
+// A process is Behind if no process has completed fewer calls, and Ahead if it has
+// completed one more than those. When the last one behind completes its call, those
+// ahead are behind.
 const (
 	Behind Group = iota
 	Ahead
@@ -24,19 +24,18 @@ var Groups = []Group{Behind, Ahead}
 // String returns behind or ahead.
 func (g Group) String() string { return [...]string{"behind", "ahead"}[g] }
 
-// Steps lists the steps that the proof speaks of: those of a call and those of
-// withdrawal. Construction is over before the first call.
+// Steps lists the steps of a call and of withdrawal. Construction is over before
+// the first call.
 var Steps = append(append([]spec.Step(nil), spec.CallSteps...), spec.WithdrawalSteps...)
 
 const numSteps = int(spec.UnlockWithdraw) + 1
 
-// A State is what the counter abstraction keeps of a state of the protocol. It
-// is comparable.
+// A State is the counter abstraction of a state of the protocol. It is comparable.
 type State struct {
 	N     int32              // processes, and the party count of every call
 	Lock  int32              // 1: held, 0: free
 	Words spec.Words         // the three words
-	At    [2][numSteps]int32 // how many are at each step, by Group and spec.Step
+	At    [2][numSteps]int32 // the number at each step, by Group and spec.Step
 }
 
 // Initial is the state of n processes before their first call.
@@ -46,7 +45,7 @@ func Initial(n int) State {
 	return s
 }
 
-// String returns the state on one line: the words, the lock, and who is where.
+// String returns the words, the lock and the counters on one line.
 func (s State) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "n=%d %v lock=%d", s.N, s.Words, s.Lock)
@@ -58,7 +57,7 @@ func (s State) String() string {
 	return b.String()
 }
 
-// who lists the steps at which the group has anyone, in the order of a call.
+// who lists the counters of the group that are not 0, in the order of a call.
 func (s State) who(g Group) string {
 	var list []string
 	for _, step := range Steps {

@@ -8,20 +8,19 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Move is one way in which one process can go from one step to the next: a
-// step of the protocol, one branch of a step that has two, or an event. It is
-// atomic.
+// A Move takes one process from one step to the next, atomically: it is a step of
+// the protocol, one branch of a step that has two, or an event.
 type Move struct {
 	Name   string       // the step's label, with the branch after a dot
 	From   spec.Step    // where the process is
-	When   Expr         // what must hold before, besides the lock; zero: nothing
+	When   Expr         // must hold before, besides the lock; zero: nothing
 	Lock   spec.LockUse // Acquire: only when the lock is free; Release: frees it
 	Set    []Write      // the words that change
 	To     spec.Step    // where the process is afterwards
 	Return bool         // the process completes its call
 }
 
-// event reports whether the move is not a step but what the end of a context does.
+// event reports whether the move is an event, not a step.
 func (m Move) event() bool { return strings.HasPrefix(m.Name, spec.GiveUp.String()) }
 
 // A Write gives a word a new value, computed from the state before.
@@ -35,40 +34,40 @@ type Table []Move
 
 func set(w spec.Word, value Expr) []Write { return []Write{{w, value}} }
 
-// Protocol returns the table of PROTOCOL.md, sections 4 and 5, in the order of
+// Protocol returns the table of sections 4 and 5 of PROTOCOL.md, in the order of
 // the text. Every call has the party count n. A wait is a move that is possible
-// only when its condition holds: staying where one is changes nothing.
+// only when its condition holds, since waiting changes nothing.
 func Protocol() Table {
 	const held, acquire, release = spec.Held, spec.Acquire, spec.Release
 	return Table{
 		{Name: "Call", From: spec.Call, To: spec.LockInit},
 		{Name: "LockInit", From: spec.LockInit, Lock: acquire, To: spec.InitExit},
-		{Name: "InitExit.set", From: spec.InitExit, Lock: held, When: is(exit, -1), Set: set(spec.Exit, n), To: spec.UnlockInit},
-		{Name: "InitExit.keep", From: spec.InitExit, Lock: held, When: no(is(exit, -1)), To: spec.UnlockInit},
+		{Name: "InitExit.set", From: spec.InitExit, Lock: held, When: eqConst(exit, -1), Set: set(spec.Exit, n), To: spec.UnlockInit},
+		{Name: "InitExit.keep", From: spec.InitExit, Lock: held, When: not(eqConst(exit, -1)), To: spec.UnlockInit},
 		{Name: "UnlockInit", From: spec.UnlockInit, Lock: release, To: spec.LockEnter},
 		{Name: "LockEnter", From: spec.LockEnter, Lock: acquire, To: spec.TestFirst},
-		{Name: "TestFirst.first", From: spec.TestFirst, Lock: held, When: is(enter, 0), To: spec.UnlockFirst},
-		{Name: "TestFirst.later", From: spec.TestFirst, Lock: held, When: no(is(enter, 0)), To: spec.CountEnter},
+		{Name: "TestFirst.first", From: spec.TestFirst, Lock: held, When: eqConst(enter, 0), To: spec.UnlockFirst},
+		{Name: "TestFirst.later", From: spec.TestFirst, Lock: held, When: not(eqConst(enter, 0)), To: spec.CountEnter},
 		{Name: "UnlockFirst", From: spec.UnlockFirst, Lock: release, To: spec.AwaitDrain},
 		{Name: "AwaitDrain", From: spec.AwaitDrain, When: eq(exit, n), To: spec.LockFirst},
 		{Name: "LockFirst", From: spec.LockFirst, Lock: acquire, To: spec.LowerFlag},
 		{Name: "LowerFlag", From: spec.LowerFlag, Lock: held, Set: set(spec.Flag, num(0)), To: spec.CountEnter},
 		{Name: "CountEnter.last", From: spec.CountEnter, Lock: held, When: eq(plus(enter, 1), n), Set: set(spec.Enter, plus(enter, 1)), To: spec.ResetEnter},
-		{Name: "CountEnter.more", From: spec.CountEnter, Lock: held, When: no(eq(plus(enter, 1), n)), Set: set(spec.Enter, plus(enter, 1)), To: spec.UnlockEnter},
+		{Name: "CountEnter.more", From: spec.CountEnter, Lock: held, When: not(eq(plus(enter, 1), n)), Set: set(spec.Enter, plus(enter, 1)), To: spec.UnlockEnter},
 		{Name: "ResetEnter", From: spec.ResetEnter, Lock: held, Set: set(spec.Enter, num(0)), To: spec.ResetExit},
 		{Name: "ResetExit", From: spec.ResetExit, Lock: held, Set: set(spec.Exit, num(0)), To: spec.RaiseFlag},
 		{Name: "RaiseFlag", From: spec.RaiseFlag, Lock: held, Set: set(spec.Flag, num(1)), To: spec.UnlockEnter},
 		{Name: "UnlockEnter", From: spec.UnlockEnter, Lock: release, To: spec.AwaitFlag},
-		{Name: "AwaitFlag", From: spec.AwaitFlag, When: no(is(flag, 0)), To: spec.LockExit},
+		{Name: "AwaitFlag", From: spec.AwaitFlag, When: not(eqConst(flag, 0)), To: spec.LockExit},
 		{Name: "LockExit", From: spec.LockExit, Lock: acquire, To: spec.CountExit},
 		{Name: "CountExit.last", From: spec.CountExit, Lock: held, When: eq(plus(exit, 1), n), Set: set(spec.Exit, plus(exit, 1)), To: spec.ClearExit},
-		{Name: "CountExit.more", From: spec.CountExit, Lock: held, When: no(eq(plus(exit, 1), n)), Set: set(spec.Exit, plus(exit, 1)), To: spec.UnlockExit},
+		{Name: "CountExit.more", From: spec.CountExit, Lock: held, When: not(eq(plus(exit, 1), n)), Set: set(spec.Exit, plus(exit, 1)), To: spec.UnlockExit},
 		{Name: "ClearExit", From: spec.ClearExit, Lock: held, Set: set(spec.Exit, num(-1)), To: spec.UnlockExit},
 		{Name: "UnlockExit", From: spec.UnlockExit, Lock: release, To: spec.Call, Return: true},
 
 		{Name: "LockWithdraw", From: spec.LockWithdraw, Lock: acquire, To: spec.TestFlag},
-		{Name: "TestFlag.up", From: spec.TestFlag, Lock: held, When: no(is(flag, 0)), To: spec.CountExit},
-		{Name: "TestFlag.down", From: spec.TestFlag, Lock: held, When: is(flag, 0), To: spec.UncountEnter},
+		{Name: "TestFlag.up", From: spec.TestFlag, Lock: held, When: not(eqConst(flag, 0)), To: spec.CountExit},
+		{Name: "TestFlag.down", From: spec.TestFlag, Lock: held, When: eqConst(flag, 0), To: spec.UncountEnter},
 		{Name: "UncountEnter", From: spec.UncountEnter, Lock: held, Set: set(spec.Enter, plus(enter, -1)), To: spec.UnlockWithdraw},
 		{Name: "UnlockWithdraw", From: spec.UnlockWithdraw, Lock: release, To: spec.Call},
 
@@ -80,9 +79,9 @@ func Protocol() Table {
 	}
 }
 
-// Scenario returns the table of a scenario. Withdraw is Protocol; Reuse and
-// Single are its part without withdrawal, for every n and for n = 1, which every
-// n includes. All other scenarios are misuses, which the proof is not about.
+// Scenario returns the table of a scenario: Protocol for Withdraw, and its part
+// without withdrawal for Reuse and Single. It fails for all other scenarios, which
+// are misuses.
 func Scenario(s spec.Scenario) (Table, error) {
 	switch s {
 	case spec.Withdraw:
@@ -103,12 +102,12 @@ type Successor struct {
 	at    [2][numSteps]Expr
 }
 
-// After returns what the move does when a process of group g makes it. A move
-// that completes a call takes its process from those behind to those ahead, and
-// there must be another one behind; the last one's is AfterLast's.
+// After returns the effect of the move when a process of group g makes it. A move
+// that completes a call takes the process from behind to ahead, and is possible
+// only if another process is behind; AfterLast is for the last one.
 //
-// A process ahead that completes a call would be two ahead, which State cannot
-// express: that is condition safety.NeverTwoAhead, and After panics.
+// After panics for a process ahead that completes a call. It would be two ahead,
+// which a State cannot express; condition safety.NeverTwoAhead excludes it.
 func (m Move) After(g Group) Successor {
 	if m.Return && g == Ahead {
 		panic("proof: " + m.Name + " by a process ahead has no successor")
@@ -121,7 +120,7 @@ func (m Move) After(g Group) Successor {
 	}
 	to := g
 	if m.Return {
-		next.Guard = append(next.Guard, le(num(2), the(behind)))
+		next.Guard = append(next.Guard, le(num(2), ref(behind)))
 		to = Ahead
 	}
 	from, into := &next.at[g][m.From], &next.at[to][m.To]
@@ -130,11 +129,11 @@ func (m Move) After(g Group) Successor {
 	return next
 }
 
-// AfterLast returns what a completing move does when its process is the last
-// one behind: it would be ahead like all others, so all are behind again.
+// AfterLast returns the effect of a move that completes a call when its process is
+// the last one behind. It would be ahead like all others, so all are behind.
 func (m Move) AfterLast() Successor {
 	next := m.common(Behind)
-	next.Guard = append(next.Guard, is(the(behind), 1))
+	next.Guard = append(next.Guard, eqConst(ref(behind), 1))
 	for _, step := range Steps {
 		next.at[Behind][step] = aheadAt(step)
 		next.at[Ahead][step] = num(0)
@@ -143,16 +142,16 @@ func (m Move) AfterLast() Successor {
 	return next
 }
 
-// common is the part of the successor that does not depend on who moves where.
+// common returns the part of the successor that does not depend on the groups.
 func (m Move) common(g Group) Successor {
 	next := Successor{
-		Guard: []Expr{some(at(g, m.From)), m.When},
+		Guard: []Expr{positive(at(g, m.From)), m.When},
 		lock:  theLock,
 		words: [3]Expr{enter, exit, flag},
 	}
 	switch m.Lock {
 	case spec.Acquire:
-		next.Guard = append(next.Guard, is(theLock, 0))
+		next.Guard = append(next.Guard, eqConst(theLock, 0))
 		next.lock = num(1)
 	case spec.Release:
 		next.lock = num(0)
@@ -164,9 +163,9 @@ func (m Move) common(g Group) Successor {
 }
 
 // Possible reports whether the move can be made in s.
-func (next Successor) Possible(s *State) bool {
-	for _, g := range next.Guard {
-		if !g.True(s) {
+func (next *Successor) Possible(s *State) bool {
+	for i := range next.Guard {
+		if !next.Guard[i].True(s) {
 			return false
 		}
 	}
@@ -174,7 +173,7 @@ func (next Successor) Possible(s *State) bool {
 }
 
 // Eval returns the state after s, whether or not the move is possible in it.
-func (next Successor) Eval(s *State) State {
+func (next *Successor) Eval(s *State) State {
 	t := State{N: s.N, Lock: int32(next.lock.Eval(s))}
 	for _, w := range spec.AllWords {
 		*wordOf(&t.Words, w) = int32(next.words[w].Eval(s))

@@ -9,9 +9,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestConform_Spec holds the table of moves against the vocabulary: each step
-// is there with its lock, its ways on and no write that it does not have.
-func TestConform_Spec(t *testing.T) {
+// TestUnit_TableHasTheStepsOfSpec: each step is in the table with its lock, its next
+// steps and its writes.
+func TestUnit_TableHasTheStepsOfSpec(t *testing.T) {
 	moves := map[spec.Step][]proof.Move{}
 	for _, m := range proof.Protocol() {
 		if label, _, _ := strings.Cut(m.Name, "."); label == m.From.String() {
@@ -55,7 +55,7 @@ func distinct[T ~uint8](list []T) []T {
 	return slices.Compact(list)
 }
 
-func TestScenario(t *testing.T) {
+func TestUnit_Scenario(t *testing.T) {
 	for _, sc := range spec.AllScenarios {
 		table, err := proof.Scenario(sc)
 		switch sc {
