@@ -1,12 +1,12 @@
-// Command prove proves the barrier safe for every number of processes and every
-// number of rounds: it gives the verification conditions of package proof to Z3
-// and prints what it says.
+// Command prove proves the barrier safe for every number of processes and an
+// unbounded number of rounds. It gives the verification conditions of package
+// proof to Z3 and prints the answers.
 //
 //	go run ./model/prove                   # the proof
 //	go run ./model/prove --mutant no-drain # a wrong protocol, and the counterexamples
 //	go run ./model/prove --smt DIR         # one SMT-LIB file for each condition, for any solver
 //
-// NoHang is not part of it: the explorer and TLC decide that for fixed numbers of
+// It does not prove NoHang, which the explorer and TLC decide for fixed numbers of
 // processes.
 package main
 
@@ -46,17 +46,18 @@ func command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prove",
 		Short: "Prove the barrier safe for every number of processes and rounds",
-		Long: `Prove the barrier safe for every number of processes and every number of rounds.
+		Long: `Prove the barrier safe for every number of processes and an unbounded number of
+rounds.
 
-An inductive invariant over counters (model/proof/PROOF.md tells the argument) is
-checked by Z3. The z3 binary is taken from $` + z3.PathVariable + `, PATH or the user's
-cache folder, into which it is otherwise installed with python3 and pip.
+Z3 checks that an invariant over counters is inductive; model/proof/PROOF.md has the
+argument. The command takes the z3 binary from $` + z3.PathVariable + `, PATH or the user's
+cache folder, or installs it there with python3 and pip.
 
-A line or a JSON object is printed for each condition; each that is not valid comes
-with a counterexample to induction. Exit codes: 0 all are valid, 12 one is not, 75 the
-solver gave up on one, 2 usage or no solver, 130 interrupted.`,
+It prints a line or a JSON object for each condition, with a counterexample to
+induction if the condition is not valid. Exit codes: 0 all are valid, 12 one is not,
+75 the solver gave up on one, 2 usage or no solver, 130 interrupted.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.scenario, "scenario", spec.Withdraw.String(), "withdraw, reuse or single; the first includes the others")
@@ -67,14 +68,15 @@ solver gave up on one, 2 usage or no solver, 130 interrupted.`,
 	return cmd
 }
 
-func (o options) run(ctx context.Context, out io.Writer) error {
+func (o options) run(cmd *cobra.Command) error {
+	ctx := cmd.Context()
 	table, err := o.table()
 	if err != nil {
 		return err
 	}
 	conditions := proof.Conditions(table)
 	if o.smt != "" {
-		return write(conditions, o.smt, out)
+		return write(conditions, o.smt, cmd.OutOrStdout())
 	}
 	if o.limit <= 0 {
 		return fmt.Errorf("--timeout %v: must be more than 0", o.limit)
@@ -86,7 +88,7 @@ func (o options) run(ctx context.Context, out io.Writer) error {
 	case err != nil:
 		return err
 	}
-	r := report{options: o, out: out, table: table, solver: solver, total: len(conditions), began: time.Now()}
+	r := report{options: o, cmd: cmd, out: cmd.OutOrStdout(), table: table, solver: solver, total: len(conditions), began: time.Now()}
 	return r.prove(ctx, conditions)
 }
 
@@ -112,7 +114,7 @@ func (o options) table() (proof.Table, error) {
 const extension = ".smt2"
 
 // write writes one file for each condition. It refuses a folder with conditions of
-// another protocol in it: a solver would be asked those as well.
+// another protocol in it, since a solver would be asked these too.
 func write(conditions []proof.Condition, dir string, out io.Writer) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -136,9 +138,10 @@ func write(conditions []proof.Condition, dir string, out io.Writer) error {
 	return nil
 }
 
-// A report prints results as they come, and the whole at the end.
+// A report prints each result, and a summary at the end.
 type report struct {
 	options
+	cmd    *cobra.Command
 	out    io.Writer
 	table  proof.Table
 	solver z3.Solver
@@ -175,6 +178,11 @@ func (r *report) prove(ctx context.Context, conditions []proof.Condition) error 
 	case interrupted:
 		return cli.Exit(spec.ExitInterrupted)
 	case r.count[spec.Violated] > 0:
+		mutant := ""
+		if r.mutant != "" {
+			mutant = " --mutant " + r.mutant
+		}
+		cli.Reproduce(r.cmd, "go run ./model/prove --scenario "+r.scenario+mutant)
 		return cli.Exit(spec.ExitSafety)
 	case r.count[spec.Unfinished] > 0:
 		return cli.Exit(spec.ExitUnfinished)
@@ -207,22 +215,21 @@ func (r *report) sum(interrupted bool) {
 	fmt.Fprintf(r.out, ", in %.1f s\n", time.Since(r.began).Seconds())
 	switch {
 	case r.count[spec.Verified] == r.total:
-		fmt.Fprintf(r.out, "proved for every n ≥ 1 and every number of rounds: %s\n", strings.Join(safety(), ", "))
+		fmt.Fprintf(r.out, "proved for every n ≥ 1 and an unbounded number of rounds: %s\n", strings.Join(safety(), ", "))
 	case r.count[spec.Violated] > 0:
-		r.really()
-		fmt.Fprintf(r.out, "not proved; repeat with: go run ./model/prove --scenario %s%s\n", r.scenario, r.again())
+		r.search()
 	}
 }
 
-// mostProcs is how many processes a protocol that is not proved is run with.
+// mostProcs is the number of processes up to which search runs the protocol.
 const mostProcs = 4
 
-// really says whether the protocol is wrong, as far as running it can tell: a
-// counterexample to induction need not be reachable.
-func (r *report) really() {
+// search runs a protocol that is not proved and prints the schedule that breaks a
+// property, if there is one. A counterexample to induction need not be reachable.
+func (r *report) search() {
 	found := proof.SearchUpTo(r.table, mostProcs)
 	if found.Property == "" {
-		fmt.Fprintf(r.out, "\nRunning it with up to %d processes breaks no property: the invariant may be too weak for it.\n\n", mostProcs)
+		fmt.Fprintf(r.out, "\nRunning it with up to %d processes breaks no property: the invariant may be too weak for it.\n", mostProcs)
 		return
 	}
 	schedule, last := found.Schedule(), found.States[len(found.States)-1]
@@ -230,16 +237,10 @@ func (r *report) really() {
 	for _, move := range schedule {
 		fmt.Fprintf(r.out, "  %s\n", move)
 	}
-	fmt.Fprintf(r.out, "  %v\n\n", last)
+	fmt.Fprintf(r.out, "  %v\n", last)
 }
 
-func (r *report) again() string {
-	if r.mutant == "" {
-		return ""
-	}
-	return " --mutant " + r.mutant
-}
-
+// safety returns the names of the safety properties.
 func safety() (names []string) {
 	for _, p := range spec.AllProperties {
 		if p.Kind() == spec.Safety {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -16,10 +15,14 @@ import (
 	"testing"
 
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/model/proof"
 	"sharedbarrier/model/proof/z3"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/reexec"
 )
+
+func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"prove": main}) }
 
 // prove runs the command in this process and returns what it prints and its
 // exit code, which is -1 for an error of usage or environment.
@@ -30,6 +33,7 @@ func prove(t *testing.T, args ...string) (out string, code int, err error) {
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetArgs(args)
 	cmd.SetOut(&b)
+	cmd.SetErr(&b)
 	err = cmd.ExecuteContext(t.Context())
 	var exit cli.Exit
 	switch {
@@ -42,21 +46,18 @@ func prove(t *testing.T, args ...string) (out string, code int, err error) {
 	}
 }
 
-// needZ3 skips the test where there is no Z3, or in strict mode fails it.
 func needZ3(t *testing.T) {
 	t.Helper()
-	if _, err := z3.Find(t.Context(), func(line string) { t.Log(line) }); err != nil {
-		if errors.Is(err, z3.ErrMissing) && os.Getenv("SHAREDBARRIER_STRICT") != "1" {
-			t.Skip(err)
-		}
-		t.Fatal(err)
-	}
+	_, err := z3.Find(t.Context(), func(line string) { t.Log(line) })
+	toolcache.Require(t, err)
 }
 
-// results parses what --json prints.
+// results parses the output of --json. The command that reproduces a violation
+// follows it.
 func results(t *testing.T, out string) (list []proof.Result, byVerdict map[spec.Verdict]int) {
 	t.Helper()
 	byVerdict = map[spec.Verdict]int{}
+	out, reproduce, _ := strings.Cut(out, "\nreproduce: ")
 	for line := range strings.Lines(out) {
 		var r struct {
 			proof.Result
@@ -73,10 +74,13 @@ func results(t *testing.T, out string) (list []proof.Result, byVerdict map[spec.
 		list = append(list, r.Result)
 		byVerdict[r.Verdict]++
 	}
+	if violated := byVerdict[spec.Violated] > 0; strings.HasPrefix(reproduce, "go run ./model/prove ") != violated {
+		t.Errorf("%d violated, and the command to reproduce it is %q", byVerdict[spec.Violated], reproduce)
+	}
 	return list, byVerdict
 }
 
-func TestProve(t *testing.T) {
+func TestUnit_Prove(t *testing.T) {
 	needZ3(t)
 	conditions := proof.Conditions(proof.Protocol())
 	out, code, err := prove(t, "--json")
@@ -89,15 +93,32 @@ func TestProve(t *testing.T) {
 			t.Errorf("line %d: %+v, want condition %s of scenario withdraw", i+1, r, conditions[i].Name)
 		}
 	}
+	if testing.Short() {
+		return
+	}
 	out, code, err = prove(t)
 	if err != nil || code != spec.ExitOK || !strings.Contains(out, "proved for every n") || !strings.HasPrefix(out, "Z3 ") {
 		t.Errorf("prove: exit code %d, %v, output\n%s", code, err, out)
 	}
 }
 
-// TestHazard_Prove: a mutant, beside the protocol that TestProve proves.
+// TestHazard_Prove: a mutant, beside the protocol of TestUnit_Prove.
 func TestHazard_Prove(t *testing.T) {
 	needZ3(t)
+	out, code, _ := prove(t, "--mutant", "no-drain")
+	want := []string{
+		"step.UnlockFirst.ahead", "violated", "before", "after", "breaks  Draining.DrainedFirst",
+		"Running it with 2 processes breaks NoEarlyExit after 42 moves:",
+		"\n\nreproduce: go run ./model/prove --scenario withdraw --mutant no-drain\n",
+	}
+	for _, w := range want {
+		if !strings.Contains(out, w) {
+			t.Errorf("prove --mutant no-drain: exit code %d, no %q in\n%s", code, w, out)
+		}
+	}
+	if testing.Short() {
+		return
+	}
 	out, code, err := prove(t, "--mutant", "no-drain", "--json")
 	_, verdicts := results(t, out)
 	if err != nil || code != spec.ExitSafety || verdicts[spec.Violated] == 0 {
@@ -108,21 +129,11 @@ func TestHazard_Prove(t *testing.T) {
 	if got, want := seconds.ReplaceAllString(again, ""), seconds.ReplaceAllString(out, ""); got != want {
 		t.Errorf("the same command prints\n%s\nand then\n%s", want, got)
 	}
-	out, code, _ = prove(t, "--mutant", "no-drain")
-	want := []string{
-		"step.UnlockFirst.ahead", "violated", "before", "after", "breaks  Draining.DrainedFirst",
-		"Running it with 2 processes breaks NoEarlyExit after 42 moves:",
-		"go run ./model/prove --scenario withdraw --mutant no-drain",
-	}
-	for _, w := range want {
-		if !strings.Contains(out, w) {
-			t.Errorf("prove --mutant no-drain: exit code %d, no %q in\n%s", code, w, out)
-		}
-	}
 }
 
-// TestSMT: one file for each condition, each with one question, and no solver.
-func TestSMT(t *testing.T) {
+// TestUnit_SMT: --smt writes one file with one question for each condition, without
+// a solver.
+func TestUnit_SMT(t *testing.T) {
 	t.Setenv(z3.PathVariable, "/nowhere/z3")
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	if out, code, err := prove(t, "--smt", dir); code != spec.ExitOK {
@@ -141,9 +152,9 @@ func TestSMT(t *testing.T) {
 	}
 }
 
-// TestSMT_StaleFiles: a folder with other conditions is refused, as it is; the same ones
-// may be written again.
-func TestSMT_StaleFiles(t *testing.T) {
+// TestUnit_SMTStaleFiles: --smt refuses a folder with conditions of another protocol,
+// and overwrites those of the same one.
+func TestUnit_SMTStaleFiles(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 {
 		if out, code, err := prove(t, "--smt", dir, "--mutant", "give-up-late"); code != spec.ExitOK {
@@ -155,7 +166,7 @@ func TestSMT_StaleFiles(t *testing.T) {
 	}
 }
 
-func TestUsage(t *testing.T) {
+func TestUnit_Usage(t *testing.T) {
 	t.Setenv(z3.PathVariable, "/nowhere/z3")
 	for _, tc := range []struct{ args, want string }{
 		{"--mutant none", `"none"`},
@@ -174,7 +185,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// fake writes a z3 that knows its version and does what body says.
+// fake writes a z3 that prints its version and otherwise runs body.
 func fake(t *testing.T, body string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "z3")
@@ -185,8 +196,8 @@ func fake(t *testing.T, body string) (path string) {
 	return path
 }
 
-// TestUnfinished: a solver that gives up proves nothing.
-func TestUnfinished(t *testing.T) {
+// TestUnit_Unfinished: a solver that gives up proves nothing.
+func TestUnit_Unfinished(t *testing.T) {
 	t.Setenv(z3.PathVariable, fake(t, "while read line; do [ \"$line\" = '(check-sat)' ] && echo unknown; done"))
 	out, code, err := prove(t, "--json")
 	_, verdicts := results(t, out)
@@ -195,25 +206,21 @@ func TestUnfinished(t *testing.T) {
 	}
 }
 
-// TestProc_Interrupt: Ctrl-C ends the command and its solvers, which never
-// answer. Each holds a pipe open, whose end says that none is left.
+// TestProc_Interrupt: Ctrl-C ends the command and its solvers, which never answer.
+// Each holds a pipe open, which ends when none is left.
 func TestProc_Interrupt(t *testing.T) {
-	dir := t.TempDir()
-	bin, alive := filepath.Join(dir, "prove"), filepath.Join(dir, "alive")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	alive := filepath.Join(t.TempDir(), "alive")
 	if err := syscall.Mkfifo(alive, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), bin)
-	cmd.Env = append(os.Environ(), z3.PathVariable+"="+fake(t, "exec 9>"+alive+"; while read line; do :; done"))
+	cmd := reexec.Command(t.Context(), "prove")
+	cmd.Env = append(cmd.Env, z3.PathVariable+"="+fake(t, "exec 9>"+alive+"; while read line; do :; done"))
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	solvers, err := os.Open(alive) // returns when the first solver runs
+	solvers, err := os.Open(alive) // blocks until the first solver runs
 	if err != nil {
 		t.Fatal(err)
 	}
