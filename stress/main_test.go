@@ -271,8 +271,8 @@ func TestHazard_HangPrintsTheCommand(t *testing.T) {
 	p := startCommand(t, "--port", port, "--for", "2m", "--stall", "3s", "--seed", "5")
 	code := p.exitCode(t)
 	want := "\nreproduce: go run ./stress --port '" + port + "=1' --rounds 0 --for 2m0s --stall 3s --seed 5\n"
-	if code != spec.ExitHang || !strings.HasPrefix(p.out.String(), "verdict      hang\n") || p.err.String() != want {
-		t.Errorf("exit code %d, stderr %q; want %d, %q, and a hang in:\n%s", code, p.err.String(), spec.ExitHang, want, p.out.String())
+	if code != spec.ExitHang || !strings.Contains(p.out.String(), "Lock: held by no worker.\n") || p.err.String() != want {
+		t.Errorf("exit code %d, stderr %q; want %d, %q, and no lock held in:\n%s", code, p.err.String(), spec.ExitHang, want, p.out.String())
 	}
 	p.checkNothingLeft(t)
 }

@@ -100,8 +100,9 @@ func (l *Ledger) Close() error {
 // RequestStop makes the round that worker 0 begins next the last one.
 func (l *Ledger) RequestStop() { l.header.stop.Store(true) }
 
-// Begin records that worker begins its call of the round at the time now. Only
-// LastBegin uses the time; it has no part in any verdict.
+// Begin records that worker begins its call of the round at the time now. That
+// of worker 0 also decides whether the round is the last. Only LastBegin uses
+// the time; it has no part in any verdict.
 func (l *Ledger) Begin(worker int, round, now int64) {
 	if worker == 0 && (l.header.stop.Load() || round == l.header.rounds.Load()) {
 		l.header.last.Store(round)

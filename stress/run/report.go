@@ -17,8 +17,8 @@ import (
 	"sharedbarrier/stress/oracle"
 )
 
-// Version is the version of the JSON form of Report.
-const Version = 2
+// version is the version of the JSON form of Report.
+const version = 2
 
 // A Report is the result of one run.
 type Report struct {
@@ -79,7 +79,7 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 		}
 	}
 	rep := Report{
-		Version: Version, Procs: r.Procs, Ports: r.Ports, Seed: r.Seed, Environment: environment(), Interrupted: interrupted,
+		Version: version, Procs: r.Procs, Ports: r.Ports, Seed: r.Seed, Environment: environment(), Interrupted: interrupted,
 		Rounds: r.ledger.Rounds(), Calls: sum.Calls, Violations: r.ledger.Violations(),
 	}
 	if rep.Rounds > 1 && sum.Elapsed > 0 {

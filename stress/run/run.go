@@ -35,10 +35,6 @@ type Config struct {
 	// Progress, unless nil, is called several times a second with the number of
 	// completed rounds.
 	Progress func(rounds int64)
-
-	// Started, unless nil, is called with the process IDs of the workers when all
-	// are ready, before their first call.
-	Started func(pids []int)
 }
 
 // Run runs the test that c describes. It blocks until the run has ended and
@@ -48,10 +44,11 @@ type Config struct {
 // the report has what was measured. After the end of ctx the report says
 // Interrupted; its verdict is unfinished if no worker had begun.
 //
-// A worker that is not ready in time, one that dies, and c.Stall without a
-// completed round are hangs. Faults of the barrier are verdicts, not errors. An
-// error means that the run did not take place: no memory in /dev/shm, a worker
-// that did not start or could not open the barrier.
+// These are hangs: a worker that is not ready within a minute, or within
+// c.Stall if that is longer; one that dies; c.Stall without a completed round.
+// Faults of the barrier are verdicts, not errors. An error means that the run
+// did not take place: /dev/shm has no memory left, or a worker did not start or
+// could not open the barrier.
 //
 // Run removes the segment, the lock file and their directory, on error too.
 func Run(ctx context.Context, c Config) (Report, error) { return c.run(ctx, defaults) }
@@ -61,6 +58,7 @@ func Run(ctx context.Context, c Config) (Report, error) { return c.run(ctx, defa
 type setting struct {
 	worker   func() *exec.Cmd // returns the command of a worker process
 	parent   string           // directory in which the run makes its own; empty: os.TempDir
+	started  func(pids []int) // unless nil, called when all workers are ready, before their first call
 	startUp  time.Duration    // the workers must be ready after max(startUp, Stall); longer than a port's limit
 	lastCall time.Duration    // after the end of ctx, the last round must end after min(lastCall, Stall)
 }
@@ -169,8 +167,8 @@ func (r *run) awaitReady(ctx context.Context) (*Hang, error) {
 			return nil, ctx.Err()
 		}
 	}
-	if r.Started != nil {
-		r.Started(pids)
+	if r.started != nil {
+		r.started(pids)
 	}
 	r.begun = true
 	for _, p := range r.workers {

@@ -161,7 +161,8 @@ func TestProc_EndsWhenTimeIsUp(t *testing.T) {
 func TestHazard_StoppedWorkerIsAHang(t *testing.T) {
 	t.Parallel()
 	stop := func(signals ...syscall.Signal) (rep Report, pids []int) {
-		c := Config{Procs: 3, Stall: 5 * time.Second, Pauses: true, Started: func(p []int) { pids = p }}
+		s, c := at("real"), Config{Procs: 3, Stall: 5 * time.Second, Pauses: true}
+		s.started = func(p []int) { pids = p }
 		if len(signals) > 1 {
 			c.For, c.Stall = 300*time.Millisecond, patient
 		}
@@ -172,7 +173,7 @@ func TestHazard_StoppedWorkerIsAHang(t *testing.T) {
 				}
 			}
 		}
-		rep = mustRun(t, at("real"), c)
+		rep = mustRun(t, s, c)
 		if len(signals) > 0 {
 			t.Errorf("no round was completed before the run ended: %+v", rep)
 		}
@@ -251,15 +252,13 @@ func TestUnit_StallIsAboutRounds(t *testing.T) {
 
 func TestHazard_DeadWorkerIsAHang(t *testing.T) {
 	var pids []int
-	rep := mustRun(t, at("real"), Config{
-		Procs: 3, Pauses: true,
-		Started: func(p []int) { pids = p },
-		Progress: func(rounds int64) {
-			if rounds > 0 {
-				syscall.Kill(pids[2], syscall.SIGKILL)
-			}
-		},
-	})
+	s := at("real")
+	s.started = func(p []int) { pids = p }
+	rep := mustRun(t, s, Config{Procs: 3, Pauses: true, Progress: func(rounds int64) {
+		if rounds > 0 {
+			syscall.Kill(pids[2], syscall.SIGKILL)
+		}
+	}})
 	wantHang(t, rep, "worker 2", "killed")
 }
 
@@ -282,37 +281,24 @@ func TestHazard_HolderOutsideTheGroup(t *testing.T) {
 	var pids []int
 	killed := false
 	s := at("delegates")
-	s.parent = t.TempDir()
-	rep := mustRun(t, s, Config{
-		Procs:   2,
-		Started: func(p []int) { pids = p },
-		Progress: func(int64) {
-			holder, err := lockprobe.Holder(filepath.Join(directory(t, s.parent), "lock"))
-			if err != nil {
-				t.Error(err)
-			}
-			if holder > 0 && !killed {
-				killed = true
-				syscall.Kill(pids[1], syscall.SIGKILL)
-			}
-		},
-	})
+	s.parent, s.started = t.TempDir(), func(p []int) { pids = p }
+	rep := mustRun(t, s, Config{Procs: 2, Progress: func(int64) {
+		holder, err := lockprobe.Holder(filepath.Join(directory(t, s.parent), "lock"))
+		if err != nil {
+			t.Error(err)
+		}
+		if holder > 0 && !killed {
+			killed = true
+			syscall.Kill(pids[1], syscall.SIGKILL)
+		}
+	}})
 	wantHang(t, rep)
 	if h := rep.Hang; h.Holder != 0 || h.HolderPID == pids[0] || h.HolderPID <= 0 {
 		t.Errorf("lock holder %d, process %d; want worker 0, by another process than %d", h.Holder, h.HolderPID, pids[0])
 	}
 }
 
-// The stall limit has passed before any process can start. The workers begin
-// nevertheless; whether they complete a round depends on the machine.
-func TestProc_StallDoesNotLimitStartUp(t *testing.T) {
-	started := false
-	rep := mustRun(t, at("real"), Config{Procs: 2, Rounds: 1, Stall: time.Nanosecond, Started: func([]int) { started = true }})
-	if !started {
-		t.Errorf("%v, %+v, before the workers had begun; want them to begin", rep.Verdict, rep.Hang)
-	}
-}
-
+// The stall limit does not apply to the start.
 func TestHazard_WorkerThatIsNeverReady(t *testing.T) {
 	s := at("never-ready")
 	s.startUp = 100 * time.Millisecond

@@ -18,6 +18,8 @@ import (
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
+	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // workerCommand is the argument that makes a program a worker.
@@ -49,41 +51,11 @@ func work(open func(assignment, func(spec.Step)) (barrier, error)) int {
 	}
 	w := &worker{assignment: a, ledger: ledger, begun: make(chan struct{}), found: newFindings()}
 	go w.obey()
-
-	var hook func(spec.Step)
-	pauses := newPauses(a.Seed, a.Worker)
-	if a.Pauses {
-		hook = func(s spec.Step) {
-			ledger.SetStep(a.Worker, s)
-			pauses.beforeStep()
-		}
-	}
-	b, err := open(a, hook)
+	err = w.call(open)
+	w.report(err)
 	if err != nil {
-		return w.fail(err)
+		return spec.ExitUsage
 	}
-	w.print(ready)
-	<-w.begun
-	for round := int64(1); ; round++ {
-		if a.Pauses {
-			pauses.beforeCall()
-		}
-		ledger.Begin(a.Worker, round, now())
-		if err := b.Wait(context.Background(), a.Procs); err != nil {
-			return w.fail(err)
-		}
-		// The oracle comes first: a worker that begins only now must count as one
-		// that had not begun.
-		early := ledger.Return(a.Worker, round)
-		w.record(now(), ledger.LastBegin(round), early)
-		if ledger.IsLast(round) {
-			break
-		}
-	}
-	if err := b.Close(); err != nil {
-		return w.fail(err)
-	}
-	w.report()
 	return spec.ExitOK
 }
 
@@ -95,6 +67,40 @@ type worker struct {
 	mu    sync.Mutex // guards the rest, between the calls and obey
 	found findings
 	first int64 // time of the first return
+}
+
+// call opens the barrier and makes all calls of the worker.
+func (w *worker) call(open func(assignment, func(spec.Step)) (barrier, error)) error {
+	var hook func(spec.Step)
+	pauses := newPauses(w.Seed, w.Worker)
+	if w.Pauses {
+		hook = func(s spec.Step) {
+			w.ledger.SetStep(w.Worker, s)
+			pauses.beforeStep()
+		}
+	}
+	b, err := open(w.assignment, hook)
+	if err != nil {
+		return err
+	}
+	w.print(ready)
+	<-w.begun
+	for round := int64(1); ; round++ {
+		if w.Pauses {
+			pauses.beforeCall()
+		}
+		w.ledger.Begin(w.Worker, round, now())
+		if err := b.Wait(context.Background(), w.Procs); err != nil {
+			return err
+		}
+		// The oracle comes first: a worker that begins only now must count as one
+		// that had not begun.
+		early := w.ledger.Return(w.Worker, round)
+		w.record(now(), w.ledger.LastBegin(round), early)
+		if w.ledger.IsLast(round) {
+			return b.Close()
+		}
+	}
 }
 
 // record records one return, at time now, from a round that the last worker
@@ -122,7 +128,7 @@ func (w *worker) obey() {
 		case begin:
 			close(w.begun)
 		case conclude:
-			w.report()
+			w.report(nil)
 			os.Exit(spec.ExitOK)
 		default:
 			w.abandon()
@@ -130,24 +136,18 @@ func (w *worker) obey() {
 	}
 }
 
-// report prints the findings. It keeps mu, since nothing may change once they
-// are out.
-func (w *worker) report() {
+// report prints the findings, with the error that ends the worker, if any. It
+// keeps mu, since nothing may change once they are out.
+func (w *worker) report(failure error) {
 	w.mu.Lock()
+	if failure != nil {
+		w.found.Failure = failure.Error()
+	}
 	line, err := json.Marshal(w.found)
 	if err != nil {
 		panic(err) // a programmer's mistake: all findings can be marshalled
 	}
 	w.print(string(line) + "\n")
-}
-
-// fail reports the findings and the error that ends the worker.
-func (w *worker) fail(err error) int {
-	w.mu.Lock()
-	w.found.Failure = err.Error()
-	w.mu.Unlock()
-	w.report()
-	return spec.ExitUsage
 }
 
 func (w *worker) print(line string) {
@@ -165,6 +165,46 @@ func (w *worker) abandon() {
 		unix.Kill(0, unix.SIGKILL) // this process and its port, which may ignore the end of its input
 	}
 	os.Exit(spec.ExitInterrupted)
+}
+
+// A barrier is what a worker waits at: an *impl.Barrier or a *port.Port.
+type barrier interface {
+	Wait(ctx context.Context, parties int) error
+	Close() error
+}
+
+// open opens the barrier of the assignment. The barrier of package impl calls
+// hook, unless it is nil, before each step.
+func open(a assignment, hook func(spec.Step)) (barrier, error) {
+	if a.Port != "" {
+		return openPort(a)
+	}
+	b, err := impl.Attach(context.Background(), a.Segment, a.LockPath)
+	if err != nil {
+		return nil, err
+	}
+	b.SetHook(hook)
+	return b, nil
+}
+
+// openPort starts the port of the assignment, in black-box mode, as a child of
+// this process and in its group, so that killing the group ends both. The
+// worker writes the ledger before it asks the port to call and reads it after
+// the answer: the port has no part in the verdict.
+func openPort(a assignment) (barrier, error) {
+	cmd, err := registry.Command(context.Background(), a.Port)
+	if err != nil {
+		return nil, err
+	}
+	p, err := port.StartInGroup(context.Background(), a.Port, cmd, port.Limit)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Open(a.Segment, a.LockPath); err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return p, nil
 }
 
 // now returns nanoseconds on the monotonic clock that all processes of the
