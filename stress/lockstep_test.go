@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -63,14 +64,14 @@ func TestProc_LockstepSchedule(t *testing.T) {
 	}
 	for stdin, name := range map[string]string{"": file, string(text): "-"} {
 		c, code, reports := runLockstep(t, stdin, "--schedule", name, "--json")
-		if code != spec.ExitOK || len(reports) != 1 || len(reports[0].Seen) != 1 || reports[0].Seen[0] != "NoHang" {
-			t.Errorf("--schedule %s: exit code %d, %s%s; want 0 and NoHang seen", name, code, c.out.String(), c.err.String())
+		if code != spec.ExitOK || len(reports) != 1 || !slices.Equal(reports[0].Observed, []string{"NoHang"}) {
+			t.Errorf("--schedule %s: exit code %d, %s%s; want 0 and NoHang observed", name, code, c.out.String(), c.err.String())
 		}
 	}
 }
 
-// TestProc_LockstepDifference drives a port that has one label wrong. The
-// command that is printed shows the same again.
+// TestProc_LockstepDifference runs a port that has one label wrong. The printed
+// command reproduces the difference.
 func TestProc_LockstepDifference(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -98,33 +99,33 @@ func TestProc_LockstepDifference(t *testing.T) {
 	}
 }
 
-// TestProc_LockstepDifferenceAtOpen drives a port that differs before there is
-// any move. The command that is printed shows the same again.
+// TestProc_LockstepDifferenceAtOpen runs a port that differs before there is any
+// move. The printed command reproduces the difference.
 func TestProc_LockstepDifferenceAtOpen(t *testing.T) {
 	const liar = `exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open; echo closed; read -r end=2`
 	c, code, _ := runLockstep(t, "", "--port", liar)
-	const again = "--random --steps 1"
+	const reproduce = "--random --steps 1"
 	const difference = `Difference: answer of p1 (its line 3), while it opens the barrier: got "closed", want "at MakeEnter"`
-	if code != spec.ExitSafety || !strings.HasSuffix(strings.TrimSpace(c.err.String()), again) || !strings.Contains(c.out.String(), difference) {
-		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12, %s, and a command with %s", code, c.out.String(), c.err.String(), difference, again)
+	if code != spec.ExitSafety || !strings.HasSuffix(strings.TrimSpace(c.err.String()), reproduce) || !strings.Contains(c.out.String(), difference) {
+		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12, %s, and a command with %s", code, c.out.String(), c.err.String(), difference, reproduce)
 	}
-	if c, code, _ := runLockstep(t, "", append([]string{"--port", liar}, strings.Fields(again)...)...); code != spec.ExitSafety {
-		t.Errorf("%s: exit code %d, want 12\n%s%s", again, code, c.out.String(), c.err.String())
+	if c, code, _ := runLockstep(t, "", append([]string{"--port", liar}, strings.Fields(reproduce)...)...); code != spec.ExitSafety {
+		t.Errorf("%s: exit code %d, want 12\n%s%s", reproduce, code, c.out.String(), c.err.String())
 	}
 	c.checkNothingLeft(t)
 }
 
-// TestProc_LockstepHazards: what the port refuses, and what it cannot do, other
-// ports show, and that is said. One that can do all has nothing to be said.
+// TestProc_LockstepHazards: the command names other ports that show what this
+// one refuses or cannot do, and no port where there is nothing of that.
 func TestProc_LockstepHazards(t *testing.T) {
-	refused := regexp.MustCompile(`\nRefused: [1-9][0-9]*; --port python, .*\. Left out: [1-9][0-9]*; --port c .*\n`)
+	refused := regexp.MustCompile(`\nRefused: [1-9][0-9]*\. --port python .*\n\nLeft out: [1-9][0-9]*\. --port c .*\n`)
 	c, code, _ := runLockstep(t, "", "--hazards", "--procs", "2")
 	if code != spec.ExitOK || !refused.MatchString(c.out.String()) {
 		t.Errorf("exit code %d, stdout %s, stderr %s; want 0 and a line like %v", code, c.out.String(), c.err.String(), refused)
 	}
 	c, code, _ = runLockstep(t, "", "--crash", "--procs", "2")
-	if code != spec.ExitOK || strings.Contains(c.out.String(), "; --port") {
-		t.Errorf("exit code %d, stdout %s, stderr %s; want 0, and no other port spoken of", code, c.out.String(), c.err.String())
+	if code != spec.ExitOK || strings.Contains(c.out.String(), ". --port") {
+		t.Errorf("exit code %d, stdout %s, stderr %s; want 0, and no other port named", code, c.out.String(), c.err.String())
 	}
 }
 
@@ -143,17 +144,17 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 		{"", []string{"--port", "go=0"}, "give at least 1"},
 		{"", []string{"--port", "exec:exit 3"}, "exec:exit 3"},
 		{"", []string{"--procs", "-1"}, "-1"},
-		{"", []string{"--procs", "2", "--port", "go=3"}, "--port gives 3 processes, and there are 2"},
-		{`{"version":1,"scenario":"reuse","procs":2,"trace":[{"proc":0,"label":"Call","words":{"enter":0,"exit":-1,"flag":1}}]}`, []string{"--schedule", "-", "--port", "go=3"}, "--port gives 3 processes, and there are 2"},
+		{"", []string{"--procs", "2", "--port", "go=3"}, "3 ports for 2 processes"},
+		{`{"version":1,"scenario":"reuse","procs":2,"trace":[{"proc":0,"label":"Call","parties":2,"words":{"enter":0,"exit":-1,"flag":1}}]}`, []string{"--schedule", "-", "--port", "go=3"}, "3 ports for 2 processes"},
 		{"", []string{"--scenario", "nonsense"}, "nonsense"},
 		{"", []string{"--scenario", "crash", "--tour"}, "no tour"},
 		{"", []string{"--procs", "5"}, "no tour"},
 		{"", []string{"--random", "--steps", "0"}, "--steps is 0"},
 		{"", []string{"--seed", "1"}, "--random"},
 		{"", []string{"--crash", "--steps", "5"}, "--random"},
-		{"", []string{"--moves", ""}, "--moves is empty"},
-		{"", []string{"--moves", " "}, "--moves is empty"},
-		{"", []string{"--schedule", ""}, "--schedule is empty"},
+		{"", []string{"--moves", ""}, "--moves: it is empty"},
+		{"", []string{"--moves", " "}, "--moves: it is empty"},
+		{"", []string{"--schedule", ""}, "--schedule"},
 		{"", []string{"--moves", "0 x"}, `"x" is no move`},
 		{"", []string{"--moves", "7"}, "no process 7"},
 		{"", []string{"--moves", "0~", "--scenario", "fork"}, "fork"},
@@ -162,8 +163,8 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 		{"{", []string{"--schedule", "-"}, "line 1"},
 		{`{"version":9}`, []string{"--schedule", "-"}, "version 9"},
 		{`{"version":1,"scenario":"reuse","procs":2,"trace":[{"proc":0,"label":"RaiseFlag"}]}`, []string{"--schedule", "-"}, "entry 1"},
-		{"", []string{"--schedule", "-", "--procs", "2"}, "leave out"},
-		{"", []string{"--hazards", "--rounds", "2"}, "leave out"},
+		{"", []string{"--schedule", "-", "--procs", "2"}, "procs schedule"},
+		{"", []string{"--hazards", "--rounds", "2"}, "hazards rounds"},
 		{"", []string{"--hazards", "--procs", "4"}, "2 or 3"},
 		{"", []string{"surprise"}, "surprise"},
 	} {
@@ -175,8 +176,8 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 	}
 }
 
-// TestProc_LockstepPortMeddles: what a port does to the segment or to the lock file
-// is a difference, and waited for by nobody.
+// TestProc_LockstepPortMeddles: what a port does to the segment or to the lock
+// file is a difference, for which the command does not wait.
 func TestProc_LockstepPortMeddles(t *testing.T) {
 	for _, c := range []struct{ does, want string }{
 		{"", `its line 6 is "what"`},
@@ -193,8 +194,8 @@ func TestProc_LockstepPortMeddles(t *testing.T) {
 	}
 }
 
-// TestProc_LockstepPortDies: the death of a port is seen though what it has left
-// holds its output.
+// TestProc_LockstepPortDies: the command notices the death of a port though a
+// process that the port has left behind keeps its output open.
 func TestProc_LockstepPortDies(t *testing.T) {
 	const dying = `exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open; echo opened; read -r call; ` +
 		`exec 3<&0; setsid sh -c 'while read -r request; do :; done' <&3 & exit 3`
@@ -205,8 +206,9 @@ func TestProc_LockstepPortDies(t *testing.T) {
 	c.checkNothingLeft(t)
 }
 
-// interruptAsleep starts the command and interrupts it when what it has started
-// sleeps for the marker's seconds: it ends as interrupted, and the sleepers with it.
+// interruptAsleep starts the command and interrupts it when a process that it has
+// started sleeps for the marker's seconds. It must end as interrupted, and the
+// sleepers with it.
 func interruptAsleep(t *testing.T, p *command, marker string) {
 	t.Helper()
 	if err := p.Start(); err != nil {
@@ -222,8 +224,7 @@ func interruptAsleep(t *testing.T, p *command, marker string) {
 	awaitSleepers(t, p, marker, false)
 }
 
-// TestProc_InterruptedWhileAPortIsSilent: nobody waits for what a port owes, once
-// interrupted.
+// TestProc_InterruptedWhileAPortIsSilent: an interrupt ends the wait for a port.
 func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
 	marker := uniqueSeconds()
 	silent := "exec sleep " + marker
@@ -241,9 +242,9 @@ func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
 	}
 }
 
-// TestProc_InterruptedWhileAPortIsMade has a Python that takes for ever to make
-// a virtual environment, with a process of its own for it: none stays, and nothing
-// is left in the cache.
+// TestProc_InterruptedWhileAPortIsMade has a Python whose child takes an endless
+// time to make a virtual environment. No process stays, and nothing is left in the
+// cache.
 func TestProc_InterruptedWhileAPortIsMade(t *testing.T) {
 	marker, tools := uniqueSeconds(), t.TempDir()
 	python := "#!/bin/sh\ncase $1 in -c) echo a python;; *) mkdir -p \"$3/lib\"; sleep " + marker + " & wait;; esac\n"
@@ -260,8 +261,8 @@ func TestProc_InterruptedWhileAPortIsMade(t *testing.T) {
 	}
 }
 
-// TestProc_LockstepInterrupted: the whole process group gets the signal, as from
-// a terminal, and everything is gone.
+// TestProc_LockstepInterrupted sends the signal to the whole process group, as a
+// terminal does. Nothing is left behind.
 func TestProc_LockstepInterrupted(t *testing.T) {
 	p := newCommand(t, "lockstep", "--random", "--steps", "1000000000", "--json")
 	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"sharedbarrier/model"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
 	"sharedbarrier/stress/run"
@@ -20,31 +19,22 @@ func tour(n int) func(*subject) (string, error) {
 		if !s.can.White {
 			return "", errUnable
 		}
-		cfg := model.Config{Scenario: spec.Reuse, Procs: n}
+		scenario := spec.Reuse
 		if s.can.Withdraw {
-			cfg.Scenario = spec.Withdraw
+			scenario = spec.Withdraw
 		}
-		g := lockstep.NewGraph(cfg)
-		walk, err := g.Tour()
-		if err != nil {
-			return "", err
+		found := ""
+		plan := lockstep.Plan{Ports: []string{s.Port}, Scenario: scenario.String(), Procs: n}
+		for rep, err := range plan.Tour(s.ctx) {
+			switch {
+			case err != nil:
+				return "", err
+			case rep.Verdict != spec.Passed:
+				return "", fmt.Errorf("after %d steps: %s", rep.Steps, rep.Why)
+			}
+			found = fmt.Sprintf("%d of %d edges", rep.Covered, rep.Edges)
 		}
-		r := lockstep.Driver{Config: cfg, Start: func(int, bool) (lockstep.Party, error) {
-			return lockstep.StartPort(s.ctx, s.Port, false)
-		}}
-		for range n {
-			r.Ports = append(r.Ports, s.Port)
-		}
-		rep, err := r.Tour(s.ctx, g, walk)
-		switch {
-		case err != nil:
-			return "", err
-		case rep.Verdict != spec.Passed:
-			return "", fmt.Errorf("after %d steps: %s", rep.Steps, rep.Why)
-		case rep.Covered != rep.Edges:
-			return "", fmt.Errorf("only %d of %d edges were taken", rep.Covered, rep.Edges)
-		}
-		return fmt.Sprintf("%d of %d edges", rep.Covered, rep.Edges), nil
+		return found, nil
 	}
 }
 

@@ -9,27 +9,27 @@ import (
 	"sharedbarrier/spec"
 )
 
-// BenchmarkStep is one step of one of three parties, with all that is compared
-// after it: through the pipes of processes, and without them.
+// BenchmarkStep is one step of one of three parties, with all comparisons after
+// it: through the pipes of processes, and without them.
 func BenchmarkStep(b *testing.B) {
 	cfg := model.Config{Scenario: spec.Withdraw, Procs: 3}
 	for _, bm := range []struct {
 		parties string
-		start   Starter
+		start   starter
 	}{{"processes", ports(b, "go", cfg)}, {"coroutines", coroutines(cfg.Scenario, nil)}} {
 		b.Run("parties="+bm.parties, func(b *testing.B) {
-			l, err := New(cfg, bm.start)
+			s, err := newSession(cfg, bm.start)
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer l.Close()
+			defer s.Close()
 			for p := 0; b.Loop(); p++ {
-				if _, err := l.Move(Move{Proc: p % 3}); err != nil {
+				if err := s.move(Move{Proc: p % 3}); err != nil {
 					b.Fatal(err)
 				}
-				l.record = l.record[:0]
+				s.record = s.record[:0]
 			}
-			b.ReportMetric(float64(l.steps)/b.Elapsed().Seconds(), "steps/s")
+			b.ReportMetric(float64(s.steps)/b.Elapsed().Seconds(), "steps/s")
 		})
 	}
 }

@@ -4,52 +4,42 @@ package lockstep
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
-	"regexp"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/reexec"
+	"sharedbarrier/stress/port"
 )
 
-// conform has rapid draw schedules for r and holds the real barrier against
-// the model. With anyCount, the calls pass any party count from 1 to Procs.
-func conform(r Driver, anyCount bool) func(*rapid.T) {
+// conform has rapid draw schedules of cfg and holds the real barrier against the
+// model. With anyCount, calls pass any party count from 1 to Procs.
+func conform(cfg model.Config, anyCount bool) func(*rapid.T) {
 	return func(t *rapid.T) {
-		l, err := New(r.Config, r.Start)
+		s, err := newSession(cfg, coroutines(cfg.Scenario, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
+		defer s.Close()
+		fail := func(err error) { t.Fatalf("%v\n\n%s\n--moves '%v'", err, s.table(), s.schedule()) }
 		t.Repeat(map[string]func(*rapid.T){"move": func(t *rapid.T) {
-			m := Move{Proc: rapid.IntRange(0, r.Config.Procs-1).Draw(t, "proc")}
+			m := Move{Proc: rapid.IntRange(0, cfg.Procs-1).Draw(t, "proc")}
 			if rapid.IntRange(0, 9).Draw(t, "event") == 9 {
-				m.Event = eventOf(r.Config.Scenario)
+				m.Event = eventOf(cfg.Scenario)
 			} else if anyCount {
-				m.Parties = rapid.IntRange(1, r.Config.Procs).Draw(t, "parties")
+				m.Parties = rapid.IntRange(1, cfg.Procs).Draw(t, "parties")
 			}
-			if _, err := l.Move(m); err != nil {
-				t.Fatal(r.shortest(t.Context(), l, err))
+			if err := s.move(m); err != nil {
+				fail(err)
 			}
 		}})
-		if _, err := l.Stuck(); err != nil {
-			t.Fatal(r.shortest(t.Context(), l, err))
+		if _, err := s.stuck(); err != nil {
+			fail(err)
 		}
 	}
-}
-
-// shortest says what was wrong in the end, and the shortest way there.
-func (r *Driver) shortest(ctx context.Context, l *Session, err error) string {
-	rep := r.report("random")
-	if err := rep.conclude(ctx, l, err); err != nil {
-		return err.Error()
-	}
-	rep = r.Shorten(ctx, rep)
-	return fmt.Sprintf("%s\n\n%sAgain: %s", rep.Why, rep.table, rep.Again())
 }
 
 // eventOf is what may happen to a waiter in the scenario.
@@ -82,57 +72,130 @@ func TestConform_Random(t *testing.T) {
 		{Scenario: spec.AbandonWait, Procs: 3},
 	} {
 		t.Run(fmt.Sprintf("scenario=%v/procs=%d", cfg.Scenario, cfg.Procs), func(t *testing.T) {
-			rapid.Check(t, conform(Driver{Config: cfg, Start: coroutines(cfg.Scenario, nil)}, false))
+			rapid.Check(t, conform(cfg, false))
 		})
 	}
+	t.Run("parties=any", func(t *testing.T) {
+		rapid.Check(t, conform(model.Config{Scenario: spec.Withdraw, Procs: 3}, true))
+	})
 }
 
-func TestConform_AnyPartyCount(t *testing.T) {
-	cfg := model.Config{Scenario: spec.Withdraw, Procs: 3}
-	rapid.Check(t, conform(Driver{Config: cfg, Start: coroutines(cfg.Scenario, nil)}, true))
-}
-
-// TestConform_Mutants: each wrong barrier is caught, where the right one
-// passes (TestConform_Random), and the schedule that is left catches it again,
-// and only it.
-func TestConform_Mutants(t *testing.T) {
-	for name, value := range map[string]string{"rapid.nofailfile": "true", "rapid.shrinktime": "1ms"} {
-		was := flag.Lookup(name).Value.String()
-		flag.Set(name, value)
-		defer flag.Set(name, was)
+// TestConform_Tour takes every edge of the original protocol and of withdrawal,
+// within this process.
+func TestConform_Tour(t *testing.T) {
+	for _, cfg := range []model.Config{
+		{Scenario: spec.Reuse, Procs: 2}, {Scenario: spec.Withdraw, Procs: 2},
+		{Scenario: spec.Reuse, Procs: 3}, {Scenario: spec.Withdraw, Procs: 3},
+	} {
+		runTour(t, driver{cfg: cfg, start: coroutines(cfg.Scenario, nil)})
 	}
+}
+
+// TestProc_Tour takes every edge with processes of package impl.
+func TestProc_Tour(t *testing.T) {
+	for _, cfg := range []model.Config{
+		{Scenario: spec.Single, Procs: 1}, {Scenario: spec.Withdraw, Procs: 2}, {Scenario: spec.Withdraw, Procs: 3},
+	} {
+		if cfg.Procs == 3 && testing.Short() {
+			continue // 96159 steps: TestConform_Tour takes them too
+		}
+		runTour(t, driver{cfg: cfg, start: ports(t, "go", cfg)})
+	}
+}
+
+// edges is how many the state graphs have.
+var edges = map[model.Config]int{
+	{Scenario: spec.Single, Procs: 1}:   20,
+	{Scenario: spec.Reuse, Procs: 2}:    350,
+	{Scenario: spec.Withdraw, Procs: 2}: 1040,
+	{Scenario: spec.Reuse, Procs: 3}:    4035,
+	{Scenario: spec.Withdraw, Procs: 3}: 14913,
+}
+
+func runTour(t *testing.T, d driver) {
+	t.Helper()
+	rep := tourOf(t, d)
+	if rep.Verdict != spec.Passed || rep.Covered != rep.Edges || rep.Edges != edges[d.cfg] {
+		t.Errorf("tour of %v, %d processes: got %v, %d of %d edges; want passed and all %d edges\n%s\n%s",
+			d.cfg.Scenario, d.cfg.Procs, rep.Verdict, rep.Covered, rep.Edges, edges[d.cfg], rep.Why, rep.table)
+	}
+	t.Logf("%v, %d processes: %d edges, %d steps, %d of them blocked, %.0f steps/s",
+		d.cfg.Scenario, d.cfg.Procs, rep.Covered, rep.Steps, rep.Blocked, rep.Rate)
+}
+
+func tourOf(t *testing.T, d driver) Report {
+	t.Helper()
+	g := NewGraph(d.cfg)
+	tour, err := CoveringTour(g.Heads())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, err := d.tour(t.Context(), g, tour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep
+}
+
+// TestHazard_Mutants: random moves catch each wrong barrier, and the schedule
+// that shorten leaves catches it again, and only it.
+func TestHazard_Mutants(t *testing.T) {
 	cfg := model.Config{Scenario: spec.Withdraw, Procs: 2}
+	right := driver{cfg: cfg, start: coroutines(cfg.Scenario, nil)}
+	const steps = 12500 // 50 schedules of 250
+	if rep, err := right.random(t.Context(), 1, steps); err != nil || rep.Verdict != spec.Passed {
+		t.Fatalf("random moves without a mistake: got %v, %v, want passed\n%s\n%s", rep.Verdict, err, rep.Why, rep.table)
+	}
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			wrong := Driver{Config: cfg, Start: coroutines(cfg.Scenario, &m)}
-			heard := &listener{name: t.Name()}
-			heard.run(func() { rapid.Check(heard, conform(wrong, false)) })
-			found := regexp.MustCompile(`--moves '([^']*)'`).FindStringSubmatch(heard.text.String())
-			if !heard.failed || found == nil {
-				t.Fatalf("rapid.Check of mutant %s: got failed=%v and\n%s\nwant a failure with a schedule", m.name, heard.failed, heard.text.String())
+			wrong := driver{cfg: cfg, start: coroutines(cfg.Scenario, &m)}
+			rep, err := wrong.random(t.Context(), 1, steps)
+			if err != nil || rep.Verdict != spec.Violated {
+				t.Fatalf("random moves: got %v, %v, want violated", rep.Verdict, err)
 			}
-			s, err := ParseSchedule(found[1])
+			rep = wrong.shorten(t.Context(), rep)
+			s, err := ParseSchedule(rep.Schedule)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Logf("caught in %d moves: %v", len(s), s)
-			right := Driver{Config: cfg, Start: coroutines(cfg.Scenario, nil)}
-			if rep, err := wrong.Replay(t.Context(), s); err != nil || rep.Verdict != spec.Violated {
-				t.Errorf("Replay of %v with mutant %s: got %v, %v, want violated", s, m.name, rep.Verdict, err)
+			if rep, err := wrong.replay(t.Context(), "schedule", s); err != nil || rep.Verdict != spec.Violated {
+				t.Errorf("replay of %v with mutant %s: got %v, %v, want violated", s, m.name, rep.Verdict, err)
 			}
-			if rep, err := right.Replay(t.Context(), s); err != nil || rep.Verdict != spec.Passed {
-				t.Errorf("Replay of %v without the mutant: got %v, %v, want passed\n%s", s, rep.Verdict, err, rep.table)
+			if rep, err := right.replay(t.Context(), "schedule", s); err != nil || rep.Verdict != spec.Passed {
+				t.Errorf("replay of %v without the mutant: got %v, %v, want passed\n%s", s, rep.Verdict, err, rep.table)
 			}
 		})
 	}
 }
 
-// TestLockstep_PartyThatFails: a party that fails otherwise than by its answer is
-// reported as what it is, and is no difference of the barrier.
-func TestLockstep_PartyThatFails(t *testing.T) {
-	broken := errors.New("broken")
-	r := Driver{Config: model.Config{Scenario: spec.Reuse, Procs: 2}, Start: func(int, bool) (Party, error) { return nil, broken }}
-	if _, err := r.Replay(t.Context(), nil); !errors.Is(err, broken) {
-		t.Errorf("Replay with parties that cannot start: got %v, want %v", err, broken)
+// TestHazard_WrongPorts: a wrong port in a process of its own fails the tour
+// beside one that is right. The same program without the mistake passes.
+func TestHazard_WrongPorts(t *testing.T) {
+	cfg := model.Config{Scenario: spec.Withdraw, Procs: 2}
+	start := func(name string) starter {
+		return func(p int, splitRMW bool) (Party, error) {
+			if p == 0 {
+				return ports(t, "go", cfg)(p, splitRMW)
+			}
+			started, err := port.StartInGroup(t.Context(), "wrong", reexec.Command(context.Background(), "mutant", name), port.Limit)
+			if err != nil {
+				return nil, err
+			}
+			return newProcess(started, splitRMW)
+		}
+	}
+	runTour(t, driver{cfg: cfg, start: start("")})
+	for i, m := range mutants {
+		if testing.Short() && i%8 > 0 {
+			continue // TestHazard_Mutants has them too
+		}
+		t.Run("mutant="+m.name, func(t *testing.T) {
+			rep := tourOf(t, driver{cfg: cfg, start: start(m.name)})
+			if rep.Verdict != spec.Violated {
+				t.Errorf("tour: got %v, %d edges; want violated", rep.Verdict, rep.Covered)
+			}
+			t.Logf("caught after %d of %d edges: %s", rep.Covered, rep.Edges, rep.Why)
+		})
 	}
 }

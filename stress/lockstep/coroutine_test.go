@@ -21,23 +21,23 @@ import (
 	"sharedbarrier/stress/port"
 )
 
-// A coroutine is a party within this process: a handle of the real barrier,
-// whose hook stops before each step. It moves only within Ask, which makes it
-// faster than a process, and it can be made to be wrong.
+// A coroutine is a party within this process: a handle of the real barrier whose
+// hook stops before each step. It moves only within Ask, which makes it faster than
+// a process. It can have a mistake.
 type coroutine struct {
 	constructs bool
 	mutant     *mutant // nil: the barrier as it is
 	resume     func() (string, bool)
 	stop       func()
 
-	request string // what is asked of it
-	lines   int    // how often it has answered
+	request string
+	lines   int // how often it has answered
 	barrier *impl.Barrier
-	lock    int    // descriptor of the lock file, which is the handle's
-	words   mapped // for the mutant
-	parties int32  // of its call
+	lock    int // descriptor of the lock file, which is the handle's
+	words   mapped
+	parties int32 // of its call
 	cancel  context.CancelFunc
-	undo    func() // ends the mutant's interference with a step
+	undo    func() // ends the interference with a step
 }
 
 // How a hook leaves a call from within.
@@ -52,8 +52,8 @@ func newCoroutine(constructs bool, m *mutant) *coroutine {
 	return c
 }
 
-// coroutines starts one for each process; all are the mutant.
-func coroutines(sc spec.Scenario, m *mutant) Starter {
+// coroutines starts a coroutine for each process, all with the mistake.
+func coroutines(sc spec.Scenario, m *mutant) starter {
 	return func(p int, _ bool) (Party, error) {
 		return newCoroutine(p == 0 && sc == spec.LateConstruction, m), nil
 	}
@@ -116,7 +116,7 @@ func (c *coroutine) run(yield func(string) bool) {
 	}
 }
 
-// obey does what is asked, and says how it ended.
+// obey carries out the request, and says how it ended.
 func (c *coroutine) obey(say func(string)) error {
 	word, rest, _ := strings.Cut(c.request, " ")
 	switch word {
@@ -141,7 +141,7 @@ func (c *coroutine) obey(say func(string)) error {
 		}
 		return c.call(n, say)
 	default:
-		return fmt.Errorf("%q is not in place", c.request)
+		return fmt.Errorf("%q is out of place", c.request)
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (c *coroutine) stopBefore(s spec.Step, say func(string)) {
 	say("at " + s.String())
 	switch c.request {
 	case "giveup":
-		if c.mutant == nil || !c.mutant.deaf || c.mutant.step != s {
+		if c.mutant == nil || !c.mutant.ignores || c.mutant.step != s {
 			c.cancel()
 		}
 	case "abandon":
@@ -214,7 +214,7 @@ func (c *coroutine) call(n int, say func(string)) error {
 	return nil
 }
 
-// wait is Wait, and an abandoned Wait is an error like any other.
+// wait is Wait; that it is abandoned is an error like any other.
 func (c *coroutine) wait(ctx context.Context, n int) (err error) {
 	defer func() {
 		if p := recover(); p == errAbandoned {
@@ -240,8 +240,8 @@ func (c *coroutine) restore() {
 	}
 }
 
-// serve makes the party a port, for lack of which it would have to be trusted
-// that a wrong party in a process of its own is caught as well.
+// serve makes the party a port, so that a wrong party can be a process of its
+// own.
 func (c *coroutine) serve(stdin io.Reader, stdout io.Writer) {
 	fmt.Fprintln(stdout, "port 1 white withdraw abandon")
 	for lines := bufio.NewScanner(stdin); lines.Scan(); {

@@ -11,16 +11,17 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Move is what is let happen next.
+// A Move is one choice of a schedule.
 type Move struct {
-	Proc    int        // -1: the environment (spec.Relink)
+	Proc    int        // 0-based; -1: the environment (spec.Relink)
 	Event   spec.Event // NoEvent: the process tries its next step
 	Parties int        // party count where that step is Call; 0: as the scenario has it
 }
 
-// A Schedule is a list of moves. As text it has one word for each: the process,
-// then nothing for its next step, :n for a call with n parties, ! for giving up,
-// ~ for abandoning, x for dying; and * for Relink.
+// A Schedule is a list of moves. Its text has one word for each move: the
+// number of the process, followed by nothing for its next step, :n for a call
+// with n parties, ! for giving up, ~ for abandoning, x for dying; and * for
+// Relink.
 type Schedule []Move
 
 var marks = map[spec.Event]string{spec.GiveUp: "!", spec.Abandon: "~", spec.Die: "x"}
@@ -37,7 +38,7 @@ func (m Move) String() string {
 	}
 }
 
-// String returns the schedule as ParseSchedule reads it.
+// String returns the text that ParseSchedule reads.
 func (s Schedule) String() string {
 	words := make([]string, len(s))
 	for i, m := range s {
@@ -46,7 +47,7 @@ func (s Schedule) String() string {
 	return strings.Join(words, " ")
 }
 
-// ParseSchedule reads a schedule from text.
+// ParseSchedule reads the text of a schedule.
 func ParseSchedule(text string) (s Schedule, err error) {
 	for _, word := range strings.Fields(text) {
 		m, err := parseMove(word)
@@ -85,30 +86,62 @@ func parseMove(word string) (m Move, err error) {
 // moveOf returns the move that makes a happen.
 func moveOf(a model.Action) Move { return Move{a.Proc, a.Event, a.Parties} }
 
-// FromTrace returns the schedule of a trace that an engine has printed, after
-// the model has gone through it: each entry must be what the model does, with
-// the same words after it.
-func FromTrace(cfg model.Config, trace []model.Entry) (Schedule, error) {
-	var s Schedule
-	state := model.Init(cfg)
-	for i, e := range trace {
-		a, ok := actionOf(cfg, state, e)
-		if !ok {
-			return nil, fmt.Errorf("entry %d of the trace (p%d %s) is not enabled in the model, which is at %v", i+1, e.Proc, e.Label, state)
-		}
-		if state = model.Apply(cfg, state, a); state.Words() != e.Words {
-			return nil, fmt.Errorf("entry %d of the trace (p%d %s) leaves %v, in the model %v", i+1, e.Proc, e.Label, e.Words, state.Words())
-		}
-		s = append(s, moveOf(a))
-	}
-	return s, nil
-}
-
-func actionOf(cfg model.Config, s model.State, e model.Entry) (model.Action, bool) {
+// actionOf returns the action that m makes happen in s, if one is enabled.
+func actionOf(cfg model.Config, s model.State, m Move) (model.Action, bool) {
 	for _, a := range model.Enabled(cfg, s) {
-		if a.Proc == e.Proc && a.Label() == e.Label {
-			return a, e.Parties == 0 || e.Parties == a.Parties
+		if a.Proc == m.Proc && a.Event == m.Event {
+			if m.Parties > 0 && a.Parties > 0 {
+				a.Parties = m.Parties
+			}
+			return a, true
 		}
 	}
 	return model.Action{}, false
+}
+
+// Blocked reports whether process p is in a call, at a step that blocks in s.
+func Blocked(cfg model.Config, s model.State, p int) bool {
+	if p < 0 || !s.Alive(p) || !s.Inside(p) {
+		return false
+	}
+	_, goes := actionOf(cfg, s, Move{Proc: p})
+	return !goes
+}
+
+// An Exchange is one request to a port in white-box mode and the answer that it
+// must give (spec/PORTS.md, section 5). Kill and Relink have no answer.
+type Exchange struct {
+	Proc            int // -1: no port (Relink)
+	Request, Answer string
+}
+
+// Exchanges returns what makes a happen, where a has led the model to the state
+// after.
+func Exchanges(after model.State, a model.Action) []Exchange {
+	one := func(request, answer string) []Exchange { return []Exchange{{a.Proc, request, answer}} }
+	switch a.Event {
+	case spec.Relink:
+		return one(Relink, "")
+	case spec.Die:
+		return one(Kill, "")
+	}
+	next := "at " + after.Step(a.Proc).String()
+	switch {
+	case a.Event == spec.Abandon:
+		return one("abandon", "abandoned")
+	case a.Event == spec.GiveUp && a.Step == spec.AwaitFlag:
+		return one("giveup", next)
+	case a.Event == spec.GiveUp:
+		return one("giveup", "withdrawn")
+	case a.Step == spec.Call:
+		return append(one(fmt.Sprintf("call %d", a.Parties), "at "+spec.Call.String()), one("go", next)...)
+	case a.Step == spec.UnlockExit:
+		return one("go", "returned")
+	case a.Step == spec.UnlockWithdraw:
+		return one("go", "withdrawn")
+	case a.Step == spec.MakeFlag:
+		return one("go", "opened")
+	default:
+		return one("go", next)
+	}
 }

@@ -12,41 +12,51 @@ import (
 )
 
 // A mutant is a barrier that is wrong in one step: the real one, with a hook
-// that meddles. interfere runs before the step, and what it returns, if anything,
-// after it.
+// that interferes. Names are those of model.Mutants where that has the mistake.
 type mutant struct {
 	name      string
 	step      spec.Step
-	interfere func(c *coroutine) (after func())
-	deaf      bool // takes no notice at the step of the end of the context
+	interfere func(c *coroutine) (after func()) // runs before the step, and after, unless nil, after it
+	ignores   bool                              // ignores at the step that the context has ended
 }
 
 var mutants = []mutant{
-	{name: "no-InitExit", step: spec.InitExit, interfere: keep(spec.Exit)},
-	{name: "InitExit-always", step: spec.InitExit, interfere: pretend(spec.Exit, spec.NotSet)},
-	{name: "no-UnlockInit", step: spec.UnlockInit, interfere: relock},
+	{name: "no-init-exit", step: spec.InitExit, interfere: keep(spec.Exit)},
+	{name: "init-exit-always", step: spec.InitExit, interfere: pretend(spec.Exit, spec.NotSet)},
+	{name: "keep-lock-init", step: spec.UnlockInit, interfere: relock},
 	{name: "never-first", step: spec.TestFirst, interfere: pretend(spec.Enter, 1)},
 	{name: "always-first", step: spec.TestFirst, interfere: pretend(spec.Enter, 0)},
-	{name: "no-AwaitDrain", step: spec.AwaitDrain, interfere: func(c *coroutine) func() { return pretend(spec.Exit, c.parties)(c) }},
-	{name: "no-LowerFlag", step: spec.LowerFlag, interfere: keep(spec.Flag)},
-	{name: "unlocked-CountEnter", step: spec.CountEnter, interfere: unlock},
-	{name: "CountEnter-twice", step: spec.CountEnter, interfere: add(spec.Enter, 1)},
-	{name: "no-ResetEnter", step: spec.ResetEnter, interfere: keep(spec.Enter)},
-	{name: "no-ResetExit", step: spec.ResetExit, interfere: keep(spec.Exit)},
-	{name: "RaiseFlag-early", step: spec.ResetExit, interfere: add(spec.Flag, 1)},
-	{name: "no-RaiseFlag", step: spec.RaiseFlag, interfere: keep(spec.Flag)},
-	{name: "no-AwaitFlag", step: spec.AwaitFlag, interfere: pretend(spec.Flag, spec.Up)},
-	{name: "unlocked-CountExit", step: spec.CountExit, interfere: unlock},
-	{name: "no-CountExit", step: spec.CountExit, interfere: keep(spec.Exit)},
-	{name: "no-ClearExit", step: spec.ClearExit, interfere: keep(spec.Exit)},
-	{name: "no-TestFlag", step: spec.TestFlag, interfere: pretend(spec.Flag, spec.Down)},
-	{name: "no-UncountEnter", step: spec.UncountEnter, interfere: keep(spec.Enter)},
-	{name: "deaf-LockEnter", step: spec.LockEnter, deaf: true},
-	{name: "deaf-AwaitDrain", step: spec.AwaitDrain, deaf: true},
-	{name: "deaf-AwaitFlag", step: spec.AwaitFlag, deaf: true},
+	{name: "no-drain", step: spec.AwaitDrain, interfere: func(c *coroutine) func() { return pretend(spec.Exit, c.parties)(c) }},
+	{name: "no-lower", step: spec.LowerFlag, interfere: keep(spec.Flag)},
+	{name: "no-lock-enter", step: spec.TestFirst, interfere: unlock},
+	{name: "count-enter-twice", step: spec.CountEnter, interfere: add(spec.Enter, 1)},
+	{name: "no-reset-enter", step: spec.ResetEnter, interfere: keep(spec.Enter)},
+	{name: "no-reset-exit", step: spec.ResetExit, interfere: keep(spec.Exit)},
+	{name: "raise-before-reset", step: spec.ResetExit, interfere: add(spec.Flag, 1)},
+	{name: "no-raise", step: spec.RaiseFlag, interfere: keep(spec.Flag)},
+	{name: "no-await-flag", step: spec.AwaitFlag, interfere: pretend(spec.Flag, spec.Up)},
+	{name: "no-lock-exit", step: spec.CountExit, interfere: unlock},
+	{name: "no-count-exit", step: spec.CountExit, interfere: keep(spec.Exit)},
+	{name: "no-clear-exit", step: spec.ClearExit, interfere: keep(spec.Exit)},
+	{name: "no-test-flag", step: spec.TestFlag, interfere: pretend(spec.Flag, spec.Down)},
+	{name: "no-uncount", step: spec.UncountEnter, interfere: keep(spec.Enter)},
+	{name: "ignore-giveup-enter", step: spec.LockEnter, ignores: true},
+	{name: "ignore-giveup-drain", step: spec.AwaitDrain, ignores: true},
+	{name: "ignore-giveup-flag", step: spec.AwaitFlag, ignores: true},
 }
 
-// keep undoes what the step writes into word.
+// mutantNamed returns nil for the empty name, which is the port without a
+// mistake.
+func mutantNamed(name string) *mutant {
+	for i := range mutants {
+		if mutants[i].name == name {
+			return &mutants[i]
+		}
+	}
+	return nil
+}
+
+// keep undoes what the step writes to word.
 func keep(word spec.Word) func(*coroutine) func() {
 	return func(c *coroutine) func() {
 		was := c.words.load(word)
@@ -76,19 +86,19 @@ func add(word spec.Word, delta int32) func(*coroutine) func() {
 	}
 }
 
-// unlock has the step run without the lock.
+// unlock releases the lock before the step.
 func unlock(c *coroutine) func() {
 	unix.Flock(c.lock, unix.LOCK_UN)
 	return nil
 }
 
-// relock has a release release nothing.
+// relock takes the lock again after it was released.
 func relock(c *coroutine) func() {
 	return func() { unix.Flock(c.lock, unix.LOCK_EX|unix.LOCK_NB) }
 }
 
-// mapped is the segment, mapped once more: a mutant writes the words where the
-// barrier would not. Nobody else moves meanwhile, so that it need not be atomic.
+// mapped is the segment, mapped once more: a mutant writes words that the
+// barrier would not. No other party moves meanwhile, so it need not be atomic.
 type mapped []byte
 
 func mapWords(name string) (mapped, error) {

@@ -12,21 +12,24 @@ import (
 	"sharedbarrier/stress/port/registry"
 )
 
-// A Party is one user of the barrier that stops before each of its steps, as a
-// port does in white-box mode: requests and answers are those of
-// spec/PORTS.md, section 3, the party being in white-box mode already.
+// A Party is one user of the barrier that stops before each of its steps. Its
+// requests and answers are those of a port in white-box mode (spec/PORTS.md,
+// section 3), in which it is already.
 type Party interface {
 	Ask(request string) (answer string, err error)
-	Kill()                               // die at once, and be gone on return
-	Close() error                        // asked for only while outside
+	Kill()                               // dies at once, and is gone on return
+	Close() error                        // ends in order; only outside of a call
 	Holds(lockPath string) (bool, error) // whether the kernel says that the party holds the lock
-	Lines() int                          // how many lines it has said
-	Can() port.Capabilities              // SplitRMW: it does announce reads and writes each for itself
+	Lines() int                          // how many lines it has written
+	Can() port.Capabilities              // SplitRMW: it does announce the read and the write of a step separately
 }
 
-// A Starter starts a party that is to be process p of a run. With splitRMW, it is to
-// announce the read and the write of a step each for itself, if it can.
-type Starter func(p int, splitRMW bool) (Party, error)
+// ErrUnable is the error of a party that lacks a capability.
+var ErrUnable = errors.New("capability missing")
+
+// A starter starts the party that is process p of a run. With splitRMW it
+// announces the read and the write of a step separately, if it can.
+type starter func(p int, splitRMW bool) (Party, error)
 
 // process is a party that is a port's process.
 type process struct {
@@ -34,19 +37,20 @@ type process struct {
 	splitRMW bool
 }
 
-// StartPort starts the port with the name (registry.Start) and puts it into white-box
-// mode (NewProcess).
+// StartPort starts the port with the name (see registry.Start) and puts it into
+// white-box mode. With splitRMW it announces the read and the write of a step
+// separately, if it can. The end of ctx kills it.
 func StartPort(ctx context.Context, name string, splitRMW bool) (Party, error) {
 	started, err := registry.Start(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return NewProcess(started, splitRMW)
+	return newProcess(started, splitRMW)
 }
 
-// NewProcess puts a port, which has just been started, into white-box mode: the
-// splitRMW one if that is asked for and the port can. The port is killed if it fails.
-func NewProcess(p *port.Port, splitRMW bool) (Party, error) {
+// newProcess puts a port that has just been started into white-box mode. It kills
+// the port on an error.
+func newProcess(p *port.Port, splitRMW bool) (Party, error) {
 	can := p.Can()
 	splitRMW = splitRMW && can.SplitRMW
 	mode := "white"
@@ -74,8 +78,8 @@ func (p process) Can() port.Capabilities {
 	return can
 }
 
-// Holds asks for the port's process or one that it has started: a shell may
-// stand between the runner and the program that locks.
+// Holds reports whether the port's process or one that it has started holds the
+// lock: a shell may stand between the runner and the program that locks.
 func (p process) Holds(lockPath string) (bool, error) {
 	holder, err := lockprobe.Holder(lockPath)
 	if err != nil {

@@ -9,27 +9,66 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"sharedbarrier/model"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port/registry"
 )
 
-// Text writes the reports as one table, and under it the schedule of what went
-// wrong, or of the only run.
-func Text(out io.Writer, reports []Report) error {
+// Version is the version of the JSON form of Report.
+const Version = 2
+
+// A Report is the result of one run. Its JSON form is one line.
+type Report struct {
+	Version  int          `json:"version"`
+	Mode     string       `json:"mode"` // tour, random, schedule, the property of a hazard, or crash at a label
+	Scenario string       `json:"scenario"`
+	Procs    int          `json:"procs"`
+	Rounds   int          `json:"rounds"`   // 0: unbounded
+	Ports    []string     `json:"ports"`    // by process
+	Verdict  spec.Verdict `json:"verdict"`  // passed: the real side did as the model; violated: it did not; unfinished: interrupted, or left out
+	Observed []string     `json:"observed"` // properties that failed for real, as in the model, or Refused
+	Why      string       `json:"why"`      // the difference, or what shows what was observed, or why the run is unfinished
+	Edges    int          `json:"edges"`    // of the state graph; 0: not a tour
+	Covered  int          `json:"covered"`  // edges that were really taken
+	Steps    int          `json:"steps"`    // steps and events, really taken or tried
+	Blocked  int          `json:"blocked"`  // of these, steps that had to block and did
+	Seconds  float64      `json:"seconds"`
+	Rate     float64      `json:"steps_per_second"`
+	Seed     uint64       `json:"seed"`     // of random moves
+	Schedule string       `json:"schedule"` // of a difference, or of what was observed; else empty
+
+	leftOut bool   // the port lacks a capability
+	table   string // the moves as a table, where Schedule is given
+	silent  bool   // the difference is that a party did not answer in time
+}
+
+// Refused is observed when a party finds the words out of range and says so
+// (PROTOCOL.md, section 9) instead of going on.
+const Refused = "refused"
+
+// WriteTable writes the reports as one table, and under it the schedule of a
+// difference, or of the only run.
+func WriteTable(out io.Writer, reports []Report) error {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "run\tscenario\tprocs\tports\tverdict\tseen\tedges\tsteps\tblocked\tsteps/s\tseconds")
+	fmt.Fprintln(t, "run\tscenario\tprocs\tports\tverdict\tobserved\tedges\tsteps\tblocked\tsteps/s\tseconds")
+	refused, left := 0, 0
 	for _, r := range reports {
-		edges := "-"
+		edges, observed := "-", "-"
 		if r.Edges > 0 {
 			edges = fmt.Sprintf("%d of %d", r.Covered, r.Edges)
 		}
-		seen := strings.Join(r.Seen, ", ")
-		if seen == "" {
-			seen = "-"
+		if len(r.Observed) > 0 {
+			observed = strings.Join(r.Observed, ", ")
 		}
 		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d\t%d\t%.0f\t%.2f\n", r.Mode, r.Scenario, r.Procs,
-			strings.Join(registry.Counted(r.Ports), " "), r.Verdict, seen, edges, r.Steps, r.Blocked, r.Rate, r.Seconds)
+			strings.Join(registry.Counted(r.Ports), " "), r.Verdict, observed, edges, r.Steps, r.Blocked, r.Rate, r.Seconds)
+		if slices.Contains(r.Observed, Refused) {
+			refused++
+		}
+		if r.leftOut {
+			left++
+		}
 	}
 	t.Flush()
 	for _, r := range reports {
@@ -37,59 +76,30 @@ func Text(out io.Writer, reports []Report) error {
 			fmt.Fprintf(&b, "\n%s, %s with %d processes: %s\n", r.Mode, r.Scenario, r.Procs, r.Why)
 		}
 	}
-	if hint := elsewhere(reports); hint != "" {
-		fmt.Fprintf(&b, "\n%s\n", hint)
+	if refused > 0 && len(reports) > 1 {
+		fmt.Fprintf(&b, "\nRefused: %d. --port python checks no words, and shows what happens then.\n", refused)
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "\nLeft out: %d. --port c has every capability.\n", left)
 	}
 	last := reports[len(reports)-1]
-	switch {
-	case last.Verdict == spec.Violated:
+	if last.Verdict == spec.Violated {
 		fmt.Fprintf(&b, "\nDifference: %s\n", last.Why)
-	case len(reports) == 1 && last.table != "":
-		fmt.Fprintf(&b, "\nSeen: %s\n", last.Why)
-	default:
-		last.table = ""
+	} else if len(last.Observed) > 0 && len(reports) == 1 {
+		fmt.Fprintf(&b, "\nObserved: %s\n", last.Why)
 	}
-	if last.table != "" {
+	if last.table != "" && (last.Verdict == spec.Violated || len(reports) == 1) {
 		fmt.Fprintf(&b, "\n%s", last.table)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-// LeaveOut makes the report one of a run that is left out of several, for lack of a
-// capability.
-func (r *Report) LeaveOut(u *Unable) {
-	r.Verdict, r.Why, r.leftOut = spec.Unfinished, "left out: "+u.Why, true
-}
-
-// elsewhere says which ports show what was refused or left out in several runs.
-func elsewhere(reports []Report) string {
-	refused, left := 0, 0
-	for _, r := range reports {
-		switch {
-		case slices.Contains(r.Seen, Refused):
-			refused++
-		case r.leftOut:
-			left++
-		}
-	}
-	if len(reports) == 1 {
-		return ""
-	}
-	var hints []string
-	if refused > 0 {
-		hints = append(hints, fmt.Sprintf("Refused: %d; --port python, which checks nothing, shows what happens then.", refused))
-	}
-	if left > 0 {
-		hints = append(hints, fmt.Sprintf("Left out: %d; --port c has every capability.", left))
-	}
-	return strings.Join(hints, " ")
-}
-
-// Again returns the command that replays the run's schedule. Where there is none,
-// the parties differ as soon as they open, whatever comes then.
-func (r Report) Again() string {
-	args := []string{"go run ./stress lockstep", "--scenario", r.Scenario, "--procs", fmt.Sprint(r.Procs)}
+// Reproduce returns the arguments of stress that replay the schedule of the
+// report. Where there is none the parties differ as soon as they open, and any run
+// shows it.
+func (r Report) Reproduce() string {
+	args := []string{"lockstep", "--scenario", r.Scenario, "--procs", fmt.Sprint(r.Procs)}
 	if r.Rounds > 0 {
 		args = append(args, "--rounds", fmt.Sprint(r.Rounds))
 	}
@@ -100,4 +110,61 @@ func (r Report) Again() string {
 		args = append(args, "--moves", "'"+r.Schedule+"'")
 	}
 	return strings.Join(args, " ")
+}
+
+// observe reports which properties fail in the state that the real side is in,
+// and what shows it.
+func (s *session) observe(rep *Report, stuck bool) {
+	if s.refused != "" {
+		rep.Observed, rep.Why = []string{Refused}, s.refused
+		return
+	}
+	var shown []string
+	for _, p := range spec.AllProperties {
+		if model.Violates(s.cfg, s.state, p) || stuck && p == spec.NoHang {
+			rep.Observed = append(rep.Observed, p.String())
+			shown = append(shown, s.evidence(p))
+		}
+	}
+	rep.Why = strings.Join(shown, "; ")
+}
+
+// evidence says what the real side, which is where the model is, shows of the
+// violation of p.
+func (s *session) evidence(p spec.Property) string {
+	switch p {
+	case spec.NoEarlyExit:
+		return fmt.Sprintf("calls begun %v, returned %v", s.begun, s.returned)
+	case spec.LockExclusive:
+		return s.each(func(q int) string {
+			if s.state.Alive(q) && s.state.Step(q).Holds() {
+				return fmt.Sprintf("holds a lock at %v", s.state.Step(q))
+			}
+			return ""
+		})
+	case spec.NoHang:
+		return s.each(func(q int) string {
+			switch {
+			case !s.state.Alive(q):
+				return "is dead"
+			case Blocked(s.cfg, s.state, q):
+				return fmt.Sprintf("is blocked at %v", s.state.Step(q))
+			default:
+				return "is outside"
+			}
+		})
+	default:
+		return s.state.Words().String()
+	}
+}
+
+// each describes the parties of which describe says something.
+func (s *session) each(describe func(p int) string) string {
+	var list []string
+	for p := range s.parties {
+		if text := describe(p); text != "" {
+			list = append(list, fmt.Sprintf("p%d %s", p, text))
+		}
+	}
+	return strings.Join(list, ", ")
 }

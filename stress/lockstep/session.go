@@ -12,8 +12,8 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Session is one run: the model and the real parties.
-type Session struct {
+// A session is the model and the real parties, which take one step at a time.
+type session struct {
 	*Testbed
 	cfg   model.Config
 	state model.State
@@ -29,13 +29,13 @@ type Session struct {
 	record   []entry
 }
 
-// An entry is one line of the table that a failure prints.
+// An entry is one move of a session.
 type entry struct {
 	move   Move
 	label  string
 	words  spec.Words // after it, really
 	holder int        // after it, by the model
-	answer string     // what the party said
+	answer string     // of the party
 	note   string
 }
 
@@ -46,160 +46,137 @@ const (
 	differs = "differs"
 )
 
-// New starts the parties of cfg, which must be valid, has them open a barrier
-// of their own, and takes them to the initial state of the model. In
-// LateConstruction party 0 must be one that constructs.
-func New(cfg model.Config, start Starter) (*Session, error) {
-	l := &Session{
+// newSession starts the parties of cfg, which must be valid. They open a barrier
+// of their own and come to the initial state of the model. In LateConstruction
+// party 0 must be one that constructs; the error is ErrUnable if it is not.
+func newSession(cfg model.Config, start starter) (*session, error) {
+	s := &session{
 		cfg: cfg, state: model.Init(cfg),
 		ahead: make([]bool, cfg.Procs), tried: make([]model.State, cfg.Procs), begun: make([]int, cfg.Procs), returned: make([]int, cfg.Procs),
 	}
 	for p := range cfg.Procs {
-		l.begun[p], l.returned[p] = l.state.Rounds(p), l.state.Rounds(p)
+		s.begun[p], s.returned[p] = s.state.Rounds(p), s.state.Rounds(p)
 	}
 	var err error
-	l.Testbed, err = NewTestbed(cfg.Procs, l.state.Step(0) == spec.MakeEnter, func(p int) (Party, error) {
+	s.Testbed, err = NewTestbed(cfg.Procs, s.state.Step(0) == spec.MakeEnter, func(p int) (Party, error) {
 		return start(p, cfg.Scenario == spec.SplitLock)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return l, nil
+	return s, nil
 }
 
-// Close ends the parties and removes the segment and the lock file. Parties
-// that are outside are asked to end, and it is an error if they do not, unless
-// their context has ended.
-func (l *Session) Close() (err error) {
-	for p := range l.parties {
-		orderly := l.refused == "" && !l.alone && !l.differs() // the parties are where the model says
-		if orderly && l.state.Alive(p) && l.state.Step(p) == spec.Call {
-			if left := l.Leave(p); !errors.Is(left, context.Canceled) {
+// Close ends the parties and removes the segment and the lock file. It asks
+// parties that are outside to end, and fails if they do not, unless their context
+// has ended.
+func (s *session) Close() (err error) {
+	orderly := s.refused == "" && !s.alone && !s.differs() // the parties are where the model says
+	for p := range s.parties {
+		if orderly && s.state.Alive(p) && s.state.Step(p) == spec.Call {
+			if left := s.parties[p].Close(); !errors.Is(left, context.Canceled) {
 				err = errors.Join(err, left)
 			}
 		}
 	}
-	return errors.Join(err, l.Testbed.Close())
+	return errors.Join(err, s.Testbed.Close())
 }
 
 // differs reports whether the last move has shown a difference.
-func (l *Session) differs() bool {
-	return len(l.record) > 0 && l.record[len(l.record)-1].note == differs
+func (s *session) differs() bool {
+	return len(s.record) > 0 && s.record[len(s.record)-1].note == differs
 }
 
-// Move makes one move on both sides and compares them. What means nothing in
-// the state, such as giving up while outside, is left out, and made is false;
-// and so is a step that is blocked where it has just been tried.
-// After a *Difference, or another error, which is a party's, the run is of no
-// further use.
-func (l *Session) Move(m Move) (made bool, err error) {
-	if m.Proc < -1 || m.Proc >= l.cfg.Procs {
-		return false, fmt.Errorf("there is no process %d of %d", m.Proc, l.cfg.Procs)
+// move makes one move on both sides and compares them. It makes no move that
+// means nothing in the state, such as giving up while outside, and tries a blocked
+// step only once in one state. The error is a *difference, or that of a party; the
+// session is of no further use then.
+func (s *session) move(m Move) error {
+	if m.Proc < -1 || m.Proc >= s.cfg.Procs {
+		return fmt.Errorf("there is no process %d of %d", m.Proc, s.cfg.Procs)
 	}
-	if l.refused != "" {
-		return false, nil
+	if s.refused != "" {
+		return nil
 	}
-	a, enabled := enabled(l.cfg, l.state, m)
+	a, enabled := actionOf(s.cfg, s.state, m)
 	switch {
 	case enabled:
-		return true, l.take(a)
-	case m.Event != spec.NoEvent || !Waits(l.cfg, l.state, m.Proc) || l.tried[m.Proc] == l.state:
-		return false, nil
+		return s.take(a)
+	case m.Event != spec.NoEvent || !Blocked(s.cfg, s.state, m.Proc) || s.tried[m.Proc] == s.state:
+		return nil
 	default:
-		return true, l.try(m.Proc)
+		return s.try(m.Proc)
 	}
 }
 
-// enabled returns the action that m makes happen, if it can.
-func enabled(cfg model.Config, s model.State, m Move) (model.Action, bool) {
-	for _, a := range model.Enabled(cfg, s) {
-		if a.Proc == m.Proc && a.Event == m.Event {
-			if m.Parties > 0 && a.Parties > 0 {
-				a.Parties = m.Parties
-			}
-			return a, true
-		}
-	}
-	return model.Action{}, false
-}
-
-// Waits reports whether process p is in a call, at a step that blocks in s.
-func Waits(cfg model.Config, s model.State, p int) bool {
-	if p < 0 || !s.Alive(p) || !s.Inside(p) {
-		return false
-	}
-	_, goes := enabled(cfg, s, Move{Proc: p})
-	return !goes
-}
-
-// try has party p, which is blocked, try its step: nothing may change.
-func (l *Session) try(p int) error {
-	step := l.state.Step(p)
-	l.tried[p] = l.state
-	l.steps++
-	l.blocked++
-	answer, err := l.Ask(p, "go")
-	return l.judge(Move{Proc: p}, step.String(), answer, "at "+step.String(), blocked, err)
+// try has party p try its step, which is blocked: nothing may change.
+func (s *session) try(p int) error {
+	step := s.state.Step(p)
+	s.tried[p] = s.state
+	s.steps++
+	s.blocked++
+	answer, err := s.Ask(p, "go")
+	return s.judge(Move{Proc: p}, step.String(), answer, "at "+step.String(), blocked, err)
 }
 
 // take makes a happen, which is enabled.
-func (l *Session) take(a model.Action) error {
-	if err := l.able(a); err != nil {
+func (s *session) take(a model.Action) error {
+	if err := s.able(a); err != nil {
 		return err
 	}
-	before := l.state
-	l.state = model.Apply(l.cfg, before, a)
-	l.steps++
-	answer, want, err := l.happen(Dialogue(l.state, a))
+	before := s.state
+	s.state = model.Apply(s.cfg, before, a)
+	s.steps++
+	answer, want, err := s.exchange(Exchanges(s.state, a))
 	switch {
-	case l.refuses(before, a, answer):
+	case s.refuses(before, a, answer):
 		text := strings.TrimPrefix(answer, "error ")
-		l.refused, l.state = strings.ReplaceAll(text, l.segment, "NAME"), before // the same for the same run
-		return l.judge(moveOf(a), a.Label(), answer, answer, corrupt, err)
-	case l.leavesOut(before, a, answer):
-		l.ahead[a.Proc], want = true, answer
+		s.refused, s.state = strings.ReplaceAll(text, s.segment, "NAME"), before // the same for the same run
+		return s.judge(moveOf(a), a.Label(), answer, answer, corrupt, err)
+	case s.leavesOut(before, a, answer):
+		s.ahead[a.Proc], want = true, answer
 	case answer == "returned":
-		l.returned[a.Proc]++
-	case answer == "withdrawn" || answer == "abandoned": // such a call was not begun
-		l.begun[a.Proc]--
+		s.returned[a.Proc]++
+	case answer == "withdrawn" || answer == "abandoned": // such a call counts as not begun
+		s.begun[a.Proc]--
 	case answer == "at "+spec.LockInit.String():
-		l.begun[a.Proc]++
+		s.begun[a.Proc]++
 	}
-	return l.judge(moveOf(a), a.Label(), answer, want, "", err)
+	return s.judge(moveOf(a), a.Label(), answer, want, "", err)
 }
 
-// happen holds the dialogue, up to an answer that is not as it should be.
-func (l *Session) happen(lines []Line) (answer, want string, err error) {
-	for _, line := range lines {
-		want = line.Answer
-		if line.Proc >= 0 && l.ahead[line.Proc] {
-			l.ahead[line.Proc] = false
+// exchange makes the exchanges, up to an answer that is not as it must be.
+func (s *session) exchange(list []Exchange) (answer, want string, err error) {
+	for _, x := range list {
+		want = x.Answer
+		if x.Proc >= 0 && s.ahead[x.Proc] {
+			s.ahead[x.Proc] = false
 			return want, want, nil
 		}
-		if answer, err = l.Ask(line.Proc, line.Request); err != nil || answer != want {
+		if answer, err = s.Ask(x.Proc, x.Request); err != nil || answer != want {
 			break
 		}
 	}
 	return answer, want, err
 }
 
-// able returns an error if the party has not the capability for a.
-func (l *Session) able(a model.Action) error {
+// able returns ErrUnable if the party has not the capability for a.
+func (s *session) able(a model.Action) error {
 	if a.Proc < 0 {
 		return nil
 	}
-	can, lacks := l.parties[a.Proc].Can(), ""
+	can, lacks := s.parties[a.Proc].Can(), ""
 	switch {
 	case a.Event == spec.GiveUp && !can.Withdraw:
 		lacks = "withdraw"
 	case a.Event == spec.Abandon && !can.Abandon:
 		lacks = "abandon"
-	case l.cfg.Scenario == spec.SplitLock && splits(a) && !can.SplitRMW:
+	case s.cfg.Scenario == spec.SplitLock && splits(a) && !can.SplitRMW:
 		lacks = "splitRMW"
 	default:
 		return nil
 	}
-	return &Unable{fmt.Sprintf("%v in scenario %v needs a port with the capability %s, which p%d's has not", a, l.cfg.Scenario, lacks, a.Proc)}
+	return fmt.Errorf("%w: %v in scenario %v needs %s", ErrUnable, a, s.cfg.Scenario, lacks)
 }
 
 // splits reports whether a is a step that is a read and a write.
@@ -209,80 +186,76 @@ func splits(a model.Action) bool {
 
 // leavesOut reports whether the party has gone past the write of an InitExit
 // that has nothing to write, as it may (spec/PORTS.md, section 1).
-func (l *Session) leavesOut(before model.State, a model.Action, answer string) bool {
-	return l.cfg.Scenario == spec.SplitLock && a.Step == spec.InitExit && l.state.Step(a.Proc) == spec.InitExit &&
+func (s *session) leavesOut(before model.State, a model.Action, answer string) bool {
+	return s.cfg.Scenario == spec.SplitLock && a.Step == spec.InitExit && s.state.Step(a.Proc) == spec.InitExit &&
 		before.Words().Exit != spec.NotSet && answer == "at "+spec.UnlockInit.String()
 }
 
 // refuses reports whether the answer is the error that PROTOCOL.md, section 9,
 // allows: the party has the lock, has not counted itself, and a word is out of
-// range for its call. A port need not check, as the original does not.
-func (l *Session) refuses(before model.State, a model.Action, answer string) bool {
-	if !strings.HasPrefix(answer, "error ") || a.Event != spec.NoEvent {
-		return false
-	}
-	return MayRefuse(a.Step, before.Words(), int32(before.Parties(a.Proc)))
+// range for its call. A port need not check; the original does not.
+func (s *session) refuses(before model.State, a model.Action, answer string) bool {
+	return strings.HasPrefix(answer, "error ") && a.Event == spec.NoEvent && MayRefuse(a.Step, before.Words(), int32(before.Parties(a.Proc)))
 }
 
-// MayRefuse reports whether a call with party count n may end with an error at the
-// step because a word is out of range (PROTOCOL.md, section 9).
+// MayRefuse reports whether a call with party count n may end with an error at
+// the step because a word is out of range (PROTOCOL.md, section 9).
 func MayRefuse(at spec.Step, w spec.Words, n int32) bool {
 	return (at == spec.InitExit || at == spec.TestFirst) &&
 		(w.Enter < 0 || w.Enter > n || w.Exit < spec.NotSet || w.Exit > n || w.Flag != spec.Down && w.Flag != spec.Up)
 }
 
-// judge records the move, and compares what the party said and the rest of the
-// real thing with the model.
-func (l *Session) judge(m Move, label, answer, want, note string, err error) error {
+// judge records the move, and compares the answer, the words and the lock with
+// the model.
+func (s *session) judge(m Move, label, answer, want, note string, err error) error {
 	if err == nil && answer != want {
-		what := l.answerOf(m.Proc)
+		what := s.answerOf(m.Proc)
 		if note == blocked {
 			what += ", which must be blocked"
 		}
-		err = &Difference{what, quoted(answer), quoted(want)}
+		err = &difference{what, quoted(answer), quoted(want)}
 	}
 	if err == nil {
-		err = l.compare()
+		err = s.compare()
 	}
-	words, unreadable := l.eye.Words()
+	words, unreadable := s.eye.Words()
 	if err == nil {
 		err = unreadable
 	}
 	if err != nil {
 		note = differs
 	}
-	l.record = append(l.record, entry{m, label, words, l.state.Holder(), answer, note})
+	s.record = append(s.record, entry{m, label, words, s.state.Holder(), answer, note})
 	return err
 }
 
 // compare holds the real words and the real lock against the model.
-func (l *Session) compare() error {
-	holder := l.state.Holder()
-	if l.refused != "" {
+func (s *session) compare() error {
+	holder := s.state.Holder()
+	if s.refused != "" {
 		holder = -1
 	}
-	old := false // somebody holds a lock, and not the one that the path names
-	for p := range l.parties {
-		old = old || p != holder && l.state.Alive(p) && l.state.Step(p).Holds() && l.refused == ""
+	old := false // a party holds a lock, and not the one that the path names
+	for p := range s.parties {
+		old = old || p != holder && s.state.Alive(p) && s.state.Step(p).Holds() && s.refused == ""
 	}
-	return errors.Join(l.Check(l.state.Words(), holder), l.CheckOld(old))
+	return errors.Join(s.Check(s.state.Words(), holder), s.checkOld(old))
 }
 
-// Stuck has every party try that is in a call, when nobody can move by the
-// model, and reports whether that is so and not everyone is done: each of them
-// is really blocked then, or err says which is not.
-func (l *Session) Stuck() (bool, error) {
-	if l.refused != "" || !model.Stuck(l.cfg, l.state) {
+// stuck reports whether no process can move by the model and not all are done.
+// Each party that is in a call tries then; err says which is not blocked.
+func (s *session) stuck() (bool, error) {
+	if s.refused != "" || !model.Stuck(s.cfg, s.state) {
 		return false, nil
 	}
-	return true, l.tryAll()
+	return true, s.tryAll()
 }
 
 // tryAll has every party try that is blocked.
-func (l *Session) tryAll() error {
-	for p := range l.parties {
-		if Waits(l.cfg, l.state, p) {
-			if err := l.try(p); err != nil {
+func (s *session) tryAll() error {
+	for p := range s.parties {
+		if Blocked(s.cfg, s.state, p) {
+			if err := s.try(p); err != nil {
 				return err
 			}
 		}
@@ -290,11 +263,10 @@ func (l *Session) tryAll() error {
 	return nil
 }
 
-// Schedule returns the moves that were made.
-func (l *Session) Schedule() Schedule {
-	var s Schedule
-	for _, e := range l.record {
-		s = append(s, e.move)
+// schedule returns the moves that were made.
+func (s *session) schedule() (list Schedule) {
+	for _, e := range s.record {
+		list = append(list, e.move)
 	}
-	return s
+	return list
 }

@@ -15,17 +15,17 @@ const longest = 60
 
 // table returns the moves that were made, who made them, and what was there
 // after each.
-func (l *Session) table() string {
+func (s *session) table() string {
 	var text strings.Builder
 	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "#\twho\tdoes\tenter\texit\tflag\tholder\tsays\t")
-	first := max(0, len(l.record)-longest)
+	fmt.Fprintln(t, "#\tparty\tmove\tenter\texit\tflag\tholder\tanswer\t")
+	first := max(0, len(s.record)-longest)
 	before := spec.Initial
 	if first > 0 {
-		before = l.record[first-1].words
+		before = s.record[first-1].words
 		fmt.Fprintf(t, "…\t\t\t%d\t%d\t%d\t\t\t\n", before.Enter, before.Exit, before.Flag)
 	}
-	for i, e := range l.record[first:] {
+	for i, e := range s.record[first:] {
 		who, holder := fmt.Sprintf("p%d", e.move.Proc), ""
 		if e.move.Proc < 0 {
 			who = "-"

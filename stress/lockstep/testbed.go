@@ -15,11 +15,11 @@ import (
 	"sharedbarrier/stress/lockprobe"
 )
 
-// A Testbed is the real thing: parties that stop before each step, at a barrier
+// A Testbed is the real side: parties that stop before each step, at a barrier
 // with a segment and a lock file of its own. It knows nothing of the model.
 type Testbed struct {
 	parties  []Party
-	eye      *impl.Barrier    // looks at the words
+	eye      *impl.Barrier    // reads the words
 	probe    *lockprobe.Probe // of the lock file that the path names
 	old      *lockprobe.Probe // of the one before the last relink; nil: there is none
 	segment  string
@@ -27,118 +27,118 @@ type Testbed struct {
 	lockPath string
 
 	start func(p int) (Party, error)
-	late  []bool // the party has attached and not called yet: it may as well come later
+	fresh []bool // the party has attached and not called yet
 }
 
-// Requests that are made of the Testbed, and not of the party: nobody answers.
+// Requests that the Testbed carries out itself. They have no answer.
 const (
 	Kill   = "kill"   // the party's process dies
 	Relink = "relink" // the lock file is unlinked and made anew
 )
 
-// NewTestbed starts n parties and has each open the barrier, the last first. One
-// that constructs does so to the end, but if constructing is true party 0 stops
-// at MakeEnter, and the error is *Unable if it does not construct.
+// NewTestbed starts n parties and has each open the barrier, the last first. A
+// party that constructs does so to the end; if constructing is true party 0 stops
+// at MakeEnter, and the error is ErrUnable if it does not construct.
 func NewTestbed(n int, constructing bool, start func(p int) (Party, error)) (_ *Testbed, err error) {
-	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier-lockstep-%d-", os.Getpid())) // tells whose it is
+	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier-lockstep-%d-", os.Getpid())) // names the owner
 	if err != nil {
 		return nil, fmt.Errorf("lockstep: make a folder for the lock file: %w", err)
 	}
-	s := &Testbed{
+	t := &Testbed{
 		parties: make([]Party, n), dir: dir, segment: filepath.Base(dir), lockPath: filepath.Join(dir, "lock"),
-		start: start, late: make([]bool, n),
+		start: start, fresh: make([]bool, n),
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.Close())
+			err = errors.Join(err, t.Close())
 		}
 	}()
-	if s.eye, err = impl.Create(s.segment, s.lockPath); err != nil {
+	if t.eye, err = impl.Create(t.segment, t.lockPath); err != nil {
 		return nil, err
 	}
-	s.probe = lockprobe.NewProbe(s.lockPath)
+	t.probe = lockprobe.NewProbe(t.lockPath)
 	for p := n - 1; p >= 0; p-- {
-		if err = s.enter(p, constructing && p == 0); err != nil {
+		if err = t.enter(p, constructing && p == 0); err != nil {
 			return nil, err
 		}
 	}
-	return s, s.Check(spec.Initial, -1)
+	return t, t.Check(spec.Initial, -1)
 }
 
-// enter starts party p and has it open the barrier; one that begins at MakeEnter
-// stops there.
-func (s *Testbed) enter(p int, begins bool) (err error) {
-	if s.parties[p], err = s.start(p); err != nil {
+// enter starts party p and has it open the barrier. If constructing is true it
+// stops at MakeEnter.
+func (t *Testbed) enter(p int, constructing bool) (err error) {
+	if t.parties[p], err = t.start(p); err != nil {
 		return err
 	}
-	answer, err := s.Ask(p, "open "+s.segment+" "+s.lockPath)
-	s.late[p] = answer == "opened"
-	if err == nil && answer == "opened" && begins {
-		return &Unable{fmt.Sprintf("p%d must be a port that constructs, and this one attaches", p)}
+	answer, err := t.Ask(p, "open "+t.segment+" "+t.lockPath)
+	t.fresh[p] = answer == "opened"
+	if err == nil && answer == "opened" && constructing {
+		return fmt.Errorf("%w: p%d must construct, and its port attaches", ErrUnable, p)
 	}
 	if err == nil && answer != "opened" {
 		for _, step := range spec.ConstructionSteps {
 			if want := "at " + step.String(); err == nil && answer != want {
-				return &Difference{s.answerOf(p) + ", while it opens the barrier", quoted(answer), quoted(want)}
+				return &difference{t.answerOf(p) + ", while it opens the barrier", quoted(answer), quoted(want)}
 			}
-			if err != nil || begins {
+			if err != nil || constructing {
 				return err
 			}
-			answer, err = s.Ask(p, "go")
+			answer, err = t.Ask(p, "go")
 		}
 	}
 	if err == nil && answer != "opened" {
-		err = &Difference{s.answerOf(p) + ", to open", quoted(answer), `"opened"`}
+		err = &difference{t.answerOf(p) + ", to open", quoted(answer), `"opened"`}
 	}
 	return err
 }
 
-// Ask makes a request of party p, which may be Kill, or of the Testbed itself
-// (Relink, whatever p is). An error is that of a party that is of no further use.
-func (s *Testbed) Ask(p int, request string) (answer string, err error) {
+// Ask makes a request of party p, or carries out Kill or Relink. It blocks as
+// long as the party does. The party is of no further use after an error.
+func (t *Testbed) Ask(p int, request string) (answer string, err error) {
 	switch request {
 	case Kill:
-		s.parties[p].Kill()
+		t.parties[p].Kill()
 		return "", nil
 	case Relink:
-		return "", s.relink()
+		return "", t.relink()
 	default:
-		s.late[p] = s.late[p] && !strings.HasPrefix(request, "call ")
-		return s.parties[p].Ask(request)
+		t.fresh[p] = t.fresh[p] && !strings.HasPrefix(request, "call ")
+		return t.parties[p].Ask(request)
 	}
 }
 
-// answerOf says for a Difference whose answer it is, and where it stands.
-func (s *Testbed) answerOf(p int) string {
-	return fmt.Sprintf("answer of p%d (its line %d)", p, s.parties[p].Lines())
+// answerOf names an answer of party p in a difference.
+func (t *Testbed) answerOf(p int) string {
+	return fmt.Sprintf("answer of p%d (its line %d)", p, t.parties[p].Lines())
 }
 
-// relink unlinks the lock file and makes it anew. Parties that may as well come
-// later do: one that keeps its descriptor would never meet the new file while
-// the old one is held.
-func (s *Testbed) relink() error {
-	if s.old != nil {
-		s.old.Close()
+// relink unlinks the lock file and makes it anew. It replaces the parties that
+// have not called yet: one that keeps its descriptor would not meet the new file
+// while the old one is held.
+func (t *Testbed) relink() error {
+	if t.old != nil {
+		t.old.Close()
 	}
-	s.old, s.probe = s.probe, lockprobe.NewProbe(s.lockPath)
-	switch err := s.old.Pin(); {
+	t.old, t.probe = t.probe, lockprobe.NewProbe(t.lockPath)
+	switch err := t.old.Pin(); {
 	case errors.Is(err, fs.ErrNotExist):
-		s.old = nil // a peer has unlinked it already; nobody holds what is not there
+		t.old = nil // a peer has unlinked it already; no process holds what is not there
 	case err != nil:
 		return err
 	}
-	if err := os.Remove(s.lockPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(t.lockPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := os.OpenFile(s.lockPath, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(t.lockPath, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
 	f.Close()
-	for p := range s.parties {
-		if s.late[p] {
-			s.parties[p].Kill()
-			if err := s.enter(p, false); err != nil {
+	for p := range t.parties {
+		if t.fresh[p] {
+			t.parties[p].Kill()
+			if err := t.enter(p, false); err != nil {
 				return err
 			}
 		}
@@ -146,86 +146,83 @@ func (s *Testbed) relink() error {
 	return nil
 }
 
-// Check returns a *Difference unless the segment holds the words and the lock
-// file that the path names is locked by the holder; -1: by nobody.
-func (s *Testbed) Check(words spec.Words, holder int) error {
-	got, err := s.eye.Words()
+// Check returns an error that says what differs unless the segment holds the
+// words and the holder, or no process (-1), has locked the lock file that the path
+// names.
+func (t *Testbed) Check(words spec.Words, holder int) error {
+	got, err := t.eye.Words()
 	if err != nil {
 		return err
 	}
 	if got != words {
-		return &Difference{"words", got.String(), words.String()}
+		return &difference{"words", got.String(), words.String()}
 	}
-	free, err := s.probe.Free()
+	free, err := t.probe.Free()
 	if err != nil {
 		return err
 	}
 	const what = "holder of the lock"
 	switch {
 	case free && holder >= 0:
-		return &Difference{what, "nobody", fmt.Sprintf("p%d", holder)}
+		return &difference{what, "none", fmt.Sprintf("p%d", holder)}
 	case free:
 		return nil
 	case holder < 0:
-		return &Difference{what, s.holder(), "nobody"}
+		return &difference{what, t.holder(), "none"}
 	}
-	holds, err := s.parties[holder].Holds(s.lockPath)
+	holds, err := t.parties[holder].Holds(t.lockPath)
 	if err == nil && !holds {
-		return &Difference{what, s.holder(), fmt.Sprintf("p%d", holder)}
+		return &difference{what, t.holder(), fmt.Sprintf("p%d", holder)}
 	}
 	return err
 }
 
-func (s *Testbed) holder() string {
-	for p, party := range s.parties {
-		if holds, err := party.Holds(s.lockPath); err == nil && holds {
+func (t *Testbed) holder() string {
+	for p, party := range t.parties {
+		if holds, err := party.Holds(t.lockPath); err == nil && holds {
 			return fmt.Sprintf("p%d", p)
 		}
 	}
-	return "somebody else"
+	return "another process"
 }
 
-// CheckOld returns a *Difference unless the lock file that was unlinked is
-// still locked, or not, as wanted. Before a relink it returns nil.
-func (s *Testbed) CheckOld(locked bool) error {
-	if s.old == nil {
+// checkOld returns a difference unless the lock file that was unlinked is
+// locked, or not, as wanted. Before a relink it returns nil.
+func (t *Testbed) checkOld(locked bool) error {
+	if t.old == nil {
 		return nil
 	}
-	free, err := s.old.Free()
+	free, err := t.old.Free()
 	if err == nil && free == locked {
-		err = &Difference{"the unlinked lock file is locked", fmt.Sprint(!free), fmt.Sprint(locked)}
+		err = &difference{"the unlinked lock file is locked", fmt.Sprint(!free), fmt.Sprint(locked)}
 	}
 	return err
 }
 
-// Leave asks party p to close its handle and end: an error if it does not. It
-// must be outside.
-func (s *Testbed) Leave(p int) error { return s.parties[p].Close() }
-
 // Close kills the parties that are left and removes the segment and the lock
 // file.
-func (s *Testbed) Close() error {
-	for _, party := range s.parties {
+func (t *Testbed) Close() error {
+	for _, party := range t.parties {
 		if party != nil {
 			party.Kill()
 		}
 	}
-	for _, probe := range []*lockprobe.Probe{s.probe, s.old} {
+	for _, probe := range []*lockprobe.Probe{t.probe, t.old} {
 		if probe != nil {
 			probe.Close()
 		}
 	}
-	if s.eye != nil {
-		s.eye.Close()
+	if t.eye != nil {
+		t.eye.Close()
 	}
-	return errors.Join(impl.Remove(s.segment, s.lockPath), os.RemoveAll(s.dir))
+	return errors.Join(impl.Remove(t.segment, t.lockPath), os.RemoveAll(t.dir))
 }
 
-// A Difference is one between the real thing and what must be.
-type Difference struct{ What, Got, Want string }
+// A difference is one between the real side and what must be.
+type difference struct{ what, got, want string }
 
 // Error says what differs.
-func (d *Difference) Error() string { return fmt.Sprintf("%s: got %s, want %s", d.What, d.Got, d.Want) }
+func (d *difference) Error() string { return fmt.Sprintf("%s: got %s, want %s", d.what, d.got, d.want) }
 
 func quoted(answer string) string {
 	if answer == "" {
@@ -233,9 +230,3 @@ func quoted(answer string) string {
 	}
 	return fmt.Sprintf("%q", answer)
 }
-
-// Unable is the error of what a party has not the capability for.
-type Unable struct{ Why string }
-
-// Error says which capability is missing.
-func (u *Unable) Error() string { return u.Why }

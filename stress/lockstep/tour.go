@@ -1,29 +1,29 @@
 package lockstep
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 
 	"sharedbarrier/model"
 )
 
-// A Graph is the state graph of one question, its states numbered in the order
-// in which a breadth-first search meets them; 0 is the initial state.
+// A Graph is the state graph of one question. Its states are numbered in
+// breadth-first order; state 0 is the initial one.
 type Graph struct {
 	States []model.State
-	Arcs   [][]Arc // by state, in the order of model.Enabled
-	Edges  int     // how many arcs there are
+	Edges  [][]Edge // by state, in the order of model.Enabled
+	Size   int      // number of edges
 }
 
-// An Arc is an action that is enabled in a state, and the number of the state
-// to which it leads.
-type Arc struct {
+// An Edge is an action that is enabled in a state, and the number of the state
+// that it leads to.
+type Edge struct {
 	Action model.Action
 	To     int
 }
 
-// NewGraph returns the whole state graph of cfg, which must be valid and small:
-// it takes about 400 bytes for each state.
+// NewGraph returns the state graph of cfg, which must be valid. It takes about
+// 400 bytes a state.
 func NewGraph(cfg model.Config) *Graph {
 	g := &Graph{}
 	number := map[model.State]int{}
@@ -34,82 +34,186 @@ func NewGraph(cfg model.Config) *Graph {
 		out = append(out, edges)
 	}
 	for _, edges := range out {
-		var arcs []Arc
+		var list []Edge
 		for _, e := range edges {
-			arcs = append(arcs, Arc{e.Action, number[e.To]})
+			list = append(list, Edge{e.Action, number[e.To]})
 		}
-		g.Arcs = append(g.Arcs, arcs)
-		g.Edges += len(arcs)
+		g.Edges = append(g.Edges, list)
+		g.Size += len(list)
 	}
 	return g
 }
 
-// A Hop is one step of a walk: arc number Arc of state number From.
-type Hop struct{ From, Arc int }
+// Heads lists, by state, where its edges lead.
+func (g *Graph) Heads() (to [][]int) {
+	to = make([][]int, len(g.Edges))
+	for s, edges := range g.Edges {
+		for _, e := range edges {
+			to[s] = append(to[s], e.To)
+		}
+	}
+	return to
+}
 
-// Tour returns a shortest walk that takes every arc of the graph at least once
-// and ends where it began, at the initial state: a Chinese postman's round. It
-// fails when the graph is not strongly connected, as no walk can do it then.
-func (g *Graph) Tour() ([]Hop, error) {
-	if err := g.connected(); err != nil {
+// CoveringTour returns a shortest walk that starts at node 0, takes every edge
+// at least once and ends at node 0. to lists, by node, where its edges lead;
+// node 0 must reach every node. The walk is the index of each edge that it takes
+// among those of the node that it has reached. CoveringTour fails if node 0
+// cannot be reached from every node.
+func CoveringTour(to [][]int) ([]int, error) {
+	repeats, err := newFlow(to).repeats()
+	if err != nil {
 		return nil, err
 	}
-	return g.circuit(newPostman(g).repeats()), nil
+	return circuit(to, repeats), nil
 }
 
-// connected returns an error unless every state can be reached from the initial
-// one, and the initial one from every state.
-func (g *Graph) connected() error {
-	back := make([][]int, len(g.States))
-	for s, arcs := range g.Arcs {
-		for _, a := range arcs {
-			back[a.To] = append(back[a.To], s)
+// circuit returns the walk from node 0 that takes every edge once and then as
+// often again as repeats says (Hierholzer's algorithm). With the repeats, as many
+// edges must enter a node as leave it.
+func circuit(to, repeats [][]int) (tour []int) {
+	left := make([][]int, len(to)) // by node: edges still to take
+	for node, edges := range to {
+		for i := range edges {
+			left[node] = append(left[node], slices.Repeat([]int{i}, 1+repeats[node][i])...)
 		}
 	}
-	home := make([]bool, len(g.States))
-	home[0] = true
-	for queue := []int{0}; len(queue) > 0; queue = queue[1:] {
-		for _, s := range back[queue[0]] {
-			if !home[s] {
-				home[s] = true
-				queue = append(queue, s)
-			}
-		}
-	}
-	if s := slices.Index(home, false); s >= 0 {
-		return fmt.Errorf("lockstep: no way leads from %v back to the initial state, so there is no tour of this scenario", g.States[s])
-	}
-	return nil
-}
-
-// circuit returns the closed walk from the initial state that takes every arc
-// once and then as often again as repeats says (Hierholzer's algorithm). With
-// the repeats, arcs must enter and leave each state equally often.
-func (g *Graph) circuit(repeats [][]int) []Hop {
-	left := make([][]int, len(g.States))
-	for s, arcs := range g.Arcs {
-		for i := range arcs {
-			for range 1 + repeats[s][i] {
-				left[s] = append(left[s], i)
-			}
-		}
-	}
-	stack := []Hop{{-1, 0}} // each leads to the state from which the next starts; the first, to state 0
-	var walk []Hop
-	for len(stack) > 0 {
-		at, last := 0, len(stack)-1
-		if top := stack[last]; top.From >= 0 {
-			at = g.Arcs[top.From][top.Arc].To
-		}
-		if n := len(left[at]); n > 0 {
-			stack = append(stack, Hop{at, left[at][n-1]})
-			left[at] = left[at][:n-1]
+	type visit struct{ node, by int } // by: the index of the edge that was taken to the node
+	for stack := []visit{{0, -1}}; len(stack) > 0; {
+		at := stack[len(stack)-1]
+		if n := len(left[at.node]); n > 0 {
+			i := left[at.node][n-1]
+			left[at.node] = left[at.node][:n-1]
+			stack = append(stack, visit{to[at.node][i], i})
 			continue
 		}
-		walk = append(walk, stack[last])
-		stack = stack[:last]
+		tour = append(tour, at.by)
+		stack = stack[:len(stack)-1]
 	}
-	walk = walk[:len(walk)-1] // the first of the stack, which is no hop
-	slices.Reverse(walk)
-	return walk
+	slices.Reverse(tour)
+	return tour[1:] // without the first visit, which no edge has led to
+}
+
+// A flow decides which edges a tour takes more than once. A node that more edges
+// enter than leave has to be left again, by a path of repeated edges to a node
+// that fewer edges enter than leave. The cheapest such paths are a minimum-cost
+// flow. The primal-dual method finds it: it fills all paths of the least cost at
+// once, then those of the next.
+type flow struct {
+	pipes  [][]pipe
+	excess []int // edges in less edges out, less what flows away
+	price  []int // with prices, no pipe with room costs less than 0
+}
+
+// A pipe is an edge, along which more can flow at cost 1, or its reverse, along
+// which flow can be taken back at cost -1.
+type pipe struct {
+	to, reverse int // reverse: index among the pipes of to
+	cost        int
+	room        int // what can still flow; along edges it is unlimited
+}
+
+const unlimited = 1 << 30 // more than the steps of any tour
+
+func newFlow(to [][]int) *flow {
+	f := &flow{make([][]pipe, len(to)), make([]int, len(to)), make([]int, len(to))}
+	for node, edges := range to { // first, so that edge i of a node is its pipe i
+		for _, next := range edges {
+			f.pipes[node] = append(f.pipes[node], pipe{to: next, cost: 1, room: unlimited})
+			f.excess[node]--
+			f.excess[next]++
+		}
+	}
+	for node, edges := range to {
+		for i, next := range edges {
+			f.pipes[node][i].reverse = len(f.pipes[next])
+			f.pipes[next] = append(f.pipes[next], pipe{to: node, reverse: i, cost: -1})
+		}
+	}
+	return f
+}
+
+// repeats returns, by node and edge, how often the edge is taken again.
+func (f *flow) repeats() ([][]int, error) {
+	for slices.Max(f.excess) > 0 {
+		if !f.raisePrices() {
+			return nil, errors.New("lockstep: no tour covers the state graph: from some state no path leads back to the initial one")
+		}
+		dead := make([]bool, len(f.excess))
+		for node := range f.excess {
+			for f.excess[node] > 0 && f.push(node, dead) {
+			}
+		}
+	}
+	repeats := make([][]int, len(f.pipes))
+	for node, pipes := range f.pipes {
+		for _, p := range pipes {
+			if p.cost > 0 {
+				repeats[node] = append(repeats[node], unlimited-p.room)
+			}
+		}
+	}
+	return repeats, nil
+}
+
+// raisePrices adds to the price of each node what it costs to get there from a
+// node with an excess, so that the cheapest paths cost nothing. It reports
+// whether such a path leads to a node that lacks something.
+func (f *flow) raisePrices() (some bool) {
+	cost := make([]int, len(f.price))
+	var buckets [][]int // nodes by cost: costs are small whole numbers
+	put := func(node, c int) {
+		for len(buckets) <= c {
+			buckets = append(buckets, nil)
+		}
+		cost[node] = c
+		buckets[c] = append(buckets[c], node)
+	}
+	for node := range cost {
+		cost[node] = unlimited
+		if f.excess[node] > 0 {
+			put(node, 0)
+		}
+	}
+	for c := 0; c < len(buckets); c++ {
+		for i := 0; i < len(buckets[c]); i++ {
+			node := buckets[c][i]
+			if cost[node] != c {
+				continue
+			}
+			for _, p := range f.pipes[node] {
+				if next := c + f.reduced(node, p); p.room > 0 && next < cost[p.to] {
+					put(p.to, next)
+				}
+			}
+		}
+	}
+	for node, c := range cost {
+		f.price[node] += c
+		some = some || c < unlimited && f.excess[node] < 0
+	}
+	return some
+}
+
+func (f *flow) reduced(node int, p pipe) int { return p.cost + f.price[node] - f.price[p.to] }
+
+// push sends one unit from node to one that lacks something, by pipes that cost
+// nothing. Nodes from which that is impossible are dead until prices change.
+func (f *flow) push(node int, dead []bool) bool {
+	dead[node] = true
+	for i, p := range f.pipes[node] {
+		if p.room == 0 || f.reduced(node, p) != 0 || dead[p.to] {
+			continue
+		}
+		if f.excess[p.to] >= 0 && !f.push(p.to, dead) {
+			continue
+		}
+		f.excess[node]--
+		f.excess[p.to]++
+		f.pipes[node][i].room--
+		f.pipes[p.to][p.reverse].room++
+		dead[node] = false
+		return true
+	}
+	return false
 }

@@ -7,93 +7,46 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestTour_IsAWalkOverEveryEdge checks the walk itself: each hop starts where
-// the one before it ended, and every edge is there.
-func TestTour_IsAWalkOverEveryEdge(t *testing.T) {
-	for _, cfg := range []model.Config{
-		{Scenario: spec.Single, Procs: 1},
-		{Scenario: spec.Reuse, Procs: 2},
-		{Scenario: spec.Withdraw, Procs: 2},
-		{Scenario: spec.Reuse, Procs: 3},
-		{Scenario: spec.Withdraw, Procs: 3},
-	} {
-		g := NewGraph(cfg)
-		walk, err := g.Tour()
-		if err != nil {
-			t.Errorf("Tour of %v: %v", cfg, err)
-			continue
-		}
-		at, taken := 0, map[Hop]bool{}
-		for i, h := range walk {
-			if h.From != at {
-				t.Fatalf("Tour of %v: hop %d starts at %d, the one before it ended at %d", cfg, i, h.From, at)
-			}
-			at, taken[h] = g.Arcs[at][h.Arc].To, true
-		}
-		if at != 0 || len(taken) != g.Edges {
-			t.Errorf("Tour of %v: got an end at state %d and %d edges, want state 0 and %d edges", cfg, at, len(taken), g.Edges)
-		}
-		t.Logf("%v, %d processes: %d states, %d edges, %d hops", cfg.Scenario, cfg.Procs, len(g.States), g.Edges, len(walk))
-	}
-}
-
-// TestTour_IsShortest holds the postman's choice against a brute force over
-// how often each arc of a small graph is repeated.
-func TestTour_IsShortest(t *testing.T) {
-	graphs := [][][]int{ // by state: where its arcs lead
+// TestUnit_TourIsShortest holds the tour against a brute force over how often
+// each edge of a small graph is repeated. The length says how often; that the tour
+// takes every edge of a state graph, the runs of TestConform_Tour show.
+func TestUnit_TourIsShortest(t *testing.T) {
+	for _, to := range [][][]int{ // by node: where its edges lead
 		{{1}, {2}, {0}},
 		{{1, 1, 2}, {2}, {0}},
 		{{1, 2}, {0, 3}, {3}, {0, 0, 1}},
 		{{1, 2, 3}, {0}, {1}, {2}},
-	}
-	for _, to := range graphs {
-		g := &Graph{States: make([]model.State, len(to)), Arcs: make([][]Arc, len(to))}
-		for s, arcs := range to {
-			for _, t := range arcs {
-				g.Arcs[s] = append(g.Arcs[s], Arc{To: t})
-				g.Edges++
-			}
-		}
-		walk, err := g.Tour()
-		if want := shortestRound(g); err != nil || len(walk) != want {
-			t.Errorf("Tour of %v: got %d hops, %v; want %d", to, len(walk), err, want)
+	} {
+		tour, err := CoveringTour(to)
+		if want := shortest(to); err != nil || len(tour) != want {
+			t.Errorf("CoveringTour(%v): got %d edges, %v; want %d", to, len(tour), err, want)
 		}
 	}
 }
 
-// shortestRound tries walks by length, whatever they are.
-func shortestRound(g *Graph) int {
+// shortest tries walks by length, and returns that of the first that covers the
+// graph and is closed.
+func shortest(to [][]int) int {
 	type place struct {
-		state int
-		taken string
+		node  int
+		taken int // edges, as bits
 	}
-	start := place{0, ""}
-	for range g.Edges {
-		start.taken += "-"
+	first, edges := make([]int, len(to)), 0 // number of the first edge of each node
+	for node := range to {
+		first[node] = edges
+		edges += len(to[node])
 	}
-	first := make([]int, len(g.Arcs))
-	for s := 1; s < len(g.Arcs); s++ {
-		first[s] = first[s-1] + len(g.Arcs[s-1])
-	}
-	level, known := []place{start}, map[place]bool{start: true}
+	level, known := []place{{}}, map[place]bool{}
 	for length := 0; ; length++ {
 		var next []place
 		for _, at := range level {
-			left := 0
-			for _, c := range at.taken {
-				if c == '-' {
-					left++
-				}
-			}
-			if left == 0 && at.state == 0 {
+			if at == (place{0, 1<<edges - 1}) {
 				return length
 			}
-			for i, a := range g.Arcs[at.state] {
-				taken := []byte(at.taken)
-				taken[first[at.state]+i] = '+'
-				if to := (place{a.To, string(taken)}); !known[to] {
-					known[to] = true
-					next = append(next, to)
+			for i, head := range to[at.node] {
+				if p := (place{head, at.taken | 1<<(first[at.node]+i)}); !known[p] {
+					known[p] = true
+					next = append(next, p)
 				}
 			}
 		}
@@ -101,10 +54,12 @@ func shortestRound(g *Graph) int {
 	}
 }
 
-// TestTour_OneWay: a graph with no way back has no tour.
-func TestTour_OneWay(t *testing.T) {
-	g := NewGraph(model.Config{Scenario: spec.Disagreeing, Procs: 2, Rounds: 1})
-	if walk, err := g.Tour(); err == nil {
-		t.Errorf("Tour of disagreeing, which hangs: got %d hops, want an error", len(walk))
+// TestUnit_NoTour: a graph in which a node cannot reach node 0 has no tour.
+func TestUnit_NoTour(t *testing.T) {
+	hangs := NewGraph(model.Config{Scenario: spec.Disagreeing, Procs: 2, Rounds: 1})
+	for _, to := range [][][]int{{{1}, {}}, {{0, 1}, {1}}, {{1, 1}, {2, 0}, {}}, hangs.Heads()} {
+		if tour, err := CoveringTour(to); err == nil {
+			t.Errorf("CoveringTour(%v): got %d edges, want an error", to, len(tour))
+		}
 	}
 }

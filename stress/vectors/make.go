@@ -56,24 +56,26 @@ func All(ctx context.Context) (map[string]File, error) {
 // In each state, every process tries that is blocked.
 func tour(cfg model.Config) (File, error) {
 	g := lockstep.NewGraph(cfg)
-	walk, err := g.Tour()
+	tour, err := lockstep.CoveringTour(g.Heads())
 	if err != nil {
 		return File{}, err
 	}
 	m := newMaker(cfg.Scenario)
 	tried := make([]bool, len(g.States))
-	for i, hop := range walk {
-		if hop.From == 0 {
+	at := 0
+	for i, edge := range tour {
+		if at == 0 {
 			if i > 0 {
 				m.end()
 			}
 			m.begin(cfg, fmt.Sprint(len(m.file.Schedules)+1))
 		}
-		if !tried[hop.From] {
-			tried[hop.From] = true
+		if !tried[at] {
+			tried[at] = true
 			m.tryAll()
 		}
-		m.take(g.Arcs[hop.From][hop.Arc].Action)
+		m.take(g.Edges[at][edge].Action)
+		at = g.Edges[at][edge].To
 	}
 	m.end()
 	return m.file, nil
@@ -124,7 +126,7 @@ func (m *maker) move(move lockstep.Move) {
 			return
 		}
 	}
-	if lockstep.Waits(m.cfg, m.state, move.Proc) {
+	if lockstep.Blocked(m.cfg, m.state, move.Proc) {
 		m.try(move.Proc)
 	}
 }
@@ -132,7 +134,7 @@ func (m *maker) move(move lockstep.Move) {
 func (m *maker) take(a model.Action) {
 	before := m.state
 	m.state = model.Apply(m.cfg, before, a)
-	lines := lockstep.Dialogue(m.state, a)
+	lines := lockstep.Exchanges(m.state, a)
 	for i, line := range lines {
 		after := m.state
 		if i < len(lines)-1 {
@@ -164,7 +166,7 @@ func (m *maker) try(p int) {
 
 func (m *maker) tryAll() {
 	for p := range m.cfg.Procs {
-		if lockstep.Waits(m.cfg, m.state, p) {
+		if lockstep.Blocked(m.cfg, m.state, p) {
 			m.try(p)
 		}
 	}
@@ -185,8 +187,7 @@ func (m *maker) add(move Move) {
 func (m *maker) crashes() {
 	for _, procs := range []int{2, 3} {
 		for _, step := range spec.CallSteps {
-			cfg := lockstep.CrashConfig(procs, step)
-			s, ok := lockstep.CrashAt(cfg, step)
+			cfg, s, ok := lockstep.CrashSchedule(procs, step)
 			if !ok {
 				continue
 			}

@@ -14,8 +14,8 @@ import (
 // Play plays one schedule of the file with real parties, and returns the first
 // difference, with the number of the move. A party that refuses words out of
 // range, as it may (PROTOCOL.md, section 9), ends the play: refused is its error.
-// A party that lacks a capability is an *Unable.
-func (f File) Play(s Schedule, start lockstep.Starter) (refused string, err error) {
+// A party that lacks a capability is ErrUnable.
+func (f File) Play(s Schedule, start func(p int, splitRMW bool) (lockstep.Party, error)) (refused string, err error) {
 	splitRMW := slices.Contains(s.Needs, "splitRMW")
 	constructing := s.Start[0] == spec.MakeEnter.String()
 	stage, err := lockstep.NewTestbed(s.Procs, constructing, func(p int) (lockstep.Party, error) {
@@ -81,7 +81,7 @@ func able(party lockstep.Party, needs []string) error {
 	for need, has := range map[string]bool{"withdraw": can.Withdraw, "abandon": can.Abandon, "splitRMW": can.SplitRMW} {
 		if slices.Contains(needs, need) && !has {
 			party.Kill()
-			return &lockstep.Unable{Why: "the schedule needs a port with the capability " + need}
+			return fmt.Errorf("%w: the schedule needs %s", lockstep.ErrUnable, need)
 		}
 	}
 	return nil

@@ -100,8 +100,8 @@ func TestConform_Model(t *testing.T) {
 				return
 			}
 			for procs, edges := range taken {
-				if g := lockstep.NewGraph(model.Config{Scenario: sc, Procs: procs}); len(edges) != g.Edges {
-					t.Errorf("%s takes %d edges of %d", name, len(edges), g.Edges)
+				if g := lockstep.NewGraph(model.Config{Scenario: sc, Procs: procs}); len(edges) != g.Size {
+					t.Errorf("%s takes %d edges of %d", name, len(edges), g.Size)
 				}
 			}
 		})
@@ -164,7 +164,7 @@ func apply(cfg model.Config, state model.State, m Move, taken map[string]bool) (
 }
 
 // goPorts starts go ports; one that is to be in its construction constructs.
-func goPorts(t *testing.T, s Schedule) lockstep.Starter {
+func goPorts(t *testing.T, s Schedule) func(int, bool) (lockstep.Party, error) {
 	return func(p int, splitRMW bool) (lockstep.Party, error) {
 		name := "go"
 		if s.Start[p] != spec.Call.String() {
@@ -182,9 +182,8 @@ func TestProc_Play(t *testing.T) {
 			played := 0
 			for _, s := range f.Schedules {
 				refused, err := f.Play(s, goPorts(t, s))
-				var unable *lockstep.Unable
 				switch {
-				case errors.As(err, &unable) && slices.Contains(s.Needs, "splitRMW"):
+				case errors.Is(err, lockstep.ErrUnable) && slices.Contains(s.Needs, "splitRMW"):
 					continue
 				case err != nil:
 					t.Errorf("Play: %v", err)

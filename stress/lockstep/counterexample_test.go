@@ -1,0 +1,55 @@
+//go:build linux
+
+package lockstep
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+)
+
+// TestUnit_ReadTraces: a trace becomes its schedule, that of a lasso with the
+// loop three times, and a loop that begins after the end is an error.
+func TestUnit_ReadTraces(t *testing.T) {
+	res := model.Result{Version: model.ResultVersion, Scenario: spec.Single.String(), Procs: 1, Trace: oneCall()}
+	length := len(res.Trace)
+	for _, c := range []struct {
+		loop, want int // moves
+		err        string
+	}{
+		{0, length, ""},
+		{1, 3 * length, ""},
+		{length + 1, 0, "line 1: its loop begins at entry"},
+		{-1, 0, "line 1: its loop begins at entry"},
+	} {
+		res.Loop = c.loop
+		line, err := json.Marshal(res)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := readTraces(strings.NewReader(string(line)))
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("loop at %d: got %v, want %q", c.loop, err, c.err)
+			}
+			continue
+		}
+		if err != nil || len(list) != 1 || len(list[0].Schedule) != c.want || list[0].Lasso != (c.loop > 0) {
+			t.Errorf("loop at %d: got %+v, %v; want one with %d moves", c.loop, list, err, c.want)
+		}
+	}
+}
+
+// oneCall is the trace of a call of a single party, which ends where it began.
+func oneCall() (trace []model.Entry) {
+	cfg := model.Config{Scenario: spec.Single, Procs: 1}
+	for s := model.Init(cfg); len(trace) == 0 || s != model.Init(cfg); {
+		a := model.Enabled(cfg, s)[0]
+		s = model.Apply(cfg, s, a)
+		trace = append(trace, model.Entry{Proc: a.Proc, Label: a.Label(), Parties: a.Parties, Words: s.Words()})
+	}
+	return trace
+}

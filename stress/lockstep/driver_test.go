@@ -1,0 +1,138 @@
+//go:build linux
+
+package lockstep
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/port"
+)
+
+// fallible is a party whose third return from a call fails in a way of its own.
+type fallible struct {
+	Party
+	returns int
+	fail    func() (string, error)
+}
+
+func (f *fallible) Ask(request string) (string, error) {
+	answer, err := f.Party.Ask(request)
+	if answer == "returned" {
+		if f.returns++; f.returns == 3 {
+			return f.fail()
+		}
+	}
+	return answer, err
+}
+
+var withdrawTwo = model.Config{Scenario: spec.Withdraw, Procs: 2}
+
+// fallibles starts coroutines that fail.
+func fallibles(fail func() (string, error)) starter {
+	return func(p int, splitRMW bool) (Party, error) {
+		party, err := coroutines(withdrawTwo.Scenario, nil)(p, splitRMW)
+		return &fallible{Party: party, fail: fail}, err
+	}
+}
+
+// TestUnit_RandomBySeed: the same seed makes the same moves, another seed
+// others.
+func TestUnit_RandomBySeed(t *testing.T) {
+	cfg := model.Config{Scenario: spec.Surplus, Procs: 3} // ends in a refusal, and so with its moves
+	d := driver{cfg: cfg, start: coroutines(cfg.Scenario, nil)}
+	var schedules []string
+	for _, seed := range []uint64{1, 1, 2} {
+		rep, err := d.random(t.Context(), seed, 10000)
+		if err != nil || rep.Verdict != spec.Passed || len(rep.Observed) == 0 {
+			t.Fatalf("random(%d): got %v, observed %v, %v; want passed, and something observed", seed, rep.Verdict, rep.Observed, err)
+		}
+		schedules = append(schedules, rep.Schedule)
+	}
+	if schedules[0] != schedules[1] || schedules[0] == schedules[2] {
+		t.Errorf("random with seeds 1, 1, 2: got %q, want the first two equal and the third not", schedules)
+	}
+}
+
+// TestUnit_EndOfTheContext: once the context has ended, what a party does shows
+// nothing. Before, it is a difference, or an error where the run has not begun.
+func TestUnit_EndOfTheContext(t *testing.T) {
+	broken := errors.New("broken")
+	for _, interrupted := range []bool{true, false} {
+		for _, c := range []struct {
+			name   string
+			starts bool
+			fail   func() (string, error)
+			begun  spec.Verdict
+		}{
+			{"cannot start", false, nil, spec.Passed}, // and an error
+			{"fails", true, func() (string, error) { return "", broken }, spec.Violated},
+			{"answers wrongly", true, func() (string, error) { return "opened", nil }, spec.Violated},
+		} {
+			ctx, cancel := context.WithCancel(t.Context())
+			end := func() {
+				if interrupted {
+					cancel()
+				}
+			}
+			d := driver{cfg: withdrawTwo, start: fallibles(func() (string, error) {
+				end()
+				return c.fail()
+			})}
+			if !c.starts {
+				d.start = func(int, bool) (Party, error) {
+					end()
+					return nil, broken
+				}
+			}
+			rep, err := d.random(ctx, 1, 1000)
+			cancel()
+			want := c.begun
+			if interrupted {
+				want = spec.Unfinished
+			}
+			if rep.Verdict != want || errors.Is(err, broken) != (!interrupted && !c.starts) {
+				t.Errorf("a party that %s, interrupted %v: got %v, %s, %v; want %v", c.name, interrupted, rep.Verdict, rep.Why, err, want)
+			}
+		}
+	}
+}
+
+// TestUnit_ShortenSilence: a silence, which takes as long as the limit each
+// time, is not repeated, and ends the shortening of another difference.
+func TestUnit_ShortenSilence(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		first, then error // how the parties fail in the run, and in its replays; nil: by a wrong answer
+		shorter     bool
+		silences    int
+	}{
+		{name: "a wrong answer", shorter: true},
+		{name: "silence", first: port.ErrSilent, then: port.ErrSilent, silences: 1},
+		{name: "a wrong answer, then silence", then: port.ErrSilent, silences: 1},
+	} {
+		silences, how := 0, c.first
+		d := driver{cfg: withdrawTwo, start: fallibles(func() (string, error) {
+			if how != nil {
+				silences++
+				return "", &port.Error{Kind: how}
+			}
+			return "withdrawn", nil
+		})}
+		rep, err := d.random(t.Context(), 1, 1000)
+		if err != nil || rep.Verdict != spec.Violated {
+			t.Fatalf("%s: random: got %v, %v; want violated", c.name, rep.Verdict, err)
+		}
+		how = c.then
+		short := d.shorten(t.Context(), rep)
+		if silences != c.silences {
+			t.Errorf("%s: got %d silences, want %d", c.name, silences, c.silences)
+		}
+		if shorter := len(short.Schedule) < len(rep.Schedule); c.shorter && !shorter {
+			t.Errorf("%s: from %q shorten has made %q, want it shorter", c.name, rep.Schedule, short.Schedule)
+		}
+	}
+}

@@ -1,0 +1,231 @@
+//go:build linux
+
+// Package lockstep runs the model and the real barrier side by side, one step
+// at a time. Each party is the process of a port, which stops before every step of
+// its call. A run lets exactly one party take one step, and then compares with the
+// model which step the party announces next, the words in the real segment, and
+// which process holds the real lock. A party tries a step that blocks in the model,
+// and must really be blocked.
+//
+//	for rep, err := range lockstep.Plan{Ports: []string{"c"}, Procs: 2}.Tour(ctx) {
+//
+// The command is go run ./stress lockstep.
+package lockstep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/port/registry"
+)
+
+// A Plan says with which ports its methods run the barrier, and at which size.
+// Each method yields the report of each run as it ends, and stops after a
+// difference or when ctx ends. A run that a port lacks the capability for is left
+// out where there are several; the error is ErrUnable if it is the only one. An
+// error is the last that they yield; nothing is left behind.
+type Plan struct {
+	Ports    []string // names, by process; from the first again when there are more processes; none: go
+	Scenario string   // of Tour, Random and Moves; empty: withdraw if every port can, else reuse
+	Procs    int      // 0: as many as Ports if more than 1, else 2 and 3 (Tour, Hazards, Crashes) or 3 (Random, Moves)
+	Rounds   int      // calls that each process makes; 0: unbounded
+	Shorten  bool     // after a difference, look for a shorter schedule that shows one
+
+	// Progress, unless nil, is called after each move with the name of the run, the
+	// steps so far and about how many there will be.
+	Progress func(run string, steps, total int)
+}
+
+// Tour takes every edge of the state graph. The scenario must be Reuse, Single
+// or Withdraw, with unbounded calls and up to 4 processes.
+func (p Plan) Tour(ctx context.Context) iter.Seq2[Report, error] {
+	return p.run(ctx, func() (runs []run, err error) {
+		for _, procs := range p.sizes(2, 3) {
+			cfg, err := p.config(ctx, procs)
+			if err != nil {
+				return nil, err
+			}
+			if s := cfg.Scenario; s != spec.Reuse && s != spec.Single && s != spec.Withdraw || p.Rounds != 0 || procs > 4 {
+				return nil, fmt.Errorf("there is no tour of scenario %v with %d processes and %d rounds: it must lead back to its beginning, so give reuse, single or withdraw, up to 4 processes, and no bound on rounds", s, procs, p.Rounds)
+			}
+			g := NewGraph(cfg)
+			tour, err := CoveringTour(g.Heads())
+			if err != nil {
+				return nil, err
+			}
+			runs = append(runs, run{cfg, len(tour), func(d *driver) (Report, error) { return d.tour(ctx, g, tour) }})
+		}
+		return runs, nil
+	})
+}
+
+// Random makes as many moves, at least 1, drawn from seed: mostly steps, now and
+// then an event. It ends early where no process can move.
+func (p Plan) Random(ctx context.Context, seed uint64, steps int) iter.Seq2[Report, error] {
+	return p.run(ctx, func() ([]run, error) {
+		cfg, err := p.config(ctx, p.sizes(3)[0])
+		return []run{{cfg, steps, func(d *driver) (Report, error) { return d.random(ctx, seed, steps) }}}, err
+	})
+}
+
+// Moves makes the moves of s.
+func (p Plan) Moves(ctx context.Context, s Schedule) iter.Seq2[Report, error] {
+	return p.run(ctx, func() ([]run, error) {
+		cfg, err := p.config(ctx, p.sizes(3)[0])
+		return []run{{cfg, len(s), func(d *driver) (Report, error) { return d.replay(ctx, "schedule", s) }}}, err
+	})
+}
+
+// Traces replays the traces of results of an engine, JSON lines as model/check
+// and tla/check print them. They have their scenario, processes and rounds. A
+// property that a trace refutes must fail for real too.
+func (p Plan) Traces(ctx context.Context, results io.Reader) iter.Seq2[Report, error] {
+	return p.run(ctx, func() (runs []run, err error) {
+		traces, err := readTraces(results)
+		for _, c := range traces {
+			runs = append(runs, run{c.Config, len(c.Schedule), func(d *driver) (Report, error) { return d.refute(ctx, "schedule", c) }})
+		}
+		return runs, err
+	})
+}
+
+// Hazards replays a shortest counterexample of each property that fails under
+// misuse, with 2 or 3 processes.
+func (p Plan) Hazards(ctx context.Context) iter.Seq2[Report, error] {
+	return p.run(ctx, func() (runs []run, err error) {
+		hazards, err := Hazards(ctx)
+		for _, h := range hazards {
+			if slices.Contains(p.sizes(2, 3), h.Config.Procs) {
+				runs = append(runs, run{h.Config, len(h.Schedule), func(d *driver) (Report, error) { return d.refute(ctx, h.Property, h) }})
+			}
+		}
+		return runs, err
+	})
+}
+
+// Crashes kills process 0 at each step of its call, and lets the others go on.
+func (p Plan) Crashes(ctx context.Context) iter.Seq2[Report, error] {
+	return p.run(ctx, func() (runs []run, err error) {
+		for _, procs := range p.sizes(2, 3) {
+			for _, step := range slices.Concat(spec.CallSteps, spec.WithdrawalSteps) {
+				if cfg, s, ok := CrashSchedule(procs, step); ok {
+					runs = append(runs, run{cfg, len(s), func(d *driver) (Report, error) { return d.crash(ctx, step, s) }})
+				}
+			}
+		}
+		return runs, nil
+	})
+}
+
+// A run is one that is planned.
+type run struct {
+	cfg   model.Config
+	total int // about how many steps it takes
+	play  func(*driver) (Report, error)
+}
+
+// run yields the reports of what plan returns.
+func (p Plan) run(ctx context.Context, plan func() ([]run, error)) iter.Seq2[Report, error] {
+	if len(p.Ports) == 0 {
+		p.Ports = []string{"go"}
+	}
+	return func(yield func(Report, error) bool) {
+		runs, err := plan()
+		if err == nil && len(runs) == 0 {
+			err = fmt.Errorf("there is nothing to run with %d processes; give 2 or 3", p.Procs)
+		}
+		for _, r := range runs {
+			if err == nil && len(p.Ports) > r.cfg.Procs {
+				err = fmt.Errorf("there are %d ports for %d processes; give as many at most: with fewer, the first play again", len(p.Ports), r.cfg.Procs)
+			}
+		}
+		if err != nil {
+			yield(Report{}, err)
+			return
+		}
+		for _, r := range runs {
+			rep, err := p.play(ctx, r)
+			switch {
+			case errors.Is(err, ErrUnable) && len(runs) > 1:
+				rep.Verdict, rep.Why, rep.leftOut, err = spec.Unfinished, "left out: "+err.Error(), true, nil
+			case ctx.Err() != nil:
+				err = nil // of a party that has died with ctx
+			}
+			if !yield(rep, err) || err != nil || rep.Verdict == spec.Violated || ctx.Err() != nil {
+				return
+			}
+		}
+	}
+}
+
+// play plays one run. Where a scenario wants a port that constructs and the
+// first one attaches, a go port that constructs takes its place.
+func (p Plan) play(ctx context.Context, r run) (Report, error) {
+	d := driver{cfg: r.cfg}
+	for i := range r.cfg.Procs {
+		d.ports = append(d.ports, p.Ports[i%len(p.Ports)])
+	}
+	d.start = func(i int, splitRMW bool) (Party, error) { return StartPort(ctx, d.ports[i], splitRMW) }
+	name := fmt.Sprintf("%v, %d processes", r.cfg.Scenario, r.cfg.Procs)
+	if p.Progress != nil {
+		d.progress = func(steps int) { p.Progress(name, steps, r.total) }
+	}
+	rep, err := r.play(&d)
+	if errors.Is(err, ErrUnable) && r.cfg.Scenario == spec.LateConstruction {
+		d.ports[0] = "go@construct"
+		rep, err = r.play(&d)
+	}
+	if p.Shorten && err == nil && rep.Verdict == spec.Violated {
+		name, r.total = name+", shortening", rep.Steps
+		rep = d.shorten(ctx, rep)
+	}
+	return rep, err
+}
+
+// sizes returns the numbers of processes to run with, given the usual ones.
+func (p Plan) sizes(usual ...int) []int {
+	switch {
+	case p.Procs != 0:
+		return []int{p.Procs}
+	case len(p.Ports) > 1:
+		return []int{len(p.Ports)}
+	default:
+		return usual
+	}
+}
+
+// config returns the question for so many processes.
+func (p Plan) config(ctx context.Context, procs int) (cfg model.Config, err error) {
+	cfg = model.Config{Scenario: spec.Withdraw, Procs: procs, Rounds: p.Rounds}
+	if p.Scenario != "" {
+		cfg.Scenario, err = spec.ParseScenario(p.Scenario)
+	} else if able, failed := p.withdraws(ctx); !able {
+		cfg.Scenario, err = spec.Reuse, failed
+	}
+	if err != nil {
+		return cfg, err
+	}
+	return cfg, cfg.Validate()
+}
+
+// withdraws reports whether every port can withdraw. It starts each once.
+func (p Plan) withdraws(ctx context.Context) (bool, error) {
+	names := slices.Compact(slices.Sorted(slices.Values(p.Ports)))
+	for _, name := range names {
+		started, err := registry.Start(ctx, name)
+		if err != nil {
+			return false, err
+		}
+		started.Kill()
+		if !started.Can().Withdraw {
+			return false, nil
+		}
+	}
+	return true, nil
+}
