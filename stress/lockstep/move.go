@@ -109,7 +109,7 @@ func Blocked(cfg model.Config, s model.State, p int) bool {
 }
 
 // An Exchange is one request to a port in white-box mode and the answer that it
-// must give (spec/PORTS.md, section 5). Kill and Relink have no answer.
+// must give (spec/PORTS.md, section 3). Kill and Relink have no answer.
 type Exchange struct {
 	Proc            int // -1: no port (Relink)
 	Request, Answer string
