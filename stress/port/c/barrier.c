@@ -1,15 +1,15 @@
 /*
- * The shared barrier as a port, in C11 with Linux calls: the shape to copy for a
- * port in another language. What it must do stands in spec/PROTOCOL.md, section
- * by section; how it talks to the runner, in spec/PORTS.md.
+ * The shared barrier as a port, in C11 with Linux calls: a sample to copy. Section
+ * numbers are those of spec/PROTOCOL.md, which says what a barrier must do.
+ * spec/PORTS.md says how a port talks to the runner.
  *
  *     cc -std=c11 -O2 -o barrier barrier.c && ./barrier
  *
- * Parts: the segment, the lock, waiting, the call, the conversation. Only the last
- * is about being a port; the rest is what any program would use.
+ * Parts: the segment, the lock, waiting, the call, the conversation. Only the
+ * conversation is about ports; any program would use the rest.
  *
- * A MUTANT_ macro makes one small mistake of each kind that a port could make.
- * The tests compile each and want to see it caught.
+ * Each MUTANT_ macro makes one mistake that a port could make, for the tests of
+ * the conformance checks.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,8 +32,8 @@
 
 /* ---- The segment (section 2) ---- */
 
-/* Three int32 and nothing else. They are written under the lock only, which
- * orders everything; the two polls without it need no more than an atomic load
+/* Three int32 and nothing else. Only a holder of the lock writes them, and the lock
+ * orders that. The two polls without the lock need an atomic load and no order
  * (section 7), so every access is relaxed. */
 struct words {
 #ifdef MUTANT_OTHER_LAYOUT
@@ -51,7 +51,7 @@ static struct words *words; /* the mapped segment; NULL: not open */
 #define GET(word) atomic_load_explicit(&words->word, memory_order_relaxed)
 #define SET(word, v) atomic_store_explicit(&words->word, (v), memory_order_relaxed)
 
-static char failure[512]; /* what went wrong, for people */
+static char failure[512]; /* the text of the last error */
 
 static bool fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static bool fail(const char *format, ...)
@@ -63,7 +63,7 @@ static bool fail(const char *format, ...)
 	return false;
 }
 
-/* segment_attach maps the segment that exists and never writes it. */
+/* segment_attach maps an existing segment and writes nothing to it. */
 static bool segment_attach(const char *name)
 {
 	char path[300];
@@ -100,17 +100,11 @@ static bool segment_attach(const char *name)
 #ifdef MUTANT_NO_WORDS_CHECK
 	sound = true;
 #endif
-	if (!sound) {
-		munmap(mapping, sizeof *words);
-		words = NULL;
-		return fail("%s has words that are not those of a barrier", path);
-	}
-	if (GET(enter) == 0 && GET(exit) == 0 && GET(flag) == DOWN) {
-		munmap(mapping, sizeof *words);
-		words = NULL;
-		return fail("%s is not constructed yet: try again", path);
-	}
-	return true;
+	if (sound && (GET(enter) != 0 || GET(exit) != 0 || GET(flag) != DOWN))
+		return true;
+	munmap(mapping, sizeof *words);
+	words = NULL;
+	return fail(sound ? "%s is not constructed yet: try again" : "%s has words that are not those of a barrier", path);
 }
 
 /* ---- The lock (section 3) ---- */
@@ -125,7 +119,7 @@ static int lock_open(void)
 	flags &= ~O_CLOEXEC;
 #endif
 #ifdef MUTANT_OLD_LOCK_FILE
-	static int link = -1; /* a second name of the file that was there first */
+	static int link = -1; /* a second name of the first file */
 	char path[64];
 	if (link < 0)
 		link = open(lock_path, flags, 0600);
@@ -135,7 +129,7 @@ static int lock_open(void)
 	return open(lock_path, flags, 0600);
 }
 
-/* take makes one attempt at the lock of a descriptor: 0, or the system's error. */
+/* take makes one attempt to lock a descriptor. It returns 0 or the system's error. */
 static int take(int fd)
 {
 #ifdef MUTANT_RECORD_LOCK
@@ -148,8 +142,8 @@ static int take(int fd)
 	return 0;
 }
 
-/* lock_try makes one attempt at the lock: 1 it is held now, 0 another has it,
- * -1 failed. */
+/* lock_try makes one attempt at the lock. It returns 1 if it holds the lock, 0 if
+ * another process does, and -1 if it fails. */
 static int lock_try(void)
 {
 	for (;;) {
@@ -169,8 +163,8 @@ static int lock_try(void)
 			lock_fd = fd;
 			return 1;
 		}
-		/* A peer has unlinked the file between the open and the flock: this is not
-		 * the lock that the others will take. Start over. */
+		/* A peer has unlinked the file between the open and the flock. The others
+		 * will lock another file, so start over. */
 		if (why == 0)
 			flock(fd, LOCK_UN);
 		close(fd);
@@ -187,18 +181,18 @@ static void lock_release(void)
 {
 	if (lock_fd < 0)
 		return;
-	flock(lock_fd, LOCK_UN); /* a child could have inherited the file: closing is not enough */
+	flock(lock_fd, LOCK_UN); /* closing alone is not enough if a child has inherited it */
 	close(lock_fd);
 	lock_fd = -1;
 }
 
 /* ---- Waiting (section 8) ---- */
 
-static bool paced; /* by a runner in white-box mode, who says when to try again */
+static bool paced; /* white-box mode: the runner says when to try again */
 
-/* word_wait sleeps while *word is v, for a tick at most: a peer that changes it
- * may wake nobody. (The words are shared with other processes, and so is the
- * futex: no FUTEX_PRIVATE_FLAG.) */
+/* word_wait sleeps while *word is v, for at most a tick, since a peer that changes
+ * the word may wake no process. The futex is shared between processes, so there is
+ * no FUTEX_PRIVATE_FLAG. */
 static void word_wait(_Atomic int32_t *word, int32_t v)
 {
 	if (paced)
@@ -240,8 +234,8 @@ static const char *const labels[] = {STEPS(LABEL)};
 
 enum outcome { RETURNED, WITHDRAWN, ABANDONED, FAILED };
 
-/* What the caller wants when the call is at a step, and again whenever a step
- * has blocked. A program that is no port has a flag here, a deadline, or nothing. */
+/* What the caller wants before a step, and again after a step has blocked. A
+ * program that is no port has a flag here, a deadline, or nothing. */
 enum wish { GO_ON, GIVE_UP, ABANDON };
 static enum wish before(enum step at); /* any step: announces it */
 static void before_write(enum step at); /* the second half of a step that reads and writes */
@@ -253,17 +247,17 @@ static bool is_acquire(enum step at)
 
 static bool is_poll(enum step at) { return at == AwaitDrain || at == AwaitFlag; }
 
-/* Where the call takes notice that its context has ended. */
+/* Where the end of its context has an effect on the call. */
 static bool is_withdrawable(enum step at)
 {
 	return at == LockInit || at == LockEnter || at == LockFirst || is_poll(at);
 }
 
-/* plus adds to a word. A peer may have left anything there, INT32_MAX too, and
- * what is undefined for int32_t is not for uint32_t: it wraps. */
+/* plus adds to a word and wraps. A peer may have left any value there, and overflow
+ * is undefined for int32_t but not for uint32_t. */
 static int32_t plus(int32_t word, int32_t v) { return (int32_t)((uint32_t)word + (uint32_t)v); }
 
-/* out_of_range ends a call that finds words which are not those of a barrier for n. */
+/* out_of_range ends a call that finds words out of range for n parties. */
 static enum outcome out_of_range(int32_t n)
 {
 	fail("words are out of range for %d parties: enter=%d exit=%d flag=%d", n, GET(enter), GET(exit), GET(flag));
@@ -273,8 +267,9 @@ static enum outcome out_of_range(int32_t n)
 	return FAILED;
 }
 
-/* call makes one call with party count n: one case for each step, in the order of
- * the tables. A step that blocks is left as it is, for another attempt. */
+/* call makes one call with party count n. It has one case for each step, in the
+ * order of the tables. After a step that blocks, at stays as it is for another
+ * attempt. */
 static enum outcome call(int32_t n)
 {
 	int32_t v;
@@ -457,20 +452,20 @@ static enum outcome call(int32_t n)
 
 /* ---- The conversation (spec/PORTS.md) ---- */
 
-static enum { BLACK, WHITE, FINE } mode;
+static enum { BLACK, WHITE, SPLIT_RMW } mode;
 
 static void say(const char *word, const char *rest)
 {
 	if (printf("%s%s%s\n", word, *rest ? " " : "", rest) < 0 || fflush(stdout) != 0)
-		_exit(2); /* nobody listens any more */
+		_exit(2); /* the runner is gone */
 }
 
-/* Requests are read by hand: a call must be able to look whether one has come. */
+/* Requests are read without stdio, because a call must look whether one has come. */
 static char input[8192];
 static size_t filled; /* bytes of input */
-static bool skipping; /* to the end of a line that is too long */
+static bool skipping; /* the rest of a line that is too long */
 
-/* drop forgets the request that peek returns. */
+/* drop removes the request that peek returns. */
 static void drop(void)
 {
 	size_t length = strlen(input) + 1;
@@ -478,9 +473,9 @@ static void drop(void)
 	memmove(input, input + length, filled);
 }
 
-/* peek returns the request that came first and has not been dropped, or NULL if
- * none has come and wait is not set. At the end of the input the process ends:
- * the kernel frees what it holds. */
+/* peek returns the first request that has not been dropped, or NULL if none has
+ * come and wait is not set. At the end of the input it ends the process; the kernel
+ * frees the lock. */
 static char *peek(bool wait)
 {
 	for (;;) {
@@ -495,7 +490,7 @@ static char *peek(bool wait)
 			continue;
 		}
 		if (memchr(input, '\0', filled) != NULL)
-			return input; /* looked at before */
+			return input; /* peek has returned it before */
 		if (filled == sizeof input) {
 			skipping = true;
 			filled = 0;
@@ -524,7 +519,7 @@ static void out_of_place(const char *request)
 
 static bool ends_call(const char *request) { return !strcmp(request, "giveup") || !strcmp(request, "abandon"); }
 
-/* wished reads the request as one for a call that is at a step. */
+/* wished parses a request to a call that is at a step. */
 static bool wished(const char *request, enum step at, enum wish *wish)
 {
 	if (!strcmp(request, "go") && mode != BLACK)
@@ -548,7 +543,7 @@ static enum wish before(enum step at)
 				return wish;
 			}
 			if (ends_call(request))
-				return GO_ON; /* it stays there: a later step heeds it */
+				return GO_ON; /* it stays in the input for a later step */
 #ifdef MUTANT_NO_REFUSAL
 			return GO_ON;
 #endif
@@ -570,7 +565,7 @@ static enum wish before(enum step at)
 
 static void before_write(enum step at)
 {
-	if (mode == FINE)
+	if (mode == SPLIT_RMW)
 		before(at);
 }
 
@@ -619,7 +614,7 @@ int main(void)
 {
 	say("port 1 white withdraw abandon splitRMW", "");
 	for (;;) {
-		/* A copy: the line makes room for those that come during a call. */
+		/* A copy, because requests come during a call and need the room. */
 		static char request[sizeof input];
 		strcpy(request, peek(true));
 		drop();
@@ -629,7 +624,7 @@ int main(void)
 			paced = true;
 			say("ok", "");
 		} else if (!strcmp(request, "splitRMW") && words == NULL) {
-			mode = FINE;
+			mode = SPLIT_RMW;
 			paced = true;
 			say("ok", "");
 		} else if (!strncmp(request, "open ", 5) && words == NULL) {
@@ -641,7 +636,7 @@ int main(void)
 			say("closed", "");
 			return 0;
 		} else if (mode == BLACK && words != NULL && ends_call(request)) {
-			/* It has crossed with the answer of its call. */
+			/* It crossed with the answer of its call. */
 		} else {
 			out_of_place(request);
 		}

@@ -3,9 +3,9 @@
 // Package goport offers package impl as a port (spec/PORTS.md):
 // black box, white box, withdrawal and abandoning.
 //
-// In white-box mode everything happens in one goroutine: the hook of the
-// barrier says where the call is and reads what to do. In black-box mode the
-// call has a goroutine of its own, and requests are read beside it.
+// In white-box mode one goroutine does everything: the hook of the barrier
+// announces the step and reads the request. In black-box mode the call has a
+// goroutine of its own.
 package goport
 
 import (
@@ -28,13 +28,13 @@ import (
 	"sharedbarrier/spec"
 )
 
-// What the port can do beside, for the sake of those that it is to meet.
+// The arguments of Main.
 const (
-	// Construct: on open it constructs, as the original does, where it otherwise
-	// only attaches.
+	// Construct has the port construct on open, as the original does.
 	Construct = "construct"
-	// Unlink: beside its calls it takes the lock again and again, and unlinks the
-	// file before it releases it, as some versions of Python's filelock do.
+	// Unlink has the port take the lock again and again between its calls and
+	// unlink the file before it releases it, as some versions of Python's filelock
+	// do.
 	Unlink = "unlink"
 )
 
@@ -61,7 +61,7 @@ type goPort struct {
 	barrier    *impl.Barrier
 	white      bool
 	giveUp     context.CancelFunc // ends the context of the call under way, or of the last one
-	abandon    atomic.Bool        // black box: the call is to leave its wait at the next poll
+	abandon    atomic.Bool        // black box: the call leaves its wait at the next poll
 	inCall     atomic.Bool        // black box
 }
 
@@ -70,12 +70,12 @@ var errAbandon = errors.New("abandoned")
 
 func (p *goPort) say(line string) {
 	if _, err := io.WriteString(p.out, line+"\n"); err != nil {
-		os.Exit(spec.ExitUsage) // nobody listens any more
+		os.Exit(spec.ExitUsage) // the runner is gone
 	}
 }
 
-// read returns the next request. At the end of the input the process ends,
-// whatever it is doing: the kernel frees what it holds.
+// read returns the next request. At the end of the input it ends the process; the
+// kernel frees the lock.
 func (p *goPort) read() (request, argument string) {
 	line, err := p.in.ReadString('\n')
 	if err != nil {
@@ -91,7 +91,7 @@ func (p *goPort) obey(request, argument string) error {
 	case argument != "" && request != "open" && request != "call":
 		return fmt.Errorf("%q takes no argument", request)
 	case request == "giveup" && !p.white && p.giveUp != nil:
-		p.giveUp() // crossed with the call's answer, it does nothing
+		p.giveUp() // has no effect if it crossed with the call's answer
 	case request == "abandon" && !p.white && p.giveUp != nil:
 		p.abandon.Store(true)
 	case request == "white" && p.barrier == nil:
@@ -132,12 +132,13 @@ func (p *goPort) open(argument string) (err error) {
 	return nil
 }
 
-// unlink takes the lock, unlinks its file and releases it, for ever.
+// unlink takes the lock, unlinks its file and releases it, until the directory is
+// gone.
 func unlink(path string) {
 	for {
 		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
-			return // the folder is gone, and so is everybody
+			return
 		}
 		fd := int(file.Fd())
 		var st unix.Stat_t
@@ -166,13 +167,13 @@ func (p *goPort) call(argument string) error {
 	p.inCall.Store(true)
 	go func() {
 		err := p.wait(ctx, n)
-		p.inCall.Store(false) // before the answer, which the next request may follow at once
+		p.inCall.Store(false) // the next request may follow the answer at once
 		p.answer(err)
 	}()
 	return nil
 }
 
-// wait makes the call. The hook's way out of it is an error here.
+// wait makes the call. It returns errAbandon if the hook panics with that.
 func (p *goPort) wait(ctx context.Context, n int) (err error) {
 	defer func() {
 		switch r := recover(); r {
@@ -201,8 +202,8 @@ func (p *goPort) answer(err error) {
 
 func (p *goPort) fail(err error) { p.say("error " + strings.ReplaceAll(err.Error(), "\n", "; ")) }
 
-// leave is the hook in black-box mode. A step that blocks calls it again and
-// again.
+// leave is the hook in black-box mode. A step that blocks calls it again before
+// each attempt.
 func (p *goPort) leave(s spec.Step) {
 	if polls(s) && p.abandon.Load() {
 		panic(errAbandon)
@@ -229,7 +230,7 @@ func (p *goPort) announce(s spec.Step) {
 
 func polls(s spec.Step) bool { return s == spec.AwaitDrain || s == spec.AwaitFlag }
 
-// withdraws reports whether a call at s takes notice that its context ends.
+// withdraws reports whether the end of its context has an effect on a call at s.
 func withdraws(s spec.Step) bool {
 	switch s {
 	case spec.LockInit, spec.LockEnter, spec.AwaitDrain, spec.LockFirst, spec.AwaitFlag:

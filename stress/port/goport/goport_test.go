@@ -3,15 +3,10 @@
 package goport_test
 
 import (
-	"bufio"
-	"io"
 	"os"
-	"os/exec"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
@@ -39,53 +34,33 @@ func TestGolden_Session(t *testing.T) {
 	for _, match := range sessions {
 		t.Run(match[1], func(t *testing.T) {
 			_, segment, lockPath := porttest.NewBarrier(t)
-			cmd, in, out := start(t)
-			answers := bufio.NewScanner(out)
-			said := func(line string) bool { return answers.Scan() && answers.Text() == line }
-			for i, line := range strings.Split(strings.TrimSpace(match[2]), "\n") {
+			p, err := registry.Start(t.Context(), "go")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Kill()
+			for i, line := range strings.Split(strings.TrimSpace(match[2]), "\n")[1:] { // the first is read
 				line = strings.ReplaceAll(line, "open demo /tmp/demo.lock", "open "+segment+" "+lockPath)
 				request, is := strings.CutPrefix(line, "> ")
-				answer := strings.TrimPrefix(line, "< ")
-				switch kind, _, _ := strings.Cut(answer, " "); {
-				case is:
-					io.WriteString(in, request+"\n")
-				case kind == "port" || kind == "error": // and what it can do, or a text
-					if !answers.Scan() || !strings.HasPrefix(answers.Text(), kind+" ") {
-						t.Fatalf("line %d: got %q, want %q", i+1, answers.Text(), answer)
+				want := strings.TrimPrefix(line, "< ")
+				switch {
+				case request == "close":
+					if err := p.Close(); err != nil {
+						t.Error(err)
 					}
-				case !said(answer):
-					t.Fatalf("line %d: got %q, want %q", i+1, answers.Text(), answer)
+				case is:
+					if err := p.Send(request); err != nil {
+						t.Fatal(err)
+					}
+				case want != port.Closed:
+					got, err := p.Receive()
+					if _, failed := port.Failure(got); err != nil || got != want && !(failed && strings.HasPrefix(want, "error ")) {
+						t.Fatalf("line %d: got %q, %v, want %q", i+2, got, err, want)
+					}
 				}
-			}
-			if answers.Scan() {
-				t.Errorf("after the session it says %q", answers.Text())
-			}
-			if err := cmd.Wait(); err != nil {
-				t.Error(err)
 			}
 		})
 	}
-}
-
-// start starts the go port.
-func start(t *testing.T) (cmd *exec.Cmd, in io.WriteCloser, out io.Reader) {
-	t.Helper()
-	cmd, err := registry.Command(t.Context(), "go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if in, err = cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if out, err = cmd.StdoutPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	limit := time.AfterFunc(port.Limit, func() { cmd.Process.Kill() }) // a port that says nothing
-	t.Cleanup(func() { limit.Stop(); cmd.Process.Kill() })
-	return cmd, in, out
 }
 
 // TestProc_Requests sends what is in place and what is not, in both modes.
@@ -126,41 +101,5 @@ func TestProc_Requests(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestProc_LeavingInBlackBox has the only party that has come give up, and
-// another one abandon: the words tell the difference.
-func TestProc_LeavingInBlackBox(t *testing.T) {
-	for _, c := range []struct {
-		request, answer string
-		enter           int32
-	}{{"giveup", "withdrawn", 0}, {"abandon", "abandoned", 1}} {
-		b, segment, lockPath := porttest.NewBarrier(t)
-		cmd, stdin, stdout := start(t)
-		io.WriteString(stdin, "open "+segment+" "+lockPath+"\ncall 2\n")
-		for counted := false; !counted; {
-			if porttest.HasEnded(t, cmd.Process) {
-				t.Fatalf("the port has ended before it was counted: %v", cmd.Wait())
-			}
-			words, err := b.Words()
-			if err != nil {
-				t.Fatal(err)
-			}
-			counted = words.Enter == 1
-			runtime.Gosched()
-		}
-		io.WriteString(stdin, c.request+"\n")
-		var got []string
-		for answers := bufio.NewScanner(stdout); len(got) < 3 && answers.Scan(); {
-			got = append(got, answers.Text())
-		}
-		stdin.Close() // at the end of its input a port ends
-		if err := cmd.Wait(); err != nil {
-			t.Error(err)
-		}
-		if words, err := b.Words(); len(got) < 3 || got[2] != c.answer || words.Enter != c.enter {
-			t.Errorf("%s: answers %q, words %v (%v); want %s, enter=%d", c.request, got, words, err, c.answer, c.enter)
-		}
 	}
 }

@@ -2,8 +2,8 @@
 
     python fork.py inherited|own NAME LOCKPATH
 
-Two children call once each, in the handle that they inherited or in one of their own. The last
-line says what became of the two calls: "returned returned", or the errors' names.
+Two children call once each, with the handle that they inherited or with one of their own. The last
+line has the two results: "returned returned", or the names of the errors.
 """
 
 import os
@@ -15,7 +15,7 @@ import original
 HOW, NAME, PATH = sys.argv[1:]
 CHILDREN = 2
 
-# The parent makes a handle in any case; so all that is constructed here is so before the first call.
+# The parent makes a handle in both cases, so it constructs before the first call.
 barrier = original.SharedBarrier(PATH, NAME)
 ends = []
 go_reader, go_writer = os.pipe()
@@ -24,15 +24,15 @@ for _ in range(CHILDREN):
     ready_reader, ready_writer = os.pipe()
     if os.fork() == 0:
         os.close(go_writer)
-        signal.alarm(120)  # if the other fails, this one would wait for ever
+        signal.alarm(120)  # if the other child fails, this one hangs
         try:
             if HOW == 'own':
                 barrier = original.SharedBarrier(PATH, NAME)
             os.write(ready_writer, b'.')
-            os.read(go_reader, 1)  # until the parent closes it: all handles are there
+            os.read(go_reader, 1)  # until the parent closes it, when all handles exist
             barrier(CHILDREN)
             outcome = 'returned'
-        except Exception as error:  # noqa: BLE001: its name is what is asked for
+        except Exception as error:  # noqa: BLE001: its name is the result
             outcome = type(error).__name__
             sys.stderr.write(f'{error}\n')
         os.write(writer, outcome.encode())

@@ -1,7 +1,7 @@
-"""The original class, from the installed package and as it was published.
+"""The original class, from the installed package, exactly as it was published.
 
-Importing `streaming` itself would import all of a training framework, so the packages around the
-module are registered bare: their folders are found, their `__init__` does not run.
+Importing `streaming` would import a whole training framework. So the packages around the module are
+registered without running their `__init__`.
 """
 
 import hashlib
@@ -10,8 +10,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
-# What is loaded of the package, with its SHA-256: those that the RECORD of the published wheel
-# has, mosaicml-streaming 0.13.0.
+# The files that are loaded, with the SHA-256 that the RECORD of the published wheel has,
+# mosaicml-streaming 0.13.0.
 PUBLISHED = {
     'base/constant.py': 'ccc13d813f1dc3f490c69dbaf1b8907395e468738cd9c9b382ed22b94cfa390e',
     'base/shared/array.py': '41779ee7996858440220bef391b94fd428b3825c3845119baf46123290c3be50',

@@ -1,8 +1,8 @@
 """The published original as a port (spec/PORTS.md).
 
-Not one line of it is changed. In black-box mode it runs as it is, but that its `sleep` looks for
-requests. In white-box mode its words, its lock and its `sleep` are wrapped from outside: each access
-says, by the line of the original that it comes from, which step it is.
+The original is not changed. In black-box mode only its `sleep` is replaced, by one that also looks
+for requests. In white-box mode its words, its lock and its `sleep` are wrapped from outside. The
+line of the original that makes an access says which step it is.
 """
 
 import inspect
@@ -14,7 +14,7 @@ from queue import SimpleQueue
 import original
 from filelock import Timeout
 
-CALL = [  # the lines of the original's __call__, in its order: what it accesses, and the step
+CALL = [  # the lines of the original's __call__ in their order: the line, the access, the step
     ('with self.lock:', 'acquire', 'LockInit'),
     ('with self.lock:', 'release', 'UnlockInit'),
     ('if self.num_exit == -1:', 'read', 'InitExit'),
@@ -69,35 +69,35 @@ STEPS = {
 
 
 class Abandoned(Exception):
-    """The call is to leave its wait."""
+    """The call leaves its wait."""
 
 
 class Conversation:
-    """What the port and its runner say to each other."""
+    """The requests of the runner and the answers of the port."""
 
     def __init__(self) -> None:
         self.mode = 'black'
-        self.heard = None  # requests that a thread has read, in black-box mode once the barrier is open
-        self.said = None  # the counting step that was announced last
+        self.requests = None  # what a thread reads, in black-box mode once the barrier is open
+        self.announced = None  # the counting step whose read was announced
 
     def listen_meanwhile(self) -> None:
-        """Read requests in a thread of its own, so that they are noticed during a call."""
+        """Read requests in a thread, so that a call can look for them."""
 
         def listen() -> None:
             while True:
-                self.heard.put(self.read())
+                self.requests.put(self.read())
 
-        self.heard = SimpleQueue()
+        self.requests = SimpleQueue()
         threading.Thread(target=listen, daemon=True).start()
 
     def read(self) -> str:
         line = sys.stdin.readline()
         if not line:
-            os._exit(0)  # at the end of its input a port ends, whatever it is doing
+            os._exit(0)  # a port ends with its input
         return line.rstrip('\n')
 
     def next(self) -> str:
-        return self.read() if self.heard is None else self.heard.get()
+        return self.read() if self.requests is None else self.requests.get()
 
     def say(self, line: str) -> None:
         sys.stdout.write(line + '\n')
@@ -107,7 +107,7 @@ class Conversation:
         self.say(f'error {request[:80]!r} is not in place, or no request')
 
     def announce(self, step: str) -> None:
-        """Say where the call is and wait for the word to go on."""
+        """Announce the step and wait for the request to go on."""
         self.say('at ' + step)
         while True:
             request = self.read()
@@ -118,37 +118,39 @@ class Conversation:
             self.refuse(request)
 
     def access(self, kind: str) -> None:
-        """Announce the step of an access that the original is about to make."""
+        """Announce the step of an access that the original is about to make.
+
+        A counting step reads its word, writes it, and reads it again. It is announced before its
+        first read, and in splitRMW mode also before its write.
+        """
         caller = sys._getframe(2)
         step = STEPS[caller.f_code][caller.f_lineno, kind]
         if step not in COUNTS:
             self.announce(step)
-        elif self.said != step:  # its read
-            self.said = step
+        elif self.announced != step:
+            self.announced = step
             self.announce(step)
         elif self.mode == 'splitRMW' and kind == 'write':
             self.announce(step)
-        # A counting step's later accesses are part of it. So is the second look at the word
-        # that it has just written.
         if step not in COUNTS:
-            self.said = None
+            self.announced = None
 
     def sleep(self, seconds: float) -> None:
         """The original's sleep in black-box mode: it also looks for requests."""
         real_sleep(seconds)
-        while not self.heard.empty():
-            request = self.heard.get()
+        while not self.requests.empty():
+            request = self.requests.get()
             if request == 'abandon':
                 raise Abandoned
             self.refuse(request)
 
 
-talk = Conversation()
+conversation = Conversation()
 real_sleep = original.module.sleep
 
 
 class Lock:
-    """The original's lock, with each attempt announced."""
+    """The original's lock, which announces each attempt."""
 
     def __init__(self, lock) -> None:
         self.lock = lock
@@ -157,22 +159,22 @@ class Lock:
         self.attempt()
 
     def release(self) -> None:
-        talk.access('release')
+        conversation.access('release')
         self.lock.release()
 
     def __enter__(self) -> None:
         self.attempt()
 
     def __exit__(self, *_) -> None:
-        talk.access('release')
+        conversation.access('release')
         self.lock.release()
 
     def attempt(self) -> None:
         caller = sys._getframe(2)
         step = STEPS[caller.f_code][caller.f_lineno, 'acquire']
         while True:
-            talk.said = None
-            talk.announce(step)
+            conversation.announced = None
+            conversation.announce(step)
             try:
                 self.lock.acquire(blocking=False)
                 return
@@ -181,14 +183,14 @@ class Lock:
 
 
 def watched(word: property) -> property:
-    """A property of the original, with each access announced."""
+    """Wrap a property of the original so that it announces each access."""
 
     def read(self):
-        talk.access('read')
+        conversation.access('read')
         return word.fget(self)
 
     def write(self, value) -> None:
-        talk.access('write')
+        conversation.access('write')
         word.fset(self, value)
 
     return property(read, write)
@@ -212,11 +214,11 @@ class Watched(original.SharedBarrier):
 
 def open_barrier(argument: str):
     name, _, path = argument.partition(' ')
-    if talk.mode == 'black':
-        original.module.sleep = talk.sleep
-        talk.listen_meanwhile()
+    if conversation.mode == 'black':
+        original.module.sleep = conversation.sleep
+        conversation.listen_meanwhile()
         return original.SharedBarrier(path, name)
-    original.module.sleep = lambda _: None  # the runner says when to look again
+    original.module.sleep = lambda _: None  # the runner says when to try again
     return Watched(path, name)
 
 
@@ -225,9 +227,9 @@ def call(barrier, argument: str) -> str:
     if n < 1:
         raise ValueError(f'a party count of {n}; want at least 1')
     try:
-        if talk.mode != 'black':
-            talk.said = None
-            talk.announce('Call')
+        if conversation.mode != 'black':
+            conversation.announced = None
+            conversation.announce('Call')
         barrier(n)
         return 'returned'
     except Abandoned:
@@ -236,28 +238,28 @@ def call(barrier, argument: str) -> str:
 
 def main() -> None:
     barrier = None
-    talk.say('port 1 white abandon splitRMW')
+    conversation.say('port 1 white abandon splitRMW')
     while True:
-        line = talk.next()
+        line = conversation.next()
         request, _, argument = line.partition(' ')
         try:
             if line in ('white', 'splitRMW') and barrier is None:
-                talk.mode = line
-                talk.say('ok')
+                conversation.mode = line
+                conversation.say('ok')
             elif request == 'open' and argument and barrier is None:
                 barrier = open_barrier(argument)
-                talk.say('opened')
+                conversation.say('opened')
             elif request == 'call' and barrier is not None:
-                talk.say(call(barrier, argument))
+                conversation.say(call(barrier, argument))
             elif line == 'close' and barrier is not None:
-                talk.say('closed')
+                conversation.say('closed')
                 return
-            elif line == 'abandon' and barrier is not None and talk.mode == 'black':
-                pass  # it has crossed with the answer of its call
+            elif line == 'abandon' and barrier is not None and conversation.mode == 'black':
+                pass  # it crossed with the answer of its call
             else:
-                talk.refuse(line)
-        except Exception as error:  # noqa: BLE001: whatever it is, the runner is to know
-            talk.say('error ' + f'{type(error).__name__}: {error}'.replace('\n', '; '))
+                conversation.refuse(line)
+        except Exception as error:  # noqa: BLE001: the answer names any error
+            conversation.say('error ' + f'{type(error).__name__}: {error}'.replace('\n', '; '))
 
 
 main()

@@ -1,11 +1,12 @@
 //! The shared barrier as a port, in Rust with nothing but the standard library: the sample of
-//! stress/PORTING.md, and the least that a port in a new language needs. What it must do stands in
-//! spec/PROTOCOL.md, section by section; how it talks to the runner, in spec/PORTS.md.
+//! stress/PORTING.md, and the least that a new port needs. Section numbers are those of
+//! spec/PROTOCOL.md, which says what a barrier must do. spec/PORTS.md says how a port talks to the
+//! runner.
 //!
 //!     rustc --edition 2021 -O barrier.rs && ./barrier
 //!
-//! It never sleeps on a futex and wakes nobody: it looks at its word often enough, which is all
-//! that section 8 asks for.
+//! It does not sleep on a futex and wakes no process. It looks at its word often, which is all that
+//! section 8 requires.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, Write};
@@ -33,8 +34,8 @@ const O_NOFOLLOW: c_int = if cfg!(any(target_arch = "arm", target_arch = "aarch6
 
 const NOT_SET: i32 = -1;
 
-/// The three words. They are written under the lock only, which orders everything; the two polls
-/// without it need an atomic load and no order (section 7).
+/// The three words. Only a holder of the lock writes them, and the lock orders that. The two polls
+/// without the lock need an atomic load and no order (section 7).
 #[repr(C)]
 struct Words {
     enter: AtomicI32,
@@ -42,7 +43,7 @@ struct Words {
     flag: AtomicI32,
 }
 
-/// Maps the segment that exists, for as long as the process lives, and never writes it.
+/// Maps an existing segment until the process ends, and writes nothing to it.
 fn attach(name: &str) -> io::Result<&'static Words> {
     let bad = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidData, format!("segment {name:?} {why}")));
     if name.is_empty() || name.len() > 255 || name.contains(['/', '\0']) || name == "." || name == ".." {
@@ -53,7 +54,7 @@ fn attach(name: &str) -> io::Result<&'static Words> {
     if !meta.is_file() || meta.len() != 12 {
         return bad("is not a file of 12 bytes");
     }
-    // SAFETY: a new mapping of a file of 12 bytes, page-aligned, that is never unmapped; all access
+    // SAFETY: the mapping is new, page-aligned, 12 bytes long and never unmapped, and every access
     // to it is atomic.
     let words = unsafe {
         let mapping = mmap(std::ptr::null_mut(), 12, PROT_READ_WRITE, MAP_SHARED, file.as_raw_fd(), 0);
@@ -81,7 +82,7 @@ struct Lock {
 }
 
 impl Lock {
-    /// Makes one attempt; false: another has it.
+    /// Makes one attempt. False: another process has the lock.
     fn attempt(&mut self) -> io::Result<bool> {
         loop {
             let mut options = OpenOptions::new();
@@ -94,8 +95,7 @@ impl Lock {
                     e => Err(e),
                 };
             }
-            // A peer may have unlinked the file before it was locked: then it is not the lock
-            // that the others will take.
+            // If a peer has unlinked the file meanwhile, the others will lock another file.
             if file.metadata()?.nlink() > 0 {
                 self.held = Some(file);
                 return Ok(true);
@@ -105,7 +105,7 @@ impl Lock {
 
     fn release(&mut self) {
         if let Some(file) = self.held.take() {
-            unsafe { flock(file.as_raw_fd(), LOCK_UN) }; // and then closes it
+            unsafe { flock(file.as_raw_fd(), LOCK_UN) }; // the file is closed after that
         }
     }
 }
@@ -124,13 +124,13 @@ impl Step {
     fn acquires(self) -> bool {
         matches!(self, LockInit | LockEnter | LockFirst | LockExit | LockWithdraw)
     }
-    /// A call at this step takes notice that its context has ended.
+    /// The end of its context has an effect on a call at this step.
     fn withdraws(self) -> bool {
         matches!(self, LockInit | LockEnter | LockFirst | AwaitDrain | AwaitFlag)
     }
 }
 
-/// What the caller wants when the call is at a step, and again whenever the step has blocked.
+/// What the caller wants before a step, and again after the step has blocked.
 enum Wish {
     GoOn,
     GiveUp,
@@ -141,8 +141,8 @@ enum Outcome {
     Withdrawn,
 }
 
-/// One call with party count n: one case for each step, in the order of the tables. A step that
-/// blocks is left as it is, for another attempt; `wait` passes the time until then.
+/// Makes one call with party count n. It has one case for each step, in the order of the tables.
+/// After a step that blocks, `at` stays as it is for another attempt, after `wait`.
 fn call(words: &Words, lock: &mut Lock, n: i32, wish: &mut dyn FnMut(Step) -> Wish, wait: &dyn Fn()) -> io::Result<Outcome> {
     let (enter, exit, flag) = (&words.enter, &words.exit, &words.flag);
     let mut at = Call;
@@ -182,7 +182,7 @@ fn call(words: &Words, lock: &mut Lock, n: i32, wish: &mut dyn FnMut(Step) -> Wi
             LockFirst => LowerFlag,
             LowerFlag => { flag.store(0, Relaxed); CountEnter }
             CountEnter => {
-                let v = enter.load(Relaxed).wrapping_add(1); // a peer may have left anything there
+                let v = enter.load(Relaxed).wrapping_add(1); // a peer may have left any value there
                 enter.store(v, Relaxed);
                 if v == n { ResetEnter } else { UnlockEnter }
             }
@@ -208,7 +208,7 @@ fn call(words: &Words, lock: &mut Lock, n: i32, wish: &mut dyn FnMut(Step) -> Wi
     }
 }
 
-/// Ends the call unless the word that it has read is in range.
+/// Releases the lock and fails unless the word that the call has read is in range.
 fn check(words: &Words, lock: &mut Lock, in_range: bool) -> io::Result<()> {
     if in_range {
         return Ok(());
@@ -223,7 +223,7 @@ fn check(words: &Words, lock: &mut Lock, in_range: bool) -> io::Result<()> {
 fn say(line: &str) {
     let mut out = io::stdout().lock();
     if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
-        exit(2); // nobody listens any more
+        exit(2); // the runner is gone
     }
 }
 
@@ -236,7 +236,7 @@ fn requests() -> Receiver<String> {
                 return;
             }
         }
-        exit(0); // at the end of its input a port ends, whatever it is doing
+        exit(0); // a port ends with its input
     });
     receiver
 }
@@ -267,7 +267,7 @@ impl Port {
             _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "call: want a party count of at least 1")),
         };
         let (requests, white) = (&self.requests, self.white);
-        let mut given_up = false; // black box: a request may come before the step that heeds it
+        let mut given_up = false; // black box: the request may come before the step on which it has an effect
         let mut wish = |at: Step| {
             if !white {
                 match requests.try_recv().as_deref() {
@@ -306,7 +306,7 @@ fn main() {
             ("open", Some(argument), false) => port.open(argument),
             ("call", Some(argument), true) => port.call(argument),
             ("close", None, true) => { say("closed"); return }
-            ("giveup", None, true) if !port.white => continue, // it has crossed with the answer of its call
+            ("giveup", None, true) if !port.white => continue, // it crossed with the answer of its call
             _ => { refuse(&line); continue }
         };
         match answer {
