@@ -3,7 +3,6 @@
 package run
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -62,16 +61,15 @@ func (f *findings) add(one *findings) {
 	f.Latency.Merge(one.Latency.Histogram)
 }
 
-// histogram is a histogram with a JSON form.
+// histogram is a histogram that JSON holds in the standard form of the
+// HdrHistogram libraries.
 type histogram struct{ *hdrhistogram.Histogram }
 
-func (h histogram) MarshalJSON() ([]byte, error) { return json.Marshal(h.Export()) }
+func (h histogram) MarshalText() ([]byte, error) {
+	return h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+}
 
-func (h *histogram) UnmarshalJSON(text []byte) error {
-	var s hdrhistogram.Snapshot
-	if err := json.Unmarshal(text, &s); err != nil {
-		return err
-	}
-	h.Histogram = hdrhistogram.Import(&s)
-	return nil
+func (h *histogram) UnmarshalText(text []byte) (err error) {
+	h.Histogram, err = hdrhistogram.Decode(text)
+	return err
 }
