@@ -11,18 +11,18 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Barrier is one party's handle of a shared barrier. Make one with Create,
-// Attach or Construct: the zero Barrier is of no use.
+// A Barrier is one party's handle of a shared barrier. Create, Attach and
+// Construct make one; the zero Barrier is not valid.
 type Barrier struct {
 	segment *segment
 	lock    *lock
 	hook    func(spec.Step)
 
-	mu  sync.Mutex // guards use, and the segment against being unmapped
+	mu  sync.Mutex // guards use, and keeps the segment mapped
 	use use
 }
 
-// use is what a handle is doing.
+// use is the state of a handle.
 type use uint8
 
 const (
@@ -31,26 +31,27 @@ const (
 	closed
 )
 
-// Create makes the segment and returns a handle of the barrier, which is then
-// ready: its words are spec.Initial before anyone else can see them. The lock
-// file is made if it is missing, and stays if Create fails.
+// Create makes the segment and returns a handle of the new barrier, which is
+// ready to use. The segment appears under its name with spec.Initial in it.
+// Create makes the lock file if it is missing, and leaves it if it then fails.
+// It needs /proc.
 //
-// It fails with fs.ErrExist if the segment exists, and with ErrName,
-// ErrNoSpace, ErrNotRegular, ErrNoFlock, or the system's error. It needs /proc.
+// It fails with fs.ErrExist if the segment exists, with ErrName, ErrNoSpace,
+// ErrNotRegular or ErrNoFlock, or with the system's error.
 func Create(name, lockPath string) (*Barrier, error) {
 	return open(name, lockPath, createSegment)
 }
 
-// Attach returns a handle of a barrier that another process has made. It never
-// writes the words. While the segment is empty, or its words are all still 0,
-// its maker is at work: Attach waits, looking every spec.Tick, until ctx ends.
-// The lock file is made if it is missing; where the segment cannot be had, it is
-// not looked at.
+// Attach returns a handle of a barrier that another process made. It never
+// writes the words. While the segment is empty or all its words are 0, another
+// process is constructing it: Attach blocks until that is done or ctx ends, and
+// looks every spec.Tick. Then it makes the lock file if it is missing.
 //
 // It fails with fs.ErrNotExist if there is no such segment, ErrSize if it is
-// not spec.Size bytes, ErrCorrupt if its words are those of no barrier, ErrNoSpace
-// if its page is missing and /dev/shm has none left, ErrName, ErrNotRegular,
-// ErrNoFlock, the context's error, or the system's.
+// not spec.Size bytes long, ErrCorrupt if the words are those of no barrier,
+// ErrNoSpace if its page is missing and /dev/shm has none left, with ErrName,
+// ErrNotRegular or ErrNoFlock, the error of ctx, or the system's error. If it
+// fails before the segment is ready it makes no lock file.
 func Attach(ctx context.Context, name, lockPath string) (*Barrier, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -66,17 +67,17 @@ func Attach(ctx context.Context, name, lockPath string) (*Barrier, error) {
 	return &Barrier{segment: segment, lock: lock}, nil
 }
 
-// Construct does what the original's constructor does: it opens the segment or
-// makes it, and then resets the words in any case, without the lock.
+// Construct does what the constructor of the original does (PROTOCOL.md,
+// section 6): it opens the segment or makes it, and resets the words in either
+// case, without the lock.
 //
-// That is dangerous: a process that constructs while another is in a call
-// takes away what the other has counted, and then parties hang or are let go
-// too early (scenario late-construction). It is here for those who must behave
-// as the original does; all constructors must have returned before the first
-// call begins. Everyone else uses Create and Attach.
+// Construct must return in every process before the first call begins. A
+// process that constructs during a call erases what the call counted; then
+// parties hang or return too early (scenario late-construction). Use Create and
+// Attach unless you need the behaviour of the original.
 //
-// It fails as Create does, but never with fs.ErrExist, and with ErrSize if the
-// segment exists and is neither empty nor spec.Size bytes.
+// It fails as Create does, except with fs.ErrExist, and with ErrSize if the
+// segment exists and is neither empty nor spec.Size bytes long.
 func Construct(name, lockPath string) (*Barrier, error) {
 	b, err := open(name, lockPath, constructSegment)
 	if err != nil {
@@ -88,9 +89,10 @@ func Construct(name, lockPath string) (*Barrier, error) {
 	return b, nil
 }
 
-// Remove unlinks the segment and the lock file. What is missing already is no
-// error. Parties that have the barrier open can go on with each other, but
-// those who open it later will not meet them.
+// Remove unlinks the segment and the lock file, or those of them that exist.
+// Parties that have the barrier open can go on using it with each other; a
+// party that attaches later does not meet them. It fails with ErrName or the
+// system's error.
 func Remove(name, lockPath string) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -101,7 +103,7 @@ func Remove(name, lockPath string) error {
 	return removeLock(lockPath)
 }
 
-// open opens the lock file first: where it cannot be had, no segment is made.
+// open opens the lock file first, so that it makes no segment if that fails.
 func open(name, lockPath string, segmentOf func(name string) (*segment, error)) (*Barrier, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -129,12 +131,12 @@ func checkName(name string) error {
 	return nil
 }
 
-// Reset gives the words their initial values, without the lock (PROTOCOL.md,
-// Construction): the second half of Construct, with the same danger. It is for
-// a barrier that a party has died in, or on which a call has found ErrCorrupt,
-// after all have stopped using it. It calls the hook before each of its steps.
-// It fails with ErrClosed, ErrBusy while Wait or another Reset runs, and ErrSize
-// if a peer has truncated the segment.
+// Reset writes the initial words, without the lock (PROTOCOL.md, section 6). It
+// is for a barrier in which a party died, or a call found ErrCorrupt, and must
+// not run while any party calls. It calls the hook before each of its steps.
+//
+// It fails with ErrClosed, with ErrBusy while Wait or another Reset runs, and
+// with ErrSize if a peer truncated the segment.
 func (b *Barrier) Reset() error {
 	if err := b.claim(waiting); err != nil {
 		return err
@@ -143,19 +145,20 @@ func (b *Barrier) Reset() error {
 	return b.construct()
 }
 
-// SetHook has hook called before each step that this handle takes, Call
+// SetHook makes the handle call hook before each step that it takes, Call
 // included, and before each further attempt at a step that blocks (an
-// acquisition, AwaitDrain, AwaitFlag); nil, which it is at first, ends that.
+// acquisition, AwaitDrain, AwaitFlag). A nil hook, as at first, is not called.
+// SetHook must not run at the same time as Wait or Reset.
+//
 // The hook runs in the goroutine of Wait, under the lock if the step is, and
-// may block. If it panics, the lock is given back, the words stay as they are
-// (scenario abandon), and the handle can be used again. SetHook must not run
-// at the same time as Wait.
+// may block. If it panics, Wait releases the lock and leaves the words as they
+// are (scenario abandon); the handle can be used again.
 func (b *Barrier) SetHook(hook func(spec.Step)) { b.hook = hook }
 
-// Words returns a snapshot of the words. It may be called at any time, also
-// while Wait runs. Each word is read atomically; together they are a state of
-// the protocol only if nobody moves in between. It fails with ErrClosed, and
-// with ErrSize if a peer has truncated the segment.
+// Words returns the three words. It does not block, and may run at the same
+// time as Wait. It reads each word atomically; all three are a state of the
+// protocol only if no process takes a step in between. It fails with ErrClosed,
+// and with ErrSize if a peer truncated the segment.
 func (b *Barrier) Words() (spec.Words, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -165,10 +168,9 @@ func (b *Barrier) Words() (spec.Words, error) {
 	return b.segment.read()
 }
 
-// Close gives back what the handle holds in this process. It neither changes
-// the words nor removes anything. While Wait runs it fails with ErrBusy and
-// does nothing: end the context of the call first. A handle that is closed
-// already: ErrClosed.
+// Close unmaps the segment and closes the lock file. It neither changes the
+// words nor removes a file. It fails with ErrClosed if the handle is closed,
+// and with ErrBusy while Wait or Reset runs: end the context of the call first.
 func (b *Barrier) Close() error {
 	if err := b.claim(closed); err != nil {
 		return err
@@ -176,21 +178,21 @@ func (b *Barrier) Close() error {
 	return errors.Join(b.segment.unmap(), b.lock.close())
 }
 
-// Wait enters the barrier as one of parties and returns nil when all of them
-// have begun the same round (PROTOCOL.md, A call). It blocks until then, or
-// until ctx ends: then it withdraws, as if it had never come, and returns the
-// context's error (PROTOCOL.md, Withdrawal). The end of ctx is noticed within
-// one spec.Tick, save that a call which has to take the lock to withdraw, or
-// which has seen the round complete, waits for the lock however long its
-// holder keeps it. A context that has ended before changes nothing at all.
+// Wait blocks until the given number of parties have called it in the same
+// round, and then returns nil (PROTOCOL.md, section 4).
 //
-// It fails with ErrParties, ErrClosed or ErrBusy before the first step. It
-// fails with ErrCorrupt when it finds a word out of range for parties: at
-// InitExit, and then nothing has changed, or at TestFirst, before it has counted
-// itself. Errors of the lock file, and
-// ErrSize if a peer has truncated the segment, are returned at once: before
-// CountEnter the call has then not come; afterwards it stays counted, and the
-// barrier must be made anew.
+// If ctx ends first, Wait undoes its effect on the words, as if the call had
+// not been made, and returns the error of ctx (section 5). It notices the end
+// of ctx within one spec.Tick. To withdraw, or to finish a round that is
+// complete, it then still waits for the lock, for as long as another process
+// holds it. If ctx has ended before the call, Wait takes no step.
+//
+// Before its first step it fails with ErrParties, ErrClosed or ErrBusy. If a
+// word is out of range for parties it fails with ErrCorrupt (section 9): at
+// InitExit, with the words unchanged, or at TestFirst, before it counts itself.
+// It also fails with ErrSize if a peer truncated the segment, and with errors
+// of the lock file. If such an error comes after CountEnter the words still
+// count the call, and the barrier must be constructed again.
 func (b *Barrier) Wait(ctx context.Context, parties int) error {
 	if parties < 1 || parties > math.MaxInt32 {
 		return fmt.Errorf("%w: %d, want 1 to %d", ErrParties, parties, math.MaxInt32)
@@ -205,7 +207,8 @@ func (b *Barrier) Wait(ctx context.Context, parties int) error {
 	return b.call(ctx, int32(parties))
 }
 
-// claim puts the idle handle to one use, until leave.
+// claim puts an idle handle to a use, until leave. It fails with ErrBusy or
+// ErrClosed.
 func (b *Barrier) claim(use use) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -219,8 +222,8 @@ func (b *Barrier) claim(use use) error {
 	return nil
 }
 
-// leave ends a Wait, also one that an error or a panicking hook cut short with
-// the lock held.
+// leave ends a Wait or Reset. It releases the lock if an error or a panic of
+// the hook ended Wait with the lock held.
 func (b *Barrier) leave() {
 	b.lock.release()
 	b.mu.Lock()

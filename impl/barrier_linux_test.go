@@ -19,8 +19,8 @@ import (
 
 var names atomic.Int64
 
-// newNames returns the two names of a barrier of its own for the test, whose
-// files are removed after it.
+// newNames returns the two names of a new barrier. It removes their files after
+// the test.
 func newNames(t testing.TB) (name, lockPath string) {
 	name = fmt.Sprintf("sharedbarrier-test-%d-%d", os.Getpid(), names.Add(1))
 	lockPath = filepath.Join(t.TempDir(), "lock")
@@ -66,7 +66,7 @@ func wantError(t testing.TB, call string, got, want error) {
 	}
 }
 
-func TestRoundsOfManyParties(t *testing.T) {
+func TestUnit_RoundsOfManyParties(t *testing.T) {
 	const parties, rounds = 5, 200
 	_, name, lockPath := create(t)
 	var begun [parties]atomic.Int64
@@ -93,7 +93,7 @@ func TestRoundsOfManyParties(t *testing.T) {
 	wantWords(t, b, spec.Initial)
 }
 
-func TestCreateIsReadyAndExclusive(t *testing.T) {
+func TestUnit_CreateIsReadyAndExclusive(t *testing.T) {
 	b, name, lockPath := create(t)
 	wantWords(t, b, spec.Initial)
 	info, err := os.Lstat(shm + name)
@@ -107,7 +107,7 @@ func TestCreateIsReadyAndExclusive(t *testing.T) {
 	}
 }
 
-func TestConstructResetsWhatExists(t *testing.T) {
+func TestUnit_ConstructResetsWhatExists(t *testing.T) {
 	b, name, lockPath := create(t)
 	b.segment.store(spec.Enter, 3)
 	b.segment.store(spec.Exit, 2)
@@ -120,9 +120,9 @@ func TestConstructResetsWhatExists(t *testing.T) {
 	wantWords(t, b, spec.Initial)
 }
 
-// TestResetMakesAnew: Reset takes the steps of construction, in their order,
-// and leaves the initial words; a closed handle changes nothing.
-func TestResetMakesAnew(t *testing.T) {
+// TestUnit_ResetConstructs: Reset takes the steps of construction in their
+// order.
+func TestUnit_ResetConstructs(t *testing.T) {
 	b, _, _ := create(t)
 	b.segment.store(spec.Enter, 2)
 	b.segment.store(spec.Exit, 5)
@@ -142,7 +142,7 @@ func TestResetMakesAnew(t *testing.T) {
 	}
 }
 
-func TestBadNames(t *testing.T) {
+func TestUnit_BadNames(t *testing.T) {
 	lockPath := filepath.Join(t.TempDir(), "lock")
 	for _, name := range []string{"", ".", "..", "a/b", "/a", "a\x00b", strings.Repeat("x", 256)} {
 		_, err := Create(name, lockPath)
@@ -156,7 +156,7 @@ func TestBadNames(t *testing.T) {
 	}
 }
 
-func TestBadParties(t *testing.T) {
+func TestUnit_BadParties(t *testing.T) {
 	b, _, _ := create(t)
 	bad := []int{math.MinInt, -1, 0}
 	if more := int64(math.MaxInt32) + 1; int64(int(more)) == more { // an int is longer than the words
@@ -168,7 +168,7 @@ func TestBadParties(t *testing.T) {
 	wantWords(t, b, spec.Initial)
 }
 
-func TestEndedContextDoesNothing(t *testing.T) {
+func TestUnit_EndedContextDoesNothing(t *testing.T) {
 	b, _, _ := create(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -177,7 +177,7 @@ func TestEndedContextDoesNothing(t *testing.T) {
 	wantWords(t, b, spec.Initial)
 }
 
-func TestClosedHandle(t *testing.T) {
+func TestUnit_ClosedHandle(t *testing.T) {
 	b, _, _ := create(t)
 	if err := b.Close(); err != nil {
 		t.Fatalf("Close: got %v, want nil", err)
@@ -188,7 +188,7 @@ func TestClosedHandle(t *testing.T) {
 	wantError(t, "Words", err, ErrClosed)
 }
 
-func TestBusyHandle(t *testing.T) {
+func TestUnit_BusyHandle(t *testing.T) {
 	b, _, _ := create(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -209,9 +209,7 @@ func TestBusyHandle(t *testing.T) {
 	wantWords(t, b, spec.Words{Enter: 0, Exit: 2, Flag: spec.Down})
 }
 
-// TestHookSeesEachStep: the hook hears of each step of a call, Call included,
-// and the steps follow on each other as the table says.
-func TestHookSeesEachStep(t *testing.T) {
+func TestUnit_HookSeesEachStep(t *testing.T) {
 	b, _, _ := create(t)
 	var steps []spec.Step
 	b.SetHook(func(s spec.Step) { steps = append(steps, s) })
@@ -219,15 +217,15 @@ func TestHookSeesEachStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.SetHook(nil)
-	// Alone, a call is both the first and the last of its round: it takes every step.
+	// The only call of a round is the first and the last: it takes every step.
 	if want := spec.CallSteps; !slices.Equal(steps, want) {
 		t.Errorf("steps of Wait(1): got %v, want %v", steps, want)
 	}
 }
 
-// TestNothingIsLeftOpen: neither Close nor any failure to open leaves a
-// descriptor or a mapping behind.
-func TestNothingIsLeftOpen(t *testing.T) {
+// TestUnit_NothingIsLeftOpen: Close and each failure to open leave no
+// descriptor and no mapping.
+func TestUnit_NothingIsLeftOpen(t *testing.T) {
 	use := func() {
 		b, name, lockPath := create(t)
 		if err := b.Wait(t.Context(), 1); err != nil {
@@ -250,7 +248,7 @@ func TestNothingIsLeftOpen(t *testing.T) {
 			t.Errorf("Close: got %v, want nil", err)
 		}
 	}
-	use() // what the runtime opens for itself is open now
+	use() // the runtime has opened what it needs
 	before := countOpen(t)
 	for range 3 {
 		use()
@@ -260,7 +258,8 @@ func TestNothingIsLeftOpen(t *testing.T) {
 	}
 }
 
-// countOpen counts the descriptors of this process and its mappings of segments.
+// countOpen counts the descriptors of this process and its mappings of
+// segments.
 func countOpen(t *testing.T) int {
 	t.Helper()
 	fds, err := os.ReadDir("/proc/self/fd")
@@ -274,7 +273,7 @@ func countOpen(t *testing.T) int {
 	return len(fds) + strings.Count(string(maps), shm)
 }
 
-func TestCorruptWords(t *testing.T) {
+func TestUnit_CorruptWords(t *testing.T) {
 	for _, tc := range []struct {
 		words spec.Words
 		want  error
@@ -317,9 +316,9 @@ func TestCorruptWords(t *testing.T) {
 	}
 }
 
-// TestCorruptWordsBetweenTheSections: words that go out of range after InitExit are
-// found at TestFirst, before the call has counted itself.
-func TestCorruptWordsBetweenTheSections(t *testing.T) {
+// TestUnit_CorruptWordsBetweenTheSections: a call finds words that go out of
+// range after InitExit at TestFirst, before it counts itself.
+func TestUnit_CorruptWordsBetweenTheSections(t *testing.T) {
 	b, _, _ := create(t)
 	bad := spec.Words{Enter: 3, Exit: 2, Flag: 1}
 	b.SetHook(func(s spec.Step) {
@@ -331,7 +330,6 @@ func TestCorruptWordsBetweenTheSections(t *testing.T) {
 	wantWords(t, b, bad)
 }
 
-// setWords is for tests that need the words to be wrong.
 func (s *segment) setWords(w spec.Words) {
 	s.store(spec.Enter, w.Enter)
 	s.store(spec.Exit, w.Exit)

@@ -9,9 +9,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// BenchmarkLock is an acquisition and a release that nobody contends: ours,
-// which keeps the file open and compares it with the path's, and that of a
-// library which opens it every time (and does not compare).
+// BenchmarkLock is an acquisition and a release without contention: of this
+// package, which keeps the file open and compares it with the path, and of a
+// library, which opens the file each time and does not compare.
 func BenchmarkLock(b *testing.B) {
 	b.Run("lock=ours", func(b *testing.B) {
 		l, err := openLock(filepath.Join(b.TempDir(), "lock"))
@@ -37,8 +37,8 @@ func BenchmarkLock(b *testing.B) {
 	})
 }
 
-// BenchmarkHook is a round of one party. That a hook which does nothing costs
-// next to nothing, for its 20 calls, says that no hook costs nothing.
+// BenchmarkHook is a round of one party, without a hook and with one that does
+// nothing, which the round calls 20 times.
 func BenchmarkHook(b *testing.B) {
 	for _, hook := range []struct {
 		name string
@@ -56,7 +56,7 @@ func BenchmarkHook(b *testing.B) {
 	}
 }
 
-// BenchmarkWake is what a writer pays for waking when nobody sleeps.
+// BenchmarkWake is a wake when no process sleeps.
 func BenchmarkWake(b *testing.B) {
 	barrier, _, _ := create(b)
 	for b.Loop() {

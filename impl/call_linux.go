@@ -7,9 +7,12 @@ import (
 	"sharedbarrier/spec"
 )
 
-// call takes the steps of one call: one case for each, in the order of
-// PROTOCOL.md. A step that cannot be taken yet stays as it is, for another
-// attempt after a pause. The words are written under the lock only.
+// call takes the steps of one call, with one case for each in the order of
+// PROTOCOL.md. A step that cannot be taken yet pauses and stays.
+//
+// All accesses to the words are atomic. Those between an acquire and its
+// release pair with those of the last holder through the lock; the two polls
+// pair with the stores that name them.
 func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 	defer b.segment.catchFault(debug.SetPanicOnFault(true), &err)
 	words := b.segment.words
@@ -19,6 +22,9 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			b.hook(step)
 		}
 		switch step {
+
+		// Section 4: a call.
+
 		case spec.Call:
 			step = spec.LockInit
 
@@ -29,9 +35,9 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			if err := b.check(n); err != nil {
 				return err
 			}
-			if words.load(spec.Exit) == spec.NotSet {
-				words.store(spec.Exit, n)
-				words.wake(spec.Exit) // whoever is at AwaitDrain
+			if words.load(spec.Exit) == spec.NotSet { // the store of ClearExit or MakeExit
+				words.store(spec.Exit, n) // for AwaitDrain
+				words.wake(spec.Exit)
 			}
 			step = spec.UnlockInit
 
@@ -45,7 +51,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			if err := b.check(n); err != nil {
 				return err
 			}
-			if words.load(spec.Enter) == 0 {
+			if words.load(spec.Enter) == 0 { // the store of ResetEnter, CountEnter or UncountEnter
 				step = spec.UnlockFirst
 			} else {
 				step = spec.CountEnter
@@ -54,11 +60,11 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 		case spec.UnlockFirst:
 			step, err = spec.AwaitDrain, b.lock.release()
 
-		case spec.AwaitDrain: // pairs with the stores of InitExit and CountExit
+		case spec.AwaitDrain:
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if exit := words.load(spec.Exit); exit == n {
+			if exit := words.load(spec.Exit); exit == n { // the store of InitExit or CountExit, without the lock
 				step = spec.LockFirst
 			} else {
 				pause.word(spec.AwaitDrain, spec.Exit, exit)
@@ -68,12 +74,12 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			step, err = pause.acquire(ctx, spec.LockFirst, spec.LowerFlag)
 
 		case spec.LowerFlag:
-			words.store(spec.Flag, spec.Down)
+			words.store(spec.Flag, spec.Down) // for AwaitFlag and TestFlag
 			step = spec.CountEnter
 
 		case spec.CountEnter:
-			enter := words.load(spec.Enter) + 1
-			words.store(spec.Enter, enter)
+			enter := words.load(spec.Enter) + 1 // the store of CountEnter, ResetEnter or UncountEnter
+			words.store(spec.Enter, enter)      // for CountEnter, UncountEnter and TestFirst
 			if enter == n {
 				step = spec.ResetEnter
 			} else {
@@ -81,61 +87,63 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			}
 
 		case spec.ResetEnter:
-			words.store(spec.Enter, 0)
+			words.store(spec.Enter, 0) // for TestFirst and CountEnter
 			step = spec.ResetExit
 
 		case spec.ResetExit:
-			words.store(spec.Exit, 0)
+			words.store(spec.Exit, 0) // for CountExit
 			step = spec.RaiseFlag
 
 		case spec.RaiseFlag:
-			words.store(spec.Flag, spec.Up)
-			words.wake(spec.Flag) // whoever is at AwaitFlag
+			words.store(spec.Flag, spec.Up) // for AwaitFlag and TestFlag
+			words.wake(spec.Flag)
 			step = spec.UnlockEnter
 
 		case spec.UnlockEnter:
 			step, err = spec.AwaitFlag, b.lock.release()
 
-		case spec.AwaitFlag: // pairs with the store of RaiseFlag
+		case spec.AwaitFlag:
 			if ctx.Err() != nil {
 				step = spec.LockWithdraw
-			} else if flag := words.load(spec.Flag); flag != spec.Down {
+			} else if flag := words.load(spec.Flag); flag != spec.Down { // the store of RaiseFlag, without the lock
 				step = spec.LockExit
 			} else {
 				pause.word(spec.AwaitFlag, spec.Flag, flag)
 			}
 
 		case spec.LockExit:
-			step, err = pause.acquire(heedless, spec.LockExit, spec.CountExit)
+			step, err = pause.acquire(uncancelled, spec.LockExit, spec.CountExit)
 
 		case spec.CountExit:
-			exit := words.load(spec.Exit) + 1
-			words.store(spec.Exit, exit)
-			if exit == n { // for a moment only, until ClearExit: waking is left to InitExit
+			exit := words.load(spec.Exit) + 1 // the store of ResetExit or CountExit
+			words.store(spec.Exit, exit)      // for CountExit; no sleeper is woken, see section 8
+			if exit == n {
 				step = spec.ClearExit
 			} else {
 				step = spec.UnlockExit
 			}
 
 		case spec.ClearExit:
-			words.store(spec.Exit, spec.NotSet)
+			words.store(spec.Exit, spec.NotSet) // for InitExit
 			step = spec.UnlockExit
 
 		case spec.UnlockExit:
 			return b.lock.release()
 
+		// Section 5: withdrawal.
+
 		case spec.LockWithdraw:
-			step, err = pause.acquire(heedless, spec.LockWithdraw, spec.TestFlag)
+			step, err = pause.acquire(uncancelled, spec.LockWithdraw, spec.TestFlag)
 
 		case spec.TestFlag:
-			if words.load(spec.Flag) != spec.Down { // the round is complete
+			if words.load(spec.Flag) != spec.Down { // the store of RaiseFlag
 				step = spec.CountExit
 			} else {
 				step = spec.UncountEnter
 			}
 
 		case spec.UncountEnter:
-			words.store(spec.Enter, words.load(spec.Enter)-1)
+			words.store(spec.Enter, words.load(spec.Enter)-1) // the store of CountEnter or UncountEnter, and for them
 			step = spec.UnlockWithdraw
 
 		case spec.UnlockWithdraw:
@@ -148,11 +156,11 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 	return err
 }
 
-// heedless is the context of the acquisitions that a call waits for even when
-// its own has ended: the words still count it.
-var heedless = context.Background()
+// uncancelled is the context of an acquisition that the end of the call's
+// context does not end: the words count the call.
+var uncancelled = context.Background()
 
-// construct resets the words, without the lock.
+// construct takes the steps of section 6, without the lock.
 func (b *Barrier) construct() (err error) {
 	defer b.segment.catchFault(debug.SetPanicOnFault(true), &err)
 	for step := spec.MakeEnter; ; {
@@ -161,21 +169,21 @@ func (b *Barrier) construct() (err error) {
 		}
 		switch step {
 		case spec.MakeEnter:
-			b.segment.store(spec.Enter, spec.Enter.Initial())
+			b.segment.store(spec.Enter, spec.Enter.Initial()) // for TestFirst and Attach
 			step = spec.MakeExit
 		case spec.MakeExit:
-			b.segment.store(spec.Exit, spec.Exit.Initial())
+			b.segment.store(spec.Exit, spec.Exit.Initial()) // for InitExit and Attach
 			step = spec.MakeFlag
 		case spec.MakeFlag:
-			b.segment.store(spec.Flag, spec.Flag.Initial())
+			b.segment.store(spec.Flag, spec.Flag.Initial()) // for Attach
 			return nil
 		}
 	}
 }
 
-// check returns the error of a call that finds words out of range for n. It must
-// hold the lock. All three are looked at before the call writes any, so that a
-// call that is refused has changed nothing (PROTOCOL.md, Checks and errors).
+// check returns a *CorruptError if a word is out of range for n (section 9).
+// The caller must hold the lock. It checks all words before the call writes
+// any, so a call that is refused at InitExit has changed nothing.
 func (b *Barrier) check(n int32) error {
 	w := b.segment.snapshot()
 	if 0 <= w.Enter && w.Enter <= n && spec.NotSet <= w.Exit && w.Exit <= n && (w.Flag == spec.Down || w.Flag == spec.Up) {

@@ -10,26 +10,25 @@ import (
 	"sharedbarrier/spec"
 )
 
-// The barrier is held against the model, step by step, in package
-// stress/lockstep. Here is what cannot be seen from outside the package, or
-// happens between the steps.
+// Package stress/lockstep compares the barrier with the model step by step.
+// These tests show what is not visible from outside this package.
 
-// TestConform_HalfMade: what Attach takes for a constructor at work is never
-// left behind by a call, but only passed through under the lock.
-func TestConform_HalfMade(t *testing.T) {
+// TestConform_Unconstructed: in the model, the words look unconstructed only in
+// a critical section, at RaiseFlag.
+func TestConform_Unconstructed(t *testing.T) {
 	for n := 1; n <= 3; n++ {
 		for s := range model.States(model.Config{Scenario: spec.Withdraw, Procs: n}) {
-			if halfMade(s.Words()) && (s.Holder() < 0 || s.Step(s.Holder()) != spec.RaiseFlag) {
-				t.Fatalf("halfMade(%v): got true in %v, want false but at RaiseFlag", s.Words(), s)
+			if unconstructed(s.Words()) && (s.Holder() < 0 || s.Step(s.Holder()) != spec.RaiseFlag) {
+				t.Fatalf("unconstructed(%v): got true in %v, want true at RaiseFlag only", s.Words(), s)
 			}
 		}
 	}
 }
 
-// TestConform_ContextEndsAtAnyStep ends the context of a call before each of
-// its steps. What the call minds at that step, or comes to mind later, is as
-// in PROTOCOL.md, section 5, whose table is told here once more.
-func TestConform_ContextEndsAtAnyStep(t *testing.T) {
+// TestUnit_ContextEndsAtAnyStep ends the context of a call before each of its
+// steps. The call ends at the first step from there on that section 5 of
+// PROTOCOL.md lists.
+func TestUnit_ContextEndsAtAnyStep(t *testing.T) {
 	minds := map[spec.Step]bool{
 		spec.LockInit: true, spec.LockEnter: true, spec.AwaitDrain: true, spec.LockFirst: true, spec.AwaitFlag: true,
 	}

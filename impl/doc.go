@@ -1,7 +1,6 @@
-// Package impl is the shared barrier itself: three words in /dev/shm and one
-// lock file taken with flock(2), as spec/PROTOCOL.md lays them down. Processes
-// that share nothing but two names meet in it, round after round, whatever
-// language they are written in.
+// Package impl is the shared barrier of spec/PROTOCOL.md: three words in
+// /dev/shm and one lock file taken with flock(2). Processes that share two
+// names, in whatever language, meet in it round after round.
 //
 //	b, err := impl.Attach(ctx, "job.barrier", "/run/job/barrier.lock")
 //	if err != nil {
@@ -15,22 +14,22 @@
 //		}
 //	}
 //
-// One process makes the barrier with [Create] before anyone waits in it; the
-// others use [Attach]. [Barrier.Wait] is written to be read beside PROTOCOL.md, step by
-// step. A call whose context ends leaves as if it had never come.
+// One process makes the barrier with [Create] before any party calls
+// [Barrier.Wait]; the others use [Attach]. Wait takes the steps of PROTOCOL.md,
+// under their names and in their order.
 //
 // # One handle, one party
 //
-// A Barrier is the handle of one party: a goroutine or a process that wants to
-// take part opens its own. Two calls of Wait at once on one handle are refused
-// with [ErrBusy]. A handle is not for use in a forked child: Go programs do not
-// fork without exec, and the lock's descriptor, the only one that stays open, is closed on exec.
+// A Barrier is the handle of one party. Each goroutine or process that takes
+// part opens its own; a second call on a handle in use fails with [ErrBusy]. A
+// handle is not for use in a forked child. The lock file's descriptor is the
+// only one that stays open, and it is closed on exec.
 //
 // # Limits
 //
-// Linux only; elsewhere everything returns [errors.ErrUnsupported]. All callers
-// of a round must pass the same party count, and no more processes may call
-// than it says. A party that dies inside a call leaves its half step in the
-// words and the others waiting: give Wait a context that ends. /dev/shm and the
-// lock file must be on the machine that all parties run on.
+// On systems other than Linux every function fails with
+// [errors.ErrUnsupported]. The machine of /dev/shm and the lock file must be
+// the one that all parties run on. All parties of a round must pass the same
+// count, and exactly so many must call. When a party dies in a call the words
+// keep its half step and the others wait: give Wait a context that ends.
 package impl

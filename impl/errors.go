@@ -7,12 +7,12 @@ import (
 	"sharedbarrier/spec"
 )
 
-// The errors that a caller can test for with errors.Is. Besides them:
-// fs.ErrExist (Create: the name is taken), fs.ErrNotExist (Attach: there is no
-// such segment; any: the lock file's directory is missing), fs.ErrPermission,
-// errors.ErrUnsupported (not Linux), and the error of an ended context.
+// Errors for errors.Is. Functions also fail with fs.ErrExist, fs.ErrNotExist
+// (of the segment or the lock file's directory), fs.ErrPermission,
+// errors.ErrUnsupported (not Linux), and the error of a context that ended.
 var (
-	// ErrName: the name is empty, too long, a dot name, or has a slash or a NUL.
+	// ErrName: the name is empty, too long, a dot name, or has a slash or a
+	// NUL.
 	ErrName = errors.New("bad segment name")
 	// ErrParties: the party count is less than 1 or more than an int32 holds.
 	ErrParties = errors.New("bad party count")
@@ -22,26 +22,25 @@ var (
 	ErrBusy = errors.New("barrier handle is in use")
 	// ErrSize: the segment is not exactly spec.Size bytes: not a barrier.
 	ErrSize = errors.New("segment has the wrong size")
-	// ErrNotRegular: the name is that of a symbolic link, a directory, a FIFO or
-	// the like, none of which is followed or opened.
+	// ErrNotRegular: the name is that of a symbolic link, a directory, a FIFO
+	// or the like. None of these is followed or opened.
 	ErrNotRegular = errors.New("not a regular file")
 	// ErrNoSpace: /dev/shm has no room for the segment.
 	ErrNoSpace = errors.New("no space left in /dev/shm")
 	// ErrNoFlock: the file system of the lock file has no flock(2).
 	ErrNoFlock = errors.New("file system does not support flock")
-	// ErrCorrupt: the words are out of range; errors.As with a *CorruptError
-	// tells which words.
+	// ErrCorrupt: the words are out of range. The error is a *CorruptError.
 	ErrCorrupt = errors.New("barrier words are out of range")
 )
 
-// A CorruptError is an ErrCorrupt with the words that were found.
+// A CorruptError is an ErrCorrupt with the words found.
 type CorruptError struct {
 	Name    string     // name of the segment
-	Words   spec.Words // what it held
+	Words   spec.Words // the words in it
 	Parties int        // party count of the call; 0: found by Attach
 }
 
-// Error says which words were found, and for which party count.
+// Error has the words and the party count.
 func (e *CorruptError) Error() string {
 	what := "%v in segment %q: %v"
 	if e.Parties > 0 {

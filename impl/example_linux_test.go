@@ -11,15 +11,11 @@ import (
 	"sharedbarrier/impl"
 )
 
-// Three parties, here goroutines with a handle each, meet twice.
+// Three parties work in two rounds. None begins the second before all have
+// finished the first.
 func Example() {
-	dir, err := os.MkdirTemp("", "example")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	name, lockPath := filepath.Base(dir), filepath.Join(dir, "lock")
-
+	name := fmt.Sprintf("example-%d", os.Getpid()) // in /dev/shm
+	lockPath := filepath.Join(os.TempDir(), name)
 	b, err := impl.Create(name, lockPath)
 	if err != nil {
 		panic(err)
@@ -27,44 +23,37 @@ func Example() {
 	defer impl.Remove(name, lockPath)
 	defer b.Close()
 
-	const parties = 3
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	var group sync.WaitGroup
-	for p := range parties {
-		group.Go(func() {
+	ctx := context.Background()
+	var parties sync.WaitGroup
+	for range 3 { // goroutines here; any processes that know both names
+		parties.Go(func() {
 			b, err := impl.Attach(ctx, name, lockPath)
 			if err != nil {
 				panic(err)
 			}
 			defer b.Close()
 			for round := range 2 {
-				if err := b.Wait(ctx, parties); err != nil {
+				fmt.Println("working in round", round)
+				if err := b.Wait(ctx, 3); err != nil {
 					panic(err)
-				}
-				if p == 0 {
-					fmt.Println("round", round, "is complete")
 				}
 			}
 		})
 	}
-	group.Wait()
-	fmt.Println(b.Words())
+	parties.Wait()
 	// Output:
-	// round 0 is complete
-	// round 1 is complete
-	// enter=0 exit=-1 flag=1 <nil>
+	// working in round 0
+	// working in round 0
+	// working in round 0
+	// working in round 1
+	// working in round 1
+	// working in round 1
 }
 
-// A call whose context ends leaves as if it had never come.
+// A call whose context ends undoes its effect on the words.
 func ExampleBarrier_Wait_withdrawal() {
-	dir, err := os.MkdirTemp("", "example")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	name, lockPath := filepath.Base(dir), filepath.Join(dir, "lock")
-
+	name := fmt.Sprintf("example-%d", os.Getpid())
+	lockPath := filepath.Join(os.TempDir(), name)
 	b, err := impl.Create(name, lockPath)
 	if err != nil {
 		panic(err)
@@ -74,10 +63,10 @@ func ExampleBarrier_Wait_withdrawal() {
 
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	fmt.Println(b.Wait(ctx, 2)) // the other party never comes
-	words, _ := b.Words()
-	fmt.Println(words.Enter, "have entered")
+	fmt.Println(b.Wait(ctx, 2)) // no other party calls
+	words, err := b.Words()
+	fmt.Println(words.Enter, "have entered", err)
 	// Output:
 	// context deadline exceeded
-	// 0 have entered
+	// 0 have entered <nil>
 }

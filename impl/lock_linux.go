@@ -9,38 +9,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFlags of the lock file: made if missing, read-only as nobody's business
-// is in it, never a symbolic link, and closed on exec so that no child inherits
-// the lock. A FIFO does not block the opening (and is then refused).
+// lockFlags make a missing lock file, open it read-only since its contents are
+// never used, refuse a symbolic link, and close it on exec so that no child
+// inherits the lock. With O_NONBLOCK a FIFO does not block the opening; reopen
+// refuses it.
 const lockFlags = unix.O_CREAT | unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 
-// A lock is the one lock file of a barrier, taken with flock(2).
+// A lock is the lock file of a barrier, taken with flock(2) (PROTOCOL.md,
+// section 3).
 //
-// The descriptor stays open from one acquisition to the next, which is why this
-// is not github.com/gofrs/flock. That one opens the file anew for every
-// attempt: 5.4 µs for an acquisition and release against 1.3 µs here
-// (BenchmarkLock), and contended, which it mostly is, each attempt that fails
-// costs the same. Every party needs the lock three times in a round: with that
-// library under it, and a look at the path after each acquisition, a round took
-// 4 to 5 times as long with 2, 4 and 8 processes. What the reopening is good
-// for, that the path may name another file by now, is looked after by current.
-// The library judges this lock from outside: see stress/lockfile.
+// It keeps its descriptor open between acquisitions, and current checks that
+// the path still names the same file. github.com/gofrs/flock opens the file at
+// each attempt instead: an acquisition and release takes 5.4 µs there and 1.3
+// µs here (BenchmarkLock), and rounds of 2, 4 and 8 processes took 4 to 5 times
+// as long with it. stress/lockprobe checks this lock with that library.
 type lock struct {
 	path string
 	fd   int
 	held bool
-	// named is the change time of the open file at which the path was last found
-	// to name it; zero: look at the path.
-	named unix.Timespec
+	// linkedAt is the change time of the open file when the path last named it;
+	// zero: compare with the path.
+	linkedAt unix.Timespec
 }
 
-// racy is the age up to which a change time proves nothing: kernels take it from
-// a clock that ticks every 10 ms or oftener, so that the next change may bear
-// the same time.
-const racy = 20 * time.Millisecond
+// ctimeGranularity is longer than the clock tick from which kernels take change
+// times, at most 10 ms. A change time that is not older proves nothing, since
+// the next change may have the same one.
+const ctimeGranularity = 20 * time.Millisecond
 
 func openLock(path string) (*lock, error) {
-	path, err := filepath.Abs(path) // or it would move with the working directory
+	path, err := filepath.Abs(path) // the working directory may change
 	if err != nil {
 		return nil, fmt.Errorf("lock file: %w", err)
 	}
@@ -54,24 +52,24 @@ func openLock(path string) (*lock, error) {
 	return l, nil
 }
 
-// probe tells whether the file system can lock at all. To unlock only would not
-// do: where flock is emulated with record locks (NFS), that passes on a file
-// that is open for reading, and the lock itself is EBADF.
+// probe returns an error if the file system has no flock. It locks, since
+// unlocking proves nothing: where record locks emulate flock (NFS), a file that
+// is open for reading can be unlocked, and locking it fails with EBADF.
 func (l *lock) probe() error {
 	switch err := l.flock(unix.LOCK_EX | unix.LOCK_NB); err {
 	case nil:
 		return l.flock(unix.LOCK_UN)
-	case unix.EWOULDBLOCK: // another has it, so it can be had
+	case unix.EWOULDBLOCK: // another process holds the lock
 		return nil
 	default:
 		return err
 	}
 }
 
-// try makes one attempt and reports whether the lock is held now. It starts
-// over as long as the file that it has locked is not the one that the path
-// names: some peers unlink the lock file when they release it, and whoever
-// opens it after that locks another file.
+// try makes one attempt, without blocking, and reports whether the lock is held
+// now. It starts over while the file that it locked is not the one that the
+// path names: some peers unlink the lock file when they release it, and a
+// process that opens the path after that locks another file.
 func (l *lock) try() (bool, error) {
 	for {
 		switch err := l.flock(unix.LOCK_EX | unix.LOCK_NB); {
@@ -93,39 +91,38 @@ func (l *lock) try() (bool, error) {
 	}
 }
 
-// current reports whether the path names the open file. To look at the path
-// takes longer than all else that an acquisition does. But to rename, link or
-// unlink a file changes its change time, so that as long as this is the same,
-// the path need not be looked at. (That a directory above was replaced is not
-// noticed so.)
+// current reports whether the path names the open file. To compare with the
+// path takes longer than the rest of an acquisition, so current skips it while
+// the change time of the file is the same: to rename, link or unlink a file
+// changes that. It does not notice that a directory above was replaced.
 func (l *lock) current() (bool, error) {
-	var open, named unix.Stat_t
+	var open, linked unix.Stat_t
 	if err := unix.Fstat(l.fd, &open); err != nil {
 		return false, err
 	}
 	if open.Nlink == 0 {
 		return false, nil
 	}
-	if open.Ctim == l.named {
+	if open.Ctim == l.linkedAt {
 		return true, nil
 	}
-	switch err := unix.Lstat(l.path, &named); {
+	switch err := unix.Lstat(l.path, &linked); {
 	case err == unix.ENOENT:
 		return false, nil
 	case err != nil:
 		return false, err
 	}
-	if named.Dev != open.Dev || named.Ino != open.Ino {
+	if linked.Dev != open.Dev || linked.Ino != open.Ino {
 		return false, nil
 	}
-	if time.Since(time.Unix(open.Ctim.Unix())) > racy {
-		l.named = open.Ctim
+	if time.Since(time.Unix(open.Ctim.Unix())) > ctimeGranularity {
+		l.linkedAt = open.Ctim
 	}
 	return true, nil
 }
 
-// release gives the lock back, if it is held. It unlocks rather than closes:
-// a child that inherited the open file would keep the lock.
+// release releases the lock if it is held. It unlocks and does not close, since
+// a child that inherited the descriptor would keep the lock held.
 func (l *lock) release() error {
 	if !l.held {
 		return nil
@@ -145,7 +142,7 @@ func (l *lock) flock(how int) error {
 	}
 }
 
-// reopen opens the file that the path names now in place of the one before.
+// reopen closes the open file and opens the one that the path names.
 func (l *lock) reopen() error {
 	fd, err := retryEINTR(func() (int, error) { return unix.Open(l.path, lockFlags, 0o600) })
 	if err != nil {
@@ -160,7 +157,7 @@ func (l *lock) reopen() error {
 		return l.error("open", err)
 	}
 	l.close()
-	l.fd, l.named = fd, unix.Timespec{}
+	l.fd, l.linkedAt = fd, unix.Timespec{}
 	return nil
 }
 
@@ -180,8 +177,8 @@ func removeLock(path string) error {
 	return nil
 }
 
-// error says what was being done to the lock file, with the sentinel that
-// stands for the system's error, if there is one.
+// error returns err with the operation, the path, and its sentinel if it has
+// one.
 func (l *lock) error(op string, err error) error {
 	switch err {
 	case unix.ENOLCK, unix.ENOSYS, unix.EOPNOTSUPP, unix.EBADF:

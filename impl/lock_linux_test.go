@@ -12,9 +12,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestLockFollowsThePath: the lock that a call acquires is that of the file
-// which the path names, whatever has happened to it since the last call.
-func TestLockFollowsThePath(t *testing.T) {
+// TestUnit_LockFollowsThePath: a call acquires the lock of the file that the
+// path names, whatever happened to that since the last call.
+func TestUnit_LockFollowsThePath(t *testing.T) {
 	b, _, path := create(t)
 	for _, tc := range []struct {
 		what string
@@ -26,8 +26,8 @@ func TestLockFollowsThePath(t *testing.T) {
 		{"it was linked and removed", func() error { return errors.Join(os.Link(path, path+".link"), os.Remove(path)) }},
 		{"another has its name", func() error { return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600)) }},
 	} {
-		// Once it is sure of the path, it no longer looks at it in vain.
-		for b.lock.named == (unix.Timespec{}) {
+		// Until calls no longer compare with the path.
+		for b.lock.linkedAt == (unix.Timespec{}) {
 			if err := b.Wait(t.Context(), 1); err != nil {
 				t.Fatal(err)
 			}
@@ -37,21 +37,21 @@ func TestLockFollowsThePath(t *testing.T) {
 		}
 		b.SetHook(func(s spec.Step) {
 			if s.Holds() && newcomerTakes(t, path) {
-				t.Errorf("at %v after this happened to the lock file: %s: a newcomer takes the lock too", s, tc.what)
+				t.Errorf("lock file: %s: at %v a newcomer takes the lock too", tc.what, s)
 			}
 		})
 		if err := b.Wait(t.Context(), 1); err != nil {
-			t.Errorf("Wait after this happened to the lock file: %s: got %v, want nil", tc.what, err)
+			t.Errorf("lock file: %s: Wait: got %v, want nil", tc.what, err)
 		}
 		b.SetHook(nil)
 		if !newcomerTakes(t, path) {
-			t.Errorf("after Wait, and after this happened to the lock file: %s: a newcomer cannot take the lock", tc.what)
+			t.Errorf("lock file: %s: after Wait a newcomer cannot take the lock", tc.what)
 		}
 	}
 }
 
-// newcomerTakes reports whether someone who opens the lock file now gets the
-// lock, and gives it back.
+// newcomerTakes reports whether a process that opens the lock file now gets the
+// lock. It releases the lock.
 func newcomerTakes(t *testing.T, path string) bool {
 	t.Helper()
 	l, err := openLock(path)
@@ -66,10 +66,10 @@ func newcomerTakes(t *testing.T, path string) bool {
 	return held
 }
 
-// TestLockStartsOverWhenUnlinked: a peer that unlinks the lock file while it
-// holds the lock, as filelock 3.20.4 to 3.29.4 do, does not make two locks of
-// it for those who have opened it before.
-func TestLockStartsOverWhenUnlinked(t *testing.T) {
+// TestUnit_LockStartsOverWhenUnlinked: if a peer unlinks the lock file while it
+// holds the lock, as filelock 3.20.4 to 3.29.4 do, processes that opened it
+// before and after that take the same lock.
+func TestUnit_LockStartsOverWhenUnlinked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	peer, err := openLock(path)
 	if err != nil {
@@ -99,9 +99,9 @@ func TestLockStartsOverWhenUnlinked(t *testing.T) {
 	}
 }
 
-// TestLockFileKinds: whatever is no regular file is refused, and nothing is
-// left behind.
-func TestLockFileKinds(t *testing.T) {
+// TestUnit_LockFileKinds: Create refuses a lock file that is no regular file,
+// and leaves nothing.
+func TestUnit_LockFileKinds(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	if err := errors.Join(
@@ -142,9 +142,7 @@ func TestLockFileKinds(t *testing.T) {
 	}
 }
 
-// TestLockPathIsAbsolute: changing the working directory does not change the
-// lock.
-func TestLockPathIsAbsolute(t *testing.T) {
+func TestUnit_LockPathIsAbsolute(t *testing.T) {
 	t.Chdir(t.TempDir())
 	l, err := openLock("lock")
 	if err != nil {

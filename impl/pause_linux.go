@@ -9,35 +9,33 @@ import (
 	"sharedbarrier/spec"
 )
 
-// How a blocked step passes the time between its attempts: first not at all,
-// then by giving up the processor, then asleep. Spinning is for a peer that
-// runs on another processor right now, yielding for one that waits for this
-// one. An attempt at the lock is a system call already, hence the fewer spins.
+// A blocked step first tries again at once, for a peer that runs on another
+// processor; then yields, for a peer that waits for this processor; then
+// sleeps. An attempt at the lock is a system call, hence fewer spins.
 const (
 	wordSpins = 16
 	lockSpins = 4
 	yields    = 6
 
-	// Nobody can be woken when the lock is free: flock(2) has a queue of its own,
-	// but whoever sleeps in it cannot leave it when the context ends. Asking
-	// again this often measured no slower than that queue.
+	// A waiter for the lock sleeps for so long between attempts. In the
+	// kernel's own queue for flock(2) it could not notice the end of its
+	// context. That queue measured no faster.
 	lockNapMin = 50 * time.Microsecond
 	lockNapMax = time.Millisecond
 )
 
-// The end of a context is noticed within a tick. (A negative constant does not
-// compile.)
+// A waiter notices the end of its context within a tick. A negative constant
+// does not compile.
 const _ = uint(spec.Tick - lockNapMax)
 
-// A pause counts the attempts that have failed at the step of a call that
-// blocks.
+// A pause counts the failed attempts at the current step of a call.
 type pause struct {
 	b     *Barrier
 	step  spec.Step
 	tries int
 }
 
-// failed counts one more failed attempt at step.
+// failed counts one more failed attempt at step and returns their number.
 func (p *pause) failed(step spec.Step) int {
 	if p.step != step {
 		p.step, p.tries = step, 0
@@ -46,8 +44,7 @@ func (p *pause) failed(step spec.Step) int {
 	return p.tries
 }
 
-// word passes some time, at most a tick, in which word, which held v, may
-// change.
+// word waits for at most a tick, or until the word that held v changes.
 func (p *pause) word(step spec.Step, word spec.Word, v int32) {
 	switch tries := p.failed(step); {
 	case tries <= wordSpins:
@@ -58,8 +55,9 @@ func (p *pause) word(step spec.Step, word spec.Word, v int32) {
 	}
 }
 
-// acquire makes one attempt at the lock. It returns the step held when it has
-// succeeded, and the step wait, after a pause, when another has the lock.
+// acquire makes one attempt at the lock. It returns step held if it succeeds,
+// and step wait, after a pause, if another process holds the lock. It fails
+// with the error of ctx or of the lock file.
 func (p *pause) acquire(ctx context.Context, wait, held spec.Step) (spec.Step, error) {
 	if err := ctx.Err(); err != nil {
 		return wait, err
@@ -79,10 +77,10 @@ func (p *pause) acquire(ctx context.Context, wait, held spec.Step) (spec.Step, e
 	return wait, nil
 }
 
-// yield lets other processes run. (runtime.Gosched only lets other goroutines.)
+// yield lets other processes run; runtime.Gosched lets other goroutines run.
 func yield() { unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
 
-// nap sleeps in the kernel: the timers of the runtime round up to a
+// nap sleeps in the kernel, since the runtime's timers round up to a
 // millisecond.
 func nap(d time.Duration) {
 	ts := unix.NsecToTimespec(int64(d))

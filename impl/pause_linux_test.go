@@ -19,9 +19,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestCancelledAsleep: a waiter that sleeps sees the end of its context at the
-// first attempt after it, and attempts are at most a tick apart.
-func TestCancelledAsleep(t *testing.T) {
+// TestUnit_CancelledAsleep: a waiter that sleeps notices the end of its context
+// at the next attempt.
+func TestUnit_CancelledAsleep(t *testing.T) {
 	b, _, _ := create(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -51,11 +51,11 @@ type sleeper struct {
 	thread  int
 	where   string // the address of the word, as the kernel prints it
 	returns atomic.Int64
-	woken   atomic.Int64 // the last round in which a writer has woken it
+	woken   atomic.Int64 // the last round in which a writer woke it
 }
 
-// startSleeper starts one that sleeps while word holds v, until the test ends. It
-// is told by round which one it is.
+// startSleeper starts a thread that sleeps while word holds v, until the test
+// ends.
 func startSleeper(t *testing.T, b *Barrier, word spec.Word, v int32, round *atomic.Int64) *sleeper {
 	s := &sleeper{where: fmt.Sprintf("%p", &b.segment.words[word])}
 	var done atomic.Bool
@@ -79,7 +79,7 @@ func startSleeper(t *testing.T, b *Barrier, word spec.Word, v int32, round *atom
 	return s
 }
 
-// systemCall returns what the thread is in: the number and the arguments.
+// systemCall returns the number and the arguments of the thread's system call.
 func (s *sleeper) systemCall(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", s.thread))
@@ -94,11 +94,10 @@ func (s *sleeper) sleeps(call []string) bool {
 	return len(call) > 4 && call[0] == strconv.Itoa(unix.SYS_FUTEX) && call[1] == s.where
 }
 
-// TestWritersWake: InitExit wakes all who sleep on exit, RaiseFlag all who sleep
-// on flag, through other mappings of the segment. A sleeper that is not woken
-// sees that a tick is over. The writer writes when all are asleep; that a tick ends
-// just then is what the other rounds are for.
-func TestWritersWake(t *testing.T) {
+// TestUnit_WritersWake: InitExit wakes all who sleep on exit, and RaiseFlag all
+// who sleep on flag, through other mappings of the segment. The writer writes
+// when all are asleep. A tick may end just then, hence several rounds.
+func TestUnit_WritersWake(t *testing.T) {
 	const rounds = 100
 	for _, tc := range []struct {
 		writer spec.Step
@@ -143,14 +142,13 @@ func TestWritersWake(t *testing.T) {
 					return
 				}
 			}
-			t.Errorf("in %d rounds it has not once woken all %d who sleep on %v, want it to", rounds, len(sleepers), tc.word)
+			t.Errorf("in none of %d rounds %v woke all %d who sleep on %v", rounds, tc.writer, len(sleepers), tc.word)
 		})
 	}
 }
 
-// TestSleepEndsByItself: the kernel is asked to end a sleep after a tick at most,
-// whether or not anybody wakes the sleeper.
-func TestSleepEndsByItself(t *testing.T) {
+// TestUnit_SleepEndsByItself: a sleep asks the kernel for a tick at most.
+func TestUnit_SleepEndsByItself(t *testing.T) {
 	b, _, _ := create(t)
 	s := startSleeper(t, b, spec.Flag, spec.Up, new(atomic.Int64))
 	for {
@@ -162,16 +160,16 @@ func TestSleepEndsByItself(t *testing.T) {
 		}
 		limit := timespecAt(t, call[4])
 		if s.returns.Load() != before {
-			continue // it may have been another sleep's
+			continue // the limit may be that of another sleep
 		}
 		if limit <= 0 || limit > spec.Tick {
-			t.Errorf("the kernel is asked for a sleep of %v, want at most %v", limit, spec.Tick)
+			t.Errorf("asks the kernel for a sleep of %v, want at most %v", limit, spec.Tick)
 		}
 		return
 	}
 }
 
-// timespecAt reads a struct timespec in this process's memory.
+// timespecAt reads a struct timespec of this process.
 func timespecAt(t *testing.T, address string) time.Duration {
 	t.Helper()
 	at, err := strconv.ParseInt(address, 0, 64)

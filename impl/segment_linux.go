@@ -14,13 +14,13 @@ import (
 	"sharedbarrier/spec"
 )
 
-// shm is where POSIX shared memory lives on Linux.
+// shm is the folder of POSIX shared memory on Linux.
 const shm = "/dev/shm/"
 
-// openFlags of a segment: a symbolic link is refused, a FIFO does not block.
+// openFlags refuse a symbolic link and do not block on a FIFO.
 const openFlags = unix.O_RDWR | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 
-// A segment is the mapped words.
+// A segment is the mapped file of the words.
 type segment struct {
 	name    string
 	mapping []byte
@@ -28,9 +28,9 @@ type segment struct {
 }
 
 // createSegment makes the segment with its initial words, or fails with
-// fs.ErrExist. It gets its name only when it is complete: until then it is a
-// file without one (O_TMPFILE), so that no one can attach to half a barrier,
-// and a process that dies on the way leaves nothing behind.
+// fs.ErrExist. Until the segment is complete the file has no name (O_TMPFILE),
+// so no process can attach to half a barrier, and a process that dies meanwhile
+// leaves nothing.
 func createSegment(name string) (*segment, error) {
 	fd, err := unix.Open(shm, unix.O_RDWR|unix.O_CLOEXEC|unix.O_TMPFILE, 0o600)
 	if err != nil {
@@ -45,7 +45,7 @@ func createSegment(name string) (*segment, error) {
 		return nil, err
 	}
 	for _, word := range spec.AllWords {
-		s.store(word, word.Initial())
+		s.store(word, word.Initial()) // for Attach and the first call
 	}
 	self := "/proc/self/fd/" + strconv.Itoa(fd)
 	if err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, shm+name, unix.AT_SYMLINK_FOLLOW); err != nil {
@@ -55,12 +55,12 @@ func createSegment(name string) (*segment, error) {
 	return s, nil
 }
 
-// errRemoved: the open segment has no name any more, so that nobody will finish it.
+// errRemoved: the open segment has no name, so no process will construct it.
 var errRemoved = errors.New("removed before it was constructed")
 
-// attachSegment maps the segment as it is. It waits, a tick at a time, while
-// the segment is one that a peer is about to size or to construct, and turns to
-// the one that has the name now if that one is removed.
+// attachSegment maps the segment. It waits, a tick at a time, while a peer must
+// still size or construct it. If the segment is removed meanwhile, it goes on
+// with the one that has the name then.
 func attachSegment(ctx context.Context, name string) (*segment, error) {
 	for {
 		s, err := attachOpened(ctx, name)
@@ -81,8 +81,8 @@ func attachOpened(ctx context.Context, name string) (*segment, error) {
 		case err != nil:
 			return nil, pathError("attach to segment", name, err)
 		case size == spec.Size:
-			// The peer may have sized it without its page. The size is kept: it is
-			// not for Attach to give one.
+			// The peer may have sized it without its page. Attach must not size
+			// it.
 			if err := reserve(fd, unix.FALLOC_FL_KEEP_SIZE); err != nil {
 				return nil, pathError("attach to segment", name, err)
 			}
@@ -91,7 +91,7 @@ func attachOpened(ctx context.Context, name string) (*segment, error) {
 			return nil, pathError("attach to segment", name, wrongSize(size))
 		}
 		if err := tick(ctx); err != nil {
-			return nil, fmt.Errorf("attach to segment %q: still empty, its maker has not sized it: %w", name, err)
+			return nil, fmt.Errorf("attach to segment %q: it is empty, and its maker has not sized it: %w", name, err)
 		}
 		if removed(fd) {
 			return nil, errRemoved
@@ -100,7 +100,7 @@ func attachOpened(ctx context.Context, name string) (*segment, error) {
 }
 
 // awaitConstruction maps a segment of the right size and waits while its words
-// are half made.
+// are unconstructed.
 func awaitConstruction(ctx context.Context, fd int, name string) (*segment, error) {
 	s, err := mapSegment(fd, name)
 	if err != nil {
@@ -116,7 +116,7 @@ func awaitConstruction(ctx context.Context, fd int, name string) (*segment, erro
 			s.unmap()
 			return nil, &CorruptError{Name: name, Words: w}
 		}
-		if !halfMade(w) {
+		if !unconstructed(w) {
 			return s, nil
 		}
 		if err := tick(ctx); err != nil {
@@ -130,15 +130,14 @@ func awaitConstruction(ctx context.Context, fd int, name string) (*segment, erro
 	}
 }
 
-// halfMade reports whether the words are those of a segment that has been sized
-// and not yet constructed. A call leaves them so for a moment only, between
-// ResetExit and RaiseFlag. (With exit not set they would look as before
-// MakeFlag, but also as after the withdrawal of a call that has seen the last
-// one leave: nothing can be told from that.)
-func halfMade(w spec.Words) bool { return w == spec.Words{} }
+// unconstructed reports whether the words are those of a segment that has a
+// size and is not constructed. During a call they are so between ResetExit and
+// RaiseFlag only. (Words with exit not set and the flag down do not count: they
+// are those before MakeFlag, and also those after some withdrawals.)
+func unconstructed(w spec.Words) bool { return w == spec.Words{} }
 
-// constructSegment maps the segment, which it makes or sizes if need be. It
-// leaves the words of one that exists to the caller.
+// constructSegment maps the segment. It makes the segment or sizes it if
+// necessary, and does not reset the words of one that exists.
 func constructSegment(name string) (*segment, error) {
 	for {
 		s, err := createSegment(name)
@@ -146,7 +145,7 @@ func constructSegment(name string) (*segment, error) {
 			return s, err
 		}
 		s, err = reopenSegment(name)
-		if !errors.Is(err, fs.ErrNotExist) { // else removed since: make it anew
+		if !errors.Is(err, fs.ErrNotExist) { // else it was removed meanwhile
 			return s, err
 		}
 	}
@@ -194,9 +193,9 @@ func removed(fd int) bool {
 	return unix.Fstat(fd, &st) == nil && st.Nlink == 0
 }
 
-// reserve sizes the segment (unless the mode keeps its size) and has its page set aside now: on a full
-// /dev/shm, a segment that is merely truncated to its size would kill whoever
-// touches it first, with SIGBUS.
+// reserve sizes the segment, unless the mode keeps its size, and reserves its
+// page. Without that, the first access to a segment on a full /dev/shm is a
+// SIGBUS.
 func reserve(fd int, mode uint32) error {
 	_, err := retryEINTR(func() (int, error) { return 0, unix.Fallocate(fd, mode, 0, spec.Size) })
 	return err
@@ -224,21 +223,21 @@ func removeSegment(name string) error {
 	return nil
 }
 
-// snapshot reads the words one after the other: each is atomic, the three
-// together are not, unless the lock is held.
+// snapshot reads the words one after the other. All three are a state of the
+// protocol only if the lock is held. The loads pair with all stores.
 func (s *segment) snapshot() spec.Words {
 	return spec.Words{Enter: s.load(spec.Enter), Exit: s.load(spec.Exit), Flag: s.load(spec.Flag)}
 }
 
-// read is snapshot for those who are not within a call.
+// read is snapshot outside a call.
 func (s *segment) read() (w spec.Words, err error) {
 	defer s.catchFault(debug.SetPanicOnFault(true), &err)
 	return s.snapshot(), nil
 }
 
-// catchFault is deferred around all access to the words. A segment that a peer
-// has truncated has no page any more, and to touch it is a SIGBUS: that is to
-// be an error here, and not the end of the program. Other panics pass.
+// catchFault is deferred around every access to the words. A segment that a
+// peer truncated has no page, and an access to it is a SIGBUS; catchFault turns
+// that into ErrSize. Other panics pass.
 func (s *segment) catchFault(panicOnFault bool, err *error) {
 	debug.SetPanicOnFault(panicOnFault)
 	switch p := recover().(type) {
@@ -277,8 +276,8 @@ func wrongSize(size int64) error {
 	return fmt.Errorf("%w: %d bytes, want %d", ErrSize, size, spec.Size)
 }
 
-// pathError says what was being done to which file, with the sentinel that
-// stands for the system's error, if there is one.
+// pathError returns err with the operation, the path, and its sentinel if it
+// has one.
 func pathError(op, name string, err error) error {
 	switch err {
 	case unix.ENOSPC:

@@ -15,9 +15,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestSegmentKinds: Attach and Construct refuse what is no segment, and leave
-// it as it is.
-func TestSegmentKinds(t *testing.T) {
+// TestUnit_SegmentKinds: Attach and Construct refuse a file that is no segment,
+// and leave it unchanged.
+func TestUnit_SegmentKinds(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "target")
 	if err := os.WriteFile(target, make([]byte, spec.Size), 0o600); err != nil {
 		t.Fatal(err)
@@ -81,8 +81,9 @@ func bytesOf(w spec.Words, n int) []byte {
 	return b[:n]
 }
 
-// TestLayout holds the words of a mapped segment against the bytes of the file.
-func TestLayout(t *testing.T) {
+// TestUnit_Layout compares the words of a mapped segment with the bytes of the
+// file.
+func TestUnit_Layout(t *testing.T) {
 	b, name, _ := create(t)
 	for _, w := range []spec.Words{spec.Initial, {Enter: 1, Exit: 2, Flag: 0}, {Enter: 0x01020304, Exit: -2, Flag: 1 << 30}} {
 		b.segment.setWords(w)
@@ -93,13 +94,13 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-func TestAttachRefusesCorruptWords(t *testing.T) {
+func TestUnit_AttachRefusesCorruptWords(t *testing.T) {
 	b, name, lockPath := create(t)
 	for _, tc := range []struct {
 		words spec.Words
 		want  error
 	}{
-		{spec.Words{Enter: 7, Exit: 9, Flag: 0}, nil}, // of a barrier for more than 9
+		{spec.Words{Enter: 7, Exit: 9, Flag: 0}, nil}, // for a party count above 9
 		{spec.Words{Enter: -1, Exit: 9, Flag: 0}, ErrCorrupt},
 		{spec.Words{Enter: 7, Exit: -2, Flag: 0}, ErrCorrupt},
 		{spec.Words{Enter: 7, Exit: 9, Flag: 2}, ErrCorrupt},
@@ -117,10 +118,10 @@ func TestAttachRefusesCorruptWords(t *testing.T) {
 	}
 }
 
-// TestAttachWaitsForConstruction: Attach returns only when a peer that makes
-// the segment step by step, as the original does, has begun to put values other
-// than 0 into it; and with the context's error if it never does.
-func TestAttachWaitsForConstruction(t *testing.T) {
+// TestUnit_AttachWaitsForConstruction: while a peer makes the segment step by
+// step, as the original does, Attach waits until a word is not 0, or its
+// context ends.
+func TestUnit_AttachWaitsForConstruction(t *testing.T) {
 	name, lockPath := newNames(t)
 	file, err := os.OpenFile(shm+name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -164,10 +165,9 @@ func TestAttachWaitsForConstruction(t *testing.T) {
 	}
 }
 
-// TestAttachTurnsToTheNewSegment: a segment that is removed before it is
-// constructed is not waited for: Attach goes on with the one that has the name
-// now, or fails if there is none.
-func TestAttachTurnsToTheNewSegment(t *testing.T) {
+// TestUnit_AttachTurnsToTheNewSegment: if the segment is removed before it is
+// constructed, Attach goes on with the one that then has the name, or fails.
+func TestUnit_AttachTurnsToTheNewSegment(t *testing.T) {
 	for _, size := range []int{0, spec.Size} { // not yet sized, not yet constructed
 		for _, anew := range []bool{true, false} {
 			name, lockPath := newNames(t)
@@ -194,8 +194,8 @@ func TestAttachTurnsToTheNewSegment(t *testing.T) {
 	}
 }
 
-// attachAside attaches in a goroutine of its own, since that may wait, and sends
-// how it went; the words must be initial by then.
+// attachAside attaches in a goroutine and sends the error. The words must be
+// initial then.
 func attachAside(t *testing.T, name, lockPath string) <-chan error {
 	attached := make(chan error)
 	go func() {
@@ -223,8 +223,9 @@ func isOpen(t *testing.T, path string) bool {
 	return false
 }
 
-// TestAttachMeanwhileCreated: nobody ever sees a segment of Create half made.
-func TestAttachMeanwhileCreated(t *testing.T) {
+// TestUnit_AttachMeanwhileCreated: Create's segment is complete when it
+// appears.
+func TestUnit_AttachMeanwhileCreated(t *testing.T) {
 	_, lockPath := newNames(t)
 	for range 200 {
 		name, _ := newNames(t)
@@ -254,7 +255,7 @@ func TestAttachMeanwhileCreated(t *testing.T) {
 	}
 }
 
-func TestTruncatedByPeer(t *testing.T) {
+func TestUnit_TruncatedByPeer(t *testing.T) {
 	b, name, lockPath := create(t)
 	if err := errors.Join(os.WriteFile(lockPath, []byte("pid"), 0o600), os.Truncate(lockPath, 0)); err != nil {
 		t.Fatal(err)
@@ -280,9 +281,8 @@ func TestTruncatedByPeer(t *testing.T) {
 	}
 }
 
-// TestHookPanics: whoever leaves a call by a panic has the lock no more, and
-// the panic arrives.
-func TestHookPanics(t *testing.T) {
+// TestUnit_HookPanics: a panic of the hook passes and releases the lock.
+func TestUnit_HookPanics(t *testing.T) {
 	b, _, _ := create(t)
 	b.SetHook(func(s spec.Step) {
 		if s == spec.CountEnter {

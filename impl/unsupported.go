@@ -11,8 +11,8 @@ import (
 	"sharedbarrier/spec"
 )
 
-// errUnsupported is what every function returns where there is no futex and no
-// /dev/shm: no handle is ever made there.
+// errUnsupported is the error of every function on systems other than Linux,
+// where no handle is ever made.
 var errUnsupported = fmt.Errorf("shared barrier on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 
 type (

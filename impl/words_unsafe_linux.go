@@ -10,21 +10,19 @@ import (
 	"sharedbarrier/spec"
 )
 
-// words are the three int32 of a mapped segment. Who may write them is the
-// protocol's matter: whoever holds the lock. The two unlocked reads, at
-// AwaitDrain and AwaitFlag, pair with the stores of InitExit and CountExit,
-// and of RaiseFlag.
+// words are the three int32 of a mapped segment. The pairs of a load and a
+// store are in call.
 type words [3]int32
 
-// Both must be exact: the segment is the words and nothing else. (A negative
-// array length does not compile.)
+// The segment is the words and nothing else. A negative array length does not
+// compile.
 var (
 	_ [spec.Size - unsafe.Sizeof(words{})]struct{}
 	_ [unsafe.Sizeof(words{}) - spec.Size]struct{}
 )
 
-// wordsOf gives the mapped bytes their type. A mapping starts on a page, so
-// that every word is aligned.
+// wordsOf returns the mapped bytes as words. A mapping starts on a page, so
+// every word is aligned.
 func wordsOf(mapping []byte) *words {
 	return (*words)(unsafe.Pointer(unsafe.SliceData(mapping[:spec.Size])))
 }
@@ -37,18 +35,18 @@ func (w *words) contains(addr uintptr) bool {
 	return addr-uintptr(unsafe.Pointer(w)) < spec.Size
 }
 
-// The futex operations are the shared ones, without FUTEX_PRIVATE_FLAG: the
-// waiters are other processes that have mapped the segment elsewhere.
+// The futex operations lack FUTEX_PRIVATE_FLAG, since other processes sleep on
+// the words too.
 const (
 	futexWait = 0
 	futexWake = 1
 )
 
-// sleep blocks while word holds v, until a wake or for one tick: a peer that
-// never wakes anyone may have changed it (PROTOCOL.md, Waiting). The kernel
-// compares and goes to sleep in one step, so that no wake is lost in between.
-// Early returns (EAGAIN, EINTR, ETIMEDOUT) are all the same to a waiter, who
-// looks again; sleep reports whether it was woken.
+// sleep blocks while word holds v, until a wake or for one tick, since some
+// peers wake no process (PROTOCOL.md, section 8). It may return early (EAGAIN,
+// EINTR), and reports whether it was woken. The kernel compares the word and
+// sleeps in one step, so no wake is lost. Its load pairs with the store before
+// the wake.
 func (w *words) sleep(word spec.Word, v int32) bool {
 	tick := unix.NsecToTimespec(int64(spec.Tick))
 	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&w[word])), futexWait,
@@ -56,7 +54,7 @@ func (w *words) sleep(word spec.Word, v int32) bool {
 	return errno == 0
 }
 
-// wake ends the sleep of everyone who sleeps on word, and says how many.
+// wake wakes all who sleep on word and returns their number.
 func (w *words) wake(word spec.Word) int {
 	n, _, _ := unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&w[word])), futexWake,
 		math.MaxInt32, 0, 0, 0)
