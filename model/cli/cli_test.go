@@ -101,7 +101,8 @@ func TestMain_ExitCodes(t *testing.T) {
 	}
 }
 
-// interrupt starts the command, signals it when it waits, and waits for its end.
+// interrupt starts the command, signals it when it waits, and waits for its
+// end.
 func interrupt(t *testing.T, cmd *exec.Cmd, signal os.Signal) {
 	t.Helper()
 	stdout, err := cmd.StdoutPipe()
@@ -159,7 +160,8 @@ func TestMain_OutputIsLost(t *testing.T) {
 	}
 }
 
-// A second SIGHUP, as a shell may send, does not end a command that is cleaning up.
+// A second SIGHUP, as a shell may send, does not end a command that is cleaning
+// up.
 func TestMain_SecondHangup(t *testing.T) {
 	defaultHangup(t)
 	cmd, _ := command(t, "clean up")
@@ -201,7 +203,8 @@ func TestMain_Nohup(t *testing.T) {
 }
 
 // defaultHangup has commands start with the default action for SIGHUP, also
-// when the test itself was started with nohup: a handled signal is not inherited.
+// when the test itself was started with nohup: a handled signal is not
+// inherited.
 func defaultHangup(t *testing.T) {
 	handleHangup(t, func() { signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) })
 }

@@ -11,10 +11,11 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestConform_Model compares the table of moves with the model, for 1 to 5 processes
-// and an unbounded number of rounds. Each state of the model maps to one that the
-// table reaches and that satisfies the invariant; the edges from it map to the
-// moves that are possible there; and the table reaches no other state.
+// TestConform_Model compares the table of moves with the model, for 1 to 5
+// processes and an unbounded number of rounds. Each state of the model maps to
+// one that the table reaches and that satisfies the invariant; the edges from
+// it map to the moves that are possible there; and the table reaches no other
+// state.
 func TestConform_Model(t *testing.T) {
 	t.Parallel()
 	most := 5
@@ -40,8 +41,8 @@ func TestConform_Model(t *testing.T) {
 	}
 }
 
-// TestHazard_MutantsDifferFromTheModel: the comparison finds a difference for each
-// mutant, the safe ones included.
+// TestHazard_MutantsDifferFromTheModel: the comparison finds a difference for
+// each mutant, the safe ones included.
 func TestHazard_MutantsDifferFromTheModel(t *testing.T) {
 	for _, m := range proof.Mutants() {
 		var err error
@@ -54,8 +55,8 @@ func TestHazard_MutantsDifferFromTheModel(t *testing.T) {
 	}
 }
 
-// TestConform_Mutants: a mutant of the model breaks a safety property in the explorer
-// exactly if the proof does not call it safe.
+// TestConform_Mutants: a mutant of the model breaks a safety property in the
+// explorer exactly if the proof does not call it safe.
 func TestConform_Mutants(t *testing.T) {
 	t.Parallel()
 	for i := range model.Mutants {
@@ -123,8 +124,8 @@ func compare(table proof.Table, cfg model.Config) (got sizes, err error) {
 	return got, nil
 }
 
-// TestConform_Explorer: under symmetry the explorer finds as many states as the table
-// of moves reaches.
+// TestConform_Explorer: under symmetry the explorer finds as many states as the
+// table of moves reaches.
 func TestConform_Explorer(t *testing.T) {
 	t.Parallel()
 	most := 7

@@ -2,9 +2,9 @@ package proof
 
 import "sharedbarrier/spec"
 
-// A Condition is a proof obligation about all states: if Given holds in a state,
-// Goal holds in it, or in its successor if there is a Next. A nil Given or Goal
-// is the invariant.
+// A Condition is a proof obligation about all states: if Given holds in a
+// state, Goal holds in it, or in its successor if there is a Next. A nil Given
+// or Goal is the invariant.
 type Condition struct {
 	Name  string
 	Doc   string
@@ -14,10 +14,10 @@ type Condition struct {
 	inv   Invariant
 }
 
-// Conditions returns the proof obligations of the table: the first state satisfies
-// the invariant (initiation), each move of each group keeps it (step), and it
-// implies each safety property (safety). If all are valid, every property holds
-// in every state that any number of processes can reach.
+// Conditions returns the proof obligations of the table: the first state
+// satisfies the invariant (initiation), each move of each group keeps it
+// (step), and it implies each safety property (safety). If all are valid, every
+// property holds in every state that any number of processes can reach.
 func Conditions(t Table) []Condition { return ConditionsOf(t, TheInvariant()) }
 
 // ConditionsOf is Conditions for another invariant.
@@ -63,8 +63,8 @@ var start = Clause{"Initial", "n processes are at Call, the words are initial, t
 )}
 
 // Refuted reports whether s shows that the condition is not valid. If it does,
-// after is the state after the move, nil without one, and breaks has the clauses
-// that fail.
+// after is the state after the move, nil without one, and breaks has the
+// clauses that fail.
 func (c Condition) Refuted(s *State) (after *State, breaks []string, refuted bool) {
 	if c.Given == nil && !c.inv.Holds(s) || c.Given != nil && !c.Given.Holds.True(s) {
 		return nil, nil, false

@@ -10,9 +10,9 @@ import (
 )
 
 // An Expr is a term or a formula of linear integer arithmetic over the parts of
-// a State. Eval evaluates it on a state, where a formula is 1 or 0; String prints
-// it for people, and Condition.SMT for solvers. Since all three come from one
-// value, a test that evaluates checks what the solver is asked.
+// a State. Eval evaluates it on a state, where a formula is 1 or 0; String
+// prints it for people, and Condition.SMT for solvers. Since all three come
+// from one value, a test that evaluates checks what the solver is asked.
 type Expr struct {
 	op    op
 	value int         // constant
@@ -241,8 +241,8 @@ func binds(o op) int {
 	return [...]int{opSum: 1, opEqual: 2, opAtMost: 2, opAnd: 3, opOr: 4, opImplies: 5}[o]
 }
 
-// smt returns e in SMT-LIB, with the prefix of a state (empty or nextState) before
-// the name of each part of it.
+// smt returns e in SMT-LIB, with the prefix of a state (empty or nextState)
+// before the name of each part of it.
 func (e Expr) smt(prefix string) string {
 	switch e.op {
 	case opConstant:
@@ -296,7 +296,8 @@ func (e Expr) smt(prefix string) string {
 	panic(fmt.Sprintf("proof: expression with op %d", e.op))
 }
 
-// apply returns the operator applied to the arguments, or a single argument alone.
+// apply returns the operator applied to the arguments, or a single argument
+// alone.
 func apply(operator string, args []string) string {
 	if len(args) == 1 {
 		return args[0]

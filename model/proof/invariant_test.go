@@ -8,8 +8,8 @@ import (
 	"sharedbarrier/spec"
 )
 
-// everyState calls visit with each State of n processes, reachable or not, whose
-// words and lock are in range.
+// everyState calls visit with each State of n processes, reachable or not,
+// whose words and lock are in range.
 func everyState(n int, visit func(*proof.State)) {
 	var place func(s *proof.State, slot, left int)
 	place = func(s *proof.State, slot, left int) {
@@ -41,8 +41,8 @@ func everyWord(s *proof.State, visit func(*proof.State)) {
 	}
 }
 
-// TestUnit_ConditionsWithoutSolver decides every condition for 1 to 3 processes by
-// trying all states. It shares only the formulas with the scripts for Z3.
+// TestUnit_ConditionsWithoutSolver decides every condition for 1 to 3 processes
+// by trying all states. It shares only the formulas with the scripts for Z3.
 func TestUnit_ConditionsWithoutSolver(t *testing.T) {
 	t.Parallel()
 	conditions, inv := proof.Conditions(proof.Protocol()), proof.TheInvariant()
@@ -83,8 +83,8 @@ var places = map[string][]spec.Step{
 		spec.UnlockFirst, spec.AwaitDrain, spec.LockFirst},
 }
 
-// TestUnit_InvariantIsNotVacuous: the reachable states include both phases, with
-// processes at every step that these speak of.
+// TestUnit_InvariantIsNotVacuous: the reachable states include both phases,
+// with processes at every step that these speak of.
 func TestUnit_InvariantIsNotVacuous(t *testing.T) {
 	inv, found := proof.TheInvariant(), map[string]bool{}
 	r := search(t, spec.Withdraw, 3)

@@ -8,8 +8,8 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Mutant is Protocol with one mistake in it. Most are unsafe: the proof must fail
-// for them.
+// A Mutant is Protocol with one mistake in it. Most are unsafe: the proof must
+// fail for them.
 type Mutant struct {
 	Name string
 	Doc  string // the mistake
@@ -41,8 +41,8 @@ func FindMutant(name string) (Mutant, error) {
 	return Mutant{}, fmt.Errorf("proof: no mutant is named %q; model/proof/PROOF.md lists the names", name)
 }
 
-// Mutants lists the mutants: those of model.Mutants, with each mistake made in the
-// table of moves, and then those that the proof alone has.
+// Mutants lists the mutants: those of model.Mutants, with each mistake made in
+// the table of moves, and then those that the proof alone has.
 func Mutants() (list []Mutant) {
 	for _, m := range model.Mutants {
 		list = append(list, Mutant{m.Name, m.Says, mistaken(m), harmless[m.Name]})
@@ -77,9 +77,9 @@ func mistaken(m model.Mutant) (list []Move) {
 	return list
 }
 
-// harmless has the reason why a mutant of model.Mutants breaks no safety property:
-// it is right as long as the party count stays the same, or it hangs, which breaks
-// NoHang alone.
+// harmless has the reason why a mutant of model.Mutants breaks no safety
+// property: it is right as long as the party count stays the same, or it hangs,
+// which breaks NoHang alone.
 var harmless = map[string]string{
 	"no-init-exit":       "no process passes AwaitDrain: a hang.",
 	"keep-lock-init":     "no process passes LockEnter: a hang. It breaks clause Lock.",
@@ -93,8 +93,8 @@ var harmless = map[string]string{
 	"uncount-to-zero":    "enter forgets the processes that still wait, and their round is never complete: a hang. It breaks clause EnterCounts.",
 }
 
-// own lists mistakes that a model.Mutant cannot express, in the order of the steps.
-// The last two are safe.
+// own lists mistakes that a model.Mutant cannot express, in the order of the
+// steps. The last two are safe.
 var own = []Mutant{
 	{
 		Name: "drain-early", Doc: "AwaitDrain waits until one process has left, not until all have",

@@ -14,10 +14,12 @@ import (
 
 const proofPage = "PROOF.md"
 
-// pageTables are the tables of PROOF.md. Each is checked by the test that makes it.
+// pageTables are the tables of PROOF.md. Each is checked by the test that makes
+// it.
 var pageTables = []string{"moves", "sizes", "terms", "invariant", "mutants", "safe"}
 
-// goldenTable compares a table of PROOF.md with rows. The first row is the head.
+// goldenTable compares a table of PROOF.md with rows. The first row is the
+// head.
 func goldenTable(t *testing.T, name string, rows [][]string) {
 	t.Helper()
 	golden.Part(t, proofPage, "table", name, golden.Table(rows))

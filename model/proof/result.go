@@ -11,8 +11,8 @@ import (
 // ResultVersion is the version of the JSON form of Result.
 const ResultVersion = 1
 
-// A Result is the answer of a solver about one condition. The command prints it as
-// one JSON object a line.
+// A Result is the answer of a solver about one condition. The command prints it
+// as one JSON object a line.
 type Result struct {
 	Version        int             `json:"version"`        // ResultVersion
 	Scenario       string          `json:"scenario"`       // name of the spec.Scenario that was proved
@@ -33,8 +33,8 @@ type Counterexample struct {
 	Breaks []string `json:"breaks"` // the clauses or the property that the last state breaks
 }
 
-// Counterexample returns s as the condition's counterexample. It fails if s is none:
-// then the solver was not asked what this package evaluates.
+// Counterexample returns s as the condition's counterexample. It fails if s is
+// none: then the solver was not asked what this package evaluates.
 func (c Condition) Counterexample(s State) (*Counterexample, error) {
 	after, breaks, refuted := c.Refuted(&s)
 	if !refuted {

@@ -18,7 +18,8 @@ func tooEarly() proof.State {
 	return s
 }
 
-// awaitDrain is the condition that a process ahead at AwaitDrain keeps the invariant.
+// awaitDrain is the condition that a process ahead at AwaitDrain keeps the
+// invariant.
 func awaitDrain(t *testing.T, table proof.Table) proof.Condition {
 	t.Helper()
 	list := proof.Conditions(table)
@@ -29,8 +30,8 @@ func awaitDrain(t *testing.T, table proof.Table) proof.Condition {
 	return list[i]
 }
 
-// TestHazard_Counterexample: a state refutes the condition of a mutant, and is refused
-// as a counterexample of the protocol.
+// TestHazard_Counterexample: a state refutes the condition of a mutant, and is
+// refused as a counterexample of the protocol.
 func TestHazard_Counterexample(t *testing.T) {
 	m, err := proof.FindMutant("drain-early")
 	if err != nil {

@@ -10,8 +10,8 @@ type Reached struct {
 	Property string // the safety property that the last of States breaks; empty: none
 }
 
-// Search runs the table for n processes from Initial, until it finds no new state or
-// one that breaks a safety property.
+// Search runs the table for n processes from Initial, until it finds no new
+// state or one that breaks a safety property.
 func Search(t Table, n int) Reached {
 	r := Reached{index: make(map[State]int32)}
 	properties := Properties(t)
@@ -30,8 +30,8 @@ func Search(t Table, n int) Reached {
 	return r
 }
 
-// SearchUpTo runs the table for 1, 2, … most processes until a property breaks. It
-// returns the result of the last search.
+// SearchUpTo runs the table for 1, 2, … most processes until a property breaks.
+// It returns the result of the last search.
 func SearchUpTo(t Table, most int) (r Reached) {
 	for n := 1; n <= most && r.Property == ""; n++ {
 		r = Search(t, n)
@@ -57,7 +57,8 @@ func runnable(t Table) (list []runnableMove) {
 	return list
 }
 
-// add adds a state if it is new. It returns false if the state breaks a property.
+// add adds a state if it is new. It returns false if the state breaks a
+// property.
 func (r *Reached) add(s State, from int32, by string, properties []Clause) bool {
 	if _, known := r.index[s]; known {
 		return true

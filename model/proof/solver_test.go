@@ -29,8 +29,9 @@ var (
 	decided = map[string]proof.Result{} // by script
 )
 
-// prove decides the conditions and returns the results of those that are not valid.
-// It asks the solver about each script once. Without Z3 it skips the test.
+// prove decides the conditions and returns the results of those that are not
+// valid. It asks the solver about each script once. Without Z3 it skips the
+// test.
 func prove(t *testing.T, conditions ...proof.Condition) map[string]proof.Result {
 	t.Helper()
 	solver, err := found()
@@ -80,12 +81,13 @@ func TestUnit_Proof(t *testing.T) {
 	}
 }
 
-// mostProcs is the number of processes up to which a mutant is run. The unsafe ones
-// break a property with one or two.
+// mostProcs is the number of processes up to which a mutant is run. The unsafe
+// ones break a property with one or two.
 const mostProcs = 4
 
-// TestHazard_Mutants: running an unsafe mutant breaks a property, and the proof of it
-// fails. Running a safe one breaks none. With -short it tries an eighth of them.
+// TestHazard_Mutants: running an unsafe mutant breaks a property, and the proof
+// of it fails. Running a safe one breaks none. With -short it tries an eighth
+// of them.
 func TestHazard_Mutants(t *testing.T) {
 	t.Parallel()
 	unsafe := [][]string{{"mutant", "mistake", "breaks", "n", "moves", "conditions that are not valid"}}
@@ -154,9 +156,10 @@ func parts() (list []part) {
 	return list
 }
 
-// weakSpot returns the name of a condition that is not valid if inv is the invariant,
-// or nothing. It tries all states of one and two processes first, and the solver
-// must agree; if they refute no condition, it asks the solver about all.
+// weakSpot returns the name of a condition that is not valid if inv is the
+// invariant, or nothing. It tries all states of one and two processes first,
+// and the solver must agree; if they refute no condition, it asks the solver
+// about all.
 func weakSpot(t *testing.T, inv proof.Invariant) string {
 	t.Helper()
 	conditions := proof.ConditionsOf(proof.Protocol(), inv)
@@ -190,8 +193,8 @@ func refutedBySmall(inv proof.Invariant) func(proof.Condition) bool {
 	}
 }
 
-// TestHazard_InvariantWithoutAClause: without any one of its clauses the invariant
-// proves nothing.
+// TestHazard_InvariantWithoutAClause: without any one of its clauses the
+// invariant proves nothing.
 func TestHazard_InvariantWithoutAClause(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

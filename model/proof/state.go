@@ -10,9 +10,9 @@ import (
 // A Group is one of the two groups that the processes are in.
 type Group uint8
 
-// A process is Behind if no process has completed fewer calls, and Ahead if it has
-// completed one more than those. When the last one behind completes its call, those
-// ahead are behind.
+// A process is Behind if no process has completed fewer calls, and Ahead if it
+// has completed one more than those. When the last one behind completes its
+// call, those ahead are behind.
 const (
 	Behind Group = iota
 	Ahead
@@ -24,13 +24,14 @@ var Groups = []Group{Behind, Ahead}
 // String returns behind or ahead.
 func (g Group) String() string { return [...]string{"behind", "ahead"}[g] }
 
-// Steps lists the steps of a call and of withdrawal. Construction is over before
-// the first call.
+// Steps lists the steps of a call and of withdrawal. Construction is over
+// before the first call.
 var Steps = append(append([]spec.Step(nil), spec.CallSteps...), spec.WithdrawalSteps...)
 
 const numSteps = int(spec.UnlockWithdraw) + 1
 
-// A State is the counter abstraction of a state of the protocol. It is comparable.
+// A State is the counter abstraction of a state of the protocol. It is
+// comparable.
 type State struct {
 	N     int32              // processes, and the party count of every call
 	Lock  int32              // 1: held, 0: free

@@ -8,8 +8,8 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Move takes one process from one step to the next, atomically: it is a step of
-// the protocol, one branch of a step that has two, or an event.
+// A Move takes one process from one step to the next, atomically: it is a step
+// of the protocol, one branch of a step that has two, or an event.
 type Move struct {
 	Name   string       // the step's label, with the branch after a dot
 	From   spec.Step    // where the process is
@@ -34,9 +34,9 @@ type Table []Move
 
 func set(w spec.Word, value Expr) []Write { return []Write{{w, value}} }
 
-// Protocol returns the table of sections 4 and 5 of PROTOCOL.md, in the order of
-// the text. Every call has the party count n. A wait is a move that is possible
-// only when its condition holds, since waiting changes nothing.
+// Protocol returns the table of sections 4 and 5 of PROTOCOL.md, in the order
+// of the text. Every call has the party count n. A wait is a move that is
+// possible only when its condition holds, since waiting changes nothing.
 func Protocol() Table {
 	const held, acquire, release = spec.Held, spec.Acquire, spec.Release
 	return Table{
@@ -80,8 +80,8 @@ func Protocol() Table {
 }
 
 // Scenario returns the table of a scenario: Protocol for Withdraw, and its part
-// without withdrawal for Reuse and Single. It fails for all other scenarios, which
-// are misuses.
+// without withdrawal for Reuse and Single. It fails for all other scenarios,
+// which are misuses.
 func Scenario(s spec.Scenario) (Table, error) {
 	switch s {
 	case spec.Withdraw:
@@ -102,12 +102,13 @@ type Successor struct {
 	at    [2][numSteps]Expr
 }
 
-// After returns the effect of the move when a process of group g makes it. A move
-// that completes a call takes the process from behind to ahead, and is possible
-// only if another process is behind; AfterLast is for the last one.
+// After returns the effect of the move when a process of group g makes it. A
+// move that completes a call takes the process from behind to ahead, and is
+// possible only if another process is behind; AfterLast is for the last one.
 //
-// After panics for a process ahead that completes a call. It would be two ahead,
-// which a State cannot express; condition safety.NeverTwoAhead excludes it.
+// After panics for a process ahead that completes a call. It would be two
+// ahead, which a State cannot express; condition safety.NeverTwoAhead excludes
+// it.
 func (m Move) After(g Group) Successor {
 	if m.Return && g == Ahead {
 		panic("proof: " + m.Name + " by a process ahead has no successor")
@@ -129,8 +130,8 @@ func (m Move) After(g Group) Successor {
 	return next
 }
 
-// AfterLast returns the effect of a move that completes a call when its process is
-// the last one behind. It would be ahead like all others, so all are behind.
+// AfterLast returns the effect of a move that completes a call when its process
+// is the last one behind. It would be ahead like all others, so all are behind.
 func (m Move) AfterLast() Successor {
 	next := m.common(Behind)
 	next.Guard = append(next.Guard, eqConst(ref(behind), 1))

@@ -9,8 +9,8 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestUnit_TableHasTheStepsOfSpec: each step is in the table with its lock, its next
-// steps and its writes.
+// TestUnit_TableHasTheStepsOfSpec: each step is in the table with its lock, its
+// next steps and its writes.
 func TestUnit_TableHasTheStepsOfSpec(t *testing.T) {
 	moves := map[spec.Step][]proof.Move{}
 	for _, m := range proof.Protocol() {

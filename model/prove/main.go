@@ -6,8 +6,8 @@
 //	go run ./model/prove --mutant no-drain # a wrong protocol, and the counterexamples
 //	go run ./model/prove --smt DIR         # one SMT-LIB file for each condition, for any solver
 //
-// It does not prove NoHang, which the explorer and TLC decide for fixed numbers of
-// processes.
+// It does not prove NoHang, which the explorer and TLC decide for fixed numbers
+// of processes.
 package main
 
 import (
@@ -113,8 +113,8 @@ func (o options) table() (proof.Table, error) {
 
 const extension = ".smt2"
 
-// write writes one file for each condition. It refuses a folder with conditions of
-// another protocol in it, since a solver would be asked these too.
+// write writes one file for each condition. It refuses a folder with conditions
+// of another protocol in it, since a solver would be asked these too.
 func write(conditions []proof.Condition, dir string, out io.Writer) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -224,8 +224,9 @@ func (r *report) sum(interrupted bool) {
 // mostProcs is the number of processes up to which search runs the protocol.
 const mostProcs = 4
 
-// search runs a protocol that is not proved and prints the schedule that breaks a
-// property, if there is one. A counterexample to induction need not be reachable.
+// search runs a protocol that is not proved and prints the schedule that breaks
+// a property, if there is one. A counterexample to induction need not be
+// reachable.
 func (r *report) search() {
 	found := proof.SearchUpTo(r.table, mostProcs)
 	if found.Property == "" {

@@ -131,8 +131,8 @@ func TestHazard_Prove(t *testing.T) {
 	}
 }
 
-// TestUnit_SMT: --smt writes one file with one question for each condition, without
-// a solver.
+// TestUnit_SMT: --smt writes one file with one question for each condition,
+// without a solver.
 func TestUnit_SMT(t *testing.T) {
 	t.Setenv(z3.PathVariable, "/nowhere/z3")
 	dir := filepath.Join(t.TempDir(), "new", "folder")
@@ -152,8 +152,8 @@ func TestUnit_SMT(t *testing.T) {
 	}
 }
 
-// TestUnit_SMTStaleFiles: --smt refuses a folder with conditions of another protocol,
-// and overwrites those of the same one.
+// TestUnit_SMTStaleFiles: --smt refuses a folder with conditions of another
+// protocol, and overwrites those of the same one.
 func TestUnit_SMTStaleFiles(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 {
@@ -206,8 +206,8 @@ func TestUnit_Unfinished(t *testing.T) {
 	}
 }
 
-// TestProc_Interrupt: Ctrl-C ends the command and its solvers, which never answer.
-// Each holds a pipe open, which ends when none is left.
+// TestProc_Interrupt: Ctrl-C ends the command and its solvers, which never
+// answer. Each holds a pipe open, which ends when none is left.
 func TestProc_Interrupt(t *testing.T) {
 	alive := filepath.Join(t.TempDir(), "alive")
 	if err := syscall.Mkfifo(alive, 0o600); err != nil {

@@ -1,8 +1,9 @@
-// Package procgroup runs commands in process groups of their own, so that Ctrl-C at
-// a terminal reaches the runner alone, and the end of a command ends its group.
+// Package procgroup runs commands in process groups of their own, so that
+// Ctrl-C at a terminal reaches the runner alone, and the end of a command ends
+// its group.
 //
-// It does so on Linux only. Elsewhere a command stays in the runner's group, Wait
-// leaves alone what the command has started, and Has and Stopped fail with
+// It does so on Linux only. Elsewhere a command stays in the runner's group,
+// Wait leaves alone what the command has started, and Has and Stopped fail with
 // errors.ErrUnsupported.
 package procgroup
 
@@ -12,9 +13,9 @@ import (
 	"os/exec"
 )
 
-// Output runs cmd in a process group of its own and returns its standard output. It
-// blocks until cmd has ended. When ctx ends it kills the group and returns the
-// error of ctx.
+// Output runs cmd in a process group of its own and returns its standard
+// output. It blocks until cmd has ended. When ctx ends it kills the group and
+// returns the error of ctx.
 func Output(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 	var out bytes.Buffer
 	cmd.Stdout = &out

@@ -17,10 +17,10 @@ import (
 
 // Start starts cmd in a process group of its own. The caller must call Wait.
 //
-// A child is still in the runner's group between its fork and its setpgid, where
-// SIGINT or SIGTERM for the runner may end it before its exec. The runner got the
-// same signal, which must end ctx: Start then blocks until ctx ends and returns
-// its error.
+// A child is still in the runner's group between its fork and its setpgid,
+// where SIGINT or SIGTERM for the runner may end it before its exec. The runner
+// got the same signal, which must end ctx: Start then blocks until ctx ends and
+// returns its error.
 func Start(ctx context.Context, cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -47,9 +47,9 @@ func neverBegan(ctx context.Context, status syscall.WaitStatus) error {
 	return ctx.Err()
 }
 
-// Wait blocks until cmd has ended, kills the rest of its group, and returns what
-// cmd.Wait returns. The ended process keeps its number until the rest is killed, so
-// that no other group can have it.
+// Wait blocks until cmd has ended, kills the rest of its group, and returns
+// what cmd.Wait returns. The ended process keeps its number until the rest is
+// killed, so that no other group can have it.
 func Wait(cmd *exec.Cmd) error {
 	for unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
@@ -57,9 +57,9 @@ func Wait(cmd *exec.Cmd) error {
 	return cmd.Wait()
 }
 
-// Has reports whether process pid is in the group of the leader or descends from
-// it: a process that setsid(1) started has left the group and still descends. It
-// reports false of a process that no longer exists.
+// Has reports whether process pid is in the group of the leader or descends
+// from it: a process that setsid(1) started has left the group and still
+// descends. It reports false of a process that no longer exists.
 func Has(leader, pid int) (bool, error) {
 	for pid > 1 {
 		in, err := unix.Getpgid(pid)
@@ -84,8 +84,8 @@ func Stopped(pid int) (bool, error) {
 	return s.state == "T" || s.state == "t", err
 }
 
-// forkNoExec is the kernel's flag of a process that has not called exec since it
-// was forked (PF_FORKNOEXEC of linux/sched.h).
+// forkNoExec is the kernel's flag of a process that has not called exec since
+// it was forked (PF_FORKNOEXEC of linux/sched.h).
 const forkNoExec = 0x40
 
 // A stat has some of the fields of /proc/PID/stat; see proc(5).
@@ -95,7 +95,8 @@ type stat struct {
 	flags  int
 }
 
-// statOf reads the stat of a process, which may have ended and not be waited for.
+// statOf reads the stat of a process, which may have ended and not be waited
+// for.
 func statOf(pid int) (s stat, err error) {
 	path := fmt.Sprintf("/proc/%d/stat", pid)
 	text, err := os.ReadFile(path)

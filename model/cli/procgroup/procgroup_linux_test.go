@@ -19,7 +19,8 @@ import (
 func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"runner": runner}) }
 
 // runner starts commands until a signal comes, as many times as its argument
-// says. It prints each error of Start and Wait that the signal does not explain.
+// says. It prints each error of Start and Wait that the signal does not
+// explain.
 func runner() {
 	signals, err := strconv.Atoi(os.Args[1])
 	if err != nil {
@@ -46,8 +47,9 @@ func runner() {
 	}
 }
 
-// TestProc_SignalToTheRunnersGroup signals a runner and its group, as a terminal
-// does. Start reports each command that the signal ends as the end of the context.
+// TestProc_SignalToTheRunnersGroup signals a runner and its group, as a
+// terminal does. Start reports each command that the signal ends as the end of
+// the context.
 func TestProc_SignalToTheRunnersGroup(t *testing.T) {
 	signals := "300"
 	if testing.Short() {
@@ -98,8 +100,8 @@ func TestUnit_ChildEndsBeforeItsExec(t *testing.T) {
 	}
 }
 
-// TestProc_OutputKillsTheGroup ends the context of a command whose child holds its
-// output open: neither stays.
+// TestProc_OutputKillsTheGroup ends the context of a command whose child holds
+// its output open: neither stays.
 func TestProc_OutputKillsTheGroup(t *testing.T) {
 	ours, theirs, err := os.Pipe()
 	if err != nil {
@@ -122,8 +124,8 @@ func TestProc_OutputKillsTheGroup(t *testing.T) {
 	}
 }
 
-// TestProc_HasOfAGroup: Has is true of the leader, of a member and of one that left
-// the group; false of another group's process and of one that is gone.
+// TestProc_HasOfAGroup: Has is true of the leader, of a member and of one that
+// left the group; false of another group's process and of one that is gone.
 func TestProc_HasOfAGroup(t *testing.T) {
 	leader, other := exec.Command("/bin/sh", "-c", "exec 3<&0; setsid sh -c 'echo $$; read -r end' <&3 & sh -c 'echo $$; read -r end' <&3 & wait"), exec.Command("cat")
 	var pids []int

@@ -1,6 +1,6 @@
-// Package toolcache finds the tools that the project runs and keeps those that it
-// makes: an installed solver, a fetched jar, a compiled port. They are in the folder
-// sharedbarrier of the user's cache folder.
+// Package toolcache finds the tools that the project runs and keeps those that
+// it makes: an installed solver, a fetched jar, a compiled port. They are in
+// the folder sharedbarrier of the user's cache folder.
 package toolcache
 
 import (
@@ -27,23 +27,25 @@ type Entry struct {
 	// Key is all that Make depends on. A hash of it follows the name, so that
 	// another key is another entry. Without a key the name must say enough.
 	Key []string
-	// Make makes the entry at the path, in a folder of its own, which is removed
-	// afterwards with all else that is in it.
+	// Make makes the entry at the path, in a folder of its own, which is
+	// removed afterwards with all else that is in it.
 	Make func(path string) error
-	// Check returns an error if the entry at the path does not work; nil: no check.
+	// Check returns an error if the entry at the path does not work; nil: no
+	// check.
 	Check func(path string) error
-	// Say takes the line that Get says before Make; nil: print it on stderr if that
-	// is a terminal.
+	// Say takes the line that Get says before Make; nil: print it on stderr if
+	// that is a terminal.
 	Say func(line string)
 }
 
-// Get returns the path of the entry and makes it first if it is not in the cache.
-// Several processes may make it at the same time. The entry appears under its path
-// when it is complete and checked; an error of Make or Check leaves nothing.
+// Get returns the path of the entry and makes it first if it is not in the
+// cache. Several processes may make it at the same time. The entry appears
+// under its path when it is complete and checked; an error of Make or Check
+// leaves nothing.
 //
-// It fails with the errors of Make and Check, with the system's error, or if there
-// is no cache folder. The error about an entry that was there and fails its check
-// says to remove it.
+// It fails with the errors of Make and Check, with the system's error, or if
+// there is no cache folder. The error about an entry that was there and fails
+// its check says to remove it.
 func (e Entry) Get() (path string, err error) {
 	folder, err := Folder()
 	if err != nil {
@@ -104,7 +106,8 @@ func (e Entry) say(line string) {
 	}
 }
 
-// Folder returns the cache folder of the project, which it makes if it is missing.
+// Folder returns the cache folder of the project, which it makes if it is
+// missing.
 func Folder() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -114,20 +117,20 @@ func Folder() (string, error) {
 	return folder, os.MkdirAll(folder, 0o755)
 }
 
-// Missing is the error about a tool that is missing or does not work. Its text says
-// what to install. A package has one for each of its tools, which errors.Is finds;
-// errors.As finds any.
+// Missing is the error about a tool that is missing or does not work. Its text
+// says what to install. A package has one for each of its tools, which
+// errors.Is finds; errors.As finds any.
 type Missing string
 
 // Error returns the text.
 func (m Missing) Error() string { return string(m) }
 
-// Ask runs a program that prints what it is, such as its version, and returns what
-// it prints and where the program is. It blocks until the program has ended and
-// kills it when ctx ends.
+// Ask runs a program that prints what it is, such as its version, and returns
+// what it prints and where the program is. It blocks until the program has
+// ended and kills it when ctx ends.
 //
-// It fails with missing, and what the program printed last, if the program is not
-// on PATH or does not work, and with the error of ctx.
+// It fails with missing, and what the program printed last, if the program is
+// not on PATH or does not work, and with the error of ctx.
 func Ask(ctx context.Context, missing Missing, program string, args ...string) (path, said string, err error) {
 	if path, err = exec.LookPath(program); err != nil {
 		return "", "", fmt.Errorf("%w (%w)", missing, err)
@@ -155,8 +158,9 @@ type Test interface {
 	Fatal(...any)
 }
 
-// Require ends a test if err is not nil. It skips the test if err is Missing, unless
-// SHAREDBARRIER_STRICT is 1 in the environment. Otherwise it fails the test.
+// Require ends a test if err is not nil. It skips the test if err is Missing,
+// unless SHAREDBARRIER_STRICT is 1 in the environment. Otherwise it fails the
+// test.
 func Require(t Test, err error) {
 	t.Helper()
 	switch {

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// empty gives the test a cache folder of its own and returns a function that lists
-// the entries in it.
+// empty gives the test a cache folder of its own and returns a function that
+// lists the entries in it.
 func empty(t *testing.T) (entries func() []string) {
 	t.Helper()
 	for _, variable := range []string{"XDG_CACHE_HOME", "HOME", "LocalAppData"} {

@@ -19,8 +19,8 @@ import (
 // binary to use before any other.
 const PathVariable = "SHAREDBARRIER_Z3"
 
-// PinnedVersion is the release of the PyPI package z3-solver that Find installs.
-// Its wheels carry the z3 binary.
+// PinnedVersion is the release of the PyPI package z3-solver that Find
+// installs. Its wheels carry the z3 binary.
 const PinnedVersion = "4.16.0.0"
 
 // requirements is what pip is given: the release with the SHA-256 of its wheels
@@ -31,7 +31,8 @@ const requirements = "z3-solver==" + PinnedVersion +
 	" --hash=sha256:cc52843cfdd3d3f2cd24bedc62e71c18af8c8b7b23fb05e639ab60b01b5f8f2f" +
 	" --hash=sha256:e292df40951523e4ecfbc8dee549d93dee00a3fe4ee4833270d19876b713e210\n"
 
-// ErrMissing says that there is no Z3 that works and that none could be installed.
+// ErrMissing says that there is no Z3 that works and that none could be
+// installed.
 const ErrMissing = toolcache.Missing("no Z3: install it (Debian: apt-get install z3), or python3 with venv and pip, or set " + PathVariable + " to a z3 binary")
 
 // A Solver is a z3 binary that has printed its version.
@@ -40,14 +41,15 @@ type Solver struct {
 	Version string
 }
 
-// Find returns the first of these: the z3 that SHAREDBARRIER_Z3 names, the one on
-// PATH, the one in the tool cache. If there is none it installs one into the tool
-// cache: the pinned PyPI package z3-solver, checked against its hash, in a Python
-// environment of its own. That takes some seconds and the network; say gets a line
-// before it begins. An error, or the end of ctx, leaves nothing behind.
+// Find returns the first of these: the z3 that SHAREDBARRIER_Z3 names, the one
+// on PATH, the one in the tool cache. If there is none it installs one into the
+// tool cache: the pinned PyPI package z3-solver, checked against its hash, in a
+// Python environment of its own. That takes some seconds and the network; say
+// gets a line before it begins. An error, or the end of ctx, leaves nothing
+// behind.
 //
-// The error wraps ErrMissing if the first z3 does not work, or if there is none and
-// none can be installed. When ctx ends Find returns its error.
+// The error wraps ErrMissing if the first z3 does not work, or if there is none
+// and none can be installed. When ctx ends Find returns its error.
 func Find(ctx context.Context, say func(string)) (Solver, error) {
 	if path := os.Getenv(PathVariable); path != "" {
 		s, err := identify(ctx, path)

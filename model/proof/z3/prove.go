@@ -71,7 +71,8 @@ func (s Solver) Prove(ctx context.Context, conditions []proof.Condition, limit t
 
 // Decide asks the solver about one condition. If the solver gives up, which it
 // is told to do after limit, or has to be killed somewhat later, the verdict is
-// unfinished. A counterexample has as few processes as the solver finds one with.
+// unfinished. A counterexample has as few processes as the solver finds one
+// with.
 func (s Solver) Decide(ctx context.Context, c proof.Condition, limit time.Duration) (proof.Result, error) {
 	began := time.Now()
 	result := proof.Result{Version: proof.ResultVersion, Condition: c.Name, Solver: "Z3 " + s.Version}
@@ -128,8 +129,8 @@ func (s Solver) start(ctx context.Context) (*dialogue, error) {
 	return d, nil
 }
 
-// end closes the input, at whose end the process ends, and reads the rest of the
-// output.
+// end closes the input, at whose end the process ends, and reads the rest of
+// the output.
 func (d *dialogue) end() error {
 	defer d.stdout.Close()
 	d.in.Close()

@@ -17,9 +17,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// script writes an executable shell script. Tests that run scripts do not run in
-// parallel: a process that is being started holds all open files for a moment,
-// and a script that is open for writing cannot be run.
+// script writes an executable shell script. Tests that run scripts do not run
+// in parallel: a process that is being started holds all open files for a
+// moment, and a script that is open for writing cannot be run.
 func script(t *testing.T, path, body string) string {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -31,7 +31,8 @@ func script(t *testing.T, path, body string) string {
 	return path
 }
 
-// cancelled returns a context that ends when the shell that runs the command does so.
+// cancelled returns a context that ends when the shell that runs the command
+// does so.
 func cancelled(t *testing.T) (ctx context.Context, command string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -49,8 +50,8 @@ func cancelled(t *testing.T) (ctx context.Context, command string) {
 const saysVersion = `echo "Z3 version 0.0.1"`
 
 // bare gives the test an environment without Z3. It returns a PATH with the
-// programs that a shell script needs, without python3, and a function that lists
-// the tool cache, which is empty.
+// programs that a shell script needs, without python3, and a function that
+// lists the tool cache, which is empty.
 func bare(t *testing.T) (path string, cached func() []string) {
 	t.Helper()
 	path = t.TempDir()
@@ -91,8 +92,8 @@ func TestUnit_FindOrder(t *testing.T) {
 	}
 }
 
-// TestUnit_FindWhatIsNoZ3: a variable that names no z3 is an error, though there is
-// one on PATH.
+// TestUnit_FindWhatIsNoZ3: a variable that names no z3 is an error, though
+// there is one on PATH.
 func TestUnit_FindWhatIsNoZ3(t *testing.T) {
 	path, _ := bare(t)
 	script(t, filepath.Join(path, "z3"), saysVersion)
@@ -104,8 +105,8 @@ func TestUnit_FindWhatIsNoZ3(t *testing.T) {
 	}
 }
 
-// python stands in for python3 -m venv DIR, and for the pip in DIR, which checks
-// that it must check hashes and then runs INSTALL.
+// python stands in for python3 -m venv DIR, and for the pip in DIR, which
+// checks that it must check hashes and then runs INSTALL.
 const python = `
 [ "$1 $2" = "-m venv" ] || exit 9
 mkdir -p "$3/bin"
@@ -117,8 +118,8 @@ INSTALL
 END
 chmod +x "$3/bin/python3"`
 
-// TestUnit_FindInstalls: Find installs z3 once, and says to remove what it finds
-// broken later.
+// TestUnit_FindInstalls: Find installs z3 once, and says to remove what it
+// finds broken later.
 func TestUnit_FindInstalls(t *testing.T) {
 	path, cached := bare(t)
 	script(t, filepath.Join(path, "python3"), strings.Replace(python, "INSTALL", `printf '#!/bin/sh\necho "Z3 version 4.16.0"\n' > "$HERE/z3"; chmod +x "$HERE/z3"`, 1))
@@ -136,8 +137,8 @@ func TestUnit_FindInstalls(t *testing.T) {
 	}
 }
 
-// TestUnit_FindCannotInstall: without a Python that can install z3 Find says so and
-// leaves nothing.
+// TestUnit_FindCannotInstall: without a Python that can install z3 Find says so
+// and leaves nothing.
 func TestUnit_FindCannotInstall(t *testing.T) {
 	path, cached := bare(t)
 	for _, want := range []string{"python3", "HASHES"} {
