@@ -31,6 +31,8 @@ func tour(n int) func(*subject) (string, error) {
 				return "", err
 			case rep.Verdict != spec.Passed:
 				return "", fmt.Errorf("after %d steps: %s", rep.Steps, rep.Why)
+			case rep.Covered != rep.Edges:
+				return "", fmt.Errorf("only %d of %d edges were taken", rep.Covered, rep.Edges)
 			}
 			found = fmt.Sprintf("%d of %d edges", rep.Covered, rep.Edges)
 		}

@@ -12,8 +12,8 @@ import (
 	"sharedbarrier/stress/lockstep"
 )
 
-// All makes every file, by name: the tours of reuse and withdraw for 2 and 3
-// processes, and one for each scenario of misuse that the model decides.
+// All returns the files by name: the tours of reuse and withdraw for 2 and 3
+// processes, and one file for each hazard that the model decides.
 func All(ctx context.Context) (map[string]File, error) {
 	files := map[string]File{}
 	for _, cfg := range []model.Config{
@@ -52,8 +52,8 @@ func All(ctx context.Context) (map[string]File, error) {
 	return files, nil
 }
 
-// tour is a walk over every edge, cut where everything is as in the beginning.
-// In each state, every process tries that is blocked.
+// tour takes every edge of the state graph. A schedule ends where everything is as
+// in the beginning. In each state every process that is blocked tries its step.
 func tour(cfg model.Config) (File, error) {
 	g := lockstep.NewGraph(cfg)
 	tour, err := lockstep.CoveringTour(g.Heads())
@@ -81,7 +81,7 @@ func tour(cfg model.Config) (File, error) {
 	return m.file, nil
 }
 
-// A maker fills a file, and follows the model.
+// A maker fills a file along the states of the model.
 type maker struct {
 	file  File
 	index map[Move]int
@@ -103,8 +103,8 @@ func (m *maker) begin(cfg model.Config, name string) {
 	}
 }
 
-// end adds the schedule to the file. Where nobody can move any more, those who
-// are blocked try first.
+// end adds the schedule to the file. In a deadlock every process first tries its
+// step.
 func (m *maker) end() {
 	stuck := model.Stuck(m.cfg, m.state)
 	if stuck {
@@ -118,7 +118,7 @@ func (m *maker) end() {
 	m.file.Schedules = append(m.file.Schedules, m.now)
 }
 
-// move makes a move that is possible.
+// move makes the move if it is enabled, and tries it if it is blocked.
 func (m *maker) move(move lockstep.Move) {
 	for _, a := range model.Enabled(m.cfg, m.state) {
 		if a.Proc == move.Proc && a.Event == move.Event {
@@ -182,8 +182,8 @@ func (m *maker) add(move Move) {
 	m.now.Moves = append(m.now.Moves, i)
 }
 
-// crashes adds a schedule for each step that process 0 can die at, after which
-// the others go on in turn until nobody can move.
+// crashes adds a schedule for each step that process 0 can die at. The others then
+// go on in turn until none can move.
 func (m *maker) crashes() {
 	for _, procs := range []int{2, 3} {
 		for _, step := range spec.CallSteps {

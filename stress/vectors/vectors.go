@@ -1,19 +1,17 @@
 //go:build linux
 
-// Package vectors makes and plays the test vectors of spec/vectors (see
-// spec/PORTS.md, section 5): what a runner asks of white-box ports, and what they
-// must answer, with the words and the holder of the lock after each answer.
+// Package vectors makes the test vectors of spec/vectors from the model: what a
+// runner requests of white-box ports along schedules, and what they must answer,
+// with the words and the holder of the lock after each answer. spec/PORTS.md has
+// the format; play.py plays the files.
 //
 //	go test ./stress/vectors -update    # writes the files
-//
-// The vectors come from the model. Playing them needs no model, and no Go.
 package vectors
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 
 	"sharedbarrier/spec"
 )
@@ -35,18 +33,18 @@ type Schedule struct {
 	Name  string   `json:"name"`
 	Procs int      `json:"procs"`
 	Needs []string `json:"needs"` // capabilities of the ports
-	Start []string `json:"start"` // by process: Call, or MakeEnter of one that is in its construction
-	Shows []string `json:"shows"` // properties that the end refutes; empty: all is as in the beginning
+	Start []string `json:"start"` // by process: its step, Call or MakeEnter
+	Shows []string `json:"shows"` // properties that the last state violates; empty: all is as in the beginning
 	Moves []int    `json:"moves"` // indexes into File.Moves
 }
 
 // A Move is one request and its answer. In JSON it is an array.
 type Move struct {
-	Proc    int        // -1: the runner itself
-	Request string     // to the port of Proc; or lockstep.Kill, lockstep.Relink: for the runner to do
-	Answer  string     // empty where nobody answers
+	Proc    int        // -1: the runner
+	Request string     // to the port; lockstep.Kill and lockstep.Relink are for the runner
+	Answer  string     // empty: there is none
 	Words   spec.Words // after it
-	Holder  int        // process that holds the lock after it; -1: nobody
+	Holder  int        // process that holds the lock after it; -1: none
 }
 
 var columns = []string{"proc", "request", "answer", "enter", "exit", "flag", "holder"}
@@ -56,20 +54,8 @@ func (m Move) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]any{m.Proc, m.Request, m.Answer, m.Words.Enter, m.Words.Exit, m.Words.Flag, m.Holder})
 }
 
-// UnmarshalJSON accepts what MarshalJSON returns.
-func (m *Move) UnmarshalJSON(text []byte) error {
-	fields := []any{&m.Proc, &m.Request, &m.Answer, &m.Words.Enter, &m.Words.Exit, &m.Words.Flag, &m.Holder}
-	if err := json.Unmarshal(text, &fields); err != nil {
-		return err
-	}
-	if len(fields) != len(columns) {
-		return fmt.Errorf("vectors: a move of %d columns, want %v", len(fields), columns)
-	}
-	return nil
-}
-
-// Encode writes the file: one move a line, one schedule a line, always the same
-// bytes for the same file.
+// Encode returns the file as JSON, one move a line and one schedule a line. Equal
+// files have equal bytes.
 func (f File) Encode() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "{\"version\":%d,\"scenario\":%s,\"columns\":%s,\n\"moves\":[\n", f.Version, compact(f.Scenario), compact(f.Columns))
@@ -87,7 +73,7 @@ func (f File) Encode() []byte {
 func compact(v any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // a programmer's mistake: all of File can be marshalled
+		panic(err) // every part of File can be marshalled
 	}
 	return text
 }
@@ -97,22 +83,4 @@ func comma(i, n int) string {
 		return ""
 	}
 	return ","
-}
-
-// Decode reads a file, and checks that its indexes exist.
-func Decode(in io.Reader) (f File, err error) {
-	if err := json.NewDecoder(in).Decode(&f); err != nil {
-		return f, fmt.Errorf("vectors: %w", err)
-	}
-	if f.Version != Version {
-		return f, fmt.Errorf("vectors: version %d, want %d", f.Version, Version)
-	}
-	for _, s := range f.Schedules {
-		for _, i := range s.Moves {
-			if i < 0 || i >= len(f.Moves) || f.Moves[i].Proc >= s.Procs {
-				return f, fmt.Errorf("vectors: schedule %q has no move %d", s.Name, i)
-			}
-		}
-	}
-	return f, nil
 }
