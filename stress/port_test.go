@@ -3,49 +3,45 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/port/registry"
-	"sharedbarrier/stress/run"
 )
 
-// TestProc_PortsMixed lets ports share a barrier.
+// Ports of several languages share a barrier.
 func TestProc_PortsMixed(t *testing.T) {
 	for _, c := range []struct {
-		rounds string
+		rounds int
 		ports  []string
 	}{
-		{"200", []string{"go=2", "python=2"}},
-		{"5000", []string{"c=2", "go=2"}},
-		{"100", []string{"c", "go", "python", "python@newest"}},
+		{200, []string{"go=2", "python=2"}},
+		{5000, []string{"c=2", "go=2"}},
+		{100, []string{"c", "go", "python", "python@newest"}},
 	} {
 		t.Run(strings.Join(c.ports, "+"), func(t *testing.T) {
-			args := []string{"--rounds", c.rounds, "--stall", "5m", "--json"}
+			t.Parallel()
+			if testing.Short() {
+				c.rounds /= 10
+			}
+			args := []string{"--rounds", strconv.Itoa(c.rounds), "--stall", "5m", "--json"}
 			for _, p := range c.ports {
 				porttest.Need(t, strings.TrimSuffix(p, "=2"))
 				args = append(args, "--port", p)
 			}
-			p := newCommand(t, args...)
-			if err := p.Start(); err != nil {
-				t.Fatal(err)
-			}
+			p := startCommand(t, args...)
 			p.awaitWorkers(t, 4)
-			code := p.exitCode(t)
-			var rep run.Report
-			if err := json.Unmarshal(p.out.Bytes(), &rep); err != nil {
-				t.Fatalf("%v: %s; stderr: %s", err, p.out.String(), p.err.String())
-			}
+			code, rep := p.exitCode(t), p.report(t)
 			if code != spec.ExitOK || rep.Verdict != spec.Passed || len(rep.Ports) != 4 || rep.Procs != 4 || rep.Calls != 4*rep.Rounds {
 				t.Errorf("exit code %d, report %s; want passed, 4 ports, 4 calls a round", code, p.out.String())
 			}
@@ -54,19 +50,18 @@ func TestProc_PortsMixed(t *testing.T) {
 	}
 }
 
-// openEnv names a file in which a port of sh writes what it is to open.
+// openEnv names a file to which a port of sh writes the arguments of its open.
 const openEnv = "STRESS_TEST_OPEN"
 
-// sh is a port, written for the shell, that says what a port should until its
-// call number 3, and then does what it should not.
+// sh returns a port, written for the shell, that answers as a port should, and
+// does misdeed instead of its third call.
 func sh(misdeed string) string {
 	return `exec:echo "port 1"; n=0; while read -r request rest; do case $request in ` +
 		`open) echo "$rest" >"$` + openEnv + `"; echo opened;; close) echo closed; exit 0;; ` +
 		`call) n=$((n+1)); if [ $n = 3 ]; then ` + misdeed + `; else echo returned; fi;; esac; done`
 }
 
-// TestHazard_PortsMisbehave has a port do each thing that a port should not,
-// alone at its barrier. The first of them behaves.
+// Each port misbehaves alone at its barrier. The first one is the control.
 func TestHazard_PortsMisbehave(t *testing.T) {
 	marker := uniqueSeconds()
 	for _, c := range []struct {
@@ -99,12 +94,7 @@ func TestHazard_PortsMisbehave(t *testing.T) {
 			if c.name == "hangs" {
 				stall = "3s"
 			}
-			p := newCommand(t, "--port", c.port, "--rounds", "5", "--stall", stall)
-			opened := filepath.Join(t.TempDir(), "opened")
-			p.Env = append(p.Env, openEnv+"="+opened)
-			if err := p.Start(); err != nil {
-				t.Fatal(err)
-			}
+			p := startShell(t, "--port", c.port, "--rounds", "5", "--stall", stall)
 			code := p.exitCode(t)
 			said := p.out.String() + p.err.String()
 			for _, want := range c.want {
@@ -113,7 +103,7 @@ func TestHazard_PortsMisbehave(t *testing.T) {
 				}
 			}
 			if strings.Contains(said, "stress: stress:") {
-				t.Errorf("it says twice who speaks:\n%s", said)
+				t.Errorf("a prefix is there twice:\n%s", said)
 			}
 			p.checkNothingLeft(t)
 			if c.name == "hangs" {
@@ -123,66 +113,60 @@ func TestHazard_PortsMisbehave(t *testing.T) {
 	}
 }
 
-// uniqueSeconds is a very long time to sleep, in seconds: an argument by which
-// to find those who do.
+// startShell starts the command with ports of sh.
+func startShell(t *testing.T, args ...string) *command {
+	t.Helper()
+	p := newCommand(t, args...)
+	p.Env = append(p.Env, openEnv+"="+filepath.Join(t.TempDir(), "opened"))
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// uniqueSeconds returns a very long time in seconds: an argument of sleep that
+// identifies the process.
 func uniqueSeconds() string { return fmt.Sprint(1e9 + rand.Int64N(1e9)) }
 
-// awaitSleepers waits until somebody sleeps for so many seconds, which p is to have
-// started, or nobody does.
-func awaitSleepers(t *testing.T, p *command, marker string, want bool) {
+// awaitSleepers waits until a process sleeps for so many seconds, which p starts,
+// or until none does.
+func awaitSleepers(t *testing.T, p *command, seconds string, want bool) {
 	t.Helper()
-	for (len(sleepers(t, marker)) > 0) != want {
+	for sleeps(t, seconds) != want {
 		if want && porttest.HasEnded(t, p.Process) {
-			t.Fatalf("the program has ended, and nobody sleeps: exit code %d\n%s", p.exitCode(t), p.err.String())
+			t.Fatalf("the program has ended, and no process sleeps: exit code %d\n%s", p.exitCode(t), p.err.String())
 		}
 		runtime.Gosched()
 	}
 }
 
-// TestProc_PortsOfAKilledRun kills the program in mid-run while a port of it
-// takes no notice of the end of its input: neither it nor the worker stay.
+func sleeps(t *testing.T, seconds string) bool {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		line, _ := os.ReadFile(file) // fails if the process is gone
+		return slices.Contains(strings.Split(string(line), "\x00"), seconds)
+	})
+}
+
+// The program is killed in mid-run, while its port ignores the end of its
+// input. Neither the port nor the worker stays.
 func TestProc_PortsOfAKilledRun(t *testing.T) {
 	marker := uniqueSeconds()
-	p := newCommand(t, "--port", sh("exec sleep "+marker), "--for", "1h", "--stall", "5m")
-	p.Env = append(p.Env, openEnv+"="+filepath.Join(t.TempDir(), "opened"))
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
+	p := startShell(t, "--port", sh("exec sleep "+marker), "--for", "1h", "--stall", "5m")
 	awaitSleepers(t, p, marker, true)
-	if err := p.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	signal(t, p.Process.Pid, syscall.SIGKILL)
 	p.exitCode(t)
 	awaitSleepers(t, p, marker, false)
 }
 
-// sleepers lists the processes that have marker as an argument.
-func sleepers(t *testing.T, marker string) (pids []string) {
-	t.Helper()
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range entries {
-		line, err := os.ReadFile("/proc/" + entry.Name() + "/cmdline")
-		if err != nil {
-			continue // no process, or one that is gone
-		}
-		if slices.ContainsFunc(bytes.Split(line, []byte{0}), func(word []byte) bool { return string(word) == marker }) {
-			pids = append(pids, entry.Name())
-		}
-	}
-	return pids
-}
-
-// TestProc_HelpOfPort: that a number at the end of a command is a count is said to
-// who asks.
+// The help says that a number at the end of a port is a count.
 func TestProc_HelpOfPort(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"lockstep", "--help"}} {
-		p := newCommand(t, args...)
-		if err := p.Start(); err != nil {
-			t.Fatal(err)
-		}
+		p := startCommand(t, args...)
 		if code := p.exitCode(t); code != spec.ExitOK || !strings.Contains(p.out.String(), registry.CountHelp) {
 			t.Errorf("%q: exit code %d, %s; want 0 and %q", args, code, p.out.String(), registry.CountHelp)
 		}
@@ -190,20 +174,17 @@ func TestProc_HelpOfPort(t *testing.T) {
 }
 
 func TestProc_BadPortFlags(t *testing.T) {
-	for _, c := range []struct {
-		args []string
-		want string
-	}{
-		{[]string{"--port", "cobol"}, "there are go,"},
-		{[]string{"--port", "go=0"}, "give at least 1"},
-		{[]string{"--port", "go=x"}, "no count"},
-		{[]string{"--port", "c@no-such"}, "there are count-enter-early"},
-		{[]string{"--port", "python@2"}, "python@newest"},
-		{[]string{"--port", "go", "--procs", "2"}, "exclude each other"},
-		{[]string{"conformance"}, "port"},
-		{[]string{"conformance", "--port", "cobol"}, "there are go,"},
-		{[]string{"conformance", "--port", "go", "--without", "luck"}, "luck"},
+	for args, want := range map[string]string{
+		"--port cobol":                         "there are go,",
+		"--port go=0":                          "give at least 1",
+		"--port go=x":                          "no count",
+		"--port c@no-such":                     "there are count-enter-early",
+		"--port python@2":                      "python@newest",
+		"--port go --procs 2":                  "exclude each other",
+		"conformance":                          "port",
+		"conformance --port cobol":             "there are go,",
+		"conformance --port go --without luck": "luck",
 	} {
-		wantUsageError(t, c.want, c.args...)
+		wantUsageError(t, want, strings.Fields(args)...)
 	}
 }
