@@ -34,8 +34,8 @@ func main() {
 	registry.ServeGo()
 	run.ServeWorker()
 	// Go probes pidfds once, in a child that shares its memory and its signal
-	// handlers. A Ctrl-C during the probe crashes both, so it happens here, before
-	// the program has made anything.
+	// handlers. A Ctrl-C during the probe crashes both. So the probe is here,
+	// before the program has made anything.
 	os.FindProcess(os.Getpid())
 	cmd := stressCommand()
 	cmd.AddCommand(lockstepCommand(), conformanceCommand())

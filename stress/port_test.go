@@ -128,8 +128,8 @@ func startShell(t *testing.T, args ...string) *command {
 // identifies the process.
 func uniqueSeconds() string { return fmt.Sprint(1e9 + rand.Int64N(1e9)) }
 
-// awaitSleepers waits until a process sleeps for so many seconds, which p starts,
-// or until none does.
+// awaitSleepers waits until a process, which p starts, sleeps for so many
+// seconds, or until none does.
 func awaitSleepers(t *testing.T, p *command, seconds string, want bool) {
 	t.Helper()
 	for sleeps(t, seconds) != want {

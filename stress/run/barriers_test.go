@@ -17,7 +17,7 @@ import (
 
 // barriers are what the workers of the tests wait at: the real one, and some
 // with a mistake.
-var barriers = map[string]func(assignment, func(spec.Step)) (barrier, error){
+var barriers = map[string]opener{
 	"real":       open,
 	"no-waiting": func(assignment, func(spec.Step)) (barrier, error) { return noWaiting{}, nil },
 
@@ -96,15 +96,15 @@ func (f *fails) Wait(ctx context.Context, parties int) error {
 }
 
 // ticket is a barrier with one counter, in a file that is never unmapped. The
-// call that draws ticket t waits until all tickets of its round are drawn; with the
-// mistake, until all but early are.
+// call that draws ticket t waits until all tickets of its round are drawn; with
+// the mistake, until all but early are.
 type ticket struct {
 	noWaiting
 	drawn *atomic.Int64
 	early int64
 }
 
-func openTicket(early int64) func(assignment, func(spec.Step)) (barrier, error) {
+func openTicket(early int64) opener {
 	return func(a assignment, _ func(spec.Step)) (barrier, error) {
 		file, err := os.OpenFile(filepath.Join(a.Dir, "ticket"), os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {

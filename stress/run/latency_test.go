@@ -15,8 +15,8 @@ import (
 )
 
 // BenchmarkRound measures the latency of a round when the processes do nothing
-// but call: this barrier; its peer, multiprocessing.Barrier of Python's standard
-// library; and the published original. Compare the results of one run only.
+// but call: this barrier, multiprocessing.Barrier of Python's standard library
+// as the peer, and the published original. Compare the results of one run only.
 //
 //	go test -bench Round -run '^$' ./stress/run
 func BenchmarkRound(b *testing.B) {

@@ -37,7 +37,7 @@ func ServeWorker() {
 // work makes this process, whose last argument is an assignment, a worker at
 // the barrier that open opens. It returns the exit code: 0 whatever the worker
 // has found, spec.ExitUsage if it could not begin or its barrier has failed.
-func work(open func(assignment, func(spec.Step)) (barrier, error)) int {
+func work(open opener) int {
 	signal.Ignore(unix.SIGPIPE) // writing to a broken pipe is an error, and does not end the process
 	var a assignment
 	if err := json.Unmarshal([]byte(os.Args[len(os.Args)-1]), &a); err != nil {
@@ -70,7 +70,7 @@ type worker struct {
 }
 
 // call opens the barrier and makes all calls of the worker.
-func (w *worker) call(open func(assignment, func(spec.Step)) (barrier, error)) error {
+func (w *worker) call(open opener) error {
 	var hook func(spec.Step)
 	pauses := newPauses(w.Seed, w.Worker)
 	if w.Pauses {
@@ -93,8 +93,8 @@ func (w *worker) call(open func(assignment, func(spec.Step)) (barrier, error)) e
 		if err := b.Wait(context.Background(), w.Procs); err != nil {
 			return err
 		}
-		// The oracle comes first: a worker that begins only now must count as one
-		// that had not begun.
+		// The oracle comes first: a worker that begins only now must count as
+		// one that had not begun.
 		early := w.ledger.Return(w.Worker, round)
 		w.record(now(), w.ledger.LastBegin(round), early)
 		if w.ledger.IsLast(round) {
@@ -173,8 +173,11 @@ type barrier interface {
 	Close() error
 }
 
-// open opens the barrier of the assignment. The barrier of package impl calls
-// hook, unless it is nil, before each step.
+// An opener opens the barrier of an assignment. The barrier calls hook, unless
+// it is nil, before each step.
+type opener func(a assignment, hook func(spec.Step)) (barrier, error)
+
+// open is the opener of every run outside the tests. A port calls no hook.
 func open(a assignment, hook func(spec.Step)) (barrier, error) {
 	if a.Port != "" {
 		return openPort(a)
