@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/gofrs/flock"
-
-	"sharedbarrier/spec"
 )
 
 // BenchmarkLock is an acquisition and a release without contention: of this
@@ -35,31 +33,4 @@ func BenchmarkLock(b *testing.B) {
 			l.Unlock()
 		}
 	})
-}
-
-// BenchmarkHook is a round of one party, without a hook and with one that does
-// nothing, which the round calls 20 times.
-func BenchmarkHook(b *testing.B) {
-	for _, hook := range []struct {
-		name string
-		hook func(spec.Step)
-	}{{"none", nil}, {"empty", func(spec.Step) {}}} {
-		b.Run("hook="+hook.name, func(b *testing.B) {
-			barrier, _, _ := create(b)
-			barrier.SetHook(hook.hook)
-			for b.Loop() {
-				if err := barrier.Wait(b.Context(), 1); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-// BenchmarkWake is a wake when no process sleeps.
-func BenchmarkWake(b *testing.B) {
-	barrier, _, _ := create(b)
-	for b.Loop() {
-		barrier.segment.wake(spec.Flag)
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"sharedbarrier/impl"
 )
@@ -48,25 +47,4 @@ func Example() {
 	// working in round 1
 	// working in round 1
 	// working in round 1
-}
-
-// A call whose context ends undoes its effect on the words.
-func ExampleBarrier_Wait_withdrawal() {
-	name := fmt.Sprintf("example-%d", os.Getpid())
-	lockPath := filepath.Join(os.TempDir(), name)
-	b, err := impl.Create(name, lockPath)
-	if err != nil {
-		panic(err)
-	}
-	defer impl.Remove(name, lockPath)
-	defer b.Close()
-
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel()
-	fmt.Println(b.Wait(ctx, 2)) // no other party calls
-	words, err := b.Words()
-	fmt.Println(words.Enter, "have entered", err)
-	// Output:
-	// context deadline exceeded
-	// 0 have entered <nil>
 }

@@ -66,39 +66,6 @@ func newcomerTakes(t *testing.T, path string) bool {
 	return held
 }
 
-// TestUnit_LockStartsOverWhenUnlinked: if a peer unlinks the lock file while it
-// holds the lock, as filelock 3.20.4 to 3.29.4 do, processes that opened it
-// before and after that take the same lock.
-func TestUnit_LockStartsOverWhenUnlinked(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	peer, err := openLock(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer peer.close()
-	l, err := openLock(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.close()
-	try := func(l *lock, want bool) {
-		t.Helper()
-		if held, err := l.try(); held != want || err != nil {
-			t.Fatalf("try: got %v, %v, want %v, nil", held, err, want)
-		}
-	}
-	try(peer, true)
-	try(l, false)
-	if err := errors.Join(os.Remove(path), peer.release()); err != nil {
-		t.Fatal(err)
-	}
-	try(l, true)
-	try(peer, false)
-	if newcomerTakes(t, path) {
-		t.Error("a newcomer takes the lock that is held")
-	}
-}
-
 // TestUnit_LockFileKinds: Create refuses a lock file that is no regular file,
 // and leaves nothing.
 func TestUnit_LockFileKinds(t *testing.T) {

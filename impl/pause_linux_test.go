@@ -2,9 +2,7 @@ package impl
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"strconv"
@@ -12,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -145,45 +142,4 @@ func TestUnit_WritersWake(t *testing.T) {
 			t.Errorf("in none of %d rounds %v woke all %d who sleep on %v", rounds, tc.writer, len(sleepers), tc.word)
 		})
 	}
-}
-
-// TestUnit_SleepEndsByItself: a sleep asks the kernel for a tick at most.
-func TestUnit_SleepEndsByItself(t *testing.T) {
-	b, _, _ := create(t)
-	s := startSleeper(t, b, spec.Flag, spec.Up, new(atomic.Int64))
-	for {
-		before := s.returns.Load()
-		call := s.systemCall(t)
-		if !s.sleeps(call) {
-			runtime.Gosched()
-			continue
-		}
-		limit := timespecAt(t, call[4])
-		if s.returns.Load() != before {
-			continue // the limit may be that of another sleep
-		}
-		if limit <= 0 || limit > spec.Tick {
-			t.Errorf("asks the kernel for a sleep of %v, want at most %v", limit, spec.Tick)
-		}
-		return
-	}
-}
-
-// timespecAt reads a struct timespec of this process.
-func timespecAt(t *testing.T, address string) time.Duration {
-	t.Helper()
-	at, err := strconv.ParseInt(address, 0, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	memory, err := os.Open("/proc/self/mem")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer memory.Close()
-	var ts unix.Timespec
-	if err := binary.Read(io.NewSectionReader(memory, at, int64(binary.Size(ts))), binary.NativeEndian, &ts); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(ts.Nano())
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -19,36 +18,35 @@ import (
 )
 
 // commands are the programs that this test starts.
-var commands = map[string]func(*cobra.Command, []string) error{
-	"succeed":  func(*cobra.Command, []string) error { return nil },
-	"violated": func(*cobra.Command, []string) error { return fmt.Errorf("wrapped: %w", Exit(spec.ExitSafety)) },
-	"fail":     func(*cobra.Command, []string) error { return errors.New("no such thing:\n  make it first\n") },
-	"progress": func(*cobra.Command, []string) error {
+var commands = map[string]func(*cobra.Command) error{
+	"succeed":  func(*cobra.Command) error { return nil },
+	"violated": func(*cobra.Command) error { return fmt.Errorf("wrapped: %w", Exit(spec.ExitSafety)) },
+	"fail":     func(*cobra.Command) error { return errors.New("no such thing:\n  make it first\n") },
+	"progress": func(*cobra.Command) error {
 		Bar(`{{bar . }}`, 10).SetCurrent(5).Finish()
 		return nil
 	},
-	"wait": func(cmd *cobra.Command, _ []string) error {
-		fmt.Println("waiting")
-		<-cmd.Context().Done()
-		return Exit(spec.ExitInterrupted)
+	"reproduce": func(cmd *cobra.Command) error {
+		Reproduce(cmd, "go run .")
+		return Exit(spec.ExitSafety)
 	},
-	"clean up": func(cmd *cobra.Command, _ []string) error {
+	"print": func(cmd *cobra.Command) error {
+		fmt.Fprintln(cmd.OutOrStdout(), "the answer")
+		return nil
+	},
+	"wait": func(cmd *cobra.Command) error {
 		fmt.Println("waiting")
 		<-cmd.Context().Done()
 		fmt.Println("cleaning")
-		io.Copy(io.Discard, os.Stdin) // until the test has sent it what it may send
+		io.Copy(io.Discard, os.Stdin) // ends when the test has sent all signals
 		return Exit(spec.ExitInterrupted)
 	},
-	"break": func(cmd *cobra.Command, _ []string) error {
+	"break": func(cmd *cobra.Command) error {
 		fmt.Println("waiting")
 		<-cmd.Context().Done()
 		return errors.New("a child was hit as well")
 	},
-	"print": func(cmd *cobra.Command, _ []string) error {
-		fmt.Fprintln(cmd.OutOrStdout(), "the answer")
-		return nil
-	},
-	"ignored": func(*cobra.Command, []string) error {
+	"ignored": func(*cobra.Command) error {
 		fmt.Println(signal.Ignored(syscall.SIGHUP))
 		return nil
 	},
@@ -58,7 +56,7 @@ func TestMain(m *testing.M) {
 	programs := map[string]func(){}
 	for name, run := range commands {
 		programs[name] = func() {
-			cmd := &cobra.Command{Use: "knock", Args: cobra.NoArgs, RunE: run}
+			cmd := &cobra.Command{Use: "test", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd) }}
 			cmd.Flags().Int("procs", 1, "")
 			Main(cmd)
 		}
@@ -66,152 +64,98 @@ func TestMain(m *testing.M) {
 	reexec.Main(m, programs)
 }
 
-func command(t *testing.T, name string, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
-	cmd = reexec.Command(t.Context(), name, args...)
-	stderr = new(bytes.Buffer)
-	cmd.Stderr = stderr
-	return cmd, stderr
-}
-
-func TestMain_ExitCodes(t *testing.T) {
+// TestProc_ExitCodes: how a command ends, by its error, its usage and the
+// signals that it gets. Each signal comes after a line of its output.
+func TestProc_ExitCodes(t *testing.T) {
+	defaultHangup(t)
 	for _, c := range []struct {
 		command string
 		args    []string
+		signals []os.Signal
 		code    int
 		stderr  string
 	}{
-		{"succeed", nil, spec.ExitOK, ""},
-		{"succeed", []string{"--procs", "2"}, spec.ExitOK, ""},
-		{"progress", nil, spec.ExitOK, ""}, // stderr is no terminal
-		{"violated", nil, spec.ExitSafety, ""},
-		{"fail", nil, spec.ExitUsage, "knock: no such thing: make it first (see --help)\n"},
-		{"succeed", []string{"--procs", "two"}, spec.ExitUsage, `knock: invalid argument "two" for "--procs" flag`},
-		{"succeed", []string{"--prosc"}, spec.ExitUsage, "knock: unknown flag: --prosc (see --help)\n"},
-		{"succeed", []string{"surprise"}, spec.ExitUsage, `knock: unknown command "surprise"`},
+		{"succeed", nil, nil, spec.ExitOK, ""},
+		{"succeed", []string{"--procs", "2"}, nil, spec.ExitOK, ""},
+		{"progress", nil, nil, spec.ExitOK, ""}, // stderr is no terminal
+		{"violated", nil, nil, spec.ExitSafety, ""},
+		{"reproduce", nil, nil, spec.ExitSafety, "\nreproduce: go run .\n"},
+		{"fail", nil, nil, spec.ExitUsage, "test: no such thing: make it first (see --help)\n"},
+		{"succeed", []string{"--procs", "two"}, nil, spec.ExitUsage, `test: invalid argument "two" for "--procs" flag`},
+		{"succeed", []string{"--prosc"}, nil, spec.ExitUsage, "test: unknown flag: --prosc (see --help)\n"},
+		{"succeed", []string{"surprise"}, nil, spec.ExitUsage, `test: unknown command "surprise"`},
+		{"wait", nil, []os.Signal{os.Interrupt}, spec.ExitInterrupted, ""},
+		{"wait", nil, []os.Signal{syscall.SIGTERM}, spec.ExitInterrupted, ""},
+		{"wait", nil, []os.Signal{syscall.SIGHUP}, spec.ExitInterrupted, ""},
+		{"wait", nil, []os.Signal{syscall.SIGHUP, syscall.SIGHUP}, spec.ExitInterrupted, ""}, // a shell may send a second one
+		{"break", nil, []os.Signal{os.Interrupt}, spec.ExitInterrupted, "test: interrupted: a child was hit as well\n"},
 	} {
-		cmd, stderr := command(t, c.command, c.args...)
-		err := cmd.Run()
-		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		cmd := reexec.Command(t.Context(), c.command, c.args...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
 			t.Fatal(err)
 		}
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for _, signal := range c.signals {
+			if _, err := fmt.Fscanln(stdout, new(string)); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stdin.Close()
+		cmd.Wait()
 		got := stderr.String()
-		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.HasPrefix(got, c.stderr) || (c.stderr == "") != (got == "") || strings.Count(got, "\n") > 1 {
-			t.Errorf("%s %v: exit code %d and stderr %q; want %d and %q", c.command, c.args, code, got, c.code, c.stderr)
+		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.HasPrefix(got, c.stderr) || (c.stderr == "") != (got == "") || strings.Count(got, "\n") > max(1, strings.Count(c.stderr, "\n")) {
+			t.Errorf("%s %v, signals %v: exit code %d and stderr %q, want %d and %q", c.command, c.args, c.signals, code, got, c.code, c.stderr)
 		}
 	}
 }
 
-// interrupt starts the command, signals it when it waits, and waits for its
-// end.
-func interrupt(t *testing.T, cmd *exec.Cmd, signal os.Signal) {
-	t.Helper()
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := fmt.Fscanln(stdout, new(string)); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Process.Signal(signal); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Wait()
-}
-
-func TestMain_SignalEndsTheContext(t *testing.T) {
-	defaultHangup(t)
-	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		cmd, _ := command(t, "wait")
-		interrupt(t, cmd, signal)
-		if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted {
-			t.Errorf("after %v: exit code %d, want %d", signal, code, spec.ExitInterrupted)
-		}
-	}
-}
-
-// What fails after the interrupt is the interrupt's doing.
-func TestMain_ErrorAfterASignal(t *testing.T) {
-	cmd, stderr := command(t, "break")
-	interrupt(t, cmd, os.Interrupt)
-	if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted || stderr.String() != "knock: interrupted: a child was hit as well\n" {
-		t.Errorf("exit code %d, stderr %q; want %d and that it was interrupted", code, stderr, spec.ExitInterrupted)
-	}
-}
-
-// An answer that nobody can read is no success.
-func TestMain_OutputIsLost(t *testing.T) {
+// TestProc_OutputIsLost: a command whose output cannot be written fails.
+func TestProc_OutputIsLost(t *testing.T) {
 	readOnly, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer readOnly.Close()
-	for stdout, want := range map[*os.File]int{nil: spec.ExitOK, readOnly: spec.ExitUsage} {
-		cmd, stderr := command(t, "print")
-		if stdout != nil {
-			cmd.Stdout = stdout
-		}
-		cmd.Run()
-		if code := cmd.ProcessState.ExitCode(); code != want || (stderr.Len() > 0) != (want != 0) {
-			t.Errorf("output to %v: exit code %d, stderr %q; want %d", stdout, code, stderr, want)
-		}
+	cmd := reexec.Command(t.Context(), "print")
+	cmd.Stdout = readOnly
+	if cmd.Run(); cmd.ProcessState.ExitCode() != spec.ExitUsage {
+		t.Errorf("print to a file that is open for reading: %v, want exit code %d", cmd.ProcessState, spec.ExitUsage)
+	}
+	if out, err := reexec.Command(t.Context(), "print").Output(); err != nil || string(out) != "the answer\n" {
+		t.Errorf("print: %q, %v", out, err)
 	}
 }
 
-// A second SIGHUP, as a shell may send, does not end a command that is cleaning
-// up.
-func TestMain_SecondHangup(t *testing.T) {
-	defaultHangup(t)
-	cmd, _ := command(t, "clean up")
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for range []string{"waiting", "cleaning"} {
-		if _, err := fmt.Fscanln(stdout, new(string)); err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
-	}
-	stdin.Close()
-	cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted {
-		t.Errorf("after two SIGHUPs: %v, want exit code %d", cmd.ProcessState, spec.ExitInterrupted)
-	}
-}
-
-// What nohup starts lives on when the terminal is closed.
-func TestMain_Nohup(t *testing.T) {
+// TestProc_Nohup: a command that nohup started ignores SIGHUP.
+func TestProc_Nohup(t *testing.T) {
 	for ignored, prepare := range map[string]func(*testing.T){"false": defaultHangup, "true": ignoreHangup} {
 		prepare(t)
-		cmd, _ := command(t, "ignored")
-		if got, err := cmd.Output(); err != nil || strings.TrimSpace(string(got)) != ignored {
+		if got, err := reexec.Command(t.Context(), "ignored").Output(); err != nil || strings.TrimSpace(string(got)) != ignored {
 			t.Errorf("SIGHUP ignored at the start: %s; and by the command: %s, %v", ignored, got, err)
 		}
 	}
 }
 
-// defaultHangup has commands start with the default action for SIGHUP, also
-// when the test itself was started with nohup: a handled signal is not
-// inherited.
+// defaultHangup makes commands start with the default action for SIGHUP, even
+// if nohup started the test: they do not inherit a handled signal.
 func defaultHangup(t *testing.T) {
-	handleHangup(t, func() { signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) })
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	t.Cleanup(func() { signal.Reset(syscall.SIGHUP) })
 }
 
-func ignoreHangup(t *testing.T) { handleHangup(t, func() { signal.Ignore(syscall.SIGHUP) }) }
-
-func handleHangup(t *testing.T, set func()) {
-	set()
+func ignoreHangup(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP)
 	t.Cleanup(func() { signal.Reset(syscall.SIGHUP) })
 }

@@ -85,7 +85,7 @@ func compare(table proof.Table, cfg model.Config) (got sizes, err error) {
 	if abstract.Property != "" {
 		return got, fmt.Errorf("the table of moves breaks %s after %v", abstract.Property, abstract.Schedule())
 	}
-	inv, rules := proof.TheInvariant(), rulesOf(table)
+	inv, rules := proof.TheInvariant(), table.Rules()
 	moves := map[proof.State]map[edge]bool{} // the moves of the table in each state
 	for s, out := range model.States(cfg) {
 		got.states++
@@ -182,32 +182,13 @@ func counters(s model.State, n int) (proof.State, error) {
 	return a, nil
 }
 
-// A rule is a move of a process of a group.
-type rule struct {
-	move  proof.Move
-	group proof.Group
-	next  proof.Successor
-}
-
-func rulesOf(table proof.Table) (list []rule) {
-	for _, m := range table {
-		list = append(list, rule{m, proof.Behind, m.After(proof.Behind)})
-		if m.Return {
-			list = append(list, rule{m, proof.Behind, m.AfterLast()})
-		} else {
-			list = append(list, rule{m, proof.Ahead, m.After(proof.Ahead)})
-		}
-	}
-	return list
-}
-
 // allowed lists the edges from s that the rules allow.
-func allowed(rules []rule, s proof.State) map[edge]bool {
+func allowed(rules []proof.Rule, s proof.State) map[edge]bool {
 	set := map[edge]bool{}
 	for _, r := range rules {
-		if r.next.Possible(&s) {
-			label, _, _ := strings.Cut(r.move.Name, ".")
-			set[edge{label, r.move.From, int(r.group), r.next.Eval(&s)}] = true
+		if r.Possible(&s) {
+			label, _, _ := strings.Cut(r.Move.Name, ".")
+			set[edge{label, r.Move.From, int(r.Group), r.Eval(&s)}] = true
 		}
 	}
 	return set

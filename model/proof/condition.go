@@ -23,34 +23,14 @@ func Conditions(t Table) []Condition { return ConditionsOf(t, TheInvariant()) }
 // ConditionsOf is Conditions for another invariant.
 func ConditionsOf(t Table, inv Invariant) []Condition {
 	list := []Condition{{Name: "initiation", Doc: "before the first call the invariant holds", Given: &start}}
-	for _, m := range t {
-		list = append(list, consecution(m)...)
+	for _, r := range t.Rules() {
+		list = append(list, Condition{Name: "step." + r.Name, Doc: r.Doc + " keeps the invariant", Next: &r.Successor})
 	}
 	for _, p := range Properties(t) {
 		list = append(list, Condition{Name: "safety." + p.Name, Doc: "the invariant implies: " + p.Doc, Goal: &p})
 	}
 	for i := range list {
 		list[i].inv = inv
-	}
-	return list
-}
-
-// consecution returns the conditions that m keeps the invariant.
-func consecution(m Move) (list []Condition) {
-	add := func(suffix, who string, next Successor) {
-		list = append(list, Condition{
-			Name: "step." + m.Name + "." + suffix,
-			Doc:  m.Name + " by " + who + " keeps the invariant",
-			Next: &next,
-		})
-	}
-	if m.Return { // for one ahead there is safety.NeverTwoAhead
-		add("behind", "one behind, not the last,", m.After(Behind))
-		add("renormalise", "the last one behind, after which those ahead are behind,", m.AfterLast())
-		return list
-	}
-	for _, g := range Groups {
-		add(g.String(), "one "+g.String(), m.After(g))
 	}
 	return list
 }

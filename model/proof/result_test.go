@@ -62,22 +62,3 @@ func TestHazard_Counterexample(t *testing.T) {
 		t.Errorf("Counterexample of the protocol = %v, want an error: it waits", ce)
 	}
 }
-
-// TestUnit_StateOf: each symbol of a script stands for its own part of a state.
-func TestUnit_StateOf(t *testing.T) {
-	values, want := map[string]int32{}, proof.State{}
-	for i, name := range proof.Symbols() {
-		if _, err := proof.StateOf(values); err == nil {
-			t.Fatalf("StateOf of %d values: no error, want one about %s", i, name)
-		}
-		values[name] = int32(i)
-	}
-	want.N, want.Lock, want.Words = 0, 1, spec.Words{Enter: 2, Exit: 3, Flag: 4}
-	for i := range proof.Steps {
-		want.At[proof.Behind][proof.Steps[i]] = int32(5 + i)
-		want.At[proof.Ahead][proof.Steps[i]] = int32(5 + len(proof.Steps) + i)
-	}
-	if got, err := proof.StateOf(values); err != nil || got != want {
-		t.Errorf("StateOf(%v) = %v, %v, want %v", values, got, err, want)
-	}
-}

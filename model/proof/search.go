@@ -15,14 +15,14 @@ type Reached struct {
 func Search(t Table, n int) Reached {
 	r := Reached{index: make(map[State]int32)}
 	properties := Properties(t)
-	moves := runnable(t)
+	rules := t.Rules()
 	if !r.add(Initial(n), -1, "", properties) {
 		return r
 	}
 	for i := int32(0); int(i) < len(r.States); i++ {
 		s := r.States[i]
-		for _, m := range moves {
-			if m.next.Possible(&s) && !r.add(m.next.Eval(&s), i, m.name, properties) {
+		for k := range rules {
+			if rule := &rules[k]; rule.Possible(&s) && !r.add(rule.Eval(&s), i, rule.Doc, properties) {
 				return r
 			}
 		}
@@ -37,24 +37,6 @@ func SearchUpTo(t Table, most int) (r Reached) {
 		r = Search(t, n)
 	}
 	return r
-}
-
-type runnableMove struct {
-	name string
-	next Successor
-}
-
-// runnable lists the moves of the processes of each group.
-func runnable(t Table) (list []runnableMove) {
-	for _, m := range t {
-		list = append(list, runnableMove{m.Name + " by one behind", m.After(Behind)})
-		if m.Return {
-			list = append(list, runnableMove{m.Name + " by the last one behind", m.AfterLast()})
-		} else {
-			list = append(list, runnableMove{m.Name + " by one ahead", m.After(Ahead)})
-		}
-	}
-	return list
 }
 
 // add adds a state if it is new. It returns false if the state breaks a

@@ -94,6 +94,36 @@ func Scenario(s spec.Scenario) (Table, error) {
 	return nil, fmt.Errorf("proof: scenario %v is none of %v, %v and %v: the proof says nothing of it", s, spec.Withdraw, spec.Reuse, spec.Single)
 }
 
+// A Rule is a move of a process of one group.
+type Rule struct {
+	Move  Move
+	Group Group
+	Name  string // of the move, a dot, and behind, ahead or renormalise
+	Doc   string
+	Successor
+}
+
+// Rules lists the moves of the processes of each group. A process behind that
+// completes a call is ahead then; if it is the last one behind, all are behind
+// then. A process ahead does not complete a call: it would be two ahead, which a
+// State cannot express, and condition safety.NeverTwoAhead excludes it.
+func (t Table) Rules() (list []Rule) {
+	for _, m := range t {
+		add := func(g Group, suffix, who string, next Successor) {
+			list = append(list, Rule{m, g, m.Name + "." + suffix, m.Name + " by " + who, next})
+		}
+		switch {
+		case m.Return:
+			add(Behind, "behind", "one behind", m.toAhead())
+			add(Behind, "renormalise", "the last one behind", m.byLast())
+		default:
+			add(Behind, "behind", "one behind", m.inGroup(Behind))
+			add(Ahead, "ahead", "one ahead", m.inGroup(Ahead))
+		}
+	}
+	return list
+}
+
 // A Successor is the state after a move, as expressions over the state before.
 type Successor struct {
 	Guard []Expr // the move can be made
@@ -102,48 +132,38 @@ type Successor struct {
 	at    [2][numSteps]Expr
 }
 
-// After returns the effect of the move when a process of group g makes it. A
-// move that completes a call takes the process from behind to ahead, and is
-// possible only if another process is behind; AfterLast is for the last one.
-//
-// After panics for a process ahead that completes a call. It would be two
-// ahead, which a State cannot express; condition safety.NeverTwoAhead excludes
-// it.
-func (m Move) After(g Group) Successor {
-	if m.Return && g == Ahead {
-		panic("proof: " + m.Name + " by a process ahead has no successor")
-	}
+// inGroup is the effect of a move of a process that stays in its group.
+func (m Move) inGroup(g Group) Successor {
 	next := m.common(g)
-	for _, group := range Groups {
-		for _, step := range Steps {
-			next.at[group][step] = at(group, step)
-		}
-	}
-	to := g
-	if m.Return {
-		next.Guard = append(next.Guard, le(num(2), ref(behind)))
-		to = Ahead
-	}
-	from, into := &next.at[g][m.From], &next.at[to][m.To]
-	*from = plus(*from, -1)
-	*into = plus(*into, 1)
+	next.at[g][m.From] = plus(next.at[g][m.From], -1)
+	next.at[g][m.To] = plus(next.at[g][m.To], 1)
 	return next
 }
 
-// AfterLast returns the effect of a move that completes a call when its process
-// is the last one behind. It would be ahead like all others, so all are behind.
-func (m Move) AfterLast() Successor {
+// toAhead is the effect of a move that completes a call when another process is
+// behind.
+func (m Move) toAhead() Successor {
+	next := m.common(Behind)
+	next.Guard = append(next.Guard, le(num(2), ref(behind)))
+	next.at[Behind][m.From] = plus(next.at[Behind][m.From], -1)
+	next.at[Ahead][m.To] = plus(next.at[Ahead][m.To], 1)
+	return next
+}
+
+// byLast is the effect of a move that completes a call when its process is the
+// last one behind.
+func (m Move) byLast() Successor {
 	next := m.common(Behind)
 	next.Guard = append(next.Guard, eqConst(ref(behind), 1))
+	next.at[Behind] = next.at[Ahead]
+	next.at[Behind][m.To] = plus(next.at[Behind][m.To], 1)
 	for _, step := range Steps {
-		next.at[Behind][step] = aheadAt(step)
 		next.at[Ahead][step] = num(0)
 	}
-	next.at[Behind][m.To] = plus(next.at[Behind][m.To], 1)
 	return next
 }
 
-// common returns the part of the successor that does not depend on the groups.
+// common is the effect of a move of a process of group g but for the counters.
 func (m Move) common(g Group) Successor {
 	next := Successor{
 		Guard: []Expr{positive(at(g, m.From)), m.When},
@@ -159,6 +179,11 @@ func (m Move) common(g Group) Successor {
 	}
 	for _, w := range m.Set {
 		next.words[w.Word] = w.Value
+	}
+	for _, group := range Groups {
+		for _, step := range Steps {
+			next.at[group][step] = at(group, step)
+		}
 	}
 	return next
 }

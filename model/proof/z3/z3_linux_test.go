@@ -150,16 +150,6 @@ func TestUnit_FindCannotInstall(t *testing.T) {
 	}
 }
 
-// TestUnit_FindInterrupted: an installation that is interrupted leaves nothing.
-func TestUnit_FindInterrupted(t *testing.T) {
-	path, cached := bare(t)
-	ctx, running := cancelled(t)
-	script(t, filepath.Join(path, "python3"), running+"read forever < /dev/zero")
-	if s, err := z3.Find(ctx, quiet); !errors.Is(err, context.Canceled) || len(cached()) > 0 {
-		t.Errorf("Find() = %+v, %v, leaves %q, want context.Canceled and nothing left", s, err, cached())
-	}
-}
-
 // first is the condition that the false solvers are asked about.
 var first = proof.Conditions(proof.Protocol())[:1]
 
