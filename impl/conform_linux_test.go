@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
 
@@ -17,7 +18,7 @@ import (
 // a critical section, at RaiseFlag.
 func TestConform_Unconstructed(t *testing.T) {
 	for n := 1; n <= 3; n++ {
-		for s := range model.States(model.Config{Scenario: spec.Withdraw, Procs: n}) {
+		for _, s := range explore.NewGraph(model.NewMachine(model.Config{Scenario: spec.Withdraw, Procs: n})).States {
 			if unconstructed(s.Words()) && (s.Holder() < 0 || s.Step(s.Holder()) != spec.RaiseFlag) {
 				t.Fatalf("unconstructed(%v): got true in %v, want true at RaiseFlag only", s.Words(), s)
 			}

@@ -73,15 +73,12 @@ func Apply(cfg Config, s State, a Action) State {
 	if !s.allows(cfg, a) {
 		panic(fmt.Sprintf("model: %v is not enabled in %v", a, s))
 	}
-	s = apply(cfg, s, a)
-	if cfg.Rounds == 0 {
-		s.subtractRounds(cfg)
-	}
+	s.apply(cfg, a)
 	return s
 }
 
-// apply is Apply with rounds counted absolutely and a taken on trust.
-func apply(cfg Config, s State, a Action) State {
+// apply makes s the state after a, which must be enabled in s.
+func (s *State) apply(cfg Config, a Action) {
 	switch a.Event {
 	case spec.NoEvent:
 		s.move(cfg, a.Proc, int32(a.Parties))
@@ -102,7 +99,9 @@ func apply(cfg Config, s State, a Action) State {
 			s.procs[p].notice(s.words)
 		}
 	}
-	return s
+	if cfg.Rounds == 0 {
+		s.subtractRounds(cfg)
+	}
 }
 
 func (s *State) allows(cfg Config, a Action) bool {
@@ -131,7 +130,7 @@ func (s *State) canStep(cfg Config, p int) bool {
 	case spec.LockInit, spec.LockEnter, spec.LockFirst, spec.LockExit, spec.LockWithdraw:
 		return s.locks[s.linked] == free
 	case spec.AwaitDrain, spec.AwaitFlag:
-		return me.seen || me.goes(s.words)
+		return me.noticed || me.goes(s.words)
 	default:
 		return true
 	}

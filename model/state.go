@@ -29,7 +29,7 @@ type proc struct {
 	step    spec.Step
 	dead    bool
 	read    bool  // has read the word that its step is about to write (split-lock's finer grain)
-	seen    bool  // the awaited value has been there since the poll began (Config.WeakReads)
+	noticed bool  // the awaited value has been there since the poll began (Config.WeakReads)
 	value   int32 // what it read; 0 unless read
 	parties int32 // party count of its call; 0 outside
 	rounds  int32 // calls completed; relative when rounds are not bounded
@@ -109,4 +109,40 @@ func (s *State) leastRounds(cfg Config) int32 {
 		least = min(least, s.procs[p].rounds)
 	}
 	return least
+}
+
+// A Snapshot is a state spelled out. Equal snapshots are equal states.
+type Snapshot struct {
+	Words    spec.Words    `json:"words"`
+	Lock     int           `json:"lock"`               // holder, -1 if free
+	Relinked bool          `json:"relinked,omitempty"` // the lock file was made anew, and
+	OldLock  *int          `json:"old_lock,omitempty"` // this is the holder of the one that was unlinked
+	Procs    []ProcSummary `json:"procs"`
+}
+
+// A ProcSummary is one process of a Snapshot.
+type ProcSummary struct {
+	Step    spec.Step `json:"step"`
+	Rounds  int       `json:"rounds"`
+	Parties int       `json:"parties,omitempty"` // of the call that it is in
+	Dead    bool      `json:"dead,omitempty"`
+	Read    *int32    `json:"read,omitempty"`    // the value that it has read and its step is about to write back
+	Noticed bool      `json:"noticed,omitempty"` // Config.WeakReads: its poll may return the awaited value
+}
+
+// Snapshot spells s out.
+func (s State) Snapshot(cfg Config) Snapshot {
+	all := Snapshot{Words: s.words, Lock: s.Holder(), Relinked: s.linked == 1}
+	if all.Relinked {
+		old := int(s.locks[0])
+		all.OldLock = &old
+	}
+	for _, me := range s.procs[:cfg.Procs] {
+		p := ProcSummary{Step: me.step, Rounds: int(me.rounds), Parties: int(me.parties), Dead: me.dead, Noticed: me.noticed}
+		if me.read {
+			p.Read = &me.value
+		}
+		all.Procs = append(all.Procs, p)
+	}
+	return all
 }

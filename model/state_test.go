@@ -17,12 +17,12 @@ func TestConform_StepsFollowTheTable(t *testing.T) {
 		{Scenario: spec.Withdraw, Procs: 3},
 		{Scenario: spec.LateConstruction, Procs: 2, Control: true},
 	} {
-		for s, edges := range States(cfg) {
-			for _, e := range edges {
-				a, to := e.Action, e.To
+		for _, s := range reachable(cfg) {
+			for _, a := range Enabled(cfg, s) {
 				if a.Event != spec.NoEvent {
 					continue
 				}
+				to := Apply(cfg, s, a)
 				next := to.Step(a.Proc)
 				taken[a.Step] = true
 				wentTo[[2]spec.Step{a.Step, next}] = true
@@ -81,35 +81,48 @@ func checkLock(t *testing.T, a Action, s, to State) {
 	}
 }
 
-// TestSafety_ReuseAndWithdraw explores small sizes and finds nothing wrong.
-// One round more than the lag of the slowest reader, two, shows every overlap of
-// rounds; without a bound the rounds are relative and every overlap is there.
-func TestSafety_ReuseAndWithdraw(t *testing.T) {
-	for _, cfg := range []Config{
-		{Scenario: spec.Single, Procs: 1},
-		{Scenario: spec.Reuse, Procs: 2},
-		{Scenario: spec.Reuse, Procs: 3},
-		{Scenario: spec.Reuse, Procs: 3, Rounds: 2},
-		{Scenario: spec.Withdraw, Procs: 2},
-		{Scenario: spec.Withdraw, Procs: 3},
-	} {
-		states := 0
-		for s := range States(cfg) {
-			states++
-			for _, p := range spec.AllProperties {
-				if Violates(cfg, s, p) {
-					t.Errorf("%+v: %v violates %v", cfg, s, p)
-				}
-			}
-			if Stuck(cfg, s) {
-				t.Errorf("%+v: stuck in %v", cfg, s)
+// reachable lists the states that cfg reaches.
+func reachable(cfg Config) []State {
+	list := []State{Init(cfg)}
+	known := map[State]bool{list[0]: true}
+	for i := 0; i < len(list); i++ {
+		for _, a := range Enabled(cfg, list[i]) {
+			if to := Apply(cfg, list[i], a); !known[to] {
+				known[to] = true
+				list = append(list, to)
 			}
 		}
-		t.Logf("%+v: %d states", cfg, states)
+	}
+	return list
+}
+
+// TestUnit_Pack_KeepsTheState packs and unpacks every state, in scenarios that need
+// every part of it.
+func TestUnit_Pack_KeepsTheState(t *testing.T) {
+	for _, cfg := range []Config{
+		{Scenario: spec.Withdraw, Procs: 3},
+		{Scenario: spec.Growing, Procs: 3, Rounds: 2},
+		{Scenario: spec.Crash, Procs: 2, WeakReads: true},
+		{Scenario: spec.SplitLock, Procs: 2},
+		{Scenario: spec.SplitLock, Procs: 2, Control: true, WeakReads: true},
+		{Scenario: spec.Reuse, Procs: 2, Mutant: MutantNamed("raise-two")},
+	} {
+		m := NewMachine(cfg)
+		words := make([]uint64, m.Words())
+		var got State
+		for _, s := range reachable(cfg) {
+			clear(words)
+			if ok := m.Pack(&s, words); !ok {
+				t.Fatalf("Pack(%v): got false, want true", s)
+			}
+			if m.Unpack(words, &got); got != s {
+				t.Fatalf("Unpack of %v: got %v", s, got)
+			}
+		}
 	}
 }
 
-func TestApply_PanicsWhenNotEnabled(t *testing.T) {
+func TestUnit_Apply_PanicsWhenNotEnabled(t *testing.T) {
 	cfg := Config{Scenario: spec.Reuse, Procs: 2}
 	s := Apply(cfg, Init(cfg), Action{Proc: 0, Step: spec.Call, Parties: 2})
 	s = Apply(cfg, s, Action{Proc: 0, Step: spec.LockInit})

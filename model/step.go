@@ -183,8 +183,8 @@ func (me *proc) fetch(cfg Config, word int32) (value int32, ok bool) {
 func (me *proc) notice(w spec.Words) {
 	switch me.step {
 	case spec.AwaitDrain, spec.AwaitFlag:
-		me.seen = me.seen || me.goes(w)
+		me.noticed = me.noticed || me.goes(w)
 	default:
-		me.seen = false
+		me.noticed = false
 	}
 }

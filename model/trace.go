@@ -2,84 +2,43 @@ package model
 
 import (
 	"fmt"
-	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"sharedbarrier/spec"
 )
 
-// path returns a shortest path to what was found, from the initial state on:
-// of each state the first predecessor in the order of the store.
-func (x *search[S]) path(f finding) []S {
-	path := []S{*x.shards[f.place.shard].at(f.place.i)}
-	for level := f.level - 1; level >= 0; level-- {
-		path = append(path, x.predecessor(level, path[len(path)-1]))
-	}
-	slices.Reverse(path)
-	return path
+// A Trace is a behaviour from the initial state on: who did what, and the words
+// after it. It starts from the words of spec.Initial.
+type Trace []Entry
+
+// An Entry is one line of a trace.
+type Entry struct {
+	Proc    int        `json:"proc"`              // 0-based; -1: the environment (spec.Relink)
+	Label   string     `json:"label"`             // label of a spec.Step or a spec.Event
+	Parties int        `json:"parties,omitempty"` // party count, on Call only
+	Words   spec.Words `json:"words"`             // after the step
 }
 
-// predecessor returns the first state of the level that has an edge to s.
-func (x *search[S]) predecessor(level int, s S) S {
-	for i := range x.shards {
-		from, to := x.level(level, i)
-		for k := from; k < to; k++ {
-			if at := x.shards[i].at(k); x.leads(at, s) {
-				return *at
-			}
-		}
-	}
-	panic("model: a state that was found has no predecessor")
-}
-
-// leads reports whether an edge leads from one state to the other.
-func (x *search[S]) leads(from *S, to S) (yes bool) {
-	var v view
-	unpack(&x.layout, from, &v)
-	x.successors(&v, func(e edge, p int) {
-		if next, ok := x.step(&v, p, e); ok && x.represent(&next) == to {
-			yes = true
-		}
-	})
-	return yes
-}
-
-// concrete turns a path of packed states, each of which may stand for its
-// permutations, into the actions of a run. It takes them from Enabled and Apply,
-// so a trace is evidence whatever the table says.
-func concrete[S packed](b *barrier, x *search[S], path []S) []Action {
-	var actions []Action
-	s, v := Init(b.cfg), b.initial()
-steps:
-	for _, next := range path[1:] {
-		for _, a := range Enabled(b.cfg, s) {
-			to := Apply(b.cfg, s, a)
-			w := b.view(&to, &v, a)
-			if representative := w; x.represent(&representative) == next {
-				actions, s, v = append(actions, a), to, w
-				continue steps
-			}
-		}
-		panic("model: the table and Apply differ after " + s.String())
-	}
-	return actions
-}
-
-// trace runs the actions from the initial state and records the words.
-func trace(cfg Config, actions []Action) []Entry {
-	entries := []Entry{}
+// TraceOf returns the trace of actions, each of which must be enabled where it is
+// applied.
+func TraceOf(cfg Config, actions []Action) Trace {
+	t := Trace{}
 	s := Init(cfg)
 	for _, a := range actions {
 		s = Apply(cfg, s, a)
-		entries = append(entries, Entry{Proc: a.Proc, Label: a.Label(), Parties: a.Parties, Words: s.words})
+		t = append(t, Entry{Proc: a.Proc, Label: a.Label(), Parties: a.Parties, Words: s.words})
 	}
-	return entries
+	return t
 }
 
-// Replay runs a trace, of this or another engine, from the initial state, and
+// Replay applies the trace, of this or another engine, to the initial state, and
 // returns all states, the initial one first. The error names the first entry that
 // cannot happen or leaves other words; the states before it are returned too.
-func Replay(cfg Config, trace []Entry) ([]State, error) {
+func (t Trace) Replay(cfg Config) ([]State, error) {
 	states := []State{Init(cfg)}
 next:
-	for i, e := range trace {
+	for i, e := range t {
 		from := states[i]
 		for _, a := range Enabled(cfg, from) {
 			if a.Proc != e.Proc || a.Label() != e.Label || a.Parties != e.Parties {
@@ -92,7 +51,90 @@ next:
 			states = append(states, to)
 			continue next
 		}
-		return states, fmt.Errorf("model: entry %d, p%d %s with party count %d, cannot happen in %v", i+1, e.Proc, e.Label, e.Parties, from)
+		return states, fmt.Errorf("model: entry %d, %v, cannot happen in %v", i+1, e, from)
 	}
 	return states, nil
+}
+
+// String returns the entry without its words, such as "p0 Call(3)".
+func (e Entry) String() string { return strings.TrimSpace(e.who() + " " + e.step("")) }
+
+func (e Entry) who() string {
+	if e.Proc < 0 {
+		return ""
+	}
+	return fmt.Sprintf("p%d", e.Proc)
+}
+
+// step returns the label between two quotes, and the party count of a call.
+func (e Entry) step(quote string) string {
+	if e.Parties > 0 {
+		return fmt.Sprintf("%s%s%s(%d)", quote, e.Label, quote, e.Parties)
+	}
+	return quote + e.Label + quote
+}
+
+// Rows returns the trace as the rows of a table, the head first: number, process,
+// step, and each word after it, with the value before where that was another.
+func (t Trace) Rows() [][]string {
+	rows := [][]string{{"#", "process", "step", "enter", "exit", "flag"}}
+	before := spec.Initial
+	for i, e := range t {
+		rows = append(rows, []string{fmt.Sprint(i + 1), e.who(), e.step(""),
+			change(before.Enter, e.Words.Enter), change(before.Exit, e.Words.Exit), change(before.Flag, e.Words.Flag)})
+		before = e.Words
+	}
+	return rows
+}
+
+func change(before, after int32) string {
+	if before == after {
+		return fmt.Sprint(after)
+	}
+	return fmt.Sprintf("%d → %d", before, after)
+}
+
+// Text returns the rows as lines in aligned columns. A loop of 1 or more is the
+// number of the entry that follows the last one, and the last line says so.
+func (t Trace) Text(loop int) string {
+	var text strings.Builder
+	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, row := range t.Rows() {
+		fmt.Fprintln(columns, strings.Join(row, "\t"))
+	}
+	columns.Flush()
+	if loop > 0 {
+		fmt.Fprintf(&text, "and again from %d on, without end\n", loop)
+	}
+	return text.String()
+}
+
+// Schedule returns the trace as the rows of a short table in Markdown, the head
+// first: a row has the first and the last of the steps that one process takes in
+// a row, and the words after them. Calls and events begin rows of their own.
+func (t Trace) Schedule() [][]string {
+	rows := [][]string{{"process", "steps", "words after"}}
+	for len(t) > 0 {
+		n := 1
+		for n < len(t) && t[n].Proc == t[0].Proc && t[n].continues() {
+			n++
+		}
+		last := t[n-1]
+		steps := t[0].step("`")
+		switch {
+		case n == 2:
+			steps += ", " + last.step("`")
+		case n > 2:
+			steps += " … " + last.step("`")
+		}
+		rows = append(rows, []string{t[0].who(), steps, last.Words.String()})
+		t = t[n:]
+	}
+	return rows
+}
+
+// continues reports whether the entry may stand in the row of the one before.
+func (e Entry) continues() bool {
+	_, err := spec.ParseStep(e.Label)
+	return err == nil && e.Parties == 0
 }

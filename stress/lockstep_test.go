@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
 	"sharedbarrier/stress/port/registry"
@@ -53,7 +54,7 @@ func TestProc_LockstepTour(t *testing.T) {
 // TestProc_LockstepSchedule replays what model/check prints, from a file and
 // from standard input.
 func TestProc_LockstepSchedule(t *testing.T) {
-	found := model.Explore(t.Context(), model.Config{Scenario: spec.Crash, Procs: 3}, model.Options{})
+	found := explore.Explore(t.Context(), model.Config{Scenario: spec.Crash, Procs: 3}, explore.Options{})
 	text, err := json.Marshal(found.Result)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +146,7 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 		{"", []string{"--port", "exec:exit 3"}, "exec:exit 3"},
 		{"", []string{"--procs", "-1"}, "-1"},
 		{"", []string{"--procs", "2", "--port", "go=3"}, "3 ports for 2 processes"},
-		{`{"version":1,"scenario":"reuse","procs":2,"trace":[{"proc":0,"label":"Call","parties":2,"words":{"enter":0,"exit":-1,"flag":1}}]}`, []string{"--schedule", "-", "--port", "go=3"}, "3 ports for 2 processes"},
+		{`{"version":2,"scenario":"reuse","procs":2,"trace":[{"proc":0,"label":"Call","parties":2,"words":{"enter":0,"exit":-1,"flag":1}}]}`, []string{"--schedule", "-", "--port", "go=3"}, "3 ports for 2 processes"},
 		{"", []string{"--scenario", "nonsense"}, "nonsense"},
 		{"", []string{"--scenario", "crash", "--tour"}, "no tour"},
 		{"", []string{"--procs", "5"}, "no tour"},
@@ -162,7 +163,7 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 		{"", []string{"--schedule", empty}, "no trace"},
 		{"{", []string{"--schedule", "-"}, "line 1"},
 		{`{"version":9}`, []string{"--schedule", "-"}, "version 9"},
-		{`{"version":1,"scenario":"reuse","procs":2,"trace":[{"proc":0,"label":"RaiseFlag"}]}`, []string{"--schedule", "-"}, "entry 1"},
+		{`{"version":2,"scenario":"reuse","procs":2,"trace":[{"proc":0,"label":"RaiseFlag"}]}`, []string{"--schedule", "-"}, "entry 1"},
 		{"", []string{"--schedule", "-", "--procs", "2"}, "procs schedule"},
 		{"", []string{"--hazards", "--rounds", "2"}, "hazards rounds"},
 		{"", []string{"--hazards", "--procs", "4"}, "2 or 3"},

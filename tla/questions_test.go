@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
@@ -96,7 +96,7 @@ func TestConform_Explorer(t *testing.T) {
 		}
 		t.Run(want.Config, func(t *testing.T) {
 			cfg := modelConfig(config)
-			got := model.Explore(context.Background(), cfg, model.Options{Check: properties})
+			got := explore.Explore(context.Background(), cfg, explore.Options{Check: properties})
 			if got.Verdict != want.Verdict || got.Property != want.Property {
 				t.Fatalf("Explore(%s, %v) = %s %s, and TLC found %s %s", name(cfg), properties, got.Verdict, got.Property, want.Verdict, want.Property)
 			}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
@@ -23,7 +24,7 @@ func TestConform_ExplorersTraces(t *testing.T) {
 			continue
 		}
 		cfg := modelConfig(config)
-		found := model.Explore(context.Background(), cfg, model.Options{Check: properties})
+		found := explore.Explore(context.Background(), cfg, explore.Options{Check: properties})
 		if len(found.Trace) > 0 {
 			traces[cfg] = append(traces[cfg], found.Trace)
 		}

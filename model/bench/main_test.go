@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
 
@@ -31,7 +32,7 @@ func TestBench_PageIsOfThisModel(t *testing.T) {
 		if n > 5 {
 			continue // as long as all tests together
 		}
-		r := model.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: n, Rounds: 3}, model.Options{})
+		r := explore.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: n, Rounds: 3}, explore.Options{})
 		if got := fmt.Sprint(r.Distinct); got != line[2] {
 			t.Errorf("README.md, n = %d: %s states, the model has %s: run go run ./model/bench --update", n, line[2], got)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
 
@@ -43,7 +44,7 @@ func runAll(cmd *cobra.Command, f flags) error {
 	var end error
 	for _, q := range model.Questions() {
 		opt.Check, opt.Liveness, opt.Symmetry = q.Check, q.Liveness, q.Symmetry
-		r := explore(cmd, q.Config, opt)
+		r := runExplore(cmd, q.Config, opt)
 		if err := vacuous(r); err != nil {
 			return err
 		}
@@ -75,12 +76,12 @@ func runAll(cmd *cobra.Command, f flags) error {
 	return end
 }
 
-func newAnswer(q model.Question, r model.Report) answer {
-	return answer{Result: r.Result, Control: q.Config.Control, Symmetry: q.Symmetry, Checked: names(q.Check), Expected: q.Expect, AsIs: q.Expected(r)}
+func newAnswer(q model.Question, r explore.Report) answer {
+	return answer{Result: r.Result, Control: q.Config.Control, Symmetry: q.Symmetry, Checked: names(q.Check), Expected: q.Expect, AsIs: q.Expected(r.Result)}
 }
 
 // surprise is how the command ends after an answer that was not expected. That
 // something holds which was to fail is as bad as the failure.
-func surprise(r model.Report) error {
+func surprise(r explore.Report) error {
 	return cmp.Or(exit(r), error(cli.Exit(spec.ExitSafety)))
 }

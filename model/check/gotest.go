@@ -7,6 +7,7 @@ import (
 	"text/template"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 )
 
 // goTest is a Go test that replays a counterexample, with nothing but the
@@ -31,7 +32,7 @@ func TestReplay(t *testing.T) {
 {{- with .Config.Mutant}}
 	cfg.Mutant = model.MutantNamed({{printf "%q" .Name}})
 {{- end}}
-	trace := []model.Entry{
+	trace := model.Trace{
 {{- range .Result.Trace}}
 		{Proc: {{.Proc}}, Label: {{printf "%q" .Label}}, {{with .Parties}}Parties: {{.}}, {{end}}Words: spec.Words{Enter: {{.Words.Enter}}, Exit: {{.Words.Exit}}, Flag: {{.Words.Flag}}}},
 {{- end}}
@@ -39,7 +40,7 @@ func TestReplay(t *testing.T) {
 {{- if .Result.Loop}}
 	trace = append(trace, trace[{{.Loop}}:]...) // the loop once more
 {{- end}}
-	states, err := model.Replay(cfg, trace)
+	states, err := trace.Replay(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func TestReplay(t *testing.T) {
 
 // writeGoTest writes the test that replays the counterexample of r; without one
 // it writes nothing and says so.
-func writeGoTest(path string, cfg model.Config, opt model.Options, r model.Result) error {
+func writeGoTest(path string, cfg model.Config, opt explore.Options, r model.Result) error {
 	if len(r.Trace) == 0 {
 		fmt.Fprintf(os.Stderr, "%s is not written: there is no counterexample to replay\n", path)
 		return nil

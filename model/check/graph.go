@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,18 +15,24 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
 
 // writeGraphs writes the files that --dot and --graph-json ask for, in this order.
 // Of one that is not finished it says so on stderr, and returns how the command
 // ends.
-func (f flags) writeGraphs(cmd *cobra.Command, cfg model.Config, opt model.Options) error {
+func (f flags) writeGraphs(cmd *cobra.Command, cfg model.Config, opt explore.Options) error {
 	if f.dot == "" && f.graphJSON == "" {
 		return nil
 	}
 	if err := graphEnds(cmd.Context(), cfg, opt); err != nil {
 		return err
+	}
+	g, err := newGraph(cmd.Context(), cfg, opt)
+	if why, ok := errors.AsType[unfinished](err); ok {
+		fmt.Fprintf(cmd.ErrOrStderr(), "not finished: %s is not written: %s\n", cmp.Or(f.dot, f.graphJSON), why.text)
+		return why.exit
 	}
 	for _, file := range []struct {
 		path  string
@@ -34,12 +41,7 @@ func (f flags) writeGraphs(cmd *cobra.Command, cfg model.Config, opt model.Optio
 		if file.path == "" {
 			continue
 		}
-		err := writeGraph(cmd.Context(), file.path, cfg, opt, file.write)
-		if why, ok := errors.AsType[unfinished](err); ok {
-			fmt.Fprintf(cmd.ErrOrStderr(), "not finished: %s is not written: %s\n", file.path, why.text)
-			return why.exit
-		}
-		if err != nil {
+		if err := writeGraph(file.path, cfg, g, file.write); err != nil {
 			return err
 		}
 	}
@@ -48,11 +50,11 @@ func (f flags) writeGraphs(cmd *cobra.Command, cfg model.Config, opt model.Optio
 
 // graphEnds returns an error when the graph may go on for ever and no limit ends
 // it.
-func graphEnds(ctx context.Context, cfg model.Config, opt model.Options) error {
+func graphEnds(ctx context.Context, cfg model.Config, opt explore.Options) error {
 	if cfg.Rounds > 0 || opt.MaxStates > 0 || opt.MaxMemory > 0 {
 		return nil
 	}
-	r := model.Explore(ctx, cfg, model.Options{Workers: opt.Workers, Symmetry: true, Check: []spec.Property{spec.NoEarlyExit}})
+	r := explore.Explore(ctx, cfg, explore.Options{Workers: opt.Workers, Symmetry: true, Check: []spec.Property{spec.NoEarlyExit}})
 	if r.Verdict == spec.Verified || r.Interrupted {
 		return nil
 	}
@@ -67,65 +69,45 @@ type unfinished struct {
 
 func (u unfinished) Error() string { return u.text }
 
-type graphWriter func(io.Writer, model.Config, nodes)
+// graph is the graph of the barrier.
+type graph = explore.Graph[model.State, model.Action]
 
-// nodes calls yield with every state, its number, and its edges with theirs.
-type nodes func(yield func(id int, s model.State, edges []model.Edge, to []int))
+// A graphWriter writes a whole graph.
+type graphWriter func(io.Writer, model.Config, *graph)
+
+// newGraph returns the graph of cfg, or an error when it is beyond a limit, or ctx
+// has ended.
+func newGraph(ctx context.Context, cfg model.Config, opt explore.Options) (*graph, error) {
+	g := &graph{}
+	for range g.Grow(model.NewMachine(cfg)) {
+		if err := within(ctx, opt, int64(len(g.States))); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
 
 // writeGraph writes one file, and leaves none behind that is not complete.
-func writeGraph(ctx context.Context, path string, cfg model.Config, opt model.Options, write graphWriter) error {
+func writeGraph(path string, cfg model.Config, g *graph, write graphWriter) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	buffer := bufio.NewWriter(file)
-	var incomplete error
-	write(buffer, cfg, func(yield func(int, model.State, []model.Edge, []int)) {
-		incomplete = number(ctx, cfg, opt, yield)
-	})
-	err = buffer.Flush()
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if incomplete != nil {
-		err = incomplete
-	}
-	if err != nil {
+	write(buffer, cfg, g)
+	if err := errors.Join(buffer.Flush(), file.Close()); err != nil {
 		os.Remove(path)
-	}
-	return err
-}
-
-// number numbers the states as they come, from 0, breadth first.
-func number(ctx context.Context, cfg model.Config, opt model.Options, yield func(int, model.State, []model.Edge, []int)) error {
-	number := map[model.State]int{model.Init(cfg): 0}
-	next := 0
-	for s, edges := range model.States(cfg) {
-		to := make([]int, len(edges))
-		for i, e := range edges {
-			id, ok := number[e.To]
-			if !ok {
-				id = len(number)
-				number[e.To] = id
-			}
-			to[i] = id
-		}
-		if err := within(ctx, opt, int64(len(number))); err != nil {
-			return err
-		}
-		yield(next, s, edges, to)
-		next++
+		return err
 	}
 	return nil
 }
 
-// stateMemory is what a state of a graph takes, in bytes: it stands in two maps and
-// for a while in a queue.
+// stateMemory is what a state of a graph takes, in bytes.
 const stateMemory = 1 << 10
 
 // within returns an error when so many states of a graph are beyond a limit, or
 // ctx has ended.
-func within(ctx context.Context, opt model.Options, states int64) error {
+func within(ctx context.Context, opt explore.Options, states int64) error {
 	switch {
 	case ctx.Err() != nil:
 		return unfinished{"interrupted", spec.ExitInterrupted}
@@ -140,18 +122,18 @@ func within(ctx context.Context, opt model.Options, states int64) error {
 }
 
 // writeDot writes the graph for Graphviz: a state is its words and steps.
-func writeDot(w io.Writer, cfg model.Config, each nodes) {
+func writeDot(w io.Writer, cfg model.Config, g *graph) {
 	fmt.Fprintf(w, "digraph %q {\n\tnode [shape=box, fontname=monospace]\n", title(cfg))
-	each(func(id int, s model.State, edges []model.Edge, to []int) {
+	for id, s := range g.States {
 		label := strings.ReplaceAll(s.Words().String(), " ", `\l`) + `\l`
 		for p := range cfg.Procs {
 			label += fmt.Sprintf(`p%d %v %d\l`, p, s.Step(p), s.Rounds(p))
 		}
 		fmt.Fprintf(w, "\t%d [label=\"%s\"]\n", id, label)
-		for i, e := range edges {
-			fmt.Fprintf(w, "\t%d -> %d [label=%q]\n", id, to[i], e.Action.String())
+		for _, e := range g.Edges[id] {
+			fmt.Fprintf(w, "\t%d -> %d [label=%q]\n", id, e.To, e.Action.String())
 		}
-	})
+	}
 	fmt.Fprintln(w, "}")
 }
 
@@ -169,13 +151,13 @@ type link struct {
 	To      int    `json:"to"`
 }
 
-func writeGraphJSON(w io.Writer, cfg model.Config, each nodes) {
+func writeGraphJSON(w io.Writer, cfg model.Config, g *graph) {
 	lines := json.NewEncoder(w)
-	each(func(id int, s model.State, edges []model.Edge, to []int) {
+	for id, s := range g.States {
 		n := node{ID: id, Snapshot: s.Snapshot(cfg), Edges: []link{}}
-		for i, e := range edges {
-			n.Edges = append(n.Edges, link{e.Action.Proc, e.Action.Label(), e.Action.Parties, to[i]})
+		for _, e := range g.Edges[id] {
+			n.Edges = append(n.Edges, link{e.Action.Proc, e.Action.Label(), e.Action.Parties, e.To})
 		}
-		lines.Encode(n) // the buffer below keeps an error until it is flushed
-	})
+		lines.Encode(n) // the buffer keeps an error until it is flushed
+	}
 }

@@ -22,6 +22,7 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
 
@@ -124,7 +125,7 @@ func run(cmd *cobra.Command, f flags) error {
 	if err := f.writeGraphs(cmd, cfg, opt); err != nil {
 		return err
 	}
-	report := explore(cmd, cfg, opt)
+	report := runExplore(cmd, cfg, opt)
 	if err := vacuous(report); err != nil {
 		return err
 	}
@@ -146,12 +147,12 @@ func run(cmd *cobra.Command, f flags) error {
 }
 
 // explore explores, with a meter.
-func explore(cmd *cobra.Command, cfg model.Config, opt model.Options) model.Report {
+func runExplore(cmd *cobra.Command, cfg model.Config, opt explore.Options) explore.Report {
 	opt.MaxMemory = forStates(opt.MaxMemory)
 	meter := newMeter(cfg)
 	defer meter.finish()
 	opt.Progress = meter.show
-	return model.Explore(cmd.Context(), cfg, opt)
+	return explore.Explore(cmd.Context(), cfg, opt)
 }
 
 // --max-memory is about the whole process, in bytes.
@@ -199,8 +200,8 @@ func (f flags) config(cmd *cobra.Command) (model.Config, error) {
 }
 
 // options returns how to explore cfg.
-func (f flags) options(cmd *cobra.Command, cfg model.Config) (model.Options, error) {
-	opt := model.Options{Workers: f.workers, Symmetry: f.symmetry, Liveness: f.liveness, MaxStates: f.maxStates}
+func (f flags) options(cmd *cobra.Command, cfg model.Config) (explore.Options, error) {
+	opt := explore.Options{Workers: f.workers, Symmetry: f.symmetry, Liveness: f.liveness, MaxStates: f.maxStates}
 	if !cmd.Flags().Changed("liveness") {
 		opt.Liveness = cfg.Procs <= 4 && !f.symmetry
 	}
@@ -260,7 +261,7 @@ func parseBytes(text string) (int64, error) {
 }
 
 // vacuous returns an error when everything held because nothing happened.
-func vacuous(r model.Report) error {
+func vacuous(r explore.Report) error {
 	if r.Verdict != spec.Verified {
 		return nil
 	}
@@ -273,7 +274,7 @@ func vacuous(r model.Report) error {
 }
 
 // exit is how the command ends after the report was printed.
-func exit(r model.Report) error {
+func exit(r explore.Report) error {
 	if r.Interrupted {
 		return cli.Exit(spec.ExitInterrupted)
 	}

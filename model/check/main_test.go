@@ -14,6 +14,7 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
 
@@ -186,7 +187,7 @@ func TestCheck_GraphsAreStable(t *testing.T) {
 	if dot2, lines2 := write("b"); dot != dot2 || lines != lines2 {
 		t.Error("the same graph was written in two orders")
 	}
-	r := model.Explore(context.Background(), model.Config{Scenario: spec.Withdraw, Procs: 2}, model.Options{})
+	r := explore.Explore(context.Background(), model.Config{Scenario: spec.Withdraw, Procs: 2}, explore.Options{})
 	if got := int64(strings.Count(lines, "\n")); got != r.Distinct {
 		t.Errorf("--graph-json wrote %d states, want %d", got, r.Distinct)
 	}
@@ -285,7 +286,7 @@ func TestCheck_MaxMemoryStops(t *testing.T) {
 
 // TestCheck_VacuousIsAnError: verified with no call completed says nothing.
 func TestCheck_VacuousIsAnError(t *testing.T) {
-	r := model.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: 2}, model.Options{})
+	r := explore.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: 2}, explore.Options{})
 	if err := vacuous(r); err != nil {
 		t.Errorf("vacuous: %v, want no error where calls return", err)
 	}

@@ -41,7 +41,7 @@ func TestProc_MaxMemory(t *testing.T) {
 		code  int
 	}{
 		{"--procs 2", 16, 0},
-		{"--procs 16 --scenario split-lock", 16, 75},
+		{"--procs 16 --scenario split-lock", 16, 12},
 		{"--procs 16 --scenario late-construction --rounds 20", 32, 75},
 		{"--procs 16 --scenario withdraw", 16, 75},
 		{"--procs 16 --scenario withdraw", 32, 75},

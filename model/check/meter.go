@@ -8,29 +8,30 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/explore"
 )
 
 // A meter shows on a terminal how far an exploration is.
 type meter struct {
 	bar   *pb.ProgressBar
-	phase model.Phase
+	phase explore.Phase
 	since time.Time // the phase began
 }
 
 const meterLayout = `{{string . "question"}}: {{string . "phase"}}, {{counters . "%s of %s states" "%[1]s states"}}, {{string . "rate"}}, {{string . "where"}}, {{etime .}} gone, {{string . "left"}}`
 
 func newMeter(cfg model.Config) *meter {
-	m := &meter{bar: cli.Bar(meterLayout, 0), since: time.Now(), phase: model.Exploring}
+	m := &meter{bar: cli.Bar(meterLayout, 0), since: time.Now(), phase: explore.Exploring}
 	m.bar.Set("question", fmt.Sprintf("%s, %d processes", title(cfg), cfg.Procs))
 	return m
 }
 
-func (m *meter) show(p model.Progress) {
+func (m *meter) show(p explore.Progress) {
 	if p.Phase != m.phase {
 		m.phase, m.since = p.Phase, time.Now()
 	}
 	done, total := p.Distinct, int64(0)
-	if p.Phase == model.Looping {
+	if p.Phase == explore.Looping {
 		done, total = p.Looked, p.Looked+p.Queue
 	}
 	m.bar.SetCurrent(done).SetTotal(total)
@@ -45,8 +46,8 @@ func (m *meter) show(p model.Progress) {
 // that can be known. How many states are yet to be found cannot: in reuse with 7
 // processes a level falls from 108430 states to 7 half way, and rises again. How
 // many are yet to be looked at for loops is known.
-func left(p model.Progress, rate float64) string {
-	if p.Phase != model.Looping || rate <= 0 {
+func left(p explore.Progress, rate float64) string {
+	if p.Phase != explore.Looping || rate <= 0 {
 		return "time left unknown"
 	}
 	return fmt.Sprintf("about %v left", time.Duration(float64(p.Queue)/rate*float64(time.Second)).Round(time.Second))

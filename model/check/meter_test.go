@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
 
@@ -15,9 +16,9 @@ import (
 // that is almost empty, at 1000 states a second: what it says of the time left is
 // true, and where it can be known it is said.
 func TestMeter_TimeLeft(t *testing.T) {
-	var told []model.Progress
-	model.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: 5},
-		model.Options{Liveness: true, Progress: func(p model.Progress) { told = append(told, p) }})
+	var told []explore.Progress
+	explore.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: 5},
+		explore.Options{Liveness: true, Progress: func(p explore.Progress) { told = append(told, p) }})
 	last := told[len(told)-1]
 	claims := 0
 	for _, p := range told {
@@ -42,7 +43,7 @@ func TestMeter_TimeLeft(t *testing.T) {
 // the second half of an exploration, say nothing of the time left.
 func TestMeter_NeverCountsOnADip(t *testing.T) {
 	for i, queue := range []int64{1, 108430, 53421, 9317, 448, 7, 43} {
-		p := model.Progress{Phase: model.Exploring, Distinct: 108430 * int64(i+1), Queue: queue, Depth: i + 1}
+		p := explore.Progress{Phase: explore.Exploring, Distinct: 108430 * int64(i+1), Queue: queue, Depth: i + 1}
 		if text := left(p, 1e6); text != "time left unknown" {
 			t.Errorf("with a queue of %d: %q, which nobody can know", queue, text)
 		}
@@ -55,12 +56,12 @@ func TestMeter_CountsWhatIsLookedAt(t *testing.T) {
 	m := newMeter(model.Config{Scenario: spec.Reuse, Procs: 2})
 	defer m.finish()
 	for _, c := range []struct {
-		told model.Progress
+		told explore.Progress
 		want string
 	}{
-		{model.Progress{Phase: model.Exploring, Distinct: 7, Queue: 3}, "7 of 0"},
-		{model.Progress{Phase: model.Looping, Distinct: 9, Queue: 18}, "0 of 18"},
-		{model.Progress{Phase: model.Looping, Distinct: 9, Looked: 12, Queue: 6}, "12 of 18"},
+		{explore.Progress{Phase: explore.Exploring, Distinct: 7, Queue: 3}, "7 of 0"},
+		{explore.Progress{Phase: explore.Looping, Distinct: 9, Queue: 18}, "0 of 18"},
+		{explore.Progress{Phase: explore.Looping, Distinct: 9, Looked: 12, Queue: 6}, "12 of 18"},
 	} {
 		m.show(c.told)
 		if got := fmt.Sprintf("%d of %d", m.bar.Current(), m.bar.Total()); got != c.want {

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
 
@@ -18,7 +19,7 @@ func printJSON(w io.Writer, v any) {
 
 const header = "scenario\tprocs\trounds\tverdict\tproperty\tgenerated\tdistinct\tdepth\tseconds"
 
-func printReport(w io.Writer, cfg model.Config, opt model.Options, r model.Report, coverage bool) {
+func printReport(w io.Writer, cfg model.Config, opt explore.Options, r explore.Report, coverage bool) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, header)
 	fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%d\t%d\t%d\t%.2f\n", title(cfg), r.Procs, rounds(r.Rounds), r.Verdict,
@@ -36,7 +37,7 @@ func printReport(w io.Writer, cfg model.Config, opt model.Options, r model.Repor
 	if len(r.Trace) > 0 {
 		p, _ := spec.ParseProperty(r.Property)
 		fmt.Fprintf(w, "\n%s fails: %s.\nA shortest counterexample:\n\n", r.Property, p.Doc())
-		printTrace(w, r.Trace, r.Loop)
+		fmt.Fprint(w, r.Trace.Text(r.Loop))
 	}
 	if r.Verdict != spec.Verified {
 		fmt.Fprintf(w, "\nreproduce: %s\n", reproduce(cfg, opt))
@@ -69,7 +70,7 @@ type line struct {
 	Reached   []outcome `json:"reached,omitempty"` // with --coverage
 }
 
-func newLine(cfg model.Config, opt model.Options, r model.Report, coverage bool) line {
+func newLine(cfg model.Config, opt explore.Options, r explore.Report, coverage bool) line {
 	l := line{Result: r.Result, Control: cfg.Control, WeakReads: cfg.WeakReads, Symmetry: opt.Symmetry, Checked: names(opt.Check)}
 	if cfg.Mutant != nil {
 		l.Mutant = cfg.Mutant.Name
@@ -94,7 +95,7 @@ type outcome struct {
 	Times int64     `json:"times"`
 }
 
-func outcomes(reached []model.Outcome) []outcome {
+func outcomes(reached []explore.Reached) []outcome {
 	list := []outcome{}
 	for _, o := range reached {
 		list = append(list, outcome{o.Step, o.Event.String(), o.Next, o.Count})
@@ -103,7 +104,7 @@ func outcomes(reached []model.Outcome) []outcome {
 }
 
 // printCoverage prints what was seen to happen, and which steps never were.
-func printCoverage(w io.Writer, reached []model.Outcome) {
+func printCoverage(w io.Writer, reached []explore.Reached) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nat\twhat\tnext\ttimes")
 	taken := map[spec.Step]bool{}
@@ -128,39 +129,8 @@ func printCoverage(w io.Writer, reached []model.Outcome) {
 	}
 }
 
-// printTrace prints who did what, with the words before and after; a word that
-// a step left alone stands there once.
-func printTrace(w io.Writer, trace []model.Entry, loop int) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "#\twho\tstep\tenter\texit\tflag")
-	before := spec.Initial
-	for i, e := range trace {
-		who, label := fmt.Sprintf("p%d", e.Proc), e.Label
-		if e.Proc < 0 {
-			who = "-"
-		}
-		if e.Parties > 0 {
-			label = fmt.Sprintf("%s(%d)", label, e.Parties)
-		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", i+1, who, label, change(before.Enter, e.Words.Enter),
-			change(before.Exit, e.Words.Exit), change(before.Flag, e.Words.Flag))
-		before = e.Words
-	}
-	t.Flush()
-	if loop > 0 {
-		fmt.Fprintf(w, "and from %d on again, for ever\n", loop)
-	}
-}
-
-func change(before, after int32) string {
-	if before == after {
-		return fmt.Sprint(after)
-	}
-	return fmt.Sprintf("%d → %d", before, after)
-}
-
 // reproduce is the command that finds the same again.
-func reproduce(cfg model.Config, opt model.Options) string {
+func reproduce(cfg model.Config, opt explore.Options) string {
 	line := fmt.Sprintf("go run ./model/check --scenario %v --procs %d --rounds %d", cfg.Scenario, cfg.Procs, cfg.Rounds)
 	if cfg.Control {
 		line += " --control"

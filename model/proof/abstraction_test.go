@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/model/proof"
 	"sharedbarrier/spec"
 )
@@ -67,7 +68,7 @@ func TestConform_Mutants(t *testing.T) {
 			continue
 		}
 		cfg := model.Config{Scenario: spec.Withdraw, Procs: 3, Mutant: m}
-		r := model.Explore(t.Context(), cfg, model.Options{Symmetry: true, Check: safety})
+		r := explore.Explore(t.Context(), cfg, explore.Options{Symmetry: true, Check: safety})
 		if breaks := r.Verdict == spec.Violated; breaks != (mutant.Safe == "") {
 			t.Errorf("mutant %s: the explorer says %s %s, want safe: %q", m.Name, r.Verdict, r.Property, mutant.Safe)
 		}
@@ -87,7 +88,9 @@ func compare(table proof.Table, cfg model.Config) (got sizes, err error) {
 	}
 	inv, rules := proof.TheInvariant(), table.Rules()
 	moves := map[proof.State]map[edge]bool{} // the moves of the table in each state
-	for s, out := range model.States(cfg) {
+	graph := explore.NewGraph(model.NewMachine(cfg))
+	for i, s := range graph.States {
+		out := graph.Edges[i]
 		got.states++
 		got.edges += len(out)
 		a, err := counters(s, cfg.Procs)
@@ -107,7 +110,7 @@ func compare(table proof.Table, cfg model.Config) (got sizes, err error) {
 		}
 		does := map[edge]bool{}
 		for _, e := range out {
-			to, err := counters(e.To, cfg.Procs)
+			to, err := counters(graph.States[e.To], cfg.Procs)
 			if err != nil {
 				return got, err
 			}
@@ -134,7 +137,7 @@ func TestConform_Explorer(t *testing.T) {
 	}
 	for _, sc := range []spec.Scenario{spec.Reuse, spec.Withdraw} {
 		for n := 1; n <= most; n++ {
-			want := model.Explore(t.Context(), model.Config{Scenario: sc, Procs: n}, model.Options{Symmetry: true, Check: []spec.Property{spec.NoEarlyExit}})
+			want := explore.Explore(t.Context(), model.Config{Scenario: sc, Procs: n}, explore.Options{Symmetry: true, Check: []spec.Property{spec.NoEarlyExit}})
 			if got := len(search(t, sc, n).States); int64(got) != want.Distinct || want.Verdict != spec.Verified {
 				t.Errorf("scenario %v, n = %d: the table of moves reaches %d states, the explorer %d (%s)", sc, n, got, want.Distinct, want.Verdict)
 			}

@@ -45,7 +45,7 @@ func FindMutant(name string) (Mutant, error) {
 // the table of moves, and then those that the proof alone has.
 func Mutants() (list []Mutant) {
 	for _, m := range model.Mutants {
-		list = append(list, Mutant{m.Name, m.Says, mistaken(m), harmless[m.Name]})
+		list = append(list, Mutant{m.Name, m.Doc, mistaken(m), harmless[m.Name]})
 	}
 	return append(list, own...)
 }

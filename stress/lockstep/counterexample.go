@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
 
@@ -48,7 +49,7 @@ func Hazards(ctx context.Context) (list []Counterexample, err error) {
 				cfg.Rounds = hazardRounds
 			}
 			for _, p := range spec.AllProperties {
-				found := model.Explore(ctx, cfg, model.Options{Check: []spec.Property{p}, MaxStates: 1_000_000})
+				found := explore.Explore(ctx, cfg, explore.Options{Check: []spec.Property{p}, MaxStates: 1_000_000})
 				if ctx.Err() != nil {
 					return nil, ctx.Err()
 				}

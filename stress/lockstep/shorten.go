@@ -7,36 +7,24 @@ import (
 	"slices"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
 
-// shortestSchedule returns a shortest schedule from the initial state to one
-// that is wanted, after a look at no more than most states.
+// shortestSchedule returns a shortest schedule from the initial state to one that is
+// wanted, after a look at no more than most states.
 func shortestSchedule(cfg model.Config, most int, wanted func(model.State) bool) (Schedule, bool) {
-	type step struct {
-		from   model.State
-		action model.Action
-	}
-	last := map[model.State]step{} // by state: the last step of a shortest path to it
-	first := model.Init(cfg)
-	looked := 0
-	for s, edges := range model.States(cfg) {
-		if wanted(s) {
-			var path Schedule
-			for s != first {
-				path = append(path, moveOf(last[s].action))
-				s = last[s].from
+	g := &explore.Graph[model.State, model.Action]{}
+	for i := range g.Grow(model.NewMachine(cfg)) {
+		if wanted(g.States[i]) {
+			var s Schedule
+			for _, a := range g.Path(i) {
+				s = append(s, moveOf(a))
 			}
-			slices.Reverse(path)
-			return path, true
+			return s, true
 		}
-		if looked++; looked > most {
+		if i+1 > most {
 			break
-		}
-		for _, e := range edges {
-			if _, known := last[e.To]; !known {
-				last[e.To] = step{s, e.Action}
-			}
 		}
 	}
 	return nil, false

@@ -1,4 +1,4 @@
-package model
+package explore
 
 import (
 	"math"
@@ -6,14 +6,14 @@ import (
 )
 
 // A graph has the states of a search as nodes, in the order of the store, and
-// the processes' own steps as arcs.
+// the steps of processes as arcs.
 type graph struct {
-	procs  int
-	first  []uint32 // arcs of node v: arcs[first[v]:first[v+1]]
-	arcs   []arc
-	able   []uint16 // by node: the processes that can take a step, as bits
-	inside []uint16 // by node: those that are in a call, as bits
-	part   []uint32 // by node: its strongly connected part, from 1; 0: not known, unfair: none that counts
+	procs int
+	first []uint32 // arcs of node v: arcs[first[v]:first[v+1]]
+	arcs  []arc
+	able  []uint16 // by node: the processes that can take a step, as bits
+	waits []uint16 // by node: those that must not stay so, as bits
+	part  []uint32 // by node: its strongly connected part, from 1; 0: not known, unfair: none that counts
 }
 
 type arc struct {
@@ -28,21 +28,21 @@ const unfair = math.MaxUint32
 func newGraph(procs int, nodes, arcs int64) *graph {
 	return &graph{
 		procs: procs, arcs: make([]arc, 0, arcs), first: make([]uint32, 1, nodes+1), part: make([]uint32, nodes),
-		able: make([]uint16, 0, nodes), inside: make([]uint16, 0, nodes),
+		able: make([]uint16, 0, nodes), waits: make([]uint16, 0, nodes),
 	}
 }
 
 // counts reports whether the node is in one of the parts that hung has found.
 func (g *graph) counts(v uint32) bool { return g.part[v] != 0 && g.part[v] != unfair }
 
-// hung puts into g.part the strongly connected parts in which process p stays
-// inside its call and everyone is treated fairly, and reports whether there is
+// hung puts into g.part the strongly connected parts in which process p waits
+// all the time and every process is treated fairly, and reports whether there is
 // any. It calls look at each node and ends when that returns false; then what it
 // found means nothing.
 func (g *graph) hung(p int, look func() bool) (found bool) {
 	clear(g.part)
 	parts := uint32(0)
-	counts := func(v uint32) bool { return g.inside[v]&(1<<p) != 0 }
+	counts := func(v uint32) bool { return g.waits[v]&(1<<p) != 0 }
 	g.components(counts, look, func(nodes []uint32) {
 		parts++
 		g.assign(nodes, parts)
@@ -147,37 +147,36 @@ func (g *graph) components(counts func(uint32) bool, look func() bool, yield fun
 	}
 }
 
-// A hop is a node on a way that began somewhere, with the processes that were
-// treated fairly on it so far.
-type hop struct {
+// A visit is a node on a path, with the processes that were treated fairly on it.
+type visit struct {
 	node    uint32
-	from    uint32 // the hop before, by its place in the list
+	before  uint32 // the visit before, by its place in the list
 	treated uint16
 }
 
-// around returns a shortest way of at least one arc from start back to it, in
-// its part, on which everyone is treated fairly: the nodes after start. It returns
+// cycle returns a shortest path of at least one arc from start back to it, in its
+// part, on which every process is treated fairly: the nodes after start. It returns
 // nil if none has fewer than bound arcs.
-func (g *graph) around(start uint32, bound int) []uint32 {
-	hops := []hop{{node: start}} // where it is unable counts when the way comes back
+func (g *graph) cycle(start uint32, bound int) []uint32 {
+	visits := []visit{{node: start}} // where it is unable counts when the path comes back
 	type key struct {
 		node    uint32
 		treated uint16
 	}
 	met := map[key]bool{}
-	for at, length := 0, 1; at < len(hops) && length < bound; length++ {
-		for end := len(hops); at < end; at++ {
-			for _, a := range g.out(hops[at].node) {
+	for at, length := 0, 1; at < len(visits) && length < bound; length++ {
+		for end := len(visits); at < end; at++ {
+			for _, a := range g.out(visits[at].node) {
 				if g.part[a.to] != g.part[start] {
 					continue
 				}
-				next := hop{a.to, uint32(at), hops[at].treated | 1<<a.by | g.unable(a.to)}
+				next := visit{a.to, uint32(at), visits[at].treated | 1<<a.by | g.unable(a.to)}
 				if a.to == start && next.treated == g.everyone() {
-					return way(hops, next)
+					return nodes(visits, next)
 				}
 				if k := (key{next.node, next.treated}); !met[k] {
 					met[k] = true
-					hops = append(hops, next)
+					visits = append(visits, next)
 				}
 			}
 		}
@@ -185,9 +184,9 @@ func (g *graph) around(start uint32, bound int) []uint32 {
 	return nil
 }
 
-// way returns the nodes on the way to the last hop, without the first.
-func way(hops []hop, last hop) (nodes []uint32) {
-	for ; last.from != 0; last = hops[last.from] {
+// nodes returns the nodes on the path to the last visit, without the first.
+func nodes(visits []visit, last visit) (nodes []uint32) {
+	for ; last.before != 0; last = visits[last.before] {
 		nodes = append(nodes, last.node)
 	}
 	nodes = append(nodes, last.node)

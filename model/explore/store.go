@@ -1,12 +1,30 @@
-package model
+package explore
 
-import "unsafe"
+import "math/bits"
+
+// A packed state is as many words as a machine needs, or more, of which the rest
+// are zero.
+type packed interface {
+	[1]uint64 | [2]uint64 | [3]uint64 | [4]uint64 | [8]uint64
+}
+
+// hash spreads states evenly over all 64 bits. Nothing depends on its being
+// free of collisions.
+func hash[P packed](p *P) uint64 {
+	h := uint64(0x9e3779b97f4a7c15)
+	for i := range len(*p) {
+		hi, lo := bits.Mul64((*p)[i]^h, 0xd6e8feb86659fd93)
+		h = hi ^ lo
+	}
+	hi, lo := bits.Mul64(h, 0xa0761d6478bd642f)
+	return hi ^ lo
+}
 
 // A shard holds the states whose hash says so, in the order in which they
 // came, and finds them again. States are compared whole; the tag in an entry of
 // the index only spares most of the comparisons that would fail.
-type shard[S packed] struct {
-	blocks []*[blockSize]S
+type shard[P packed] struct {
+	blocks []*[blockSize]P
 	count  uint32
 	index  []uint32 // open addressing: 0, or tag<<24 | number+1
 }
@@ -16,11 +34,11 @@ const (
 	shardRoom = 1<<24 - 1 // states that one shard can number
 )
 
-func (h *shard[S]) at(i uint32) *S { return &h.blocks[i/blockSize][i%blockSize] }
+func (h *shard[P]) at(i uint32) *P { return &h.blocks[i/blockSize][i%blockSize] }
 
 // find returns the number of s, or false and the place in the index where it
 // would be.
-func (h *shard[S]) find(s *S, hash uint64) (i uint32, place int, ok bool) {
+func (h *shard[P]) find(s *P, hash uint64) (i uint32, place int, ok bool) {
 	if len(h.index) == 0 {
 		return 0, 0, false
 	}
@@ -49,14 +67,14 @@ func home(hash uint64, size int) int {
 }
 
 // add appends s, which find did not find and which place is for.
-func (h *shard[S]) add(s *S, hash uint64, place int) uint32 {
+func (h *shard[P]) add(s *P, hash uint64, place int) uint32 {
 	if h.count >= uint32(len(h.index))/5*4 {
 		h.grow()
 		_, place, _ = h.find(s, hash)
 	}
 	i := h.count
 	if i%blockSize == 0 {
-		h.blocks = append(h.blocks, new([blockSize]S))
+		h.blocks = append(h.blocks, new([blockSize]P))
 	}
 	h.blocks[i/blockSize][i%blockSize] = *s
 	h.index[place] = uint32(hash)<<24 | (i + 1)
@@ -68,7 +86,7 @@ func (h *shard[S]) add(s *S, hash uint64, place int) uint32 {
 func larger(index int) int { return max(20, index/2*3) }
 
 // grow makes the index half as large again.
-func (h *shard[S]) grow() {
+func (h *shard[P]) grow() {
 	index := make([]uint32, larger(len(h.index)))
 	for i := range h.count {
 		code := hash(h.at(i))
@@ -84,19 +102,19 @@ func (h *shard[S]) grow() {
 }
 
 // bytes is the memory that the shard takes.
-func (h *shard[S]) bytes() int64 { return shardBytes[S](len(h.blocks), len(h.index)) }
+func (h *shard[P]) bytes() int64 { return shardBytes[P](len(h.blocks), len(h.index)) }
 
 // mayTake is the memory that the shard takes more when so many states are added.
-func (h *shard[S]) mayTake(more uint32) int64 {
+func (h *shard[P]) mayTake(more uint32) int64 {
 	count := h.count + more
 	index := len(h.index)
 	for count > uint32(index)/5*4 {
 		index = larger(index)
 	}
-	return shardBytes[S](int(count+blockSize-1)/blockSize, index) - h.bytes()
+	return shardBytes[P](int(count+blockSize-1)/blockSize, index) - h.bytes()
 }
 
-func shardBytes[S packed](blocks, index int) int64 {
-	var s S
-	return int64(blocks)*int64(blockSize*unsafe.Sizeof(s)) + 4*int64(index)
+func shardBytes[P packed](blocks, index int) int64 {
+	var p P
+	return int64(blocks)*int64(blockSize*8*len(p)) + 4*int64(index)
 }

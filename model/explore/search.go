@@ -1,38 +1,38 @@
-package model
+package explore
 
 import (
 	"cmp"
 	"context"
 	"runtime"
-	"unsafe"
+	"slices"
 
 	"sharedbarrier/spec"
 )
 
-// A search explores a protocol breadth first. Levels are done one after the
+// A search explores a machine breadth first. Levels are done one after the
 // other, a level in batches: all workers expand the states of a batch into
 // lists, one for each shard of the store, then all workers take shards and add
 // what is new. Which worker does what changes nothing: states get their places
 // in the order of the states that they come from.
-type search[S packed] struct {
-	*protocol
-	layout
+type search[P packed, S, A any] struct {
+	Machine[S, A]
 	Options
-	wanted uint8 // properties to judge, as bits
-	shards [numShards]shard[S]
-	levels [][numShards]uint32 // how many states each shard had when the level was complete
-	lists  [batchSize][numShards][]S
-	crew   []worker
+	symmetric Symmetric[S, A] // nil: no symmetry
+	safety    []spec.Property // to check, in their order
 
-	fan int // edges that leave a state at most
+	shards  [numShards]shard[P]
+	levels  [][numShards]uint32 // how many states each shard had when the level was complete
+	lists   [batchSize][numShards][]P
+	workers []worker[P, S, A]
 
 	generated, distinct int64
 	looked              int64 // states that liveness has looked at, in all its passes
-	bytes               int64 // memory that table, shards and lists take
-	escaped, full       bool  // some worker's
+	bytes               int64 // memory that shards and lists take
+	fan                 int   // the most edges out of one state so far
+	escaped, full       bool  // any worker's
 
-	chunk int    // chunkSize, but for tests
-	room  uint32 // shardRoom, but for tests
+	chunk int    // chunkSize, except in tests
+	room  uint32 // shardRoom, except in tests
 }
 
 const (
@@ -44,17 +44,10 @@ const (
 	leastBatch = 1 << 7 // states between two looks, at least
 )
 
-// A finding is a state that violates a property.
+// A finding is a property that some state of a level violates.
 type finding struct {
-	property spec.Property
 	level    int
-	place    place
-}
-
-// compare orders findings by level, property and place.
-func (f finding) compare(g finding) int {
-	return cmp.Or(cmp.Compare(f.level, g.level), cmp.Compare(f.property, g.property),
-		cmp.Compare(f.place.shard, g.place.shard), cmp.Compare(f.place.i, g.place.i))
+	property spec.Property
 }
 
 // A place is where a state lies in the store.
@@ -63,43 +56,38 @@ type place struct {
 	i     uint32
 }
 
-// An end is why a search is over.
-type end uint8
-
-const (
-	complete   end = iota // everything was explored
-	found                 // something bad was found
-	outOfTable            // the table ends where the search would go on
-	tooManyStates
-	tooMuchMemory
-	interrupted
-)
-
-func newSearch[S packed](t *protocol, l layout, opt Options) *search[S] {
-	x := &search[S]{protocol: t, layout: l, Options: opt, chunk: chunkSize, room: shardRoom, fan: t.fan()}
+func newSearch[P packed, S, A any](m Machine[S, A], opt Options) *search[P, S, A] {
+	x := &search[P, S, A]{Machine: m, Options: opt, chunk: chunkSize, room: shardRoom}
 	if x.Workers <= 0 {
 		x.Workers = runtime.GOMAXPROCS(0)
 	}
 	if x.Check == nil {
 		x.Check = spec.AllProperties
 	}
-	for _, p := range x.Check {
-		x.wanted |= 1 << p
+	for _, p := range spec.AllProperties {
+		if x.wanted(p) && p.Kind() == spec.Safety {
+			x.safety = append(x.safety, p)
+		}
 	}
-	x.crew = make([]worker, x.Workers)
-	for w := range x.crew {
-		x.crew[w].taken = make([]int64, t.kinds)
-		x.crew[w].judge = t.judge()
+	if x.Symmetry {
+		x.symmetric = m.(Symmetric[S, A])
+	}
+	x.workers = make([]worker[P, S, A], x.Workers)
+	for w := range x.workers {
+		x.workers[w].taken = make([]int64, m.Kinds())
 	}
 	return x
 }
 
-// run searches until there is nothing left, or a level holds something bad,
-// of which it returns the first.
-func (x *search[S]) run(ctx context.Context) (end, finding) {
-	v := x.initial()
-	x.emit(&x.lists[0], &v)
-	x.crew[0].generated = 1
+func (x *search[P, S, A]) wanted(p spec.Property) bool { return slices.Contains(x.Check, p) }
+
+// run searches until there is nothing left, or a level holds a violation, of
+// which it returns the first.
+func (x *search[P, S, A]) run(ctx context.Context) (end, finding) {
+	first := &x.workers[0]
+	first.to = x.Init()
+	first.generated = 1
+	x.send(first, &x.lists[0])
 	for chunks := 1; ; {
 		x.addAll(chunks)
 		x.levels = append(x.levels, x.counts())
@@ -107,8 +95,8 @@ func (x *search[S]) run(ctx context.Context) (end, finding) {
 		if total == 0 {
 			x.levels = x.levels[:len(x.levels)-1]
 		}
-		if f, ok := x.worst(); ok {
-			return found, f
+		if f := x.worst(); f != nil {
+			return found, *f
 		}
 		if why := x.leftOut(); why != complete || total == 0 {
 			return why, finding{}
@@ -118,8 +106,9 @@ func (x *search[S]) run(ctx context.Context) (end, finding) {
 				x.addAll(chunks)
 			}
 			if why := x.stop(ctx, total-at); why != complete {
-				if f, ok := x.worst(); ok {
-					return found, f
+				if f := x.worst(); f != nil {
+					x.levels = append(x.levels, x.counts()) // of the next, as far as it is known
+					return found, *f
 				}
 				return why, finding{}
 			}
@@ -132,7 +121,7 @@ func (x *search[S]) run(ctx context.Context) (end, finding) {
 
 // batch returns how many of so many states to expand before the next look at the
 // limits. Where memory is short these are few, so that it ends close to the limit.
-func (x *search[S]) batch(left int) int {
+func (x *search[P, S, A]) batch(left int) int {
 	n := min(left, x.chunk*batchSize)
 	for x.MaxMemory > 0 && n > leastBatch && x.bytes+x.mayTake(n) > x.MaxMemory {
 		n /= 2
@@ -141,25 +130,25 @@ func (x *search[S]) batch(left int) int {
 }
 
 // mayTake returns how many bytes lists and shards grow by when n states are
-// expanded, if all edges that there can be lead to new states: those spread over
-// the shards, if not quite evenly.
-func (x *search[S]) mayTake(n int) (bytes int64) {
+// expanded, if each has as many edges as any so far, and all lead to new states:
+// those spread over the shards, if not quite evenly.
+func (x *search[P, S, A]) mayTake(n int) (bytes int64) {
 	edges := n * x.fan
 	each := uint32(2*edges/numShards + 16)
 	for i := range x.shards {
 		bytes += x.shards[i].mayTake(each)
 	}
-	var s S
-	return bytes + 2*int64(edges)*int64(unsafe.Sizeof(s)) // append makes a list half empty at worst
+	var p P
+	return bytes + 2*int64(edges)*int64(8*len(p)) // append makes a list half empty at worst
 }
 
 // leftOut says whether anything was left out so far: then the search must not
 // end as complete, and need not go on.
-func (x *search[S]) leftOut() end {
+func (x *search[P, S, A]) leftOut() end {
 	x.tally()
 	switch {
 	case x.escaped:
-		return outOfTable
+		return outOfPack
 	case x.full:
 		return tooManyStates
 	default:
@@ -168,7 +157,7 @@ func (x *search[S]) leftOut() end {
 }
 
 // counts returns how many states each shard has.
-func (x *search[S]) counts() (n [numShards]uint32) {
+func (x *search[P, S, A]) counts() (n [numShards]uint32) {
 	for i := range x.shards {
 		n[i] = x.shards[i].count
 	}
@@ -176,7 +165,7 @@ func (x *search[S]) counts() (n [numShards]uint32) {
 }
 
 // level returns where level k begins and ends in shard i.
-func (x *search[S]) level(k, i int) (from, to uint32) {
+func (x *search[P, S, A]) level(k, i int) (from, to uint32) {
 	if k > 0 {
 		from = x.levels[k-1][i]
 	}
@@ -184,7 +173,7 @@ func (x *search[S]) level(k, i int) (from, to uint32) {
 }
 
 // frontier returns how many states the last level has.
-func (x *search[S]) frontier() (total int) {
+func (x *search[P, S, A]) frontier() (total int) {
 	for i := range x.shards {
 		from, to := x.level(len(x.levels)-1, i)
 		total += int(to - from)
@@ -192,21 +181,25 @@ func (x *search[S]) frontier() (total int) {
 	return total
 }
 
-// worst returns the first of what was found.
-func (x *search[S]) worst() (first finding, ok bool) {
-	for w := range x.crew {
-		if f := x.crew[w].bad; f != nil && (!ok || f.compare(first) < 0) {
-			first, ok = *f, true
+// worst returns the first of what was found, by level and property; nil: nothing.
+func (x *search[P, S, A]) worst() (first *finding) {
+	for w := range x.workers {
+		if f := x.workers[w].bad; f != nil && (first == nil || f.compare(*first) < 0) {
+			first = f
 		}
 	}
-	return first, ok
+	return first
+}
+
+func (f finding) compare(g finding) int {
+	return cmp.Or(cmp.Compare(f.level, g.level), cmp.Compare(f.property, g.property))
 }
 
 // stop says whether and why to stop before the level is done, with so many of
 // its states still to be expanded.
-func (x *search[S]) stop(ctx context.Context, left int) end {
+func (x *search[P, S, A]) stop(ctx context.Context, left int) end {
 	x.tally()
-	x.tell(Exploring, int64(left))
+	x.report(Exploring, int64(left))
 	switch {
 	case x.MaxStates > 0 && x.distinct > x.MaxStates:
 		return tooManyStates
@@ -219,8 +212,8 @@ func (x *search[S]) stop(ctx context.Context, left int) end {
 	}
 }
 
-// tell tells how far the search is, if anyone wants to know.
-func (x *search[S]) tell(phase Phase, left int64) {
+// report calls Progress.
+func (x *search[P, S, A]) report(phase Phase, left int64) {
 	if x.Progress != nil {
 		x.Progress(Progress{
 			Phase: phase, Generated: x.generated, Distinct: x.distinct, Queue: left, Looked: x.looked, Depth: len(x.levels),
@@ -229,30 +222,31 @@ func (x *search[S]) tell(phase Phase, left int64) {
 }
 
 // tally adds up what the workers and shards count.
-func (x *search[S]) tally() {
-	x.generated, x.distinct, x.bytes, x.escaped, x.full = 0, 0, x.tableBytes(), false, false
-	for w := range x.crew {
-		x.generated += x.crew[w].generated
-		x.escaped = x.escaped || x.crew[w].escaped
-		x.full = x.full || x.crew[w].full
+func (x *search[P, S, A]) tally() {
+	x.generated, x.distinct, x.bytes = 0, 0, 0
+	for w := range x.workers {
+		x.generated += x.workers[w].generated
+		x.escaped = x.escaped || x.workers[w].escaped
+		x.full = x.full || x.workers[w].full
+		x.fan = max(x.fan, cap(x.workers[w].actions))
 	}
 	for i := range x.shards {
 		x.distinct += int64(x.shards[i].count)
 		x.bytes += x.shards[i].bytes()
 	}
-	var s S
+	var p P
 	for c := range x.lists {
 		for i := range x.lists[c] {
-			x.bytes += int64(cap(x.lists[c][i])) * int64(unsafe.Sizeof(s))
+			x.bytes += int64(cap(x.lists[c][i])) * int64(8*len(p))
 		}
 	}
 }
 
 // taken returns how often edges of each kind were taken.
-func (x *search[S]) taken() []int64 {
-	sum := make([]int64, x.kinds)
-	for w := range x.crew {
-		for k, n := range x.crew[w].taken {
+func (x *search[P, S, A]) taken() []int64 {
+	sum := make([]int64, x.Kinds())
+	for w := range x.workers {
+		for k, n := range x.workers[w].taken {
 			sum[k] += n
 		}
 	}

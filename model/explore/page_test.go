@@ -1,10 +1,11 @@
-package model
+package explore
 
 import (
 	"context"
 	"fmt"
 	"testing"
 
+	"sharedbarrier/model"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
 )
@@ -12,7 +13,7 @@ import (
 // TestGolden_Sizes counts states and orbits.
 func TestGolden_Sizes(t *testing.T) {
 	count := func(sc spec.Scenario, n int, symmetry bool) (distinct string, depth int) {
-		r := Explore(context.Background(), Config{Scenario: sc, Procs: n}, Options{Symmetry: symmetry})
+		r := Explore(context.Background(), model.Config{Scenario: sc, Procs: n}, Options{Symmetry: symmetry})
 		if r.Verdict != spec.Verified {
 			t.Errorf("%v with %d processes: %s, want verified", sc, n, brief(r.Result))
 		}
@@ -31,19 +32,19 @@ func TestGolden_Sizes(t *testing.T) {
 		}
 		table += row + "\n"
 	}
-	golden.Part(t, "README.md", "table", "sizes", table)
+	golden.Part(t, "../README.md", "table", "sizes", table)
 }
 
 // grounds are where mutants are tried, each with the mark that it has in the
 // table: three processes, no bound on rounds but where the party count changes.
 var grounds = []struct {
 	mark string
-	cfg  Config
+	cfg  model.Config
 }{
-	{"", Config{Scenario: spec.Reuse, Procs: 3}},
-	{"w", Config{Scenario: spec.Withdraw, Procs: 3}},
-	{"f", Config{Scenario: spec.SplitLock, Procs: 3, Control: true}},
-	{"c", Config{Scenario: spec.Shrinking, Procs: 3, Rounds: 2, Control: true}},
+	{"", model.Config{Scenario: spec.Reuse, Procs: 3}},
+	{"w", model.Config{Scenario: spec.Withdraw, Procs: 3}},
+	{"f", model.Config{Scenario: spec.SplitLock, Procs: 3, Control: true}},
+	{"c", model.Config{Scenario: spec.Shrinking, Procs: 3, Rounds: 2, Control: true}},
 }
 
 // TestHazard_MutantsAreCaught tries every mutant with every property, and
@@ -51,9 +52,9 @@ var grounds = []struct {
 func TestHazard_MutantsAreCaught(t *testing.T) {
 	table := "| mutant | mistake | `NoEarlyExit` | `WordsInRange` | `LockExclusive` | `NoHang` | `Quiescent` |\n|---|---|---|---|---|---|---|\n"
 	catches := map[spec.Property]int{}
-	for i := range Mutants {
-		m := &Mutants[i]
-		row := fmt.Sprintf("| `%s` | %s |", m.Name, m.Says)
+	for i := range model.Mutants {
+		m := &model.Mutants[i]
+		row := fmt.Sprintf("| `%s` | %s |", m.Name, m.Doc)
 		caught := map[string]bool{} // by mark
 		for _, p := range spec.AllProperties {
 			mark, steps := try(t, m, p)
@@ -75,19 +76,19 @@ func TestHazard_MutantsAreCaught(t *testing.T) {
 		}
 	}
 	table += "\nThose that are no mistakes while the party count stays the same:\n\n"
-	for _, m := range Mutants {
+	for _, m := range model.Mutants {
 		if m.Why != "" {
 			table += fmt.Sprintf("- `%s`: %s.\n", m.Name, m.Why)
 		}
 	}
-	golden.Part(t, "README.md", "table", "mutants", table)
+	golden.Part(t, "../README.md", "table", "mutants", table)
 }
 
 // try returns the first ground on which p catches the mutant, and the length of
 // the counterexample there; a question mark if none does and on some the words
 // go so far out of range that the explorer does not follow. Every other ground is
 // explored to its end.
-func try(t *testing.T, m *Mutant, p spec.Property) (mark, steps string) {
+func try(t *testing.T, m *model.Mutant, p spec.Property) (mark, steps string) {
 	for _, g := range grounds {
 		g.cfg.Mutant = m
 		live := p == spec.NoHang
@@ -95,7 +96,7 @@ func try(t *testing.T, m *Mutant, p spec.Property) (mark, steps string) {
 		switch {
 		case r.Verdict == spec.Violated || r.Verdict == spec.Hang:
 			return g.mark, fmt.Sprint(len(r.Trace))
-		case r.Why == reasons[outOfTable]:
+		case r.Why == reasons[outOfPack]:
 			steps = "?"
 		case r.Verdict != spec.Verified:
 			t.Errorf("mutant %s, %v on ground %q: %s", m.Name, p, g.mark, brief(r.Result))

@@ -1,4 +1,4 @@
-package model
+package explore
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sharedbarrier/model"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
 )
@@ -30,13 +31,13 @@ var hazards = map[spec.Scenario]struct {
 // TestGolden_Hazards compares what HAZARDS.md shows of each hazard with what
 // the explorer finds.
 func TestGolden_Hazards(t *testing.T) {
-	shown := golden.Parts(t, "../spec/HAZARDS.md", "hazard", func(name string) string {
+	shown := golden.Parts(t, "../../spec/HAZARDS.md", "hazard", func(name string) string {
 		sc, err := spec.ParseScenario(name)
 		h, ok := hazards[sc]
 		if err != nil || !ok {
 			t.Fatalf("HAZARDS.md: hazard %q is not one of the model's", name)
 		}
-		cfg := Config{Scenario: sc, Procs: h.procs, Rounds: h.rounds}
+		cfg := model.Config{Scenario: sc, Procs: h.procs, Rounds: h.rounds}
 		r := Explore(context.Background(), cfg, Options{Check: []spec.Property{h.property}})
 		if r.Property != h.property.String() {
 			t.Fatalf("Explore(%v): %s, want a violation of %v", cfg, brief(r.Result), h.property)
@@ -58,57 +59,17 @@ func outcome(sc spec.Scenario) string {
 			fail = append(fail, fmt.Sprintf("`%v`", p))
 		}
 	}
-	return fmt.Sprintf("- *Fails*: %s.\n- *Control*: %s.\n", strings.Join(fail, ", "), ControlOf(sc))
+	return fmt.Sprintf("- *Fails*: %s.\n- *Control*: %s.\n", strings.Join(fail, ", "), model.ControlOf(sc))
 }
 
-// schedule prints a counterexample, the steps that one process takes in a row
-// on one line.
-func schedule(cfg Config, r Report) string {
+// schedule prints a counterexample, and the command that finds it.
+func schedule(cfg model.Config, r Report) string {
 	rounds := ""
 	if cfg.Rounds > 0 {
 		rounds = fmt.Sprintf(" --rounds %d", cfg.Rounds)
 	}
-	text := fmt.Sprintf("- *Shortest schedule* against `%s`, %d steps:\n  `go run ./model/check --scenario %v --procs %d%s --property %[1]s`\n\n",
-		r.Property, len(r.Trace), cfg.Scenario, cfg.Procs, rounds)
-	text += "| process | steps | words after |\n|---|---|---|\n"
-	for i := 0; i < len(r.Trace); {
-		j := i + 1
-		for j < len(r.Trace) && r.Trace[j].Proc == r.Trace[i].Proc && startsNothing(r.Trace[j]) {
-			j++
-		}
-		who := fmt.Sprintf("p%d", r.Trace[i].Proc)
-		if r.Trace[i].Proc < 0 {
-			who = ""
-		}
-		text += fmt.Sprintf("| %s | %s | %v |\n", who, span(r.Trace[i:j]), r.Trace[j-1].Words)
-		i = j
-	}
-	return text
-}
-
-// startsNothing reports whether an entry may follow on the line of the one
-// before: calls and events begin lines of their own.
-func startsNothing(e Entry) bool {
-	_, err := spec.ParseStep(e.Label)
-	return err == nil && e.Parties == 0
-}
-
-// span names the first and the last of some steps.
-func span(run []Entry) string {
-	name := func(e Entry) string {
-		if e.Parties > 0 {
-			return fmt.Sprintf("`%s`(%d)", e.Label, e.Parties)
-		}
-		return "`" + e.Label + "`"
-	}
-	switch first, last := name(run[0]), name(run[len(run)-1]); len(run) {
-	case 1:
-		return first
-	case 2:
-		return first + ", " + last
-	default:
-		return strings.Join([]string{first, last}, " … ")
-	}
+	return fmt.Sprintf("- *Shortest schedule* against `%s`, %d steps:\n  `go run ./model/check --scenario %v --procs %d%s --property %[1]s`\n\n%[6]s",
+		r.Property, len(r.Trace), cfg.Scenario, cfg.Procs, rounds, golden.Table(r.Trace.Schedule()))
 }
 
 // TestHazard_EventsAreNoWayOut: what may happen to a process need not happen, so
@@ -119,12 +80,14 @@ func TestHazard_EventsAreNoWayOut(t *testing.T) {
 		spec.GiveUp: spec.Withdraw, spec.Die: spec.Crash, spec.Abandon: spec.AbandonWait, spec.Relink: spec.SplitLock,
 	} {
 		var stuck, moving, resting int
-		for _, m := range []*Mutant{nil, MutantNamed("no-raise")} {
-			cfg := Config{Scenario: sc, Procs: 2, Rounds: 2, Mutant: m}
-			for s, edges := range States(cfg) {
-				happens := slices.ContainsFunc(edges, func(e Edge) bool { return e.Action.Event == event })
-				steps := slices.ContainsFunc(edges, func(e Edge) bool { return e.Action.Event == spec.NoEvent })
-				rest := s.rests(cfg, 0) && s.rests(cfg, 1)
+		for _, m := range []*model.Mutant{nil, model.MutantNamed("no-raise")} {
+			cfg := model.Config{Scenario: sc, Procs: 2, Rounds: 2, Mutant: m}
+			machine := model.NewMachine(cfg)
+			for _, s := range NewGraph(machine).States {
+				actions := model.Enabled(cfg, s)
+				happens := slices.ContainsFunc(actions, func(a model.Action) bool { return a.Event == event })
+				steps := slices.ContainsFunc(actions, func(a model.Action) bool { return a.Event == spec.NoEvent })
+				rest := machine.Rests(&s)
 				switch {
 				case !happens:
 					continue
@@ -135,8 +98,8 @@ func TestHazard_EventsAreNoWayOut(t *testing.T) {
 				default:
 					stuck++
 				}
-				if got, want := Stuck(cfg, s), !steps && !rest; got != want {
-					t.Errorf("%v: Stuck(%v) = %v where a step can be taken: %v, all rest: %v; want %v", cfg, s, got, steps, rest, want)
+				if got, want := model.Stuck(cfg, s), !steps && !rest; got != want {
+					t.Errorf("%v: model.Stuck(%v) = %v where a step can be taken: %v, all rest: %v; want %v", cfg, s, got, steps, rest, want)
 				}
 			}
 		}
