@@ -34,33 +34,29 @@ func (a Action) String() string {
 	}
 }
 
-// Enabled lists what can happen in s, by process, each process's own step
-// before what may happen to it; the environment's own doing comes last. A poll
-// is enabled only when it would go on, so no action leads back to s.
-func Enabled(cfg Config, s State) []Action {
-	var list []Action
-	for p := range cfg.Procs {
-		list = s.actions(cfg, p, list)
-	}
+// Enabled lists what can happen in s: what the environment does to no process,
+// and then by process, the step that it can take before what may happen to it. A
+// poll is enabled only when it would go on, so no action leads back to s.
+func Enabled(cfg Config, s State) []Action { return s.actions(cfg, nil) }
+
+// actions appends to list what can happen in s.
+func (s *State) actions(cfg Config, list []Action) []Action {
 	if s.canRelink(cfg) {
 		list = append(list, Action{Proc: -1, Event: spec.Relink})
 	}
-	return list
-}
-
-// actions appends what process p can do in s, and what can happen to it.
-func (s *State) actions(cfg Config, p int, list []Action) []Action {
-	step := s.procs[p].step
-	if s.canStep(cfg, p) {
-		a := Action{Proc: p, Step: step}
-		if step == spec.Call {
-			a.Parties = int(cfg.parties(p, int(s.procs[p].rounds)+1))
+	for p := range cfg.Procs {
+		step := s.procs[p].step
+		if s.canStep(cfg, p) {
+			a := Action{Proc: p, Step: step}
+			if step == spec.Call {
+				a.Parties = int(cfg.parties(p, int(s.procs[p].rounds)+1))
+			}
+			list = append(list, a)
 		}
-		list = append(list, a)
-	}
-	for _, e := range [...]spec.Event{spec.GiveUp, spec.Die, spec.Abandon} {
-		if s.canHappen(cfg, p, e) {
-			list = append(list, Action{Proc: p, Step: step, Event: e})
+		for _, e := range [...]spec.Event{spec.GiveUp, spec.Die, spec.Abandon} {
+			if s.canHappen(cfg, p, e) {
+				list = append(list, Action{Proc: p, Step: step, Event: e})
+			}
 		}
 	}
 	return list

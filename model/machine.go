@@ -96,16 +96,8 @@ func (cfg Config) wordRange() (low, span int32) {
 // Init returns the initial state.
 func (m *Machine) Init() State { return Init(m.cfg) }
 
-// Actions appends what Enabled lists in s.
-func (m *Machine) Actions(s *State, list []Action) []Action {
-	for p := range m.cfg.Procs {
-		list = s.actions(m.cfg, p, list)
-	}
-	if m.relinks && s.canRelink(m.cfg) {
-		list = append(list, Action{Proc: -1, Event: spec.Relink})
-	}
-	return list
-}
+// Actions appends to list what Enabled lists in s.
+func (m *Machine) Actions(s *State, list []Action) []Action { return s.actions(m.cfg, list) }
 
 // Next makes s the state after a, which must be enabled in s.
 func (m *Machine) Next(s *State, a Action) { s.apply(m.cfg, a) }

@@ -136,11 +136,7 @@ func TestUnit_FullShardIsNeverVerified(t *testing.T) {
 // all properties, and for each where misuse ends that early: the same verdict at the
 // same depth by the same counterexample, with fewer states.
 func TestUnit_Symmetry_DecidesTheSame(t *testing.T) {
-	most := 3
-	if testing.Short() {
-		most = 2
-	}
-	for _, cfg := range configs(most) {
+	for _, cfg := range configs(3) {
 		checks := [][]spec.Property{spec.AllProperties}
 		for _, p := range spec.AllProperties {
 			if misuse(cfg) {
