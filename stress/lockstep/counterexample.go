@@ -126,8 +126,8 @@ func counterexample(r model.Result) (c Counterexample, err error) {
 
 // scheduleOf returns the schedule of a trace, which the model must be able to
 // take, with the same words after each entry.
-func scheduleOf(cfg model.Config, trace []model.Entry) (s Schedule, err error) {
-	if _, err := model.Replay(cfg, trace); err != nil {
+func scheduleOf(cfg model.Config, trace model.Trace) (s Schedule, err error) {
+	if _, err := trace.Replay(cfg); err != nil {
 		return nil, err
 	}
 	for _, e := range trace {
