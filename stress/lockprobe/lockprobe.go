@@ -87,17 +87,10 @@ func reader(path string, flags int) *flock.Flock { return flock.New(path, flock.
 // regular returns what path names, which must be a regular file.
 func regular(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
-	if err == nil {
-		err = checkRegular(path, info)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("lock file %q: %w (%v): some process has replaced it", path, ErrNotRegular, info.Mode().Type())
 	}
 	return info, err
-}
-
-func checkRegular(path string, info fs.FileInfo) error {
-	if info.Mode().IsRegular() {
-		return nil
-	}
-	return fmt.Errorf("lock file %q: %w (%v): some process has replaced it", path, ErrNotRegular, info.Mode().Type())
 }
 
 // Free reports whether no process holds the lock. The lock of a missing file is
@@ -125,20 +118,14 @@ func (p *Probe) Free() (bool, error) {
 }
 
 // Pin keeps the probe at the file that the path names now, even after it is
-// unlinked. It fails with fs.ErrNotExist for a missing file, ErrNotRegular
-// (ELOOP for a symbolic link), or the error of the system; the probe then still
-// follows the path.
+// unlinked. It fails with fs.ErrNotExist for a missing file, ErrNotRegular, or
+// the error of the system; the probe then still follows the path.
 func (p *Probe) Pin() error {
-	file, err := os.OpenFile(p.path, open|unix.O_NOFOLLOW, 0)
-	if err != nil {
+	if _, err := regular(p.path); err != nil {
 		return err
 	}
-	info, err := file.Stat()
-	if err == nil {
-		err = checkRegular(p.path, info)
-	}
+	file, err := os.OpenFile(p.path, open|unix.O_NOFOLLOW, 0)
 	if err != nil {
-		file.Close()
 		return err
 	}
 	p.pinned, p.lock = file, reader("/proc/self/fd/"+strconv.Itoa(int(file.Fd())), open)

@@ -82,9 +82,6 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 // elsewhere.
 func (p *process) write(line string) { io.WriteString(p.stdin, line) }
 
-// succeeded reports whether the process, which is gone, has made its calls.
-func (p *process) succeeded() bool { return p.cmd.ProcessState.Success() }
-
 // failure returns why the process, which is gone, has ended: the error that it
 // has reported, or its exit status.
 func (p *process) failure() error {

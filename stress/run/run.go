@@ -107,23 +107,17 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 
 	r := &run{Config: c, setting: s, barrier: barrier, lockPath: a.LockPath, ledger: ledger, exits: make(chan *process, c.Procs)}
 	defer r.kill()
-	hang, err := r.play(ctx, a)
+	var hang *Hang
+	if err = r.start(ctx, a); err == nil {
+		hang, err = r.awaitReady(ctx)
+	}
 	if err != nil && ctx.Err() == nil {
 		return Report{}, err
 	}
+	if r.begun {
+		hang = r.watch(ctx)
+	}
 	return r.report(hang, ctx.Err() != nil), nil
-}
-
-// play takes the run to its end. It returns where the workers were if the run
-// hangs, and an error if it did not take place.
-func (r *run) play(ctx context.Context, a assignment) (*Hang, error) {
-	if err := r.start(ctx, a); err != nil {
-		return nil, err
-	}
-	if hang, err := r.awaitReady(ctx); hang != nil || err != nil {
-		return hang, err
-	}
-	return r.watch(ctx), nil
 }
 
 // start starts all workers.
@@ -142,8 +136,9 @@ func (r *run) start(ctx context.Context, a assignment) error {
 	return nil
 }
 
-// awaitReady waits until every worker is ready, and lets all begin. It fails
-// with the error of ctx, and if a worker ends.
+// awaitReady waits until every worker is ready, and lets all begin. It returns
+// the state of the run if that takes too long. It fails with the error of ctx,
+// and if a worker ends.
 func (r *run) awaitReady(ctx context.Context) (*Hang, error) {
 	limit := max(r.Stall, r.startUp)
 	timer := time.NewTimer(limit)
@@ -177,8 +172,7 @@ func (r *run) awaitReady(ctx context.Context) (*Hang, error) {
 	return nil, nil
 }
 
-// watch waits until the run is over. It returns where the workers were if the
-// run hangs.
+// watch waits until the run is over. It returns its state if it hangs.
 func (r *run) watch(ctx context.Context) *Hang {
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
@@ -201,7 +195,7 @@ func (r *run) watch(ctx context.Context) *Hang {
 			stall, when, since = min(stall, r.lastCall), " after the interrupt", time.Now()
 		case p := <-r.exits:
 			switch {
-			case p.succeeded():
+			case p.cmd.ProcessState.Success():
 				left--
 			case r.ledger.Violations() > 0:
 				return nil // the verdict stands, and may be why the worker failed

@@ -2,9 +2,8 @@
 
 Usage: multiprocessing_barrier.py PROCESSES ROUNDS
 
-As in the Go benchmark beside it: the processes do nothing but wait, and the
-clock runs from the end of the first round to the end of the last, in the
-process that takes longest.
+As in BenchmarkRound, the processes do nothing but wait. The clock runs from the
+end of the first round to that of the last, in the slowest process.
 """
 
 import multiprocessing
