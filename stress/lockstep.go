@@ -122,7 +122,7 @@ func (q *lockstepFlags) run(cmd *cobra.Command) error {
 	finished := func(r lockstep.Report) bool { return r.Verdict != spec.Unfinished }
 	switch last := reports[len(reports)-1]; {
 	case last.Verdict == spec.Violated:
-		cli.Reproduce(cmd, "go run ./stress "+last.Reproduce())
+		cli.Reproduce(cmd, last.Command())
 		return cli.Exit(spec.ExitSafety)
 	case cmd.Context().Err() != nil:
 		return cli.Exit(spec.ExitInterrupted)

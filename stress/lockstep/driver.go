@@ -23,10 +23,9 @@ type driver struct {
 	progress func(steps int) // called after each move; nil: never
 }
 
-// drive runs one session under play and reports about it. The error of play is a
-// difference, or one of the environment, which drive returns: nothing was shown.
-// Once ctx has ended the verdict is unfinished: parties die with their context,
-// which is no difference.
+// drive runs one session under play and reports about it. A difference that play
+// returns is a verdict; drive returns any other error. Once ctx has ended the
+// verdict is unfinished: that parties die with their context is no difference.
 func (d *driver) drive(ctx context.Context, mode string, play func(s *session, rep *Report) error) (rep Report, err error) {
 	rep = d.report(mode)
 	start := time.Now()

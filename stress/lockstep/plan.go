@@ -7,9 +7,13 @@
 // which process holds the real lock. A party tries a step that blocks in the model,
 // and must really be blocked.
 //
-//	for rep, err := range lockstep.Plan{Ports: []string{"c"}, Procs: 2}.Tour(ctx) {
+//	plan := lockstep.Plan{Ports: []string{"c"}, Procs: 2}
+//	for rep, err := range plan.Tour(ctx) {
+//		fmt.Println(rep.Verdict, rep.Covered, rep.Edges, err)
+//	}
 //
-// The command is go run ./stress lockstep.
+// The command is go run ./stress lockstep. A program that runs go ports must call
+// registry.ServeGo first in main.
 package lockstep
 
 import (
@@ -26,10 +30,10 @@ import (
 )
 
 // A Plan says with which ports its methods run the barrier, and at which size.
-// Each method yields the report of each run as it ends, and stops after a
-// difference or when ctx ends. A run that a port lacks the capability for is left
-// out where there are several; the error is ErrUnable if it is the only one. An
-// error is the last that they yield; nothing is left behind.
+// A method yields the report of each run as that ends. It stops after a difference,
+// after an error, and when ctx ends. A run for which a port lacks a capability is
+// left out if there are others, and else fails with ErrUnable. The processes and
+// files of a run are gone when its report is there.
 type Plan struct {
 	Ports    []string // names, by process; from the first again when there are more processes; none: go
 	Scenario string   // of Tour, Random and Moves; empty: withdraw if every port can, else reuse
@@ -74,7 +78,7 @@ func (p Plan) Random(ctx context.Context, seed uint64, steps int) iter.Seq2[Repo
 	})
 }
 
-// Moves makes the moves of s.
+// Moves makes the moves of s. It skips a move that means nothing where it stands.
 func (p Plan) Moves(ctx context.Context, s Schedule) iter.Seq2[Report, error] {
 	return p.run(ctx, func() ([]run, error) {
 		cfg, err := p.config(ctx, p.sizes(3)[0])
@@ -83,7 +87,7 @@ func (p Plan) Moves(ctx context.Context, s Schedule) iter.Seq2[Report, error] {
 }
 
 // Traces replays the traces of results of an engine, JSON lines as model/check
-// and tla/check print them. They have their scenario, processes and rounds. A
+// and tla/check print them, each with its own scenario, processes and rounds. A
 // property that a trace refutes must fail for real too.
 func (p Plan) Traces(ctx context.Context, results io.Reader) iter.Seq2[Report, error] {
 	return p.run(ctx, func() (runs []run, err error) {
@@ -164,8 +168,8 @@ func (p Plan) run(ctx context.Context, plan func() ([]run, error)) iter.Seq2[Rep
 	}
 }
 
-// play plays one run. Where a scenario wants a port that constructs and the
-// first one attaches, a go port that constructs takes its place.
+// play plays one run. A go port that constructs takes the place of process 0
+// where the scenario needs one that constructs and the given port attaches.
 func (p Plan) play(ctx context.Context, r run) (Report, error) {
 	d := driver{cfg: r.cfg}
 	for i := range r.cfg.Procs {

@@ -95,11 +95,10 @@ func WriteTable(out io.Writer, reports []Report) error {
 	return err
 }
 
-// Reproduce returns the arguments of stress that replay the schedule of the
-// report. Where there is none the parties differ as soon as they open, and any run
-// shows it.
-func (r Report) Reproduce() string {
-	args := []string{"lockstep", "--scenario", r.Scenario, "--procs", fmt.Sprint(r.Procs)}
+// Command returns the command that replays the schedule of the report. If there
+// is none the parties differ as soon as they open, which any run shows.
+func (r Report) Command() string {
+	args := []string{"go run ./stress lockstep", "--scenario", r.Scenario, "--procs", fmt.Sprint(r.Procs)}
 	if r.Rounds > 0 {
 		args = append(args, "--rounds", fmt.Sprint(r.Rounds))
 	}
@@ -158,7 +157,7 @@ func (s *session) evidence(p spec.Property) string {
 	}
 }
 
-// each describes the parties of which describe says something.
+// each joins what describe returns for the parties, unless that is empty.
 func (s *session) each(describe func(p int) string) string {
 	var list []string
 	for p := range s.parties {

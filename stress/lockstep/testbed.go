@@ -33,7 +33,7 @@ type Testbed struct {
 // Requests that the Testbed carries out itself. They have no answer.
 const (
 	Kill   = "kill"   // the party's process dies
-	Relink = "relink" // the lock file is unlinked and made anew
+	Relink = "relink" // the lock file is unlinked and created again
 )
 
 // NewTestbed starts n parties and has each open the barrier, the last first. A
@@ -113,7 +113,7 @@ func (t *Testbed) answerOf(p int) string {
 	return fmt.Sprintf("answer of p%d (its line %d)", p, t.parties[p].Lines())
 }
 
-// relink unlinks the lock file and makes it anew. It replaces the parties that
+// relink unlinks the lock file and creates it again. It replaces the parties that
 // have not called yet: one that keeps its descriptor would not meet the new file
 // while the old one is held.
 func (t *Testbed) relink() error {
