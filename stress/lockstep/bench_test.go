@@ -27,7 +27,7 @@ func BenchmarkStep(b *testing.B) {
 				if err := s.move(Move{Proc: p % 3}); err != nil {
 					b.Fatal(err)
 				}
-				s.record = s.record[:0]
+				s.trace, s.notes = s.trace[:0], s.notes[:0]
 			}
 			b.ReportMetric(float64(s.steps)/b.Elapsed().Seconds(), "steps/s")
 		})

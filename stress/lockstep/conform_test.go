@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/port"
@@ -24,7 +25,7 @@ func conform(cfg model.Config, anyCount bool) func(*rapid.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		fail := func(err error) { t.Fatalf("%v\n\n%s\n--moves '%v'", err, s.table(), s.schedule()) }
+		fail := func(err error) { t.Fatalf("%v\n\n%s\n--moves '%v'", err, s.table(), movesOf(s.trace)) }
 		t.Repeat(map[string]func(*rapid.T){"move": func(t *rapid.T) {
 			m := Move{Proc: rapid.IntRange(0, cfg.Procs-1).Draw(t, "proc")}
 			if rapid.IntRange(0, 9).Draw(t, "event") == 9 {
@@ -125,8 +126,8 @@ func runTour(t *testing.T, d driver) {
 
 func tourOf(t *testing.T, d driver) Report {
 	t.Helper()
-	g := NewGraph(d.cfg)
-	tour, err := CoveringTour(g.Heads())
+	g := explore.NewGraph(model.NewMachine(d.cfg))
+	tour, err := CoveringTour(g)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,13 +126,7 @@ func counterexample(r model.Result) (c Counterexample, err error) {
 
 // scheduleOf returns the schedule of a trace, which the model must be able to
 // take, with the same words after each entry.
-func scheduleOf(cfg model.Config, trace model.Trace) (s Schedule, err error) {
-	if _, err := trace.Replay(cfg); err != nil {
-		return nil, err
-	}
-	for _, e := range trace {
-		event, _ := spec.ParseEvent(e.Label) // NoEvent: it is a step
-		s = append(s, Move{e.Proc, event, e.Parties})
-	}
-	return s, nil
+func scheduleOf(cfg model.Config, trace model.Trace) (Schedule, error) {
+	_, err := trace.Replay(cfg)
+	return movesOf(trace), err
 }

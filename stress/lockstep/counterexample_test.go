@@ -44,7 +44,7 @@ func TestUnit_ReadTraces(t *testing.T) {
 }
 
 // oneCall is the trace of a call of a single party, which ends where it began.
-func oneCall() (trace []model.Entry) {
+func oneCall() (trace model.Trace) {
 	cfg := model.Config{Scenario: spec.Single, Procs: 1}
 	for s := model.Init(cfg); len(trace) == 0 || s != model.Init(cfg); {
 		a := model.Enabled(cfg, s)[0]

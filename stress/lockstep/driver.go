@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
 )
@@ -65,7 +66,7 @@ func (r *Report) conclude(ctx context.Context, s *session, err error) error {
 	if s != nil {
 		r.Steps, r.Blocked = s.steps, s.blocked
 		if r.Verdict == spec.Violated || len(r.Observed) > 0 {
-			r.Schedule, r.table = s.schedule().String(), s.table()
+			r.Schedule, r.table = movesOf(s.trace).String(), s.table()
 		}
 	}
 	return err
@@ -87,13 +88,17 @@ func (d *driver) advance(ctx context.Context, s *session, moves ...Move) error {
 
 // tour takes every edge of the state graph, along a covering tour of it. In each
 // state it has every party try that is blocked.
-func (d *driver) tour(ctx context.Context, g *Graph, tour []int) (Report, error) {
+func (d *driver) tour(ctx context.Context, g *explore.Graph[model.State, model.Action], tour []explore.Edge[model.Action]) (Report, error) {
 	return d.drive(ctx, "tour", func(s *session, rep *Report) error {
-		rep.Edges = g.Size
-		covered := map[[2]int]bool{}
+		type edge struct {
+			from   int
+			action model.Action
+		}
+		rep.Edges = len(slices.Concat(g.Edges...))
+		covered := map[edge]bool{}
 		tried := make([]bool, len(g.States))
 		at := 0
-		for _, i := range tour {
+		for _, e := range tour {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -103,12 +108,12 @@ func (d *driver) tour(ctx context.Context, g *Graph, tour []int) (Report, error)
 					return err
 				}
 			}
-			if err := s.take(g.Edges[at][i].Action); err != nil {
+			if err := s.take(e.Action); err != nil {
 				return err
 			}
-			covered[[2]int{at, i}] = true
+			covered[edge{at, e.Action}] = true
 			rep.Covered = len(covered)
-			at = g.Edges[at][i].To
+			at = e.To
 			d.moved(s)
 		}
 		if rep.Covered != rep.Edges {

@@ -86,6 +86,15 @@ func parseMove(word string) (m Move, err error) {
 // moveOf returns the move that makes a happen.
 func moveOf(a model.Action) Move { return Move{a.Proc, a.Event, a.Parties} }
 
+// movesOf returns the moves of a trace.
+func movesOf(trace model.Trace) (s Schedule) {
+	for _, e := range trace {
+		event, _ := spec.ParseEvent(e.Label) // NoEvent: it is a step
+		s = append(s, Move{e.Proc, event, e.Parties})
+	}
+	return s
+}
+
 // actionOf returns the action that m makes happen in s, if one is enabled.
 func actionOf(cfg model.Config, s model.State, m Move) (model.Action, bool) {
 	for _, a := range model.Enabled(cfg, s) {

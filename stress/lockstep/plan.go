@@ -25,6 +25,7 @@ import (
 	"slices"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port/registry"
 )
@@ -58,8 +59,8 @@ func (p Plan) Tour(ctx context.Context) iter.Seq2[Report, error] {
 			if s := cfg.Scenario; s != spec.Reuse && s != spec.Single && s != spec.Withdraw || p.Rounds != 0 || procs > 4 {
 				return nil, fmt.Errorf("there is no tour of scenario %v with %d processes and %d rounds: it must lead back to its beginning, so give reuse, single or withdraw, up to 4 processes, and no bound on rounds", s, procs, p.Rounds)
 			}
-			g := NewGraph(cfg)
-			tour, err := CoveringTour(g.Heads())
+			g := explore.NewGraph(model.NewMachine(cfg))
+			tour, err := CoveringTour(g)
 			if err != nil {
 				return nil, err
 			}

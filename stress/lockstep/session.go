@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"text/tabwriter"
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
@@ -26,20 +27,17 @@ type session struct {
 	blocked  int           // of these, steps that were blocked
 	begun    []int         // calls that the parties have really begun
 	returned []int         // calls that have really returned
-	record   []entry
+	trace    model.Trace   // the moves, with the real words after each
+	notes    []note        // by move
 }
 
-// An entry is one move of a session.
-type entry struct {
-	move   Move
-	label  string
-	words  spec.Words // after it, really
-	holder int        // after it, by the model
-	answer string     // of the party
-	note   string
+// A note is what a session records of a move besides its entry in the trace.
+type note struct {
+	holder int    // after the move, by the model
+	answer string // of the party
+	result string // blocked, corrupt, differs or empty
 }
 
-// Notes of entries.
 const (
 	blocked = "blocked"
 	corrupt = "finds the words corrupt"
@@ -84,7 +82,7 @@ func (s *session) Close() (err error) {
 
 // differs reports whether the last move has shown a difference.
 func (s *session) differs() bool {
-	return len(s.record) > 0 && s.record[len(s.record)-1].note == differs
+	return len(s.notes) > 0 && s.notes[len(s.notes)-1].result == differs
 }
 
 // move makes one move on both sides and compares them. It makes no move that
@@ -116,7 +114,7 @@ func (s *session) try(p int) error {
 	s.steps++
 	s.blocked++
 	answer, err := s.Ask(p, "go")
-	return s.judge(Move{Proc: p}, step.String(), answer, "at "+step.String(), blocked, err)
+	return s.judge(model.Action{Proc: p, Step: step}, answer, "at "+step.String(), blocked, err)
 }
 
 // take makes a happen, which is enabled.
@@ -132,7 +130,7 @@ func (s *session) take(a model.Action) error {
 	case s.refuses(before, a, answer):
 		text := strings.TrimPrefix(answer, "error ")
 		s.refused, s.state = strings.ReplaceAll(text, s.segment, "NAME"), before // the same for the same run
-		return s.judge(moveOf(a), a.Label(), answer, answer, corrupt, err)
+		return s.judge(a, answer, answer, corrupt, err)
 	case s.leavesOut(before, a, answer):
 		s.ahead[a.Proc], want = true, answer
 	case answer == "returned":
@@ -142,7 +140,7 @@ func (s *session) take(a model.Action) error {
 	case answer == "at "+spec.LockInit.String():
 		s.begun[a.Proc]++
 	}
-	return s.judge(moveOf(a), a.Label(), answer, want, "", err)
+	return s.judge(a, answer, want, "", err)
 }
 
 // exchange makes the exchanges, up to an answer that is not as it must be.
@@ -205,12 +203,12 @@ func MayRefuse(at spec.Step, w spec.Words, n int32) bool {
 		(w.Enter < 0 || w.Enter > n || w.Exit < spec.NotSet || w.Exit > n || w.Flag != spec.Down && w.Flag != spec.Up)
 }
 
-// judge records the move, and compares the answer, the words and the lock with
-// the model.
-func (s *session) judge(m Move, label, answer, want, note string, err error) error {
+// judge records the move that makes a happen or tries it, and compares the
+// answer, the words and the lock with the model.
+func (s *session) judge(a model.Action, answer, want, result string, err error) error {
 	if err == nil && answer != want {
-		what := s.answerOf(m.Proc)
-		if note == blocked {
+		what := s.answerOf(a.Proc)
+		if result == blocked {
 			what += ", which must be blocked"
 		}
 		err = &difference{what, quoted(answer), quoted(want)}
@@ -223,9 +221,10 @@ func (s *session) judge(m Move, label, answer, want, note string, err error) err
 		err = unreadable
 	}
 	if err != nil {
-		note = differs
+		result = differs
 	}
-	s.record = append(s.record, entry{m, label, words, s.state.Holder(), answer, note})
+	s.trace = append(s.trace, model.Entry{Proc: a.Proc, Label: a.Label(), Parties: a.Parties, Words: words})
+	s.notes = append(s.notes, note{s.state.Holder(), answer, result})
 	return err
 }
 
@@ -263,10 +262,29 @@ func (s *session) tryAll() error {
 	return nil
 }
 
-// schedule returns the moves that were made.
-func (s *session) schedule() (list Schedule) {
-	for _, e := range s.record {
-		list = append(list, e.move)
+// longest is how many moves a table shows: the last ones.
+const longest = 60
+
+// table returns the trace as lines in aligned columns, with the holder of the
+// lock and the answer.
+func (s *session) table() string {
+	var text strings.Builder
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for i, row := range s.trace.Rows() {
+		switch first := len(s.trace) - longest; {
+		case i == 0:
+			row = append(row, "holder", "answer", "")
+		case i <= first:
+			continue
+		default:
+			holder := ""
+			if n := s.notes[i-1]; n.holder >= 0 {
+				holder = fmt.Sprintf("p%d", n.holder)
+			}
+			row = append(row, holder, s.notes[i-1].answer, s.notes[i-1].result)
+		}
+		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
-	return list
+	t.Flush()
+	return text.String()
 }

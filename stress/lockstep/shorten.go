@@ -11,19 +11,18 @@ import (
 	"sharedbarrier/spec"
 )
 
-// shortestSchedule returns a shortest schedule from the initial state to one that is
-// wanted, after a look at no more than most states.
-func shortestSchedule(cfg model.Config, most int, wanted func(model.State) bool) (Schedule, bool) {
-	g := &explore.Graph[model.State, model.Action]{}
+// shortestSchedule returns a shortest schedule from the initial state to one that
+// is wanted, after a look at no more than most states.
+func shortestSchedule(cfg model.Config, most int, wanted func(model.State) bool) (s Schedule, ok bool) {
+	var g explore.Graph[model.State, model.Action]
 	for i := range g.Grow(model.NewMachine(cfg)) {
 		if wanted(g.States[i]) {
-			var s Schedule
 			for _, a := range g.Path(i) {
 				s = append(s, moveOf(a))
 			}
 			return s, true
 		}
-		if i+1 > most {
+		if i == most {
 			break
 		}
 	}

@@ -4,50 +4,34 @@ import (
 	"errors"
 	"slices"
 
-	"sharedbarrier/model"
 	"sharedbarrier/model/explore"
 )
 
-// A Graph is the state graph of one question. Its states are numbered in
-// breadth-first order; state 0 is the initial one.
-type Graph struct {
-	States []model.State
-	Edges  [][]Edge // by state, in the order of model.Enabled
-	Size   int      // number of edges
-}
-
-// An Edge is an action that is enabled in a state, and the number of the state
-// that it leads to.
-type Edge = explore.Edge[model.Action]
-
-// NewGraph returns the state graph of cfg, which must be valid. It takes about
-// 700 bytes a state.
-func NewGraph(cfg model.Config) *Graph {
-	all := explore.NewGraph(model.NewMachine(cfg))
-	g := &Graph{States: all.States, Edges: all.Edges}
-	for _, edges := range g.Edges {
-		g.Size += len(edges)
-	}
-	return g
-}
-
-// Heads lists, by state, where its edges lead.
-func (g *Graph) Heads() (to [][]int) {
-	to = make([][]int, len(g.Edges))
+// CoveringTour returns a shortest walk from the initial state that takes every
+// edge of the graph at least once and ends where it began. It fails if the initial
+// state cannot be reached from every state.
+func CoveringTour[S comparable, A any](g *explore.Graph[S, A]) ([]explore.Edge[A], error) {
+	to := make([][]int, len(g.Edges)) // by state: where its edges lead
 	for s, edges := range g.Edges {
 		for _, e := range edges {
 			to[s] = append(to[s], e.To)
 		}
 	}
-	return to
+	indexes, err := coveringTour(to)
+	var tour []explore.Edge[A]
+	at := 0
+	for _, i := range indexes {
+		e := g.Edges[at][i]
+		tour = append(tour, e)
+		at = e.To
+	}
+	return tour, err
 }
 
-// CoveringTour returns a shortest walk that starts at node 0, takes every edge
-// at least once and ends at node 0. to lists, by node, where its edges lead;
-// node 0 must reach every node. The walk is the index of each edge that it takes
-// among those of the node that it has reached. CoveringTour fails if node 0
-// cannot be reached from every node.
-func CoveringTour(to [][]int) ([]int, error) {
+// coveringTour is CoveringTour of nodes. The walk is the index of each edge that
+// it takes among those of the node that it has reached. Node 0 must reach every
+// node.
+func coveringTour(to [][]int) ([]int, error) {
 	repeats, err := newFlow(to).repeats()
 	if err != nil {
 		return nil, err

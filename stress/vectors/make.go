@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
 )
@@ -55,15 +56,15 @@ func All(ctx context.Context) (map[string]File, error) {
 // tour takes every edge of the state graph. A schedule ends where everything is as
 // in the beginning. In each state every process that is blocked tries its step.
 func tour(cfg model.Config) (File, error) {
-	g := lockstep.NewGraph(cfg)
-	tour, err := lockstep.CoveringTour(g.Heads())
+	g := explore.NewGraph(model.NewMachine(cfg))
+	tour, err := lockstep.CoveringTour(g)
 	if err != nil {
 		return File{}, err
 	}
 	m := newMaker(cfg.Scenario)
 	tried := make([]bool, len(g.States))
 	at := 0
-	for i, edge := range tour {
+	for i, e := range tour {
 		if at == 0 {
 			if i > 0 {
 				m.end()
@@ -74,8 +75,8 @@ func tour(cfg model.Config) (File, error) {
 			tried[at] = true
 			m.tryAll()
 		}
-		m.take(g.Edges[at][edge].Action)
-		at = g.Edges[at][edge].To
+		m.take(e.Action)
+		at = e.To
 	}
 	m.end()
 	return m.file, nil
