@@ -16,9 +16,10 @@ import (
 	"sharedbarrier/stress/port"
 )
 
-// conform has rapid draw schedules of cfg and holds the real barrier against the
-// model. With anyCount, calls pass any party count from 1 to Procs.
-func conform(cfg model.Config, anyCount bool) func(*rapid.T) {
+// conform has rapid draw schedules of cfg, with the event now and then, and holds
+// the real barrier against the model. With anyCount, calls pass any party count
+// from 1 to Procs.
+func conform(cfg model.Config, event spec.Event, anyCount bool) func(*rapid.T) {
 	return func(t *rapid.T) {
 		s, err := newSession(cfg, coroutines(cfg.Scenario, nil))
 		if err != nil {
@@ -29,7 +30,7 @@ func conform(cfg model.Config, anyCount bool) func(*rapid.T) {
 		t.Repeat(map[string]func(*rapid.T){"move": func(t *rapid.T) {
 			m := Move{Proc: rapid.IntRange(0, cfg.Procs-1).Draw(t, "proc")}
 			if rapid.IntRange(0, 9).Draw(t, "event") == 9 {
-				m.Event = eventOf(cfg.Scenario)
+				m.Event = event
 			} else if anyCount {
 				m.Parties = rapid.IntRange(1, cfg.Procs).Draw(t, "parties")
 			}
@@ -43,42 +44,31 @@ func conform(cfg model.Config, anyCount bool) func(*rapid.T) {
 	}
 }
 
-// eventOf is what may happen to a waiter in the scenario.
-func eventOf(sc spec.Scenario) spec.Event {
-	switch sc {
-	case spec.Withdraw:
-		return spec.GiveUp
-	case spec.AbandonWait:
-		return spec.Abandon
-	case spec.Crash:
-		return spec.Die
-	default:
-		return spec.NoEvent
-	}
-}
-
 func TestConform_Random(t *testing.T) {
-	for _, cfg := range []model.Config{
-		{Scenario: spec.Single, Procs: 1},
-		{Scenario: spec.Reuse, Procs: 3},
-		{Scenario: spec.Withdraw, Procs: 2},
-		{Scenario: spec.Withdraw, Procs: 3},
-		{Scenario: spec.Withdraw, Procs: 5},
-		{Scenario: spec.LateConstruction, Procs: 3},
-		{Scenario: spec.Shrinking, Procs: 3, Rounds: 3},
-		{Scenario: spec.Growing, Procs: 3, Rounds: 3},
-		{Scenario: spec.Disagreeing, Procs: 3},
-		{Scenario: spec.Surplus, Procs: 3},
-		{Scenario: spec.Crash, Procs: 3},
-		{Scenario: spec.AbandonWait, Procs: 3},
+	for _, c := range []struct {
+		scenario      spec.Scenario
+		procs, rounds int
+		event         spec.Event
+		anyCount      bool
+	}{
+		{scenario: spec.Single, procs: 1},
+		{scenario: spec.Reuse, procs: 3},
+		{scenario: spec.Withdraw, procs: 2, event: spec.GiveUp},
+		{scenario: spec.Withdraw, procs: 3, event: spec.GiveUp},
+		{scenario: spec.Withdraw, procs: 3, event: spec.GiveUp, anyCount: true},
+		{scenario: spec.Withdraw, procs: 5, event: spec.GiveUp},
+		{scenario: spec.LateConstruction, procs: 3},
+		{scenario: spec.Shrinking, procs: 3, rounds: 3},
+		{scenario: spec.Growing, procs: 3, rounds: 3},
+		{scenario: spec.Disagreeing, procs: 3},
+		{scenario: spec.Surplus, procs: 3},
+		{scenario: spec.Crash, procs: 3, event: spec.Die},
+		{scenario: spec.AbandonWait, procs: 3, event: spec.Abandon},
 	} {
-		t.Run(fmt.Sprintf("scenario=%v/procs=%d", cfg.Scenario, cfg.Procs), func(t *testing.T) {
-			rapid.Check(t, conform(cfg, false))
+		t.Run(fmt.Sprintf("scenario=%v/procs=%d/any=%v", c.scenario, c.procs, c.anyCount), func(t *testing.T) {
+			rapid.Check(t, conform(model.Config{Scenario: c.scenario, Procs: c.procs, Rounds: c.rounds}, c.event, c.anyCount))
 		})
 	}
-	t.Run("parties=any", func(t *testing.T) {
-		rapid.Check(t, conform(model.Config{Scenario: spec.Withdraw, Procs: 3}, true))
-	})
 }
 
 // TestConform_Tour takes every edge of the original protocol and of withdrawal,

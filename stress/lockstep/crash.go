@@ -4,6 +4,7 @@ package lockstep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,17 +80,13 @@ func (s *session) surviveUnmodelled(ctx context.Context, rep *Report) error {
 		}
 	}
 	for moved := true; moved; {
-		moved = false
-		for p := 1; p < len(s.parties); p++ {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			was := answers[p]
-			if err := s.goOn(p, answers); err != nil {
+		before := slices.Clone(answers)
+		for p := 1; p < len(answers); p++ {
+			if err := errors.Join(ctx.Err(), s.goOn(p, answers)); err != nil {
 				return err
 			}
-			moved = moved || answers[p] != was
 		}
+		moved = !slices.Equal(answers, before)
 	}
 	for p := 1; p < len(answers); p++ {
 		if strings.HasPrefix(answers[p], "at ") {
@@ -104,11 +101,14 @@ func (s *session) surviveUnmodelled(ctx context.Context, rep *Report) error {
 // goOn has party p take its next step, or call again unless it has made its
 // calls. It judges without the model whether the call may return.
 func (s *session) goOn(p int, answers []string) (err error) {
-	if strings.HasPrefix(answers[p], "at ") {
+	switch {
+	case strings.HasPrefix(answers[p], "at "):
 		answers[p], err = s.Ask(p, "go")
-	} else if s.returned[p] < crashRounds {
+	case s.returned[p] < crashRounds:
 		answers[p], err = s.Ask(p, fmt.Sprintf("call %d", len(s.parties)))
 		s.begun[p]++
+	default:
+		return nil
 	}
 	s.steps++
 	if err != nil || answers[p] != "returned" {

@@ -134,36 +134,24 @@ func (s *session) evidence(p spec.Property) string {
 	switch p {
 	case spec.NoEarlyExit:
 		return fmt.Sprintf("calls begun %v, returned %v", s.begun, s.returned)
-	case spec.LockExclusive:
-		return s.each(func(q int) string {
-			if s.state.Alive(q) && s.state.Step(q).Holds() {
-				return fmt.Sprintf("holds a lock at %v", s.state.Step(q))
-			}
-			return ""
-		})
-	case spec.NoHang:
-		return s.each(func(q int) string {
+	case spec.LockExclusive, spec.NoHang:
+		list := make([]string, len(s.parties))
+		for p := range list {
+			step := s.state.Step(p)
+			list[p] = fmt.Sprintf("p%d is at %v", p, step)
 			switch {
-			case !s.state.Alive(q):
-				return "is dead"
-			case Blocked(s.cfg, s.state, q):
-				return fmt.Sprintf("is blocked at %v", s.state.Step(q))
-			default:
-				return "is outside"
+			case !s.state.Alive(p):
+				list[p] = fmt.Sprintf("p%d is dead", p)
+			case !s.state.Inside(p):
+				list[p] = fmt.Sprintf("p%d is outside", p)
+			case step.Holds():
+				list[p] = fmt.Sprintf("p%d holds a lock at %v", p, step)
+			case Blocked(s.cfg, s.state, p):
+				list[p] = fmt.Sprintf("p%d is blocked at %v", p, step)
 			}
-		})
+		}
+		return strings.Join(list, ", ")
 	default:
 		return s.state.Words().String()
 	}
-}
-
-// each joins what describe returns for the parties, unless that is empty.
-func (s *session) each(describe func(p int) string) string {
-	var list []string
-	for p := range s.parties {
-		if text := describe(p); text != "" {
-			list = append(list, fmt.Sprintf("p%d %s", p, text))
-		}
-	}
-	return strings.Join(list, ", ")
 }
