@@ -165,7 +165,7 @@ func TestHazard_Mutants(t *testing.T) {
 func TestHazard_WrongPorts(t *testing.T) {
 	cfg := model.Config{Scenario: spec.Withdraw, Procs: 2}
 	start := func(name string) starter {
-		return func(p int, splitRMW bool) (Party, error) {
+		return func(p int, splitRMW bool) (party, error) {
 			if p == 0 {
 				return ports(t, "go", cfg)(p, splitRMW)
 			}

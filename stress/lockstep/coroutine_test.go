@@ -54,7 +54,7 @@ func newCoroutine(constructs bool, m *mutant) *coroutine {
 
 // coroutines starts a coroutine for each process, all with the mistake.
 func coroutines(sc spec.Scenario, m *mutant) starter {
-	return func(p int, _ bool) (Party, error) {
+	return func(p int, _ bool) (party, error) {
 		return newCoroutine(p == 0 && sc == spec.LateConstruction, m), nil
 	}
 }

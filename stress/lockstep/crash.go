@@ -70,7 +70,7 @@ func (s *session) surviveUnmodelled(ctx context.Context, rep *Report) error {
 	if holder == 0 {
 		holder = -1
 	}
-	if err := s.Check(s.state.Words(), holder); err != nil {
+	if err := s.check(s.state.Words(), holder); err != nil {
 		return err
 	}
 	answers := make([]string, len(s.parties))

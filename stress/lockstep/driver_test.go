@@ -14,13 +14,13 @@ import (
 
 // fallible is a party whose third return from a call fails in a way of its own.
 type fallible struct {
-	Party
+	party
 	returns int
 	fail    func() (string, error)
 }
 
 func (f *fallible) Ask(request string) (string, error) {
-	answer, err := f.Party.Ask(request)
+	answer, err := f.party.Ask(request)
 	if answer == "returned" {
 		if f.returns++; f.returns == 3 {
 			return f.fail()
@@ -33,9 +33,9 @@ var withdrawTwo = model.Config{Scenario: spec.Withdraw, Procs: 2}
 
 // fallibles starts coroutines that fail.
 func fallibles(fail func() (string, error)) starter {
-	return func(p int, splitRMW bool) (Party, error) {
+	return func(p int, splitRMW bool) (party, error) {
 		party, err := coroutines(withdrawTwo.Scenario, nil)(p, splitRMW)
-		return &fallible{Party: party, fail: fail}, err
+		return &fallible{party: party, fail: fail}, err
 	}
 }
 
@@ -83,7 +83,7 @@ func TestUnit_EndOfTheContext(t *testing.T) {
 				return c.fail()
 			})}
 			if !c.starts {
-				d.start = func(int, bool) (Party, error) {
+				d.start = func(int, bool) (party, error) {
 					end()
 					return nil, broken
 				}

@@ -63,8 +63,8 @@ func TestHazard_Processes(t *testing.T) {
 					d := driver{cfg: h.Config, start: ports(t, c.port, h.Config)}
 					rep, err := d.refute(t.Context(), h.Property, h)
 					if h.Config.Scenario == spec.SplitLock && h.Property != spec.LockExclusive.String() && !c.splitRMW {
-						if !errors.Is(err, ErrUnable) {
-							t.Errorf("refute: got %v, want ErrUnable of a port without splitRMW", err)
+						if !errors.Is(err, errUnable) {
+							t.Errorf("refute: got %v, want errUnable of a port without splitRMW", err)
 						}
 						return
 					}

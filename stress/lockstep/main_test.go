@@ -26,11 +26,11 @@ func TestMain(m *testing.M) {
 // ports starts the port for each process. Process 0 constructs if the scenario
 // wants it, by a go port where this one attaches.
 func ports(t testing.TB, name string, cfg model.Config) starter {
-	return func(p int, splitRMW bool) (Party, error) {
+	return func(p int, splitRMW bool) (party, error) {
 		name := name
 		if p == 0 && cfg.Scenario == spec.LateConstruction && name != "python" {
 			name = "go@construct"
 		}
-		return StartPort(t.Context(), name, splitRMW)
+		return startPort(t.Context(), name, splitRMW)
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"sharedbarrier/stress/port/registry"
 )
 
-// A Party is one user of the barrier that stops before each of its steps. Its
+// A party is one user of the barrier that stops before each of its steps. Its
 // requests and answers are those of a port in white-box mode (spec/PORTS.md,
 // section 3), in which it is already.
-type Party interface {
+type party interface {
 	Ask(request string) (answer string, err error)
 	Kill()                               // dies at once, and is gone on return
 	Close() error                        // ends in order; only outside of a call
@@ -24,12 +24,12 @@ type Party interface {
 	Can() port.Capabilities              // SplitRMW: it does announce the read and the write of a step separately
 }
 
-// ErrUnable is the error of a party that lacks a capability.
-var ErrUnable = errors.New("capability missing")
+// errUnable is the error of a party that lacks a capability.
+var errUnable = errors.New("capability missing")
 
 // A starter starts the party that is process p of a run. With splitRMW it
 // announces the read and the write of a step separately, if it can.
-type starter func(p int, splitRMW bool) (Party, error)
+type starter func(p int, splitRMW bool) (party, error)
 
 // process is a party that is a port's process.
 type process struct {
@@ -37,10 +37,10 @@ type process struct {
 	splitRMW bool
 }
 
-// StartPort starts the port with the name (see registry.Start) and puts it into
+// startPort starts the port with the name (see registry.Start) and puts it into
 // white-box mode. With splitRMW it announces the read and the write of a step
 // separately, if it can. The end of ctx kills it.
-func StartPort(ctx context.Context, name string, splitRMW bool) (Party, error) {
+func startPort(ctx context.Context, name string, splitRMW bool) (party, error) {
 	started, err := registry.Start(ctx, name)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func StartPort(ctx context.Context, name string, splitRMW bool) (Party, error) {
 
 // newProcess puts a port that has just been started into white-box mode. It kills
 // the port on an error.
-func newProcess(p *port.Port, splitRMW bool) (Party, error) {
+func newProcess(p *port.Port, splitRMW bool) (party, error) {
 	can := p.Can()
 	splitRMW = splitRMW && can.SplitRMW
 	mode := "white"

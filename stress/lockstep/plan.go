@@ -33,7 +33,7 @@ import (
 // A Plan says with which ports its methods run the barrier, and at which size.
 // A method yields the report of each run as that ends. It stops after a difference,
 // after an error, and when ctx ends. A run for which a port lacks a capability is
-// left out if there are others, and else fails with ErrUnable. The processes and
+// left out if there are others, and else is an error. The processes and
 // files of a run are gone when its report is there.
 type Plan struct {
 	Ports    []string // names, by process; from the first again when there are more processes; none: go
@@ -157,7 +157,7 @@ func (p Plan) run(ctx context.Context, plan func() ([]run, error)) iter.Seq2[Rep
 		for _, r := range runs {
 			rep, err := p.play(ctx, r)
 			switch {
-			case errors.Is(err, ErrUnable) && len(runs) > 1:
+			case errors.Is(err, errUnable) && len(runs) > 1:
 				rep.Verdict, rep.Why, rep.leftOut, err = spec.Unfinished, "left out: "+err.Error(), true, nil
 			case ctx.Err() != nil:
 				err = nil // of a party that has died with ctx
@@ -176,13 +176,13 @@ func (p Plan) play(ctx context.Context, r run) (Report, error) {
 	for i := range r.cfg.Procs {
 		d.ports = append(d.ports, p.Ports[i%len(p.Ports)])
 	}
-	d.start = func(i int, splitRMW bool) (Party, error) { return StartPort(ctx, d.ports[i], splitRMW) }
+	d.start = func(i int, splitRMW bool) (party, error) { return startPort(ctx, d.ports[i], splitRMW) }
 	name := fmt.Sprintf("%v, %d processes", r.cfg.Scenario, r.cfg.Procs)
 	if p.Progress != nil {
 		d.progress = func(steps int) { p.Progress(name, steps, r.total) }
 	}
 	rep, err := r.play(&d)
-	if errors.Is(err, ErrUnable) && r.cfg.Scenario == spec.LateConstruction {
+	if errors.Is(err, errUnable) && r.cfg.Scenario == spec.LateConstruction {
 		d.ports[0] = "go@construct"
 		rep, err = r.play(&d)
 	}

@@ -15,7 +15,7 @@ import (
 
 // A session is the model and the real parties, which take one step at a time.
 type session struct {
-	*Testbed
+	*testbed
 	cfg   model.Config
 	state model.State
 
@@ -46,7 +46,7 @@ const (
 
 // newSession starts the parties of cfg, which must be valid. They open a barrier
 // of their own and come to the initial state of the model. In LateConstruction
-// party 0 must be one that constructs; the error is ErrUnable if it is not.
+// party 0 must be one that constructs; the error is errUnable if it is not.
 func newSession(cfg model.Config, start starter) (*session, error) {
 	s := &session{
 		cfg: cfg, state: model.Init(cfg),
@@ -56,7 +56,7 @@ func newSession(cfg model.Config, start starter) (*session, error) {
 		s.begun[p], s.returned[p] = s.state.Rounds(p), s.state.Rounds(p)
 	}
 	var err error
-	s.Testbed, err = NewTestbed(cfg.Procs, s.state.Step(0) == spec.MakeEnter, func(p int) (Party, error) {
+	s.testbed, err = newTestbed(cfg.Procs, s.state.Step(0) == spec.MakeEnter, func(p int) (party, error) {
 		return start(p, cfg.Scenario == spec.SplitLock)
 	})
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *session) Close() (err error) {
 			}
 		}
 	}
-	return errors.Join(err, s.Testbed.Close())
+	return errors.Join(err, s.testbed.Close())
 }
 
 // differs reports whether the last move has shown a difference.
@@ -158,7 +158,7 @@ func (s *session) exchange(list []Exchange) (answer, want string, err error) {
 	return answer, want, err
 }
 
-// able returns ErrUnable if the party has not the capability for a.
+// able returns errUnable if the party has not the capability for a.
 func (s *session) able(a model.Action) error {
 	if a.Proc < 0 {
 		return nil
@@ -174,7 +174,7 @@ func (s *session) able(a model.Action) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("%w: %v in scenario %v needs %s", ErrUnable, a, s.cfg.Scenario, lacks)
+	return fmt.Errorf("%w: %v in scenario %v needs %s", errUnable, a, s.cfg.Scenario, lacks)
 }
 
 // splits reports whether a is a step that is a read and a write.
@@ -193,13 +193,11 @@ func (s *session) leavesOut(before model.State, a model.Action, answer string) b
 // allows: the party has the lock, has not counted itself, and a word is out of
 // range for its call. A port need not check; the original does not.
 func (s *session) refuses(before model.State, a model.Action, answer string) bool {
-	return strings.HasPrefix(answer, "error ") && a.Event == spec.NoEvent && MayRefuse(a.Step, before.Words(), int32(before.Parties(a.Proc)))
-}
-
-// MayRefuse reports whether a call with party count n may end with an error at
-// the step because a word is out of range (PROTOCOL.md, section 9).
-func MayRefuse(at spec.Step, w spec.Words, n int32) bool {
-	return (at == spec.InitExit || at == spec.TestFirst) &&
+	if !strings.HasPrefix(answer, "error ") || a.Event != spec.NoEvent {
+		return false
+	}
+	w, n := before.Words(), int32(before.Parties(a.Proc))
+	return (a.Step == spec.InitExit || a.Step == spec.TestFirst) &&
 		(w.Enter < 0 || w.Enter > n || w.Exit < spec.NotSet || w.Exit > n || w.Flag != spec.Down && w.Flag != spec.Up)
 }
 
@@ -238,7 +236,7 @@ func (s *session) compare() error {
 	for p := range s.parties {
 		old = old || p != holder && s.state.Alive(p) && s.state.Step(p).Holds() && s.refused == ""
 	}
-	return errors.Join(s.Check(s.state.Words(), holder), s.checkOld(old))
+	return errors.Join(s.check(s.state.Words(), holder), s.checkOld(old))
 }
 
 // stuck reports whether no process can move by the model and not all are done.

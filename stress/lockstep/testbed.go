@@ -15,10 +15,10 @@ import (
 	"sharedbarrier/stress/lockprobe"
 )
 
-// A Testbed is the real side: parties that stop before each step, at a barrier
+// A testbed is the real side: parties that stop before each step, at a barrier
 // with a segment and a lock file of its own. It knows nothing of the model.
-type Testbed struct {
-	parties  []Party
+type testbed struct {
+	parties  []party
 	eye      *impl.Barrier    // reads the words
 	probe    *lockprobe.Probe // of the lock file that the path names
 	old      *lockprobe.Probe // of the one before the last relink; nil: there is none
@@ -26,26 +26,26 @@ type Testbed struct {
 	dir      string
 	lockPath string
 
-	start func(p int) (Party, error)
+	start func(p int) (party, error)
 	fresh []bool // the party has attached and not called yet
 }
 
-// Requests that the Testbed carries out itself. They have no answer.
+// Requests that the testbed carries out itself. They have no answer.
 const (
 	Kill   = "kill"   // the party's process dies
 	Relink = "relink" // the lock file is unlinked and created again
 )
 
-// NewTestbed starts n parties and has each open the barrier, the last first. A
+// newTestbed starts n parties and has each open the barrier, the last first. A
 // party that constructs does so to the end; if constructing is true party 0 stops
-// at MakeEnter, and the error is ErrUnable if it does not construct.
-func NewTestbed(n int, constructing bool, start func(p int) (Party, error)) (_ *Testbed, err error) {
+// at MakeEnter, and the error is errUnable if it does not construct.
+func newTestbed(n int, constructing bool, start func(p int) (party, error)) (_ *testbed, err error) {
 	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier-lockstep-%d-", os.Getpid())) // names the owner
 	if err != nil {
 		return nil, fmt.Errorf("lockstep: make a folder for the lock file: %w", err)
 	}
-	t := &Testbed{
-		parties: make([]Party, n), dir: dir, segment: filepath.Base(dir), lockPath: filepath.Join(dir, "lock"),
+	t := &testbed{
+		parties: make([]party, n), dir: dir, segment: filepath.Base(dir), lockPath: filepath.Join(dir, "lock"),
 		start: start, fresh: make([]bool, n),
 	}
 	defer func() {
@@ -62,19 +62,19 @@ func NewTestbed(n int, constructing bool, start func(p int) (Party, error)) (_ *
 			return nil, err
 		}
 	}
-	return t, t.Check(spec.Initial, -1)
+	return t, t.check(spec.Initial, -1)
 }
 
 // enter starts party p and has it open the barrier. If constructing is true it
 // stops at MakeEnter.
-func (t *Testbed) enter(p int, constructing bool) (err error) {
+func (t *testbed) enter(p int, constructing bool) (err error) {
 	if t.parties[p], err = t.start(p); err != nil {
 		return err
 	}
 	answer, err := t.Ask(p, "open "+t.segment+" "+t.lockPath)
 	t.fresh[p] = answer == "opened"
 	if err == nil && answer == "opened" && constructing {
-		return fmt.Errorf("%w: p%d must construct, and its port attaches", ErrUnable, p)
+		return fmt.Errorf("%w: p%d must construct, and its port attaches", errUnable, p)
 	}
 	if err == nil && answer != "opened" {
 		for _, step := range spec.ConstructionSteps {
@@ -95,7 +95,7 @@ func (t *Testbed) enter(p int, constructing bool) (err error) {
 
 // Ask makes a request of party p, or carries out Kill or Relink. It blocks as
 // long as the party does. The party is of no further use after an error.
-func (t *Testbed) Ask(p int, request string) (answer string, err error) {
+func (t *testbed) Ask(p int, request string) (answer string, err error) {
 	switch request {
 	case Kill:
 		t.parties[p].Kill()
@@ -109,14 +109,14 @@ func (t *Testbed) Ask(p int, request string) (answer string, err error) {
 }
 
 // answerOf names an answer of party p in a difference.
-func (t *Testbed) answerOf(p int) string {
+func (t *testbed) answerOf(p int) string {
 	return fmt.Sprintf("answer of p%d (its line %d)", p, t.parties[p].Lines())
 }
 
 // relink unlinks the lock file and creates it again. It replaces the parties that
 // have not called yet: one that keeps its descriptor would not meet the new file
 // while the old one is held.
-func (t *Testbed) relink() error {
+func (t *testbed) relink() error {
 	if t.old != nil {
 		t.old.Close()
 	}
@@ -146,10 +146,10 @@ func (t *Testbed) relink() error {
 	return nil
 }
 
-// Check returns an error that says what differs unless the segment holds the
+// check returns an error that says what differs unless the segment holds the
 // words and the holder, or no process (-1), has locked the lock file that the path
 // names.
-func (t *Testbed) Check(words spec.Words, holder int) error {
+func (t *testbed) check(words spec.Words, holder int) error {
 	got, err := t.eye.Words()
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (t *Testbed) Check(words spec.Words, holder int) error {
 	return err
 }
 
-func (t *Testbed) holder() string {
+func (t *testbed) holder() string {
 	for p, party := range t.parties {
 		if holds, err := party.Holds(t.lockPath); err == nil && holds {
 			return fmt.Sprintf("p%d", p)
@@ -188,7 +188,7 @@ func (t *Testbed) holder() string {
 
 // checkOld returns a difference unless the lock file that was unlinked is
 // locked, or not, as wanted. Before a relink it returns nil.
-func (t *Testbed) checkOld(locked bool) error {
+func (t *testbed) checkOld(locked bool) error {
 	if t.old == nil {
 		return nil
 	}
@@ -201,7 +201,7 @@ func (t *Testbed) checkOld(locked bool) error {
 
 // Close kills the parties that are left and removes the segment and the lock
 // file.
-func (t *Testbed) Close() error {
+func (t *testbed) Close() error {
 	for _, party := range t.parties {
 		if party != nil {
 			party.Kill()
