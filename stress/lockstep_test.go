@@ -100,8 +100,8 @@ func TestProc_LockstepDifference(t *testing.T) {
 	}
 }
 
-// TestProc_LockstepDifferenceAtOpen runs a port that differs before there is any
-// move. The printed command reproduces the difference.
+// TestProc_LockstepDifferenceAtOpen runs a port that differs before there is
+// any move. The printed command reproduces the difference.
 func TestProc_LockstepDifferenceAtOpen(t *testing.T) {
 	const liar = `exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open; echo closed; read -r end=2`
 	c, code, _ := runLockstep(t, "", "--port", liar)
@@ -177,10 +177,10 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 	}
 }
 
-// TestProc_LockstepWrongPorts: what a port answers, or does to the segment or to
-// the lock file, is a difference, for which the command does not wait. It notices
-// the death of a port though a process that the port has left behind keeps its
-// output open.
+// TestProc_LockstepWrongPorts: what a port answers, or does to the segment or
+// to the lock file, is a difference, for which the command does not wait. It
+// notices the death of a port though a process that the port has left behind
+// keeps its output open.
 func TestProc_LockstepWrongPorts(t *testing.T) {
 	const opens = `exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open name path; echo opened; read -r call; `
 	for _, c := range []struct{ port, want string }{
@@ -197,9 +197,9 @@ func TestProc_LockstepWrongPorts(t *testing.T) {
 	}
 }
 
-// interruptAsleep starts the command and interrupts it when a process that it has
-// started sleeps for the marker's seconds. It must end as interrupted, and the
-// sleepers with it.
+// interruptAsleep starts the command and interrupts it when a process that it
+// has started sleeps for the marker's seconds. It must end as interrupted, and
+// the sleepers with it.
 func interruptAsleep(t *testing.T, p *command, marker string) {
 	t.Helper()
 	if err := p.Start(); err != nil {
@@ -215,7 +215,8 @@ func interruptAsleep(t *testing.T, p *command, marker string) {
 	awaitSleepers(t, p, marker, false)
 }
 
-// TestProc_InterruptedWhileAPortIsSilent: an interrupt ends the wait for a port.
+// TestProc_InterruptedWhileAPortIsSilent: an interrupt ends the wait for a
+// port.
 func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
 	marker := uniqueSeconds()
 	silent := "exec sleep " + marker
@@ -233,9 +234,9 @@ func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
 	}
 }
 
-// TestProc_InterruptedWhileAPortIsMade has a Python whose child takes an endless
-// time to make a virtual environment. No process stays, and nothing is left in the
-// cache.
+// TestProc_InterruptedWhileAPortIsMade has a Python whose child takes an
+// endless time to make a virtual environment. No process stays, and nothing is
+// left in the cache.
 func TestProc_InterruptedWhileAPortIsMade(t *testing.T) {
 	marker, tools := uniqueSeconds(), t.TempDir()
 	python := "#!/bin/sh\ncase $1 in -c) echo a python;; *) mkdir -p \"$3/lib\"; sleep " + marker + " & wait;; esac\n"

@@ -16,9 +16,9 @@ import (
 	"sharedbarrier/stress/port"
 )
 
-// conform has rapid draw schedules of cfg, with the event now and then, and holds
-// the real barrier against the model. With anyCount, calls pass any party count
-// from 1 to Procs.
+// conform has rapid draw schedules of cfg, with the event now and then, and
+// holds the real barrier against the model. With anyCount, calls pass any party
+// count from 1 to Procs.
 func conform(cfg model.Config, event spec.Event, anyCount bool) func(*rapid.T) {
 	return func(t *rapid.T) {
 		s, err := newSession(cfg, coroutines(cfg.Scenario, nil))

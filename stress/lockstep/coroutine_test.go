@@ -21,9 +21,9 @@ import (
 	"sharedbarrier/stress/port"
 )
 
-// A coroutine is a party within this process: a handle of the real barrier whose
-// hook stops before each step. It moves only within Ask, which makes it faster than
-// a process. It can have a mistake.
+// A coroutine is a party within this process: a handle of the real barrier
+// whose hook stops before each step. It moves only within Ask, which makes it
+// faster than a process. It can have a mistake.
 type coroutine struct {
 	constructs bool
 	mutant     *mutant // nil: the barrier as it is

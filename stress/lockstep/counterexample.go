@@ -34,13 +34,13 @@ var hazardScenarios = []spec.Scenario{
 
 // hazardRounds bounds the calls of each process where the scenario needs a
 // bound: the party count changes after the first round, and the third shows the
-// consequences. Elsewhere calls are unbounded, so that a process that has made all
-// its calls never looks like the cause of a hang.
+// consequences. Elsewhere calls are unbounded, so that a process that has made
+// all its calls never looks like the cause of a hang.
 const hazardRounds = 3
 
 // Hazards explores every scenario that is misuse, for 2 and for 3 processes. It
-// returns a shortest counterexample of each property that fails there. It blocks
-// for a second or so, and returns the error of ctx when that ends.
+// returns a shortest counterexample of each property that fails there. It
+// blocks for a second or so, and returns the error of ctx when that ends.
 func Hazards(ctx context.Context) (list []Counterexample, err error) {
 	for _, sc := range hazardScenarios {
 		for _, procs := range []int{2, 3} {
@@ -68,8 +68,8 @@ func Hazards(ctx context.Context) (list []Counterexample, err error) {
 }
 
 // readTraces reads the results of an engine, JSON lines as model/check and
-// tla/check print them. It fails if none of them has a trace, or if one is no trace
-// of the model.
+// tla/check print them. It fails if none of them has a trace, or if one is no
+// trace of the model.
 func readTraces(in io.Reader) (list []Counterexample, err error) {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 64<<20)

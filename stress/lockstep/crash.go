@@ -18,8 +18,8 @@ import (
 const crashRounds = 2
 
 // CrashSchedule returns a shortest schedule by which process 0 comes to the
-// step, at which it is to die, and its question: scenario Withdraw if the step is
-// one of withdrawal, else Crash. ok is false if it cannot come there.
+// step, at which it is to die, and its question: scenario Withdraw if the step
+// is one of withdrawal, else Crash. ok is false if it cannot come there.
 func CrashSchedule(procs int, step spec.Step) (cfg model.Config, s Schedule, ok bool) {
 	cfg = model.Config{Scenario: spec.Crash, Procs: procs, Rounds: crashRounds}
 	if slices.Contains(spec.WithdrawalSteps, step) {
@@ -33,9 +33,10 @@ func CrashSchedule(procs int, step spec.Step) (cfg model.Config, s Schedule, ok 
 }
 
 // crash replays the schedule, kills process 0, which has come to the step, and
-// then lets the others go on in turn until none can move. Their steps are compared
-// with the model's. The model does not know a death in a withdrawal: there the
-// words must stay as they were, the lock be free, and no call return early.
+// then lets the others go on in turn until none can move. Their steps are
+// compared with the model's. The model does not know a death in a withdrawal:
+// there the words must stay as they were, the lock be free, and no call return
+// early.
 func (d *driver) crash(ctx context.Context, step spec.Step, moves Schedule) (Report, error) {
 	return d.drive(ctx, "crash at "+step.String(), func(s *session, rep *Report) error {
 		if err := d.advance(ctx, s, moves...); err != nil {

@@ -24,9 +24,10 @@ type driver struct {
 	progress func(steps int) // called after each move; nil: never
 }
 
-// drive runs one session under play and reports about it. A difference that play
-// returns is a verdict; drive returns any other error. Once ctx has ended the
-// verdict is unfinished: that parties die with their context is no difference.
+// drive runs one session under play and reports about it. A difference that
+// play returns is a verdict; drive returns any other error. Once ctx has ended
+// the verdict is unfinished: that parties die with their context is no
+// difference.
 func (d *driver) drive(ctx context.Context, mode string, play func(s *session, rep *Report) error) (rep Report, err error) {
 	rep = d.report(mode)
 	start := time.Now()
@@ -52,8 +53,8 @@ func (d *driver) report(mode string) Report {
 }
 
 // conclude fills in the verdict. It returns err unless that is a verdict: a
-// difference, a party that failed in the course of the run, or the end of ctx. s is
-// nil when the run has not begun.
+// difference, a party that failed in the course of the run, or the end of ctx.
+// s is nil when the run has not begun.
 func (r *Report) conclude(ctx context.Context, s *session, err error) error {
 	var diff *difference
 	switch {
@@ -86,8 +87,8 @@ func (d *driver) advance(ctx context.Context, s *session, moves ...Move) error {
 	return nil
 }
 
-// tour takes every edge of the state graph, along a covering tour of it. In each
-// state it has every party try that is blocked.
+// tour takes every edge of the state graph, along a covering tour of it. In
+// each state it has every party try that is blocked.
 func (d *driver) tour(ctx context.Context, g *explore.Graph[model.State, model.Action], tour []explore.Edge[model.Action]) (Report, error) {
 	return d.drive(ctx, "tour", func(s *session, rep *Report) error {
 		type edge struct {
@@ -165,8 +166,8 @@ func (d *driver) replay(ctx context.Context, mode string, moves Schedule) (Repor
 }
 
 // refute replays a counterexample. It is a difference if the property does not
-// fail for real, unless a party refuses. A lasso, or what refutes no property of
-// package spec, is only replayed.
+// fail for real, unless a party refuses. A lasso, or what refutes no property
+// of package spec, is only replayed.
 func (d *driver) refute(ctx context.Context, mode string, c Counterexample) (Report, error) {
 	rep, err := d.replay(ctx, mode, c.Schedule)
 	if _, unknown := spec.ParseProperty(c.Property); unknown != nil || c.Lasso || err != nil || rep.Verdict != spec.Passed {

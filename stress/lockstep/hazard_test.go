@@ -14,8 +14,8 @@ import (
 )
 
 // TestHazard_Processes replays every counterexample of the explorer with real
-// processes. They take every step, and at the end show the violation, or find the
-// words out of range and say so.
+// processes. They take every step, and at the end show the violation, or find
+// the words out of range and say so.
 func TestHazard_Processes(t *testing.T) {
 	hazards, err := Hazards(t.Context())
 	if err != nil {
@@ -34,9 +34,9 @@ func TestHazard_Processes(t *testing.T) {
 		}},
 		{port: "c", splitRMW: true, want: []string{"shrinking NoHang", "growing refused", "surplus NoEarlyExit", "split-lock NoHang"}},
 		{
-			// The original checks no words, so everything really happens. Its processes
-			// take long to start: hence only what callers would notice, and three
-			// processes only where two do not suffice.
+			// The original checks no words, so everything really happens. Its
+			// processes take long to start: hence only what callers would
+			// notice, and three processes only where two do not suffice.
 			port: "python", splitRMW: true,
 			skip: func(h Counterexample) bool {
 				return h.Property == spec.WordsInRange.String() || h.Property == spec.Quiescent.String() ||

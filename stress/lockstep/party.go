@@ -48,8 +48,8 @@ func startPort(ctx context.Context, name string, splitRMW bool) (party, error) {
 	return newProcess(started, splitRMW)
 }
 
-// newProcess puts a port that has just been started into white-box mode. It kills
-// the port on an error.
+// newProcess puts a port that has just been started into white-box mode. It
+// kills the port on an error.
 func newProcess(p *port.Port, splitRMW bool) (party, error) {
 	can := p.Can()
 	splitRMW = splitRMW && can.SplitRMW

@@ -1,19 +1,19 @@
 //go:build linux
 
 // Package lockstep runs the model and the real barrier side by side, one step
-// at a time. Each party is the process of a port, which stops before every step of
-// its call. A run lets exactly one party take one step, and then compares with the
-// model which step the party announces next, the words in the real segment, and
-// which process holds the real lock. A party tries a step that blocks in the model,
-// and must really be blocked.
+// at a time. Each party is the process of a port, which stops before every step
+// of its call. A run lets exactly one party take one step, and then compares
+// with the model which step the party announces next, the words in the real
+// segment, and which process holds the real lock. A party tries a step that
+// blocks in the model, and must really be blocked.
 //
 //	plan := lockstep.Plan{Ports: []string{"c"}, Procs: 2}
 //	for rep, err := range plan.Tour(ctx) {
 //		fmt.Println(rep.Verdict, rep.Covered, rep.Edges, err)
 //	}
 //
-// The command is go run ./stress lockstep. A program that runs go ports must call
-// registry.ServeGo first in main.
+// The command is go run ./stress lockstep. A program that runs go ports must
+// call registry.ServeGo first in main.
 package lockstep
 
 import (
@@ -31,10 +31,10 @@ import (
 )
 
 // A Plan says with which ports its methods run the barrier, and at which size.
-// A method yields the report of each run as that ends. It stops after a difference,
-// after an error, and when ctx ends. A run for which a port lacks a capability is
-// left out if there are others, and else is an error. The processes and
-// files of a run are gone when its report is there.
+// A method yields the report of each run as that ends. It stops after a
+// difference, after an error, and when ctx ends. A run for which a port lacks a
+// capability is left out if there are others, and else is an error. The
+// processes and files of a run are gone when its report is there.
 type Plan struct {
 	Ports    []string // names, by process; from the first again when there are more processes; none: go
 	Scenario string   // of Tour, Random and Moves; empty: withdraw if every port can, else reuse
@@ -42,8 +42,8 @@ type Plan struct {
 	Rounds   int      // calls that each process makes; 0: unbounded
 	Shorten  bool     // after a difference, look for a shorter schedule that shows one
 
-	// Progress, unless nil, is called after each move with the name of the run, the
-	// steps so far and about how many there will be.
+	// Progress, unless nil, is called after each move with the name of the run,
+	// the steps so far and about how many there will be.
 	Progress func(run string, steps, total int)
 }
 
@@ -70,8 +70,8 @@ func (p Plan) Tour(ctx context.Context) iter.Seq2[Report, error] {
 	})
 }
 
-// Random makes as many moves, at least 1, drawn from seed: mostly steps, now and
-// then an event. It ends early where no process can move.
+// Random makes as many moves, at least 1, drawn from seed: mostly steps, now
+// and then an event. It ends early where no process can move.
 func (p Plan) Random(ctx context.Context, seed uint64, steps int) iter.Seq2[Report, error] {
 	return p.run(ctx, func() ([]run, error) {
 		cfg, err := p.config(ctx, p.sizes(3)[0])
@@ -79,7 +79,8 @@ func (p Plan) Random(ctx context.Context, seed uint64, steps int) iter.Seq2[Repo
 	})
 }
 
-// Moves makes the moves of s. It skips a move that means nothing where it stands.
+// Moves makes the moves of s. It skips a move that means nothing where it
+// stands.
 func (p Plan) Moves(ctx context.Context, s Schedule) iter.Seq2[Report, error] {
 	return p.run(ctx, func() ([]run, error) {
 		cfg, err := p.config(ctx, p.sizes(3)[0])

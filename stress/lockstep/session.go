@@ -44,9 +44,10 @@ const (
 	differs = "differs"
 )
 
-// newSession starts the parties of cfg, which must be valid. They open a barrier
-// of their own and come to the initial state of the model. In LateConstruction
-// party 0 must be one that constructs; the error is errUnable if it is not.
+// newSession starts the parties of cfg, which must be valid. They open a
+// barrier of their own and come to the initial state of the model. In
+// LateConstruction party 0 must be one that constructs; the error is errUnable
+// if it is not.
 func newSession(cfg model.Config, start starter) (*session, error) {
 	s := &session{
 		cfg: cfg, state: model.Init(cfg),
@@ -66,8 +67,8 @@ func newSession(cfg model.Config, start starter) (*session, error) {
 }
 
 // Close ends the parties and removes the segment and the lock file. It asks
-// parties that are outside to end, and fails if they do not, unless their context
-// has ended.
+// parties that are outside to end, and fails if they do not, unless their
+// context has ended.
 func (s *session) Close() (err error) {
 	orderly := s.refused == "" && !s.alone && !s.differs() // the parties are where the model says
 	for p := range s.parties {
@@ -86,9 +87,9 @@ func (s *session) differs() bool {
 }
 
 // move makes one move on both sides and compares them. It makes no move that
-// means nothing in the state, such as giving up while outside, and tries a blocked
-// step only once in one state. The error is a *difference, or that of a party; the
-// session is of no further use then.
+// means nothing in the state, such as giving up while outside, and tries a
+// blocked step only once in one state. The error is a *difference, or that of a
+// party; the session is of no further use then.
 func (s *session) move(m Move) error {
 	if m.Proc < -1 || m.Proc >= s.cfg.Procs {
 		return fmt.Errorf("there is no process %d of %d", m.Proc, s.cfg.Procs)

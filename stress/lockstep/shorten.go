@@ -11,8 +11,8 @@ import (
 	"sharedbarrier/spec"
 )
 
-// shortestSchedule returns a shortest schedule from the initial state to one that
-// is wanted, after a look at no more than most states.
+// shortestSchedule returns a shortest schedule from the initial state to one
+// that is wanted, after a look at no more than most states.
 func shortestSchedule(cfg model.Config, most int, wanted func(model.State) bool) (s Schedule, ok bool) {
 	var g explore.Graph[model.State, model.Action]
 	for i := range g.Grow(model.NewMachine(cfg)) {
@@ -30,12 +30,12 @@ func shortestSchedule(cfg model.Config, most int, wanted func(model.State) bool)
 }
 
 // shorten returns the report of a shorter run that shows a difference too. It
-// tries a shortest schedule to the state that the last move was made in, then what
-// came after one of the last visits to the initial state, and of the first that
-// differs it leaves out what it can. It stops, with the shortest run so far, when
-// ctx ends or when a party does not answer in time, as each such attempt would
-// take that long. A difference that is a silence itself stays as it is. A run that
-// cannot be repeated, for whatever reason, does not count.
+// tries a shortest schedule to the state that the last move was made in, then
+// what came after one of the last visits to the initial state, and of the first
+// that differs it leaves out what it can. It stops, with the shortest run so
+// far, when ctx ends or when a party does not answer in time, as each such
+// attempt would take that long. A difference that is a silence itself stays as
+// it is. A run that cannot be repeated, for whatever reason, does not count.
 func (d *driver) shorten(ctx context.Context, rep Report) Report {
 	s, err := ParseSchedule(rep.Schedule)
 	if err != nil || rep.Verdict != spec.Violated || len(s) == 0 {

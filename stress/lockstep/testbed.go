@@ -37,8 +37,8 @@ const (
 )
 
 // newTestbed starts n parties and has each open the barrier, the last first. A
-// party that constructs does so to the end; if constructing is true party 0 stops
-// at MakeEnter, and the error is errUnable if it does not construct.
+// party that constructs does so to the end; if constructing is true party 0
+// stops at MakeEnter, and the error is errUnable if it does not construct.
 func newTestbed(n int, constructing bool, start func(p int) (party, error)) (_ *testbed, err error) {
 	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier-lockstep-%d-", os.Getpid())) // names the owner
 	if err != nil {
@@ -113,9 +113,9 @@ func (t *testbed) answerOf(p int) string {
 	return fmt.Sprintf("answer of p%d (its line %d)", p, t.parties[p].Lines())
 }
 
-// relink unlinks the lock file and creates it again. It replaces the parties that
-// have not called yet: one that keeps its descriptor would not meet the new file
-// while the old one is held.
+// relink unlinks the lock file and creates it again. It replaces the parties
+// that have not called yet: one that keeps its descriptor would not meet the
+// new file while the old one is held.
 func (t *testbed) relink() error {
 	if t.old != nil {
 		t.old.Close()
@@ -147,8 +147,8 @@ func (t *testbed) relink() error {
 }
 
 // check returns an error that says what differs unless the segment holds the
-// words and the holder, or no process (-1), has locked the lock file that the path
-// names.
+// words and the holder, or no process (-1), has locked the lock file that the
+// path names.
 func (t *testbed) check(words spec.Words, holder int) error {
 	got, err := t.eye.Words()
 	if err != nil {

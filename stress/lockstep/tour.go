@@ -8,8 +8,8 @@ import (
 )
 
 // CoveringTour returns a shortest walk from the initial state that takes every
-// edge of the graph at least once and ends where it began. It fails if the initial
-// state cannot be reached from every state.
+// edge of the graph at least once and ends where it began. It fails if the
+// initial state cannot be reached from every state.
 func CoveringTour[S comparable, A any](g *explore.Graph[S, A]) ([]explore.Edge[A], error) {
 	to := make([][]int, len(g.Edges)) // by state: where its edges lead
 	for s, edges := range g.Edges {
@@ -28,9 +28,9 @@ func CoveringTour[S comparable, A any](g *explore.Graph[S, A]) ([]explore.Edge[A
 	return tour, err
 }
 
-// coveringTour is CoveringTour of nodes. The walk is the index of each edge that
-// it takes among those of the node that it has reached. Node 0 must reach every
-// node.
+// coveringTour is CoveringTour of nodes. The walk is the index of each edge
+// that it takes among those of the node that it has reached. Node 0 must reach
+// every node.
 func coveringTour(to [][]int) ([]int, error) {
 	repeats, err := newFlow(to).repeats()
 	if err != nil {
@@ -40,8 +40,8 @@ func coveringTour(to [][]int) ([]int, error) {
 }
 
 // circuit returns the walk from node 0 that takes every edge once and then as
-// often again as repeats says (Hierholzer's algorithm). With the repeats, as many
-// edges must enter a node as leave it.
+// often again as repeats says (Hierholzer's algorithm). With the repeats, as
+// many edges must enter a node as leave it.
 func circuit(to, repeats [][]int) (tour []int) {
 	left := make([][]int, len(to)) // by node: edges still to take
 	for node, edges := range to {
@@ -65,11 +65,11 @@ func circuit(to, repeats [][]int) (tour []int) {
 	return tour[1:] // without the first visit, which no edge has led to
 }
 
-// A flow decides which edges a tour takes more than once. A node that more edges
-// enter than leave has to be left again, by a path of repeated edges to a node
-// that fewer edges enter than leave. The cheapest such paths are a minimum-cost
-// flow. The primal-dual method finds it: it fills all paths of the least cost at
-// once, then those of the next.
+// A flow decides which edges a tour takes more than once. A node that more
+// edges enter than leave has to be left again, by a path of repeated edges to a
+// node that fewer edges enter than leave. The cheapest such paths are a
+// minimum-cost flow. The primal-dual method finds it: it fills all paths of the
+// least cost at once, then those of the next.
 type flow struct {
 	pipes  [][]pipe
 	excess []int // edges in less edges out, less what flows away

@@ -9,8 +9,8 @@ import (
 )
 
 // TestUnit_TourIsShortest holds the tour against a brute force over how often
-// each edge of a small graph is repeated. The length says how often; that the tour
-// takes every edge of a state graph, the runs of TestConform_Tour show.
+// each edge of a small graph is repeated. The length says how often; that the
+// tour takes every edge of a state graph, the runs of TestConform_Tour show.
 func TestUnit_TourIsShortest(t *testing.T) {
 	for _, to := range [][][]int{ // by node: where its edges lead
 		{{1}, {2}, {0}},
