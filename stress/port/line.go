@@ -53,7 +53,7 @@ func (l *lines) next(deadline time.Time) ([]byte, error) {
 		switch end := bytes.IndexByte(read, '\n'); {
 		case end >= 0 && end < len(read)-1:
 			l.number += 2
-			return read[end+1:], errTwoLines
+			return bytes.TrimSuffix(read[end+1:], []byte("\n")), errTwoLines
 		case end >= 0:
 			l.number++
 			l.filled = 0

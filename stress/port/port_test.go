@@ -3,92 +3,53 @@
 package port_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
-	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/port/registry"
 )
 
 func TestMain(m *testing.M) {
-	registry.ServeGo()
-	registry.ServeGo()
-	reexec.Main(m, map[string]func(){"script": play})
+	registry.ServeGo() // for the benchmark
+	os.Exit(m.Run())
 }
 
-// play is a port that plays the script in its argument: one answer a line for
-// each request. It says the first line unasked. Some answers are acts.
-func play() {
-	requests := bufio.NewScanner(os.Stdin)
-	for i, answer := range strings.Split(os.Args[1], "|") {
-		if i > 0 && !requests.Scan() {
-			os.Exit(0)
-		}
-		switch answer {
-		case "<die>":
-			fmt.Fprintln(os.Stderr, "I am dying")
-			os.Exit(3)
-		case "<orphan>": // what it leaves holds its output until its input is closed
-			orphan := exec.Command("/bin/sh", "-c", "while read -r request; do :; done")
-			orphan.Stdin, orphan.Stdout = os.Stdin, os.Stdout
-			if err := orphan.Start(); err != nil {
-				panic(err)
-			}
-			os.Exit(3)
-		case "<hang>":
-			hang()
-		case "<mute>": // closes its output and stays
-			os.Stdout.Close()
-			hang()
-		case "<half>":
-			fmt.Print("at Ca")
-			os.Exit(0)
-		case "<long>":
-			fmt.Println(strings.Repeat("x", 5000))
-		case "<bytes>":
-			os.Stdout.WriteString("\xff\xfe\n")
-		default:
-			fmt.Println(strings.ReplaceAll(answer, `\n`, "\n"))
-		}
-		if requests.Text() == "close" {
-			os.Exit(0)
-		}
-	}
-	requests.Scan()
-	os.Exit(0)
+// acts are what a script does in place of an answer, in the shell.
+var acts = map[string]string{
+	"<die>":    `echo I am dying >&2; exit 3`,
+	"<orphan>": `exec 3<&0; while read -r request; do :; done <&3 & exit 3`, // holds the output until the input is closed
+	"<hang>":   `exec sleep 1000000`,
+	"<mute>":   `exec >&-; exec sleep 1000000`,
+	"<half>":   `printf 'at Ca'; exit 0`,
+	"<long>":   `printf '%05000d\n' 0`,
+	"<bytes>":  `printf '\377\376\n'`,
 }
 
-// hang takes no notice of anything. (An empty select would be a deadlock, which
-// the runtime notices.)
-func hang() {
-	for {
-		time.Sleep(time.Hour)
+// startScript starts a port that plays the script: one answer or act for each
+// request, and the first one unasked.
+func startScript(ctx context.Context, script string, limit time.Duration) (*port.Port, error) {
+	var commands []string
+	for _, answer := range strings.Split(script, "|") {
+		act, is := acts[answer]
+		if !is {
+			act = `printf '` + answer + `\n'`
+		}
+		commands = append(commands, act)
 	}
-}
-
-// startScript starts a port that plays the script.
-func startScript(t *testing.T, script string, limit time.Duration) (*port.Port, error) {
-	t.Helper()
-	p, err := port.StartInGroup(t.Context(), "script", reexec.Command(context.Background(), "script", script), limit)
-	if err == nil {
-		t.Cleanup(p.Kill)
-	}
-	return p, err
+	return port.StartInGroup(ctx, "script", exec.Command("/bin/sh", "-c", strings.Join(commands, "; read -r request; ")), limit)
 }
 
 const patient = time.Minute
 
-// TestHazard_MisbehavingPorts plays every way in which a port can be wrong; the
-// first is right.
+// TestHazard_MisbehavingPorts plays the ways in which a port can be wrong. The
+// first port is right.
 func TestHazard_MisbehavingPorts(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -121,11 +82,12 @@ func TestHazard_MisbehavingPorts(t *testing.T) {
 		{"talks on", `port 1 white|ok|opened|at Call|at LockInit|closed\nbye`, port.ErrNonsense, 7, "second line"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			limit := patient
 			if strings.Contains(c.script, "<hang>") || strings.Contains(c.script, "<mute>") {
 				limit = time.Second
 			}
-			p, err := startScript(t, c.script, limit)
+			p, err := startScript(t.Context(), c.script, limit)
 			for _, request := range []string{"white", "open demo /tmp/demo.lock", "call 1", "go"} {
 				if err == nil {
 					_, err = p.Ask(request)
@@ -148,10 +110,10 @@ func TestHazard_MisbehavingPorts(t *testing.T) {
 	}
 }
 
-// TestProc_FailureIsAnAnswer has a port report a failure: Ask returns it, and
-// where another answer is due it is an ErrFailed.
+// TestProc_FailureIsAnAnswer: Ask returns a failure that a port reports, and other
+// methods return ErrFailed.
 func TestProc_FailureIsAnAnswer(t *testing.T) {
-	p, err := startScript(t, "port 1|error no such segment|error still not", patient)
+	p, err := startScript(t.Context(), "port 1|error no such segment|error still not", patient)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +128,7 @@ func TestProc_FailureIsAnAnswer(t *testing.T) {
 
 // TestProc_KillEndsAWait kills a port while a call waits for its answer.
 func TestProc_KillEndsAWait(t *testing.T) {
-	p, err := startScript(t, "port 1|opened|<hang>", patient)
+	p, err := startScript(t.Context(), "port 1|opened|<hang>", patient)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,14 +143,14 @@ func TestProc_KillEndsAWait(t *testing.T) {
 	}
 }
 
-// TestProc_EndOfTheContext ends the context while the port owes its first line,
-// and while it owes an answer. That is no fault of the port.
+// TestProc_EndOfTheContext ends the context before the first line and before an
+// answer. The error is not the port's.
 func TestProc_EndOfTheContext(t *testing.T) {
 	for _, script := range []string{"<hang>", "port 1|<hang>"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			p, err := port.StartInGroup(ctx, "script", reexec.Command(context.Background(), "script", script), patient)
+			p, err := startScript(ctx, script, patient)
 			if err == nil {
 				_, err = p.Ask("white")
 				p.Kill()
@@ -203,7 +165,7 @@ func TestProc_EndOfTheContext(t *testing.T) {
 	}
 }
 
-func TestStart_NoSuchProgram(t *testing.T) {
+func TestUnit_NoSuchProgram(t *testing.T) {
 	if _, err := port.Start(t.Context(), "nowhere", exec.Command("/nonexistent"), patient); err == nil {
 		t.Error("Start(/nonexistent) = nil, want an error")
 	}

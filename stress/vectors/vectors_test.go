@@ -5,7 +5,6 @@ package vectors
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -128,20 +127,18 @@ func follow(cfg model.Config, f File, s Schedule, taken map[string]bool) error {
 	state := model.Init(cfg)
 	for i, at := range s.Moves {
 		m := f.Moves[at]
-		next, blocked, err := apply(cfg, state, m, taken)
+		next, err := apply(cfg, state, m, taken)
 		if err != nil {
 			return fmt.Errorf("move %d %s: %w", i+1, compact(m), err)
 		}
-		if blocked && next != state {
-			return fmt.Errorf("move %d %s: it is blocked in %v", i+1, compact(m), state)
+		state = next
+		right := state.Words() == m.Words && state.Holder() == m.Holder
+		if label, ok := strings.CutPrefix(m.Answer, "at "); ok {
+			right = right && state.Step(m.Proc).String() == label
+		} else if m.Proc >= 0 && state.Alive(m.Proc) {
+			right = right && state.Step(m.Proc) == spec.Call
 		}
-		if state = next; state.Words() != m.Words || state.Holder() != m.Holder {
-			return fmt.Errorf("move %d %s: the model is at %v", i+1, compact(m), state)
-		}
-		if label, ok := strings.CutPrefix(m.Answer, "at "); ok && state.Step(m.Proc).String() != label {
-			return fmt.Errorf("move %d %s: the model is at %v", i+1, compact(m), state)
-		}
-		if !strings.HasPrefix(m.Answer, "at ") && m.Proc >= 0 && state.Alive(m.Proc) && state.Step(m.Proc) != spec.Call {
+		if !right {
 			return fmt.Errorf("move %d %s: the model is at %v", i+1, compact(m), state)
 		}
 	}
@@ -154,27 +151,24 @@ func follow(cfg model.Config, f File, s Schedule, taken map[string]bool) error {
 	return nil
 }
 
-// apply returns the state after the move, and whether the move is blocked.
-func apply(cfg model.Config, state model.State, m Move, taken map[string]bool) (next model.State, blocked bool, err error) {
-	event := map[string]spec.Event{
-		"giveup": spec.GiveUp, "abandon": spec.Abandon, lockstep.Kill: spec.Die, lockstep.Relink: spec.Relink,
+// apply returns the state after the move, which is enabled or blocked.
+func apply(cfg model.Config, state model.State, m Move, taken map[string]bool) (model.State, error) {
+	event, known := map[string]spec.Event{
+		"go": spec.NoEvent, "giveup": spec.GiveUp, "abandon": spec.Abandon, lockstep.Kill: spec.Die, lockstep.Relink: spec.Relink,
 	}[m.Request]
-	switch {
-	case strings.HasPrefix(m.Request, "call "):
-		return state, false, nil // the go after it takes Call
-	case m.Request != "go" && event == spec.NoEvent:
-		return state, false, errors.New("there is no such request")
+	if strings.HasPrefix(m.Request, "call ") {
+		return state, nil // the go after it takes Call
 	}
 	for _, a := range model.Enabled(cfg, state) {
-		if a.Proc == m.Proc && a.Event == event {
+		if known && a.Proc == m.Proc && a.Event == event {
 			taken[fmt.Sprint(state, a)] = true
-			return model.Apply(cfg, state, a), false, nil
+			return model.Apply(cfg, state, a), nil
 		}
 	}
-	if event != spec.NoEvent || !state.Inside(m.Proc) {
-		return state, false, fmt.Errorf("it is not enabled in %v", state)
+	if m.Request != "go" || !state.Inside(m.Proc) {
+		return state, fmt.Errorf("it is not enabled in %v", state)
 	}
-	return state, true, nil
+	return state, nil
 }
 
 // TestHazard_WrongShows: follow refuses a schedule that lists a property too many

@@ -461,44 +461,20 @@ static void say(const char *word, const char *rest)
 }
 
 /* Requests are read without stdio, because a call must look whether one has come. */
-static char input[8192];
-static size_t filled; /* bytes of input */
-static bool skipping; /* the rest of a line that is too long */
+static char request[8192];
 
-/* drop removes the request that peek returns. */
-static void drop(void)
-{
-	size_t length = strlen(input) + 1;
-	filled -= length;
-	memmove(input, input + length, filled);
-}
-
-/* peek returns the first request that has not been dropped, or NULL if none has
+/* next_request reads the next request into request. It returns false if none has
  * come and wait is not set. At the end of the input it ends the process; the kernel
  * frees the lock. */
-static char *peek(bool wait)
+static bool next_request(bool wait)
 {
+	static size_t length; /* of what has come so far */
 	for (;;) {
-		char *end = memchr(input, '\n', filled);
-		if (end != NULL) {
-			*end = '\0';
-			if (!skipping)
-				return input;
-			skipping = false;
-			drop();
-			say("error", "the request is too long");
-			continue;
-		}
-		if (memchr(input, '\0', filled) != NULL)
-			return input; /* peek has returned it before */
-		if (filled == sizeof input) {
-			skipping = true;
-			filled = 0;
-		}
 		struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
 		if (!wait && poll(&in, 1, 0) == 0)
-			return NULL;
-		ssize_t got = read(STDIN_FILENO, input + filled, sizeof input - filled);
+			return false;
+		char c;
+		ssize_t got = read(STDIN_FILENO, &c, 1);
 		if (got < 0 && errno == EINTR)
 			continue;
 #ifdef MUTANT_NO_END
@@ -507,20 +483,30 @@ static char *peek(bool wait)
 #endif
 		if (got <= 0)
 			_exit(0);
-		filled += (size_t)got;
+		if (c != '\n') {
+			if (length < sizeof request)
+				request[length++] = c;
+			continue;
+		}
+		bool fits = length < sizeof request;
+		request[fits ? length : 0] = '\0';
+		length = 0;
+		if (fits)
+			return true;
+		say("error", "the request is too long");
 	}
 }
 
-static void out_of_place(const char *request)
+static void out_of_place(void)
 {
 	snprintf(failure, sizeof failure, "%.80s is not in place here, or no request", request);
 	say("error", failure);
 }
 
-static bool ends_call(const char *request) { return !strcmp(request, "giveup") || !strcmp(request, "abandon"); }
+static bool ends_call(void) { return !strcmp(request, "giveup") || !strcmp(request, "abandon"); }
 
-/* wished parses a request to a call that is at a step. */
-static bool wished(const char *request, enum step at, enum wish *wish)
+/* wished parses the request to a call that is at a step. */
+static bool wished(enum step at, enum wish *wish)
 {
 	if (!strcmp(request, "go") && mode != BLACK)
 		*wish = GO_ON;
@@ -533,34 +519,27 @@ static bool wished(const char *request, enum step at, enum wish *wish)
 	return true;
 }
 
+static bool pending; /* black-box mode: the request ends the call at a later step */
+
 static enum wish before(enum step at)
 {
 	enum wish wish = GO_ON;
 	if (mode == BLACK) {
-		for (char *request; (is_acquire(at) || is_poll(at)) && (request = peek(false)) != NULL; drop()) {
-			if (wished(request, at, &wish)) {
-				drop();
-				return wish;
-			}
-			if (ends_call(request))
-				return GO_ON; /* it stays in the input for a later step */
-#ifdef MUTANT_NO_REFUSAL
-			return GO_ON;
+		while ((is_acquire(at) || is_poll(at)) && !pending && next_request(false)) {
+			pending = ends_call();
+#ifndef MUTANT_NO_REFUSAL
+			if (!pending)
+				out_of_place();
 #endif
-			out_of_place(request);
 		}
-		return GO_ON;
+		if (pending && wished(at, &wish))
+			pending = false;
+		return wish;
 	}
 	say("at", labels[at]);
-	for (;;) {
-		char *request = peek(true);
-		bool understood = wished(request, at, &wish);
-		if (!understood)
-			out_of_place(request);
-		drop();
-		if (understood)
-			return wish;
-	}
+	while (next_request(true) && !wished(at, &wish))
+		out_of_place();
+	return wish;
 }
 
 static void before_write(enum step at)
@@ -579,20 +558,10 @@ static void do_call(const char *argument)
 		say("error", failure);
 		return;
 	}
-	switch (call((int32_t)n)) {
-	case RETURNED:
-		say("returned", "");
-		break;
-	case WITHDRAWN:
-		say("withdrawn", "");
-		break;
-	case ABANDONED:
-		say("abandoned", "");
-		break;
-	case FAILED:
-		say("error", failure);
-		break;
-	}
+	static const char *const answers[] = {"returned", "withdrawn", "abandoned", "error"};
+	enum outcome outcome = call((int32_t)n);
+	pending = false; /* it crossed with the answer */
+	say(answers[outcome], outcome == FAILED ? failure : "");
 }
 
 static void do_open(char *argument)
@@ -614,17 +583,10 @@ int main(void)
 {
 	say("port 1 white withdraw abandon splitRMW", "");
 	for (;;) {
-		/* A copy, because requests come during a call and need the room. */
-		static char request[sizeof input];
-		strcpy(request, peek(true));
-		drop();
-
-		if (!strcmp(request, "white") && words == NULL) {
-			mode = WHITE;
-			paced = true;
-			say("ok", "");
-		} else if (!strcmp(request, "splitRMW") && words == NULL) {
-			mode = SPLIT_RMW;
+		next_request(true);
+		bool white = !strcmp(request, "white"), split = !strcmp(request, "splitRMW");
+		if ((white || split) && words == NULL) {
+			mode = white ? WHITE : SPLIT_RMW;
 			paced = true;
 			say("ok", "");
 		} else if (!strncmp(request, "open ", 5) && words == NULL) {
@@ -635,10 +597,10 @@ int main(void)
 			munmap(words, sizeof *words);
 			say("closed", "");
 			return 0;
-		} else if (mode == BLACK && words != NULL && ends_call(request)) {
+		} else if (mode == BLACK && words != NULL && ends_call()) {
 			/* It crossed with the answer of its call. */
 		} else {
-			out_of_place(request);
+			out_of_place();
 		}
 	}
 }

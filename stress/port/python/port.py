@@ -156,21 +156,7 @@ class Lock:
         self.lock = lock
 
     def acquire(self) -> None:
-        self.attempt()
-
-    def release(self) -> None:
-        conversation.access('release')
-        self.lock.release()
-
-    def __enter__(self) -> None:
-        self.attempt()
-
-    def __exit__(self, *_) -> None:
-        conversation.access('release')
-        self.lock.release()
-
-    def attempt(self) -> None:
-        caller = sys._getframe(2)
+        caller = sys._getframe(1)
         step = STEPS[caller.f_code][caller.f_lineno, 'acquire']
         while True:
             conversation.announced = None
@@ -180,6 +166,12 @@ class Lock:
                 return
             except Timeout:
                 pass
+
+    def release(self, *_) -> None:
+        conversation.access('release')
+        self.lock.release()
+
+    __enter__, __exit__ = acquire, release
 
 
 def watched(word: property) -> property:
