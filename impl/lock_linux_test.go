@@ -22,7 +22,7 @@ func TestUnit_LockFollowsThePath(t *testing.T) {
 	}{
 		{"nothing", func() error { return nil }},
 		{"it was removed", func() error { return os.Remove(path) }},
-		{"it was made anew", func() error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) }},
+		{"it was removed and made", func() error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) }},
 		{"it was linked and removed", func() error { return errors.Join(os.Link(path, path+".link"), os.Remove(path)) }},
 		{"another has its name", func() error { return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600)) }},
 	} {

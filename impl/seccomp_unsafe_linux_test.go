@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// failFlock has the kernel refuse flock(2) to this process from now on, but for
-// unlocking, which succeeds where there is no lock.
+// failFlock makes flock(2) fail in this process from now on, except to unlock,
+// which succeeds without a lock.
 func failFlock(errno unix.Errno) error {
 	filter := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number of the system call

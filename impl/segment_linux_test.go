@@ -169,7 +169,7 @@ func TestUnit_AttachWaitsForConstruction(t *testing.T) {
 // constructed, Attach goes on with the one that then has the name, or fails.
 func TestUnit_AttachTurnsToTheNewSegment(t *testing.T) {
 	for _, size := range []int{0, spec.Size} { // not yet sized, not yet constructed
-		for _, anew := range []bool{true, false} {
+		for _, replaced := range []bool{true, false} {
 			name, lockPath := newNames(t)
 			if err := os.WriteFile(shm+name, make([]byte, size), 0o600); err != nil {
 				t.Fatal(err)
@@ -179,7 +179,7 @@ func TestUnit_AttachTurnsToTheNewSegment(t *testing.T) {
 				runtime.Gosched()
 			}
 			want := error(os.ErrNotExist)
-			if anew { // renamed over it, so that the name is never missing
+			if replaced { // by a rename, so that the name is never missing
 				want = nil
 				_, made, _ := create(t)
 				if err := os.Rename(shm+made, shm+name); err != nil {
@@ -189,7 +189,7 @@ func TestUnit_AttachTurnsToTheNewSegment(t *testing.T) {
 				t.Fatal(err)
 			}
 			err := <-attached
-			wantError(t, fmt.Sprintf("Attach to %d bytes, removed, made anew: %v", size, anew), err, want)
+			wantError(t, fmt.Sprintf("Attach to %d bytes, replaced: %v", size, replaced), err, want)
 		}
 	}
 }

@@ -163,7 +163,7 @@ func (m Move) byLast() Successor {
 	return next
 }
 
-// common is the effect of a move of a process of group g but for the counters.
+// common is the effect of a move of a process of group g, without the counters.
 func (m Move) common(g Group) Successor {
 	next := Successor{
 		Guard: []Expr{positive(at(g, m.From)), m.When},

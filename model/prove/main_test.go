@@ -102,7 +102,7 @@ func TestUnit_Prove(t *testing.T) {
 	}
 }
 
-// TestHazard_Prove: a mutant, beside the protocol of TestUnit_Prove.
+// TestHazard_Prove: the proof of a mutant fails. TestUnit_Prove is the control.
 func TestHazard_Prove(t *testing.T) {
 	needZ3(t)
 	out, code, _ := prove(t, "--mutant", "no-drain")

@@ -59,12 +59,12 @@ func (e Entry) Get() (path string, err error) {
 		return path, nil
 	}
 	e.say("making " + path + ", once")
-	beside, err := os.MkdirTemp(folder, ".making-")
+	temporary, err := os.MkdirTemp(folder, ".making-")
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(beside)
-	made := filepath.Join(beside, e.Name)
+	defer os.RemoveAll(temporary)
+	made := filepath.Join(temporary, e.Name)
 	if err := e.Make(made); err != nil {
 		return "", err
 	}

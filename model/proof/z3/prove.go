@@ -19,13 +19,13 @@ import (
 	"sharedbarrier/spec"
 )
 
-// Prove asks the solver about each condition, at most limit long for each, as
-// many at a time as there are processors, and calls report with each result in
-// the order of the conditions. It returns when all are decided or given up.
+// Prove asks the solver about each condition, for at most limit each, as many
+// at a time as there are processors. It calls report with each result, in the
+// order of the conditions, and blocks until all are decided or given up.
 //
-// When the context ends Prove ends the solver's processes and returns the
-// context's error; report has then been called for the first conditions only.
-// Any other error is the solver's, or says that its answer makes no sense.
+// When ctx ends Prove kills the solver's processes and returns the error of
+// ctx; it has then called report for the first conditions only. It also fails
+// if a solver's process fails, or if its answer makes no sense.
 func (s Solver) Prove(ctx context.Context, conditions []proof.Condition, limit time.Duration, report func(proof.Result)) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	results := make([]chan proof.Result, len(conditions))
@@ -69,10 +69,9 @@ func (s Solver) Prove(ctx context.Context, conditions []proof.Condition, limit t
 	return nil
 }
 
-// Decide asks the solver about one condition. If the solver gives up, which it
-// is told to do after limit, or has to be killed somewhat later, the verdict is
-// unfinished. A counterexample has as few processes as the solver finds one
-// with.
+// Decide is Prove for one condition. The verdict is unfinished if the solver
+// gives up after limit, or does not and is killed. A counterexample has the
+// fewest processes for which the solver finds one.
 func (s Solver) Decide(ctx context.Context, c proof.Condition, limit time.Duration) (proof.Result, error) {
 	began := time.Now()
 	result := proof.Result{Version: proof.ResultVersion, Condition: c.Name, Solver: "Z3 " + s.Version}
@@ -155,11 +154,10 @@ func (d *dialogue) decide(c proof.Condition, limit time.Duration) (spec.Verdict,
 	}
 }
 
-// largest is the number of processes up to which a smaller counterexample is
-// looked for.
+// largest is the number of processes up to which counterexample asks for fewer.
 const largest = 8
 
-// counterexample asks for the values of a model with few processes.
+// counterexample asks for a model with as few processes as possible.
 func (d *dialogue) counterexample(c proof.Condition) (*proof.Counterexample, error) {
 	for n := 1; ; n++ {
 		bound := fmt.Sprintf("(push 1)\n(assert (<= n %d))\n(check-sat)\n", n)
@@ -208,12 +206,13 @@ func value(answer, name string) (int32, error) {
 	digits = strings.NewReplacer("(- ", "-", ")", "").Replace(digits)
 	v, err := strconv.ParseInt(digits, 10, 32)
 	if !ok || err != nil {
-		return 0, fmt.Errorf("Z3 says %q about %s", answer, name)
+		return 0, fmt.Errorf("Z3 answers %q about %s", answer, name)
 	}
 	return int32(v), nil
 }
 
-// ask sends commands of which the last one answers with one line.
+// ask sends commands, of which the last one has an answer of one line, and
+// returns that.
 func (d *dialogue) ask(commands string) (string, error) {
 	if _, err := io.WriteString(d.in, commands); err != nil {
 		return "", err
@@ -224,7 +223,7 @@ func (d *dialogue) ask(commands string) (string, error) {
 	}
 	line = strings.TrimSpace(line)
 	if strings.HasPrefix(line, "(error") {
-		return "", errors.New("Z3 says " + line)
+		return "", errors.New("Z3 answers " + line)
 	}
 	return line, nil
 }
