@@ -10,9 +10,9 @@ import (
 // call takes the steps of one call, with one case for each in the order of
 // PROTOCOL.md. A step that cannot be taken yet pauses and stays.
 //
-// All accesses to the words are atomic. Those between an acquire and its
-// release pair with those of the last holder through the lock; the two polls
-// pair with the stores that name them.
+// The comment on a load names the stores that it pairs with, and the comment on
+// a store the loads ("for"). The lock orders them, except at the two polls,
+// which need no order (section 7).
 func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 	defer b.segment.catchFault(debug.SetPanicOnFault(true), &err)
 	words := b.segment.words
@@ -116,7 +116,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 
 		case spec.CountExit:
 			exit := words.load(spec.Exit) + 1 // the store of ResetExit or CountExit
-			words.store(spec.Exit, exit)      // for CountExit; no sleeper is woken, see section 8
+			words.store(spec.Exit, exit)      // for CountExit and AwaitDrain; no wake, see section 8
 			if exit == n {
 				step = spec.ClearExit
 			} else {

@@ -41,6 +41,16 @@ const (
 	opImplies
 )
 
+// operators has, for each operator that stands between its arguments, its sign
+// for people and for solvers, and how loosely it binds them.
+var operators = [...]struct {
+	sign, smt string
+	binds     int
+}{
+	opSum: {" + ", "+", 1}, opEqual: {" = ", "=", 2}, opAtMost: {" ≤ ", "<=", 2},
+	opAnd: {" and ", "and", 3}, opOr: {" or ", "or", 4}, opImplies: {" ⇒ ", "=>", 5},
+}
+
 // A Definition gives a term a name.
 type Definition struct {
 	Name string
@@ -185,25 +195,13 @@ func (e Expr) String() string {
 		return e.countString()
 	case opDefined:
 		return e.def.Name
-	case opSum:
-		return strings.ReplaceAll(e.infix(" + "), "+ −", "− ")
-	case opEqual:
-		return e.infix(" = ")
-	case opAtMost:
-		return e.infix(" ≤ ")
 	case opNot:
 		if a := e.args[0]; a.op == opEqual {
 			return a.infix(" ≠ ")
 		}
 		return "not (" + e.args[0].String() + ")"
-	case opAnd:
-		return e.infix(" and ")
-	case opOr:
-		return e.infix(" or ")
-	case opImplies:
-		return e.infix(" ⇒ ")
 	}
-	panic(fmt.Sprintf("proof: expression with op %d", e.op))
+	return strings.ReplaceAll(e.infix(operators[e.op].sign), "+ −", "− ")
 }
 
 func (e Expr) countString() string {
@@ -229,16 +227,11 @@ func (e Expr) infix(between string) string {
 	parts := make([]string, len(e.args))
 	for i, a := range e.args {
 		parts[i] = a.String()
-		if binds(a.op) >= binds(e.op) {
+		if operators[a.op].binds >= operators[e.op].binds {
 			parts[i] = "(" + parts[i] + ")"
 		}
 	}
 	return strings.Join(parts, between)
-}
-
-// binds returns how loosely an operator binds its arguments, 0 if it has none.
-func binds(o op) int {
-	return [...]int{opSum: 1, opEqual: 2, opAtMost: 2, opAnd: 3, opOr: 4, opImplies: 5}[o]
 }
 
 // smt returns e in SMT-LIB, with the prefix of a state (empty or nextState)
@@ -271,29 +264,13 @@ func (e Expr) smt(prefix string) string {
 	for i, a := range e.args {
 		args[i] = a.smt(prefix)
 	}
-	switch e.op {
-	case opSum:
-		return apply("+", args)
-	case opEqual:
-		return apply("=", args)
-	case opAtMost:
-		return apply("<=", args)
-	case opNot:
+	switch {
+	case e.op == opNot:
 		return "(not " + args[0] + ")"
-	case opAnd:
-		if len(args) == 0 {
-			return "true"
-		}
-		return apply("and", args)
-	case opOr:
-		if len(args) == 0 {
-			return "false"
-		}
-		return apply("or", args)
-	case opImplies:
-		return apply("=>", args)
+	case len(args) == 0:
+		return strconv.FormatBool(e.op == opAnd)
 	}
-	panic(fmt.Sprintf("proof: expression with op %d", e.op))
+	return apply(operators[e.op].smt, args)
 }
 
 // apply returns the operator applied to the arguments, or a single argument

@@ -39,7 +39,7 @@ func (s Solver) Prove(ctx context.Context, conditions []proof.Condition, limit t
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for i := range next {
-				result, err := s.Decide(ctx, conditions[i], limit)
+				result, err := s.decide(ctx, conditions[i], limit)
 				if err != nil {
 					stop(err)
 					return
@@ -69,10 +69,10 @@ func (s Solver) Prove(ctx context.Context, conditions []proof.Condition, limit t
 	return nil
 }
 
-// Decide is Prove for one condition. The verdict is unfinished if the solver
+// decide is Prove for one condition. The verdict is unfinished if the solver
 // gives up after limit, or does not and is killed. A counterexample has the
 // fewest processes for which the solver finds one.
-func (s Solver) Decide(ctx context.Context, c proof.Condition, limit time.Duration) (proof.Result, error) {
+func (s Solver) decide(ctx context.Context, c proof.Condition, limit time.Duration) (proof.Result, error) {
 	began := time.Now()
 	result := proof.Result{Version: proof.ResultVersion, Condition: c.Name, Solver: "Z3 " + s.Version}
 	patience, stop := context.WithTimeout(ctx, 2*limit+time.Second)
