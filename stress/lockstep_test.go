@@ -71,8 +71,9 @@ func TestProc_LockstepSchedule(t *testing.T) {
 	}
 }
 
-// TestProc_LockstepDifference runs a port that has one label wrong. The printed
-// command reproduces the difference.
+// TestProc_LockstepDifference runs a port that has one label wrong, and one
+// that differs before there is any move. The printed command reproduces the
+// difference, and a port that is right passes.
 func TestProc_LockstepDifference(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -82,38 +83,27 @@ func TestProc_LockstepDifference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	liar := "exec:'" + self + "' " + strings.Join(right.Args[1:], " ") + " | sed -u 's/at UnlockInit/at UnlockEnter/'=2"
-	c, code, _ := runLockstep(t, "", "--port", liar)
-	if code != spec.ExitSafety || !strings.Contains(c.out.String(), `(its line 7): got "at UnlockEnter", want "at UnlockInit"`) {
-		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12, the difference, and where it stands", code, c.out.String(), c.err.String())
+	for _, c := range []struct {
+		port, difference string
+		reproduce        []string
+	}{
+		{"exec:'" + self + "' " + strings.Join(right.Args[1:], " ") + " | sed -u 's/at UnlockInit/at UnlockEnter/'=2",
+			`(its line 7): got "at UnlockEnter", want "at UnlockInit"`, []string{"--moves", "1:2 1 1"}},
+		{`exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open; echo closed; read -r end=2`,
+			`answer of p1 (its line 3), while it opens the barrier: got "closed", want "at MakeEnter"`, []string{"--random", "--steps", "1"}},
+	} {
+		p, code, _ := runLockstep(t, "", "--port", c.port)
+		command := strings.ReplaceAll(p.err.String(), "'", "")
+		if code != spec.ExitSafety || !strings.Contains(p.out.String(), c.difference) || !strings.HasSuffix(command, strings.Join(c.reproduce, " ")+"\n") {
+			t.Errorf("--port %s: exit code %d, stdout %s, stderr %s; want 12, %s, and %q", c.port, code, p.out.String(), p.err.String(), c.difference, c.reproduce)
+		}
+		p.checkNothingLeft(t)
+		for port, want := range map[string]int{c.port: spec.ExitSafety, "go=2": spec.ExitOK} {
+			if p, code, _ := runLockstep(t, "", append(c.reproduce, "--port", port)...); code != want {
+				t.Errorf("%q with --port %s: exit code %d, want %d\n%s%s", c.reproduce, port, code, want, p.out.String(), p.err.String())
+			}
+		}
 	}
-	c.checkNothingLeft(t)
-	moves := regexp.MustCompile(`--moves '(.*)'`).FindStringSubmatch(c.err.String())
-	if moves == nil || len(strings.Fields(moves[1])) != 3 {
-		t.Fatalf("stderr %q, want a command with 3 moves", c.err.String())
-	}
-	if c, code, _ := runLockstep(t, "", "--port", liar, "--moves", moves[1]); code != spec.ExitSafety {
-		t.Errorf("--moves %s: exit code %d, want 12\n%s%s", moves[1], code, c.out.String(), c.err.String())
-	}
-	if c, code, _ := runLockstep(t, "", "--port", "go=2", "--moves", moves[1]); code != spec.ExitOK {
-		t.Errorf("--moves %s with a port that is right: exit code %d, want 0\n%s%s", moves[1], code, c.out.String(), c.err.String())
-	}
-}
-
-// TestProc_LockstepDifferenceAtOpen runs a port that differs before there is
-// any move. The printed command reproduces the difference.
-func TestProc_LockstepDifferenceAtOpen(t *testing.T) {
-	const liar = `exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open; echo closed; read -r end=2`
-	c, code, _ := runLockstep(t, "", "--port", liar)
-	const reproduce = "--random --steps 1"
-	const difference = `Difference: answer of p1 (its line 3), while it opens the barrier: got "closed", want "at MakeEnter"`
-	if code != spec.ExitSafety || !strings.HasSuffix(strings.TrimSpace(c.err.String()), reproduce) || !strings.Contains(c.out.String(), difference) {
-		t.Fatalf("exit code %d, stdout %s, stderr %s; want 12, %s, and a command with %s", code, c.out.String(), c.err.String(), difference, reproduce)
-	}
-	if c, code, _ := runLockstep(t, "", append([]string{"--port", liar}, strings.Fields(reproduce)...)...); code != spec.ExitSafety {
-		t.Errorf("%s: exit code %d, want 12\n%s%s", reproduce, code, c.out.String(), c.err.String())
-	}
-	c.checkNothingLeft(t)
 }
 
 // TestProc_LockstepHazards: the command names other ports that show what this

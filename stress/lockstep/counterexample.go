@@ -25,24 +25,21 @@ type Counterexample struct {
 	Lasso    bool     // it ends in a loop
 }
 
-// hazardScenarios are those in which a property fails, except fork, which is
-// about handles and not for the model to decide.
-var hazardScenarios = []spec.Scenario{
-	spec.LateConstruction, spec.Shrinking, spec.Growing, spec.Disagreeing,
-	spec.Surplus, spec.Crash, spec.AbandonWait, spec.SplitLock,
-}
-
 // hazardRounds bounds the calls of each process where the scenario needs a
 // bound: the party count changes after the first round, and the third shows the
 // consequences. Elsewhere calls are unbounded, so that a process that has made
 // all its calls never looks like the cause of a hang.
 const hazardRounds = 3
 
-// Hazards explores every scenario that is misuse, for 2 and for 3 processes. It
-// returns a shortest counterexample of each property that fails there. It
-// blocks for a second or so, and returns the error of ctx when that ends.
+// Hazards explores every scenario that is misuse and has a control, for 2 and
+// for 3 processes. It returns a shortest counterexample of each property that
+// fails there. It blocks for a second or so, and returns the error of ctx when
+// that ends.
 func Hazards(ctx context.Context) (list []Counterexample, err error) {
-	for _, sc := range hazardScenarios {
+	for _, sc := range spec.AllScenarios {
+		if model.ControlOf(sc) == "" {
+			continue
+		}
 		for _, procs := range []int{2, 3} {
 			cfg := model.Config{Scenario: sc, Procs: procs}
 			if model.NeedsBound(cfg) {

@@ -29,7 +29,13 @@ type driver struct {
 // the verdict is unfinished: that parties die with their context is no
 // difference.
 func (d *driver) drive(ctx context.Context, mode string, play func(s *session, rep *Report) error) (rep Report, err error) {
-	rep = d.report(mode)
+	rep = Report{
+		Version: Version, Mode: mode, Scenario: d.cfg.Scenario.String(), Procs: d.cfg.Procs,
+		Rounds: d.cfg.Rounds, Ports: d.ports, Verdict: spec.Passed, Observed: []string{},
+	}
+	if d.progress == nil {
+		d.progress = func(int) {}
+	}
 	start := time.Now()
 	defer func() { rep.Seconds = time.Since(start).Seconds() }()
 	s, err := newSession(d.cfg, d.start)
@@ -43,13 +49,6 @@ func (d *driver) drive(ctx context.Context, mode string, play func(s *session, r
 	rep.Rate = float64(s.steps) / time.Since(begin).Seconds()
 	err = rep.conclude(ctx, s, err)
 	return rep, err
-}
-
-func (d *driver) report(mode string) Report {
-	return Report{
-		Version: Version, Mode: mode, Scenario: d.cfg.Scenario.String(), Procs: d.cfg.Procs,
-		Rounds: d.cfg.Rounds, Ports: d.ports, Verdict: spec.Passed, Observed: []string{},
-	}
 }
 
 // conclude fills in the verdict. It returns err unless that is a verdict: a
@@ -82,7 +81,7 @@ func (d *driver) advance(ctx context.Context, s *session, moves ...Move) error {
 		if err := s.move(m); err != nil {
 			return err
 		}
-		d.moved(s)
+		d.progress(s.steps)
 	}
 	return nil
 }
@@ -115,7 +114,7 @@ func (d *driver) tour(ctx context.Context, g *explore.Graph[model.State, model.A
 			covered[edge{at, e.Action}] = true
 			rep.Covered = len(covered)
 			at = e.To
-			d.moved(s)
+			d.progress(s.steps)
 		}
 		if rep.Covered != rep.Edges {
 			return fmt.Errorf("lockstep: the tour takes %d edges of %d", rep.Covered, rep.Edges)
@@ -187,11 +186,4 @@ func (s *session) finish(rep *Report) error {
 		s.observe(rep, stuck)
 	}
 	return err
-}
-
-// moved reports the progress of s.
-func (d *driver) moved(s *session) {
-	if d.progress != nil {
-		d.progress(s.steps)
-	}
 }

@@ -4,6 +4,7 @@ package lockstep
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -50,8 +51,8 @@ func (s Schedule) String() string {
 // ParseSchedule reads the text of a schedule.
 func ParseSchedule(text string) (s Schedule, err error) {
 	for _, word := range strings.Fields(text) {
-		m, err := parseMove(word)
-		if err != nil {
+		m, ok := parseMove(word)
+		if !ok {
 			return nil, fmt.Errorf("%q is no move; give one like 0 (step), 0:2 (call with 2 parties), 0! (give up), 0~ (abandon), 0x (die) or * (relink)", word)
 		}
 		s = append(s, m)
@@ -59,28 +60,24 @@ func ParseSchedule(text string) (s Schedule, err error) {
 	return s, nil
 }
 
-func parseMove(word string) (m Move, err error) {
+var moveText = regexp.MustCompile(`^(\d{1,9})(?::([1-9]\d{0,8})|([!~x]))?$`)
+
+func parseMove(word string) (m Move, ok bool) {
 	if word == "*" {
-		return Move{Proc: -1, Event: spec.Relink}, nil
+		return Move{Proc: -1, Event: spec.Relink}, true
 	}
+	parts := moveText.FindStringSubmatch(word)
+	if parts == nil {
+		return m, false
+	}
+	m.Proc, _ = strconv.Atoi(parts[1])
+	m.Parties, _ = strconv.Atoi(parts[2]) // 0 if there is none
 	for event, mark := range marks {
-		if before, ok := strings.CutSuffix(word, mark); ok {
-			word, m.Event = before, event
+		if mark == parts[3] {
+			m.Event = event
 		}
 	}
-	proc, parties, counted := strings.Cut(word, ":")
-	if counted {
-		if m.Parties, err = strconv.Atoi(parties); err == nil && (m.Parties < 1 || m.Event != spec.NoEvent) {
-			err = strconv.ErrRange
-		}
-	}
-	if err == nil {
-		m.Proc, err = strconv.Atoi(proc)
-	}
-	if err == nil && m.Proc < 0 {
-		err = strconv.ErrRange
-	}
-	return m, err
+	return m, true
 }
 
 // moveOf returns the move that makes a happen.

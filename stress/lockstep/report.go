@@ -98,17 +98,14 @@ func WriteTable(out io.Writer, reports []Report) error {
 // Command returns the command that replays the schedule of the report. If there
 // is none the parties differ as soon as they open, which any run shows.
 func (r Report) Command() string {
-	args := []string{"go run ./stress lockstep", "--scenario", r.Scenario, "--procs", fmt.Sprint(r.Procs)}
+	rounds, moves := "", "--random --steps 1"
 	if r.Rounds > 0 {
-		args = append(args, "--rounds", fmt.Sprint(r.Rounds))
+		rounds = fmt.Sprintf(" --rounds %d", r.Rounds)
 	}
-	args = append(args, registry.Flags(r.Ports))
-	if r.Schedule == "" {
-		args = append(args, "--random", "--steps", "1")
-	} else {
-		args = append(args, "--moves", "'"+r.Schedule+"'")
+	if r.Schedule != "" {
+		moves = "--moves '" + r.Schedule + "'"
 	}
-	return strings.Join(args, " ")
+	return fmt.Sprintf("go run ./stress lockstep --scenario %s --procs %d%s %s %s", r.Scenario, r.Procs, rounds, registry.Flags(r.Ports), moves)
 }
 
 // observe reports which properties fail in the state that the real side is in,

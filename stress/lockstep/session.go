@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -57,9 +58,7 @@ func newSession(cfg model.Config, start starter) (*session, error) {
 		s.begun[p], s.returned[p] = s.state.Rounds(p), s.state.Rounds(p)
 	}
 	var err error
-	s.testbed, err = newTestbed(cfg.Procs, s.state.Step(0) == spec.MakeEnter, func(p int) (party, error) {
-		return start(p, cfg.Scenario == spec.SplitLock)
-	})
+	s.testbed, err = newTestbed(cfg.Procs, s.state.Step(0) == spec.MakeEnter, cfg.Scenario == spec.SplitLock, start)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +158,9 @@ func (s *session) exchange(list []Exchange) (answer, want string, err error) {
 	return answer, want, err
 }
 
+// split are the steps that are a read and a write.
+var split = []spec.Step{spec.InitExit, spec.CountEnter, spec.CountExit}
+
 // able returns errUnable if the party has not the capability for a.
 func (s *session) able(a model.Action) error {
 	if a.Proc < 0 {
@@ -170,17 +172,12 @@ func (s *session) able(a model.Action) error {
 		lacks = "withdraw"
 	case a.Event == spec.Abandon && !can.Abandon:
 		lacks = "abandon"
-	case s.cfg.Scenario == spec.SplitLock && splits(a) && !can.SplitRMW:
+	case s.cfg.Scenario == spec.SplitLock && a.Event == spec.NoEvent && slices.Contains(split, a.Step) && !can.SplitRMW:
 		lacks = "splitRMW"
 	default:
 		return nil
 	}
 	return fmt.Errorf("%w: %v in scenario %v needs %s", errUnable, a, s.cfg.Scenario, lacks)
-}
-
-// splits reports whether a is a step that is a read and a write.
-func splits(a model.Action) bool {
-	return a.Event == spec.NoEvent && (a.Step == spec.InitExit || a.Step == spec.CountEnter || a.Step == spec.CountExit)
 }
 
 // leavesOut reports whether the party has gone past the write of an InitExit

@@ -26,8 +26,9 @@ type testbed struct {
 	dir      string
 	lockPath string
 
-	start func(p int) (party, error)
-	fresh []bool // the party has attached and not called yet
+	start    starter
+	splitRMW bool
+	fresh    []bool // the party has attached and not called yet
 }
 
 // Requests that the testbed carries out itself. They have no answer.
@@ -39,14 +40,14 @@ const (
 // newTestbed starts n parties and has each open the barrier, the last first. A
 // party that constructs does so to the end; if constructing is true party 0
 // stops at MakeEnter, and the error is errUnable if it does not construct.
-func newTestbed(n int, constructing bool, start func(p int) (party, error)) (_ *testbed, err error) {
+func newTestbed(n int, constructing, splitRMW bool, start starter) (_ *testbed, err error) {
 	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier-lockstep-%d-", os.Getpid())) // names the owner
 	if err != nil {
 		return nil, fmt.Errorf("lockstep: make a folder for the lock file: %w", err)
 	}
 	t := &testbed{
 		parties: make([]party, n), dir: dir, segment: filepath.Base(dir), lockPath: filepath.Join(dir, "lock"),
-		start: start, fresh: make([]bool, n),
+		start: start, splitRMW: splitRMW, fresh: make([]bool, n),
 	}
 	defer func() {
 		if err != nil {
@@ -68,7 +69,7 @@ func newTestbed(n int, constructing bool, start func(p int) (party, error)) (_ *
 // enter starts party p and has it open the barrier. If constructing is true it
 // stops at MakeEnter.
 func (t *testbed) enter(p int, constructing bool) (err error) {
-	if t.parties[p], err = t.start(p); err != nil {
+	if t.parties[p], err = t.start(p, t.splitRMW); err != nil {
 		return err
 	}
 	answer, err := t.Ask(p, "open "+t.segment+" "+t.lockPath)
