@@ -36,9 +36,9 @@ func conformanceCommand() *cobra.Command {
 		Use:   "conformance",
 		Short: "Check a port: everything that a port must pass, one line each",
 		Long: `Checks a port (stress/PORTING.md): how it talks and attaches, each edge of the
-state graph for 2 and 3 processes in lockstep with the model, a lock file made
-anew, and stress, alone and mixed with others. It ends with the first check that
-fails.
+state graph for 2 and 3 processes in lockstep with the model, a lock file that
+was replaced, and stress, alone and mixed with others. It ends with the first
+check that fails.
 
 With --mutants it checks the checks: the C port can be compiled with mistakes,
 and each must be found. A mistake that silences the port is found after --limit.

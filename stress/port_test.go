@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,35 +18,21 @@ import (
 	"sharedbarrier/stress/port/registry"
 )
 
-// Ports of several languages share a barrier.
+// Four ports of three languages share a barrier.
 func TestProc_PortsMixed(t *testing.T) {
-	for _, c := range []struct {
-		rounds int
-		ports  []string
-	}{
-		{200, []string{"go=2", "python=2"}},
-		{5000, []string{"c=2", "go=2"}},
-		{100, []string{"c", "go", "python", "python@newest"}},
-	} {
-		t.Run(strings.Join(c.ports, "+"), func(t *testing.T) {
-			t.Parallel()
-			if testing.Short() {
-				c.rounds /= 10
-			}
-			args := []string{"--rounds", strconv.Itoa(c.rounds), "--stall", "5m", "--json"}
-			for _, p := range c.ports {
-				porttest.Need(t, strings.TrimSuffix(p, "=2"))
-				args = append(args, "--port", p)
-			}
-			p := startCommand(t, args...)
-			p.awaitWorkers(t, 4)
-			code, rep := p.exitCode(t), p.report(t)
-			if code != spec.ExitOK || rep.Verdict != spec.Passed || len(rep.Ports) != 4 || rep.Procs != 4 || rep.Calls != 4*rep.Rounds {
-				t.Errorf("exit code %d, report %s; want passed, 4 ports, 4 calls a round", code, p.out.String())
-			}
-			p.checkNothingLeft(t)
-		})
+	t.Parallel()
+	args := []string{"--rounds", "100", "--stall", "5m", "--json"}
+	for _, p := range []string{"c", "go", "python", "python@newest"} {
+		porttest.Need(t, p)
+		args = append(args, "--port", p)
 	}
+	p := startCommand(t, args...)
+	p.awaitWorkers(t, 4)
+	code, rep := p.exitCode(t), p.report(t)
+	if code != spec.ExitOK || rep.Verdict != spec.Passed || len(rep.Ports) != 4 || rep.Procs != 4 || rep.Calls != 4*rep.Rounds {
+		t.Errorf("exit code %d, report %s; want passed, 4 ports, 4 calls a round", code, p.out.String())
+	}
+	p.checkNothingLeft(t)
 }
 
 // openEnv names a file to which a port of sh writes the arguments of its open.

@@ -54,7 +54,7 @@ type Check struct {
 // says most about the mistake.
 var Checks = []Check{
 	{"conversation", "it opens, refuses requests that are not in place, and ends", conversation},
-	{"attaching", "it writes nothing to a segment that it opens, and refuses what is no segment", attaching},
+	{"attaching", "it writes nothing to a segment that it opens, and refuses a file that is no segment", attaching},
 	{"tour n=2", "each edge of the state graph for 2 processes, step by step", tour(2)},
 	{"tour n=3", "each edge of the state graph for 3 processes, step by step", tour(3)},
 	{"lock file", "it locks the file that the path names now, and no child inherits the descriptor", lockFile},

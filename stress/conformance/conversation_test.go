@@ -41,9 +41,9 @@ func TestProc_SamplesRefuseUnconstructed(t *testing.T) {
 	}
 }
 
-// TestProc_PortsRefuse: a port answers what is no request, or not in place, with
-// an error, before open, after it and in a black-box call. It obeys what is in
-// place after that.
+// TestProc_PortsRefuse: a port answers a line that is no request, or is out of
+// place, with an error, before open, after it and in a black-box call. It obeys
+// the next request.
 func TestProc_PortsRefuse(t *testing.T) {
 	for _, c := range []struct{ port, leave, left string }{
 		{"go", "giveup", port.Withdrawn},

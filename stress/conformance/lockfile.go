@@ -15,8 +15,8 @@ import (
 	"sharedbarrier/stress/lockprobe"
 )
 
-// lockFile unlinks the lock file between two acquisitions of the port, and makes
-// it anew and has another process hold it: the port must lock the new one.
+// lockFile replaces the lock file between two acquisitions of the port and has
+// another process lock the new one. The port must find it held.
 func lockFile(s *subject) (string, error) {
 	if !s.can.White {
 		return "", errUnable
@@ -32,16 +32,16 @@ func lockFile(s *subject) (string, error) {
 	holder.openWhite()
 	holder.steps("call 2", spec.Call, spec.LockInit, spec.InitExit)
 	if holder.err != nil {
-		return "", holder.errorf("the lock file was made anew")
+		return "", holder.errorf("the lock file was replaced")
 	}
-	f.steps("go", spec.LockEnter) // it cannot take the lock
+	f.steps("go", spec.LockEnter) // the lock is held
 	holder.steps("go", spec.UnlockInit, spec.LockEnter)
 	if holder.err != nil {
-		return "", holder.errorf("the lock file was made anew")
+		return "", holder.errorf("the lock file was replaced")
 	}
 	f.steps("go", spec.TestFirst)
 	if f.err != nil {
-		return "", f.errorf("the lock file was made anew and locked by another")
+		return "", f.errorf("the lock file was replaced and locked by another")
 	}
 	return "taken by its name", closeOnExec(s)
 }

@@ -14,7 +14,8 @@ import (
 	"sharedbarrier/stress/port"
 )
 
-// attaching has the port open a segment that is in use, and files that are none.
+// attaching has the port open a segment that is in use, and files that are no
+// segments.
 func attaching(s *subject) (string, error) {
 	f := s.fixture()
 	defer f.close()
@@ -44,7 +45,7 @@ func attaching(s *subject) (string, error) {
 			return "", fmt.Errorf("a segment that %s: %w", bad.what, err)
 		}
 	}
-	return "nothing written, what is no segment refused", nil
+	return "it writes nothing, and refuses a file that is no segment", nil
 }
 
 // refusesOpen has the port open a segment that was spoilt. It must refuse that and

@@ -67,21 +67,15 @@ func parseHello(line string) (c Capabilities, err error) {
 	if words[1] != "1" {
 		return c, fmt.Errorf("version %q of the port protocol is not known, only 1", words[1])
 	}
-	for i, word := range words[2:] {
-		if slices.Contains(words[2:2+i], word) {
-			return c, fmt.Errorf("capability %q is there twice", word)
-		}
-		switch word {
-		case "white":
-			c.White = true
-		case "withdraw":
-			c.Withdraw = true
-		case "abandon":
-			c.Abandon = true
-		case "splitRMW":
-			c.SplitRMW = true
-		default:
+	known := map[string]*bool{"white": &c.White, "withdraw": &c.Withdraw, "abandon": &c.Abandon, "splitRMW": &c.SplitRMW}
+	for _, word := range words[2:] {
+		switch can := known[word]; {
+		case can == nil:
 			return c, fmt.Errorf("no capability is called %q", word)
+		case *can:
+			return c, fmt.Errorf("capability %q is there twice", word)
+		default:
+			*can = true
 		}
 	}
 	return c, nil

@@ -87,7 +87,7 @@ func (l *lines) ended() bool {
 	}
 }
 
-// rest reads what is in the pipe, without waiting for more.
+// rest reads the rest of the pipe without waiting for more.
 func (l *lines) rest(buffer []byte) (n int, err error) {
 	conn, err := l.pipe.SyscallConn()
 	if err == nil {

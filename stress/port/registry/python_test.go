@@ -17,10 +17,9 @@ import (
 	"sharedbarrier/stress/port/registry"
 )
 
-// TestHazard_Fork is scenario fork: the original's handle is made in a parent
-// and used in forked children. Whether that works depends on filelock; that each
-// child makes a handle of its own always does. What was found is the table of
-// PORTING.md.
+// TestHazard_Fork is scenario fork: forked children use a handle of the original
+// that their parent made. It depends on filelock whether that works. A handle of
+// its own in each child always works. The results are a table of PORTING.md.
 func TestHazard_Fork(t *testing.T) {
 	table := [][]string{{"port", "filelock", "handles made in the parent", "a handle of its own in each child"}}
 	for _, c := range []struct{ port, lock, inherited string }{
@@ -53,8 +52,8 @@ func TestHazard_Fork(t *testing.T) {
 
 var pinned = regexp.MustCompile(`(?m)^filelock==([\d.]+)`)
 
-// fork has two forked children of the port's original call once each, and
-// returns what became of their calls.
+// fork has two forked children call once each, with the original of the port, and
+// returns the results of their calls.
 func fork(t *testing.T, name, how string) string {
 	t.Helper()
 	_, segment, lockPath := porttest.NewBarrier(t)
@@ -75,8 +74,8 @@ func fork(t *testing.T, name, how string) string {
 	return got
 }
 
-// TestHazard_NotTheOriginal changes one line of the original, in a copy, which
-// the port must refuse, whichever line it is.
+// TestHazard_NotTheOriginal changes one line in a copy of the original. The port
+// must refuse it.
 func TestHazard_NotTheOriginal(t *testing.T) {
 	porttest.Need(t, "python")
 	cmd, err := registry.Command(t.Context(), "python")
@@ -102,25 +101,17 @@ func TestHazard_NotTheOriginal(t *testing.T) {
 			if err := os.CopyFS(scripts, os.DirFS(filepath.Dir(script))); err != nil {
 				t.Fatal(err)
 			}
-			// The folder of the script is looked through first.
-			for _, file := range []string{"__init__.py", "base/constant.py", "base/shared/array.py", "base/shared/memory.py", "base/shared/barrier.py"} {
-				text, err := os.ReadFile(filepath.Join(published[0], file))
-				if err != nil {
-					t.Fatal(err)
-				}
-				path := filepath.Join(scripts, "streaming", file)
-				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if file == c.file && !strings.Contains(string(text), c.from) {
-					t.Fatalf("%s has not the line %q", file, c.from)
-				}
-				if file == c.file {
-					text = []byte(strings.Replace(string(text), c.from, c.to, 1))
-				}
-				if err := os.WriteFile(path, text, 0o644); err != nil {
-					t.Fatal(err)
-				}
+			// Python looks for modules in the folder of the script first.
+			if err := os.CopyFS(filepath.Join(scripts, "streaming"), os.DirFS(published[0])); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(scripts, "streaming", c.file)
+			text, err := os.ReadFile(path)
+			if err != nil || !strings.Contains(string(text), c.from) {
+				t.Fatalf("%s has not the line %q (%v)", c.file, c.from, err)
+			}
+			if err := os.WriteFile(path, []byte(strings.Replace(string(text), c.from, c.to, 1)), 0o644); err != nil {
+				t.Fatal(err)
 			}
 			copied := exec.Command(cmd.Path, "-E", "-s", "-B", filepath.Join(scripts, filepath.Base(script)))
 			p, err := port.Start(t.Context(), "copy", copied, port.Limit)

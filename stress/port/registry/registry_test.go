@@ -11,7 +11,7 @@ import (
 	"sharedbarrier/stress/port/registry"
 )
 
-func TestStart_NoSuchPort(t *testing.T) {
+func TestUnit_NoSuchPort(t *testing.T) {
 	for _, name := range []string{"", "cobol", "exec:"} {
 		if _, err := registry.Start(t.Context(), name); err == nil || !strings.Contains(err.Error(), "there are") {
 			t.Errorf("Start(%q) = %v, want an error that lists the ports", name, err)
@@ -19,7 +19,7 @@ func TestStart_NoSuchPort(t *testing.T) {
 	}
 }
 
-func TestParse(t *testing.T) {
+func TestUnit_Parse(t *testing.T) {
 	for _, c := range []struct {
 		text  string
 		name  string
@@ -36,7 +36,7 @@ func TestParse(t *testing.T) {
 }
 
 // TestFlags: a shell and Parse make of them what they were made of.
-func TestFlags(t *testing.T) {
+func TestUnit_Flags(t *testing.T) {
 	for _, names := range [][]string{
 		{"go"}, {"go", "go", "python", "go"}, {"exec:./it's mine --n=2", "exec:./it's mine --n=2"}, {"exec:a | b >$c"},
 	} {
