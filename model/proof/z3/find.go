@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/model/cli/toolcache"
 )
 
@@ -65,7 +64,7 @@ func Find(ctx context.Context, say func(string)) (Solver, error) {
 	home, err := toolcache.Entry{
 		Name: "z3-solver-" + PinnedVersion,
 		Key:  []string{requirements},
-		Make: func(home string) error { return install(ctx, home) },
+		Make: func(home string) error { return toolcache.InstallPython(ctx, home, requirements) },
 		Check: func(home string) (err error) {
 			s, err = identify(ctx, binary(home))
 			return err
@@ -92,23 +91,4 @@ func identify(ctx context.Context, path string) (Solver, error) {
 		err = fmt.Errorf("%w (%s is not Z3: it prints %q)", ErrMissing, path, said)
 	}
 	return Solver{Path: path, Version: version}, err
-}
-
-// install makes a Python environment with the package in it.
-func install(ctx context.Context, home string) error {
-	list := home + ".txt"
-	if err := os.WriteFile(list, []byte(requirements), 0o644); err != nil {
-		return err
-	}
-	for _, args := range [][]string{
-		{"python3", "-m", "venv", home},
-		{filepath.Join(home, "bin", "python3"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-			"--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", list},
-	} {
-		out, err := procgroup.CombinedOutput(ctx, exec.Command(args[0], args[1:]...))
-		if err != nil {
-			return fmt.Errorf("python3 %s: %w: %s", strings.Join(args[1:3], " "), err, toolcache.LastLine(out))
-		}
-	}
-	return nil
 }

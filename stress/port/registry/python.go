@@ -9,12 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/stress/port"
 )
-
-const errNoPython = toolcache.Missing("no Python 3.10 or newer with venv and pip; install one that is called python3 (Debian: apt-get install python3-venv)")
 
 // pythonLocks has, for each variant, the file that pins the version of filelock.
 var pythonLocks = map[string]string{
@@ -59,24 +56,14 @@ func pythonCommand(ctx context.Context, variant string) (*exec.Cmd, error) {
 // cache has it.
 func pythonEnvironment(ctx context.Context, requirements string) (path string, err error) {
 	// The program may be a wrapper. The key names the interpreter that answers.
-	python, interpreter, err := toolcache.Ask(ctx, errNoPython, "python3", "-c",
+	_, interpreter, err := toolcache.Ask(ctx, toolcache.NoPython, "python3", "-c",
 		`import sys, venv, ensurepip; print(sys.executable, sys.version); assert sys.version_info >= (3, 10)`)
 	if err != nil {
 		return "", err
 	}
-	return toolcache.Entry{Name: "port-python", Key: []string{interpreter, requirements}, Make: func(path string) error {
-		list := path + ".txt"
-		if err := os.WriteFile(list, []byte(requirements), 0o644); err != nil {
-			return err
-		}
-		if out, err := procgroup.CombinedOutput(ctx, exec.Command(python, "-m", "venv", path)); err != nil {
-			return fmt.Errorf("python3 -m venv: %w (%s): %w", err, toolcache.LastLine(out), errNoPython)
-		}
-		install := exec.Command(filepath.Join(path, "bin", "python"), "-m", "pip", "install",
-			"--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary=:all:", "-r", list)
-		if out, err := procgroup.CombinedOutput(ctx, install); err != nil {
-			return fmt.Errorf("pip install: %w: %s; pip must reach a package index", err, toolcache.LastLine(out))
-		}
-		return nil
-	}}.Get()
+	return toolcache.Entry{
+		Name: "port-python",
+		Key:  []string{interpreter, requirements},
+		Make: func(path string) error { return toolcache.InstallPython(ctx, path, requirements) },
+	}.Get()
 }
