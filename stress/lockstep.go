@@ -6,12 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
@@ -163,13 +161,13 @@ func (q *lockstepFlags) runs(cmd *cobra.Command) (iter.Seq2[lockstep.Report, err
 		}
 		return q.plan.Moves(ctx, moves), nil
 	case given("schedule"):
-		var results io.Reader = cmd.InOrStdin()
+		results := cmd.InOrStdin()
 		if q.schedule != "-" {
-			text, err := os.ReadFile(q.schedule)
+			file, err := os.Open(q.schedule)
 			if err != nil {
 				return nil, fmt.Errorf("--schedule: %w", err)
 			}
-			results = strings.NewReader(string(text))
+			results = file // open until the program ends
 		}
 		return q.plan.Traces(ctx, results), nil
 	case q.hazards:

@@ -25,12 +25,6 @@ type Counterexample struct {
 	Lasso    bool     // it ends in a loop
 }
 
-// hazardRounds bounds the calls of each process where the scenario needs a
-// bound: the party count changes after the first round, and the third shows the
-// consequences. Elsewhere calls are unbounded, so that a process that has made
-// all its calls never looks like the cause of a hang.
-const hazardRounds = 3
-
 // Hazards explores every scenario that is misuse and has a control, for 2 and
 // for 3 processes. It returns a shortest counterexample of each property that
 // fails there. It blocks for a second or so, and returns the error of ctx when
@@ -42,8 +36,11 @@ func Hazards(ctx context.Context) (list []Counterexample, err error) {
 		}
 		for _, procs := range []int{2, 3} {
 			cfg := model.Config{Scenario: sc, Procs: procs}
+			// Unless it must, no bound on calls: a process that has made all its
+			// calls looks like the cause of a hang. In round 2 the party count
+			// changes, and round 3 shows the consequences.
 			if model.NeedsBound(cfg) {
-				cfg.Rounds = hazardRounds
+				cfg.Rounds = 3
 			}
 			for _, p := range spec.AllProperties {
 				found := explore.Explore(ctx, cfg, explore.Options{Check: []spec.Property{p}, MaxStates: 1_000_000})
@@ -94,7 +91,7 @@ func readTraces(in io.Reader) (list []Counterexample, err error) {
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, errors.New("there is no trace in it: only a verdict of violated or hang has one")
+		return nil, errors.New("the results have no trace: only a verdict of violated or hang has one")
 	}
 	return list, nil
 }

@@ -14,8 +14,14 @@ import (
 // TestUnit_ReadTraces: a trace becomes its schedule, that of a lasso with the
 // loop three times, and a loop that begins after the end is an error.
 func TestUnit_ReadTraces(t *testing.T) {
-	res := model.Result{Version: model.ResultVersion, Scenario: spec.Single.String(), Procs: 1, Trace: oneCall()}
-	length := len(res.Trace)
+	cfg := model.Config{Scenario: spec.Single, Procs: 1}
+	var oneCall []model.Action // which ends where it began
+	for s := model.Init(cfg); len(oneCall) == 0 || s != model.Init(cfg); {
+		a := model.Enabled(cfg, s)[0]
+		s, oneCall = model.Apply(cfg, s, a), append(oneCall, a)
+	}
+	length := len(oneCall)
+	res := model.Result{Version: model.ResultVersion, Scenario: spec.Single.String(), Procs: 1, Trace: model.TraceOf(cfg, oneCall)}
 	for _, c := range []struct {
 		loop, want int // moves
 		err        string
@@ -41,15 +47,4 @@ func TestUnit_ReadTraces(t *testing.T) {
 			t.Errorf("loop at %d: got %+v, %v; want one with %d moves", c.loop, list, err, c.want)
 		}
 	}
-}
-
-// oneCall is the trace of a call of a single party, which ends where it began.
-func oneCall() (trace model.Trace) {
-	cfg := model.Config{Scenario: spec.Single, Procs: 1}
-	for s := model.Init(cfg); len(trace) == 0 || s != model.Init(cfg); {
-		a := model.Enabled(cfg, s)[0]
-		s = model.Apply(cfg, s, a)
-		trace = append(trace, model.Entry{Proc: a.Proc, Label: a.Label(), Parties: a.Parties, Words: s.Words()})
-	}
-	return trace
 }

@@ -80,14 +80,13 @@ func (s *session) surviveUnmodelled(ctx context.Context, rep *Report) error {
 			answers[p] = "at " + s.state.Step(p).String()
 		}
 	}
-	for moved := true; moved; {
-		before := slices.Clone(answers)
+	for before := []string(nil); !slices.Equal(answers, before); {
+		before = slices.Clone(answers)
 		for p := 1; p < len(answers); p++ {
 			if err := errors.Join(ctx.Err(), s.goOn(p, answers)); err != nil {
 				return err
 			}
 		}
-		moved = !slices.Equal(answers, before)
 	}
 	for p := 1; p < len(answers); p++ {
 		if strings.HasPrefix(answers[p], "at ") {

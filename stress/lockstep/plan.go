@@ -148,7 +148,7 @@ func (p Plan) run(ctx context.Context, plan func() ([]run, error)) iter.Seq2[Rep
 		}
 		for _, r := range runs {
 			if err == nil && len(p.Ports) > r.cfg.Procs {
-				err = fmt.Errorf("there are %d ports for %d processes; give as many at most: with fewer, the first play again", len(p.Ports), r.cfg.Procs)
+				err = fmt.Errorf("there are %d ports for %d processes; give as many at most; if there are fewer, the first take part again", len(p.Ports), r.cfg.Procs)
 			}
 		}
 		if err != nil {
