@@ -107,39 +107,25 @@ func TestUnit_CreateIsReadyAndExclusive(t *testing.T) {
 	}
 }
 
-func TestUnit_ConstructResetsWhatExists(t *testing.T) {
+// TestUnit_Construction: Construct and Reset write the initial words, and Reset
+// takes the steps of construction in their order.
+func TestUnit_Construction(t *testing.T) {
 	b, name, lockPath := create(t)
-	b.segment.store(spec.Enter, 3)
-	b.segment.store(spec.Exit, 2)
-	b.segment.store(spec.Flag, spec.Down)
+	before := spec.Words{Enter: 3, Exit: 2, Flag: spec.Down}
+	b.segment.setWords(before)
 	c, err := Construct(name, lockPath)
 	if err != nil {
 		t.Fatalf("Construct: got %v, want nil", err)
 	}
 	defer c.Close()
 	wantWords(t, b, spec.Initial)
-}
-
-// TestUnit_ResetConstructs: Reset takes the steps of construction in their
-// order.
-func TestUnit_ResetConstructs(t *testing.T) {
-	b, _, _ := create(t)
-	b.segment.store(spec.Enter, 2)
-	b.segment.store(spec.Exit, 5)
-	b.segment.store(spec.Flag, spec.Down)
+	b.segment.setWords(before)
 	var steps []spec.Step
 	b.SetHook(func(s spec.Step) { steps = append(steps, s) })
-	if err := b.Reset(); err != nil {
-		t.Fatalf("Reset: got %v, want nil", err)
+	if err := b.Reset(); err != nil || !slices.Equal(steps, spec.ConstructionSteps) {
+		t.Errorf("Reset: got %v and steps %v, want nil and %v", err, steps, spec.ConstructionSteps)
 	}
 	wantWords(t, b, spec.Initial)
-	if !slices.Equal(steps, spec.ConstructionSteps) {
-		t.Errorf("Reset: got steps %v, want %v", steps, spec.ConstructionSteps)
-	}
-	b.Close()
-	if err := b.Reset(); !errors.Is(err, ErrClosed) {
-		t.Errorf("Reset of a closed handle: got %v, want %v", err, ErrClosed)
-	}
 }
 
 func TestUnit_BadNames(t *testing.T) {
@@ -184,6 +170,7 @@ func TestUnit_ClosedHandle(t *testing.T) {
 	}
 	wantError(t, "second Close", b.Close(), ErrClosed)
 	wantError(t, "Wait", b.Wait(t.Context(), 1), ErrClosed)
+	wantError(t, "Reset", b.Reset(), ErrClosed)
 	_, err := b.Words()
 	wantError(t, "Words", err, ErrClosed)
 }
@@ -273,42 +260,49 @@ func countOpen(t *testing.T) int {
 	return len(fds) + strings.Count(string(maps), shm)
 }
 
+// TestUnit_CorruptWords: Attach refuses words of no barrier, and Wait refuses
+// words of none for 2 parties. Neither changes the words or keeps the lock.
 func TestUnit_CorruptWords(t *testing.T) {
 	for _, tc := range []struct {
-		words spec.Words
-		want  error
+		words        spec.Words
+		attach, wait bool // it refuses them
 	}{
-		{spec.Words{Enter: 0, Exit: 2, Flag: 1}, nil},
-		{spec.Words{Enter: 0, Exit: 3, Flag: 1}, ErrCorrupt},
-		{spec.Words{Enter: 0, Exit: -2, Flag: 1}, ErrCorrupt},
-		{spec.Words{Enter: 1, Exit: 2, Flag: 1}, nil},
-		{spec.Words{Enter: 3, Exit: 2, Flag: 1}, ErrCorrupt},
-		{spec.Words{Enter: -1, Exit: 2, Flag: 1}, ErrCorrupt},
-		{spec.Words{Enter: 3, Exit: -1, Flag: 1}, ErrCorrupt},
-		{spec.Words{Enter: -1, Exit: -1, Flag: 1}, ErrCorrupt},
-		{spec.Words{Enter: 0, Exit: -1, Flag: 2}, ErrCorrupt},
-		{spec.Words{Enter: 1, Exit: 2, Flag: -5}, ErrCorrupt},
+		{spec.Words{Enter: 0, Exit: 2, Flag: 1}, false, false},
+		{spec.Words{Enter: 1, Exit: 2, Flag: 1}, false, false},
+		{spec.Words{Enter: 0, Exit: 3, Flag: 1}, false, true},
+		{spec.Words{Enter: 0, Exit: -2, Flag: 1}, true, true},
+		{spec.Words{Enter: 3, Exit: 2, Flag: 1}, false, true},
+		{spec.Words{Enter: -1, Exit: 2, Flag: 1}, true, true},
+		{spec.Words{Enter: 3, Exit: -1, Flag: 1}, false, true},
+		{spec.Words{Enter: -1, Exit: -1, Flag: 1}, true, true},
+		{spec.Words{Enter: 0, Exit: -1, Flag: 2}, true, true},
+		{spec.Words{Enter: 1, Exit: 2, Flag: -5}, true, true},
 	} {
-		b, _, _ := create(t)
+		b, name, lockPath := create(t)
+		b.segment.setWords(tc.words)
+		check := func(call string, err error, refused bool, parties int) {
+			t.Helper()
+			c := new(CorruptError)
+			if errors.Is(err, ErrCorrupt) != refused || refused && (!errors.As(err, &c) || c.Words != tc.words || c.Parties != parties) {
+				t.Errorf("%s with %v: got %#v, want refused: %v", call, tc.words, err, refused)
+			}
+		}
+		c, err := Attach(t.Context(), name, lockPath)
+		check("Attach", err, tc.attach, 0)
+		if err == nil {
+			c.Close()
+		}
+		wantWords(t, b, tc.words)
 		ctx, cancel := context.WithCancel(t.Context())
 		b.SetHook(func(s spec.Step) {
 			if s == spec.CountEnter {
 				cancel()
 			}
 		})
-		b.segment.setWords(tc.words)
-		err := b.Wait(ctx, 2)
-		if tc.want == nil {
-			if errors.Is(err, ErrCorrupt) {
-				t.Errorf("Wait with %v: got %v", tc.words, err)
-			}
-			continue
+		check("Wait", b.Wait(ctx, 2), tc.wait, 2)
+		if tc.wait {
+			wantWords(t, b, tc.words)
 		}
-		wantError(t, fmt.Sprintf("Wait with %v", tc.words), err, tc.want)
-		if c := new(CorruptError); !errors.As(err, &c) || c.Words != tc.words || c.Parties != 2 {
-			t.Errorf("Wait with %v: got %#v, want these words and 2 parties", tc.words, c)
-		}
-		wantWords(t, b, tc.words)
 		if held, err := b.lock.try(); !held {
 			t.Errorf("Wait with %v left the lock held: try: %v", tc.words, err)
 		}

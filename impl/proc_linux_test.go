@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -210,22 +209,6 @@ func TestProc_InheritedDescriptor(t *testing.T) {
 	stdin.Close()
 	if err := child.Wait(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestProc_ClosedOnExec(t *testing.T) {
-	b, name, lockPath := create(t)
-	if to, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", b.lock.fd)); err != nil || to != lockPath {
-		t.Fatalf("descriptor of the lock is open on %q, %v, want %q", to, err, lockPath)
-	}
-	out, err := exec.Command("ls", "-l", "/proc/self/fd").Output()
-	if err != nil || !strings.Contains(string(out), "/proc/") { // the folder that it lists
-		t.Fatalf("ls: %v, %q", err, out)
-	}
-	for _, path := range []string{lockPath, name} {
-		if strings.Contains(string(out), path) {
-			t.Errorf("a child has %q open:\n%s", path, out)
-		}
 	}
 }
 

@@ -94,30 +94,6 @@ func TestUnit_Layout(t *testing.T) {
 	}
 }
 
-func TestUnit_AttachRefusesCorruptWords(t *testing.T) {
-	b, name, lockPath := create(t)
-	for _, tc := range []struct {
-		words spec.Words
-		want  error
-	}{
-		{spec.Words{Enter: 7, Exit: 9, Flag: 0}, nil}, // for a party count above 9
-		{spec.Words{Enter: -1, Exit: 9, Flag: 0}, ErrCorrupt},
-		{spec.Words{Enter: 7, Exit: -2, Flag: 0}, ErrCorrupt},
-		{spec.Words{Enter: 7, Exit: 9, Flag: 2}, ErrCorrupt},
-	} {
-		b.segment.setWords(tc.words)
-		c, err := Attach(t.Context(), name, lockPath)
-		wantError(t, fmt.Sprintf("Attach to %v", tc.words), err, tc.want)
-		if err == nil {
-			c.Close()
-		}
-		if corrupt := new(CorruptError); tc.want != nil && (!errors.As(err, &corrupt) || corrupt.Words != tc.words) {
-			t.Errorf("Attach to %v: got %#v, want these words", tc.words, corrupt)
-		}
-		wantWords(t, b, tc.words)
-	}
-}
-
 // TestUnit_AttachWaitsForConstruction: while a peer makes the segment step by
 // step, as the original does, Attach waits until a word is not 0, or its
 // context ends.
