@@ -44,21 +44,26 @@ func TestGolden_Pages(t *testing.T) {
 	}
 }
 
-func wordTable() [][]string {
-	rows := [][]string{{"word", "offset", "type", "initial", "meaning"}}
-	for _, w := range AllWords {
-		initial := strings.Replace(fmt.Sprint(w.Initial()), "-", "−", 1)
-		rows = append(rows, []string{code(w), fmt.Sprint(w.Offset()), "int32", initial, w.Doc()})
+// table returns a table with a row for each of all.
+func table[T any](all []T, head []string, row func(T) []string) [][]string {
+	rows := [][]string{head}
+	for _, v := range all {
+		rows = append(rows, row(v))
 	}
 	return rows
 }
 
+func wordTable() [][]string {
+	return table(AllWords, []string{"word", "offset", "type", "initial", "meaning"}, func(w Word) []string {
+		initial := strings.Replace(fmt.Sprint(w.Initial()), "-", "−", 1)
+		return []string{code(w), fmt.Sprint(w.Offset()), "int32", initial, w.Doc()}
+	})
+}
+
 func stepTable(steps []Step) [][]string {
-	rows := [][]string{{"label", "lock", "reads", "writes", "effect", "next"}}
-	for _, s := range steps {
-		rows = append(rows, []string{code(s), s.Lock().String(), list(s.Reads()), list(s.Writes()), s.Doc(), branches(s)})
-	}
-	return rows
+	return table(steps, []string{"label", "lock", "reads", "writes", "effect", "next"}, func(s Step) []string {
+		return []string{code(s), s.Lock().String(), list(s.Reads()), list(s.Writes()), s.Doc(), branches(s)}
+	})
 }
 
 func branches(s Step) string {
@@ -78,43 +83,32 @@ func branches(s Step) string {
 	return strings.Join(parts, ", ")
 }
 
-func list(words []Word) string {
-	var names []string
-	for _, w := range words {
-		names = append(names, w.String())
-	}
-	return strings.Join(names, ", ")
-}
+func list(words []Word) string { return strings.Trim(fmt.Sprint(words), "[]") }
 
 func propertyTable() [][]string {
-	rows := [][]string{{"property", "kind", "says"}}
-	for _, p := range AllProperties {
-		rows = append(rows, []string{code(p), string(p.Kind()), p.Doc()})
-	}
-	return rows
+	return table(AllProperties, []string{"property", "kind", "says"}, func(p Property) []string {
+		return []string{code(p), string(p.Kind()), p.Doc()}
+	})
 }
 
 func scenarioTable() [][]string {
-	rows := [][]string{{"scenario", "what happens"}}
+	head := []string{"scenario", "what happens"}
 	for _, p := range AllProperties {
-		rows[0] = append(rows[0], code(p))
+		head = append(head, code(p))
 	}
-	for _, s := range AllScenarios {
+	return table(AllScenarios, head, func(s Scenario) []string {
 		row := []string{code(s), s.Doc()}
 		for _, p := range AllProperties {
 			row = append(row, strings.Replace(string(s.Expect(p)), string(Undecided), "?", 1))
 		}
-		rows = append(rows, row)
-	}
-	return rows
+		return row
+	})
 }
 
 func eventTable() [][]string {
-	rows := [][]string{{"event", "what happens"}}
-	for _, e := range AllEvents {
-		rows = append(rows, []string{code(e), e.Doc()})
-	}
-	return rows
+	return table(AllEvents, []string{"event", "what happens"}, func(e Event) []string {
+		return []string{code(e), e.Doc()}
+	})
 }
 
 func code(v fmt.Stringer) string { return "`" + v.String() + "`" }
