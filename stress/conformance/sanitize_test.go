@@ -4,7 +4,6 @@ package conformance
 
 import (
 	"math"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -22,13 +21,11 @@ func sanitized(t *testing.T, source string) string {
 	porttest.Need(t, "c")
 	program := filepath.Join(t.TempDir(), "barrier")
 	compile := func(source string) ([]byte, error) {
-		return exec.Command("cc", "-std=c11", "-g", "-fsanitize=undefined,address", "-fno-sanitize-recover=all", "-o", program, source).CombinedOutput()
+		cc := exec.Command("cc", "-std=c11", "-g", "-fsanitize=undefined,address", "-fno-sanitize-recover=all", "-o", program, "-x", "c", "-")
+		cc.Stdin = strings.NewReader(source)
+		return cc.CombinedOutput()
 	}
-	empty := filepath.Join(t.TempDir(), "empty.c")
-	if err := os.WriteFile(empty, []byte("int main(void) { return 0; }\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := compile(empty); err != nil {
+	if out, err := compile("int main(void) { return 0; }"); err != nil {
 		t.Skipf("cc has no sanitizers (%v): %s", err, out)
 	}
 	if out, err := compile(source); err != nil {
@@ -44,7 +41,11 @@ func TestProc_SanitizedC(t *testing.T) {
 		t.Skip("the sanitizers take seconds to compile")
 	}
 	t.Parallel()
-	name := sanitized(t, "../port/c/barrier.c")
+	source, err := port.Sources.ReadFile("c/barrier.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := sanitized(t, string(source))
 	results, err := Run(t.Context(), options(name, "tour n=3", "stress", "mixed with go", "unlinking peer"))
 	if err != nil || !Passed(results) {
 		t.Errorf("%v, %v", results, err)

@@ -5,21 +5,13 @@ package port_test
 import (
 	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"sharedbarrier/stress/port"
-	"sharedbarrier/stress/port/porttest"
-	"sharedbarrier/stress/port/registry"
 )
-
-func TestMain(m *testing.M) {
-	registry.ServeGo() // for the benchmark
-	os.Exit(m.Run())
-}
 
 // acts are what a script does in place of an answer, in the shell.
 var acts = map[string]string{
@@ -169,29 +161,4 @@ func TestUnit_NoSuchProgram(t *testing.T) {
 	if _, err := port.Start(t.Context(), "nowhere", exec.Command("/nonexistent"), patient); err == nil {
 		t.Error("Start(/nonexistent) = nil, want an error")
 	}
-}
-
-func BenchmarkStep(b *testing.B) {
-	_, segment, lockPath := porttest.NewBarrier(b)
-	p, err := registry.Start(b.Context(), "go")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer p.Kill()
-	ask := func(request string) string {
-		answer, err := p.Ask(request)
-		if err != nil {
-			b.Fatal(err)
-		}
-		return answer
-	}
-	ask("white")
-	ask("open " + segment + " " + lockPath)
-	ask("call 1")
-	for b.Loop() {
-		if ask("go") == port.Returned {
-			ask("call 1")
-		}
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps/s")
 }

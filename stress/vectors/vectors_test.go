@@ -39,13 +39,9 @@ func TestGolden_Files(t *testing.T) {
 	for name, f := range files {
 		golden.File(t, filepath.Join(folder, name), string(f.Encode()))
 	}
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if _, made := files[e.Name()]; !made {
-			t.Errorf("%s/%s comes from no scenario: remove it", folder, e.Name())
+	for _, name := range names(t) {
+		if _, made := files[name]; !made {
+			t.Errorf("%s/%s comes from no scenario: remove it", folder, name)
 		}
 	}
 }
