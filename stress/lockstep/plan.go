@@ -57,7 +57,7 @@ func (p Plan) Tour(ctx context.Context) iter.Seq2[Report, error] {
 				return nil, err
 			}
 			if s := cfg.Scenario; s != spec.Reuse && s != spec.Single && s != spec.Withdraw || p.Rounds != 0 || procs > 4 {
-				return nil, fmt.Errorf("there is no tour of scenario %v with %d processes and %d rounds: it must lead back to its beginning, so give reuse, single or withdraw, up to 4 processes, and no bound on rounds", s, procs, p.Rounds)
+				return nil, fmt.Errorf("there is no tour of scenario %v with %d processes and --rounds %d, as a tour leads back to its beginning; give reuse, single or withdraw, up to 4 processes, and no --rounds", s, procs, p.Rounds)
 			}
 			g := explore.NewGraph(model.NewMachine(cfg))
 			tour, err := CoveringTour(g)
