@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
-"""Plays test vectors (spec/PORTS.md, section 5) against a port, with nothing but Python.
+"""Plays test vectors (spec/PORTS.md, section 5) against a port. It needs only Python.
 
     python3 stress/vectors/play.py [--limit SECONDS] FILE COMMAND [ARGUMENT...]
     python3 stress/vectors/play.py spec/vectors/withdraw-2.json ./my-port
 
-COMMAND starts the port (spec/PORTS.md). Every process of every schedule is one of it. Schedules for
-which the port lacks a capability are left out; one in which a port refuses a word that is out of
-range, as it may, ends there. Both are counted for themselves. Of the lock this program sees whether
-it is held, and not by whom.
+COMMAND starts the port, once for each process of each schedule. Schedules that need a capability
+which the port lacks are left out. A schedule ends where the port refuses a word out of range, as it
+may. The last line counts both. This program sees whether the lock is held, and not by which process.
 
-Exit code: 0 all that were played went as the file says, 1 one did not, 2 usage or environment,
-75 all were left out, 130 interrupted.
+Exit code: 0 every schedule that was played went as the file says, 1 one did not, 2 usage or
+environment, 75 every schedule was left out, 130 interrupted.
 """
 
 import argparse
@@ -30,15 +29,15 @@ LONGEST = 4096  # bytes of an answer
 
 
 class Different(Exception):
-    """What was seen is not what the vectors say."""
+    """The port does not do what the vectors say."""
 
 
 class LeftOut(Exception):
-    """The port lacks what the schedule needs."""
+    """The port lacks a capability that the schedule needs."""
 
 
 class Unusable(Exception):
-    """The file or the command is not there, or not what it should be."""
+    """The file or the command is missing or wrong."""
 
 
 class Port:
@@ -51,9 +50,9 @@ class Port:
         self.limit = limit  # of an answer, in seconds
         self.capabilities = []
         self.parties = 0  # of its call
-        self.at = ""  # what it said last
-        self.late = False  # it attaches, and has not called: it may as well come later
-        self.ahead = False  # it has left out the second announcement of InitExit
+        self.at = ""  # its last answer
+        self.late = False  # it has attached and not called, so relink starts it again
+        self.ahead = False  # it omitted the second announcement of InitExit
 
     def greet(self):
         hello = self.read().split(" ")
@@ -62,7 +61,7 @@ class Port:
         self.capabilities = hello[2:]
 
     def read(self):
-        """The next line. What comes with it or after half of it makes a line that no answer is."""
+        """Return the next line. Text after its newline makes it a wrong answer."""
         line, end = b"", time.monotonic() + self.limit
         while not line.endswith(b"\n"):
             ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
@@ -86,13 +85,13 @@ class Port:
         return self.read()
 
     def may_refuse(self, words):
-        """Whether the port may find a word out of range at the step that it is at (spec/PROTOCOL.md, section 9)."""
+        """Return whether the port may refuse the words at its step (spec/PROTOCOL.md, section 9)."""
         enter, exit, flag = words
         in_range = 0 <= enter <= self.parties and -1 <= exit <= self.parties and flag in (0, 1)
         return self.at in ("at InitExit", "at TestFirst") and not in_range
 
     def kill(self):
-        """Kill the port and what it has started, unless that is done."""
+        """Kill the port and its children, unless they are gone."""
         if self.process.returncode is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
@@ -101,7 +100,7 @@ class Port:
 
 
 class Run:
-    """One schedule: a segment and a lock file of its own, and the ports."""
+    """One schedule: a segment, a lock file, and the ports."""
 
     def __init__(self, command, limit, schedule):
         self.command, self.limit, self.schedule = command, limit, schedule
@@ -120,7 +119,7 @@ class Run:
         self.folder.cleanup()
 
     def open(self, p):
-        port = self.ports[p] = Port(self.command, self.limit)  # there, and killed in the end, whatever it says
+        port = self.ports[p] = Port(self.command, self.limit)  # first: close kills it
         port.greet()
         needs = self.schedule["needs"]
         if not set(needs) <= set(port.capabilities):
@@ -164,7 +163,7 @@ class Run:
             raise Different(f"the lock is {'free' if free else 'held'}, want {'it held by p%d' % holder if free else 'it free'}")
 
     def play(self, moves):
-        """Play the schedule and return whether it went to its end: no port has refused a word."""
+        """Play the schedule. Return whether it went to its end, and no port refused a word."""
         for p in sorted(range(len(self.ports)), key=lambda p: self.schedule["start"][p] == "MakeEnter"):
             self.open(p)
         words = (0, -1, 1)
