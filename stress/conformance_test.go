@@ -3,13 +3,11 @@
 package main
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sharedbarrier/spec"
@@ -32,10 +30,10 @@ func without(names ...string) (flags []string) {
 func TestProc_ConformanceEnds(t *testing.T) {
 	const bad = `exec:echo "port 1"; read -r request; echo what`
 	for _, c := range []struct {
-		name  string
-		args  []string
-		code  int
-		again string // on stderr, where nothing else may be
+		name string
+		args []string
+		code int
+		want string // on stderr; empty: nothing may be there
 	}{
 		{"passed", append([]string{"--port", "go"}, without("conversation")...), spec.ExitOK, ""},
 		{"nothing asked", append([]string{"--port", "go"}, without()...), spec.ExitUnfinished, ""},
@@ -49,16 +47,30 @@ func TestProc_ConformanceEnds(t *testing.T) {
 			if slices.Contains(c.args, "--mutants") {
 				porttest.Need(t, "c")
 			}
-			p := newCommand(t, append([]string{"conformance"}, c.args...)...)
-			if err := p.Start(); err != nil {
-				t.Fatal(err)
-			}
+			p := startCommand(t, append([]string{"conformance"}, c.args...)...)
 			code, said := p.exitCode(t), p.err.String()
-			if code != c.code || !strings.Contains(said, c.again) || c.again == "" && said != "" {
-				t.Errorf("conformance %q: exit code %d, stderr %q; want %d and %q\n%s", c.args, code, said, c.code, c.again, p.out.String())
+			if code != c.code || !strings.Contains(said, c.want) || c.want == "" && said != "" {
+				t.Errorf("conformance %q: exit code %d, stderr %q; want %d and %q\n%s", c.args, code, said, c.code, c.want, p.out.String())
 			}
 			p.checkNothingLeft(t)
 		})
+	}
+}
+
+// TestProc_BrokenCompiler: a compiler that does not work is one missing tool, in
+// one line, for all mutants.
+func TestProc_BrokenCompiler(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "cc"), []byte("#!/bin/sh\necho no toolchain\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := newCommand(t, "conformance", "--mutants")
+	p.Env = append(p.Env, "PATH="+dir+":"+os.Getenv("PATH"))
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := p.exitCode(t), p.err.String(); code != spec.ExitUsage || strings.Count(said, "install one that is called cc") != 1 || !strings.Contains(said, "no toolchain") {
+		t.Errorf("exit code %d, stderr %q; want %d and one line about cc", code, said, spec.ExitUsage)
 	}
 }
 
@@ -71,19 +83,12 @@ func TestProc_ConformanceInterrupted(t *testing.T) {
 	for _, c := range []struct{ flag, want string }{{"--json=false", "conversation  passed"}, {"--json", `"check":"conversation","verdict":"passed"`}} {
 		t.Run(c.flag, func(t *testing.T) {
 			os.Remove(silent)
-			p := newCommand(t, append([]string{"conformance", "--port", port, c.flag}, without("conversation", "tour n=2")...)...)
-			if err := p.Start(); err != nil {
-				t.Fatal(err)
-			}
-			for {
-				if _, err := os.Stat(silent); !errors.Is(err, fs.ErrNotExist) || t.Context().Err() != nil {
-					break
-				}
-				runtime.Gosched()
-			}
-			if err := p.Process.Signal(os.Interrupt); err != nil {
-				t.Fatal(err)
-			}
+			p := startCommand(t, append([]string{"conformance", "--port", port, c.flag}, without("conversation", "tour n=2")...)...)
+			p.await(t, "the port was silent", func() bool {
+				_, err := os.Stat(silent)
+				return err == nil
+			})
+			signal(t, p.Process.Pid, syscall.SIGINT)
 			if code := p.exitCode(t); code != spec.ExitInterrupted || !strings.Contains(p.out.String(), c.want) {
 				t.Errorf("exit code %d, stdout %q, want %d and %q; stderr %q", code, p.out.String(), spec.ExitInterrupted, c.want, p.err.String())
 			}

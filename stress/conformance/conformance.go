@@ -12,6 +12,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -168,10 +169,10 @@ type Score struct {
 	Asked bool `json:"-"` // a check was made, and not left out
 }
 
-// Scores makes the checks of each mutant, a name of registry.CMutants, all at the
-// same time but one stress run after the other. It calls done after each mutant,
-// from several goroutines. The scores are in the order of mutants. After an error,
-// which is the first of Run, they are those of the mutants so far.
+// Scores makes the checks of each mutant, a name of registry.CMutants, in parallel
+// except for the stress runs. It calls done after each mutant, from several
+// goroutines. The scores are in the order of mutants. An error is the first one of
+// Run; the scores are then those of the other mutants.
 func Scores(ctx context.Context, o Options, mutants []string, done func()) (scores []Score, err error) {
 	found := make([]Score, len(mutants))
 	errs := make([]error, len(mutants))
@@ -195,7 +196,7 @@ func Scores(ctx context.Context, o Options, mutants []string, done func()) (scor
 			scores = append(scores, found[i])
 		}
 	}
-	return scores, errors.Join(errs...)
+	return scores, cmp.Or(errs...)
 }
 
 func score(mutant string, results []Result) Score {
