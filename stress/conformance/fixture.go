@@ -17,22 +17,27 @@ import (
 	"sharedbarrier/stress/port"
 )
 
-// A fixture is a barrier with names of its own, and a process of the port. Its
-// methods do nothing after the first error, which stays in err.
+// A fixture is a barrier and a process of the port. Its methods do nothing after
+// the first error, which stays in err.
 type fixture struct {
+	*setup
+	port *port.Port
+}
+
+// A setup is a barrier with names of its own, and the first error of the fixtures
+// that share it.
+type setup struct {
 	subject       *subject
 	dir, lockPath string
 	segment       string // its name
 	barrier       *impl.Barrier
-	port          *port.Port
-	shared        bool // the barrier is another fixture's
 	err           error
 }
 
 // fixture creates a barrier and starts the port, which has not opened it yet. The
 // caller must close the fixture.
 func (s *subject) fixture() *fixture {
-	f := &fixture{subject: s}
+	f := &fixture{setup: &setup{subject: s}}
 	f.try(func() (err error) {
 		// The spaces are there because a path may have some.
 		f.dir, err = os.MkdirTemp("", fmt.Sprintf("sharedbarrier conformance %d-", os.Getpid()))
@@ -43,22 +48,23 @@ func (s *subject) fixture() *fixture {
 		f.barrier, err = impl.Create(f.segment, f.lockPath)
 		return err
 	})
-	return f.start()
+	f.start()
+	return f
 }
 
-// peer is a fixture with another process of the port at the same barrier.
+// peer is a fixture with another process of the port at the same barrier. The
+// caller must kill it, before it closes f.
 func (f *fixture) peer() *fixture {
-	peer := *f
-	peer.port, peer.shared = nil, true
-	return peer.start()
+	peer := &fixture{setup: f.setup}
+	peer.start()
+	return peer
 }
 
-func (f *fixture) start() *fixture {
+func (f *fixture) start() {
 	f.try(func() (err error) {
 		f.port, err = f.subject.start()
 		return err
 	})
-	return f
 }
 
 // opened is fixture with a port that has opened the barrier.
@@ -76,13 +82,16 @@ func (s *subject) waiting() *fixture {
 	return f
 }
 
-func (f *fixture) close() {
+// kill kills the port, if it is there.
+func (f *fixture) kill() {
 	if f.port != nil {
 		f.port.Kill()
 	}
-	if f.shared {
-		return
-	}
+}
+
+// close kills the port and removes the barrier.
+func (f *fixture) close() {
+	f.kill()
 	if f.barrier != nil {
 		f.barrier.Close()
 		impl.Remove(f.segment, f.lockPath)
@@ -90,7 +99,7 @@ func (f *fixture) close() {
 	os.RemoveAll(f.dir)
 }
 
-// try calls do unless there was an error.
+// try calls do, unless there was an error, and keeps its error.
 func (f *fixture) try(do func() error) {
 	if f.err == nil {
 		f.err = do()
@@ -202,7 +211,7 @@ func (f *fixture) words() (w spec.Words) {
 	return w
 }
 
-// expectWords is an error unless the words are one of want.
+// expectWords fails unless the words are want.
 func (f *fixture) expectWords(want spec.Words) {
 	got := f.words()
 	f.try(func() error {

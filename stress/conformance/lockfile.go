@@ -27,18 +27,15 @@ func lockFile(s *subject) (string, error) {
 	f.steps("call 2", spec.Call, spec.LockInit, spec.InitExit, spec.UnlockInit, spec.LockEnter)
 	os.Remove(f.lockPath) // it is missing if the port has unlinked it
 	f.try(func() error { return os.WriteFile(f.lockPath, nil, 0o600) })
+	if f.err != nil {
+		return "", f.err
+	}
 	holder := f.peer()
-	defer holder.close()
+	defer holder.kill()
 	holder.openWhite()
 	holder.steps("call 2", spec.Call, spec.LockInit, spec.InitExit)
-	if holder.err != nil {
-		return "", holder.errorf("the lock file was replaced")
-	}
 	f.steps("go", spec.LockEnter) // the lock is held
 	holder.steps("go", spec.UnlockInit, spec.LockEnter)
-	if holder.err != nil {
-		return "", holder.errorf("the lock file was replaced")
-	}
 	f.steps("go", spec.TestFirst)
 	if f.err != nil {
 		return "", f.errorf("the lock file was replaced and locked by another")
