@@ -1,18 +1,18 @@
 ------------------------------- MODULE Barrier -------------------------------
-(* What a reusable barrier is, and nothing of how it is made.  A process      *)
-(* begins its next round, and leaves it; nobody leaves a round before all     *)
-(* have begun it.  SharedBarrier refines this module.                         *)
+(* A reusable barrier, without how it is made.  A process begins its next     *)
+(* round and leaves it; no process leaves a round before all have begun it.   *)
+(* SharedBarrier refines this module.                                         *)
 EXTENDS Integers
 
-CONSTANTS Procs,      \* who shares the barrier
-          Quitting,   \* may a process leave a round as if it had never come?
-          Rebase(_)   \* how rounds are written down, see below
+CONSTANTS Procs,      \* the processes that share the barrier
+          Quitting,   \* may a process give up the round that it is in?
+          Rebase(_)   \* how rounds are counted, see below
 VARIABLES inside,     \* inside[p]: p has begun a round and has not left it
           completed   \* completed[p]: how many rounds p has left
 
-(* Rebase is the identity, or subtracts the least element: all that is said   *)
-(* below compares rounds, so it means the same with either, and the second    *)
-(* leaves finitely many states though the rounds have no end.                 *)
+(* Rebase is the identity, or subtracts the least element.  The formulas      *)
+(* below only compare rounds, so they mean the same with either.  With the    *)
+(* second, unbounded rounds have finitely many states.                        *)
 
 Begun(p) == completed[p] + (IF inside[p] THEN 1 ELSE 0)
 
@@ -26,7 +26,7 @@ Leave(p) == /\ MayLeave(p)
             /\ inside' = [inside EXCEPT ![p] = FALSE]
             /\ completed' = Rebase([completed EXCEPT ![p] = @ + 1])
 
-(* Whoever gives up has not begun the round; so nobody may have left it.      *)
+(* A process that gives up has not begun the round, so none may have left it. *)
 GiveUp(p) == /\ Quitting
              /\ inside[p]
              /\ \A q \in Procs : completed[q] <= completed[p]
@@ -40,11 +40,11 @@ Next == \E p \in Procs : Begin(p) \/ Leave(p) \/ GiveUp(p)
 
 Spec == Init /\ [][Next]_<<inside, completed>>
 
-(* Whoever may leave does, in the end.                                        *)
+(* A process that may leave does, in the end.                                 *)
 Live == \A p \in Procs : MayLeave(p) ~> ~inside[p]
 
 -------------------------------------------------------------------------------
-(* What follows from it, and makes it safe to use again.                      *)
+(* What follows, and makes the barrier safe to use again.                     *)
 
 NoEarlyExit == \A p, q \in Procs : completed[p] <= Begun(q)
 

@@ -1,47 +1,22 @@
 ------------------------------- MODULE Replay -------------------------------
-(* Are given traces behaviours of SharedBarrier?  Schedule holds them:        *)
-(* Traces is a sequence of traces, and a trace one of steps                   *)
+(* Are given traces behaviours of MCSharedBarrier?  Traces of module Schedule *)
+(* is a sequence of traces, and a trace is a sequence of steps                *)
 (* <<process, label, enter, exit, flag>>, with the words after the step.      *)
-(* A label and a process leave no choice, so TLC finds as many states as the  *)
-(* traces have steps, and one more for each trace, if and only if they are.   *)
-EXTENDS SharedBarrier, Sequences, Schedule
+(* A process and a label leave no choice.  So if the traces are behaviours,   *)
+(* and only then, TLC finds as many states as they have steps, and one more   *)
+(* for each trace.                                                            *)
+EXTENDS MCSharedBarrier, Sequences, Schedule
 
-VARIABLES which, at  \* which trace, and how many of its steps are taken
+VARIABLES which, at  \* the trace, and how many of its steps are taken
 
 Take(p, label) ==
-    CASE label = "Call"             -> Call(p)
-      [] label = "LockInit"         -> LockInit(p)
-      [] label = "InitExit"         -> InitExit(p)
-      [] label = "UnlockInit"       -> UnlockInit(p)
-      [] label = "LockEnter"        -> LockEnter(p)
-      [] label = "TestFirst"        -> TestFirst(p)
-      [] label = "UnlockFirst"      -> UnlockFirst(p)
-      [] label = "AwaitDrain"       -> AwaitDrain(p)
-      [] label = "LockFirst"        -> LockFirst(p)
-      [] label = "LowerFlag"        -> LowerFlag(p)
-      [] label = "CountEnter"       -> CountEnter(p)
-      [] label = "ResetEnter"       -> ResetEnter(p)
-      [] label = "ResetExit"        -> ResetExit(p)
-      [] label = "RaiseFlag"        -> RaiseFlag(p)
-      [] label = "UnlockEnter"      -> UnlockEnter(p)
-      [] label = "AwaitFlag"        -> AwaitFlag(p)
-      [] label = "LockExit"         -> LockExit(p)
-      [] label = "CountExit"        -> CountExit(p)
-      [] label = "ClearExit"        -> ClearExit(p)
-      [] label = "UnlockExit"       -> UnlockExit(p)
-      [] label = "GiveUp"           -> GiveUp(p)
-      [] label = "LockWithdraw"     -> LockWithdraw(p)
-      [] label = "TestFlag"         -> TestFlag(p)
-      [] label = "UncountEnter"     -> UncountEnter(p)
-      [] label = "UnlockWithdraw"   -> UnlockWithdraw(p)
-      [] label = "MakeEnter"        -> MakeEnter(p)
-      [] label = "MakeExit"         -> MakeExit(p)
-      [] label = "MakeFlag"         -> MakeFlag(p)
-      [] label = "Die"              -> Die(p)
-      [] label = "Abandon"          -> Abandon(p)
-      [] label = "Relink"           -> Relink
+    CASE label = "GiveUp"   -> GiveUp(p)
+      [] label = "Die"      -> Die(p)
+      [] label = "Abandon"  -> Abandon(p)
+      [] label = "Relink"   -> Relink
+      [] OTHER              -> pc[p] = label /\ Step(p)
 
-ReplayInit == Init /\ which \in 1 .. Len(Traces) /\ at = 0
+ReplayInit == MCInit /\ which \in 1 .. Len(Traces) /\ at = 0
 
 ReplayNext ==
     /\ at < Len(Traces[which])

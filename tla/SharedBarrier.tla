@@ -1,93 +1,54 @@
 ---------------------------- MODULE SharedBarrier ----------------------------
 (***************************************************************************)
-(* The shared-barrier protocol of spec/PROTOCOL.md: three words, one lock, *)
-(* one action for each step, under the same labels and in the same order.  *)
-(* A process is at the step that it will do next: pc[p] is its label.      *)
+(* The protocol of spec/PROTOCOL.md: three words, one lock, and an action  *)
+(* for each step, under its label and in its order.  pc[p] is the label of *)
+(* the step that process p takes next.                                     *)
 (*                                                                         *)
-(* Read it in this order: the steps (Call to UnlockExit), Withdrawal, the  *)
-(* properties, and then, if misuse is what you came for, the scenarios.    *)
+(* Callers keep every guarantee of section 10 here.  MCSharedBarrier       *)
+(* redefines what stands under "What callers do" to break them one by one. *)
 (***************************************************************************)
 EXTENDS Integers, FiniteSets
 
 CONSTANTS
-    N,         \* how many processes there are: 0 .. N-1
-    Rounds,    \* how many calls each makes; 0: no bound
-    Scenario,  \* what happens: one of Scenarios
-    Kept       \* do the callers keep the guarantee that the scenario is about?
+    N,      \* the number of processes, which are 0 .. N-1
+    Rounds  \* how many calls each process makes; 0: unbounded
 
-Scenarios == { "reuse", "single", "withdraw", "late-construction",
-               "shrinking", "growing", "disagreeing", "surplus",
-               "crash", "abandon", "split-lock" }
-
-ASSUME /\ N \in Nat \ {0} /\ Rounds \in Nat
-       /\ Scenario \in Scenarios /\ Kept \in BOOLEAN
-       /\ Scenario = "single" => N = 1
-       /\ Scenario \in {"shrinking", "growing"} => N > 1 /\ Rounds > 1
-       /\ Scenario \in {"disagreeing", "surplus"} => N > 1
+ASSUME N \in Nat \ {0} /\ Rounds \in Nat
 
 VARIABLES
     enter, exit, flag,  \* the three words
-    lock,               \* who holds the lock, or None
-    pc,                 \* pc[p]: the step that p will do next
+    lock,               \* the process that holds the lock, or None
+    pc,                 \* pc[p]: the step that p takes next
     rounds,             \* rounds[p]: how many calls p has completed
-    happened,           \* which of the events that happen at most once have
-    orphan,             \* split-lock: who holds the lock file that was unlinked
-    seen                \* split-lock: seen[p] is what p has read, or Nothing
+    env                 \* the environment's own; no step below depends on it
 
 words == <<enter, exit, flag>>
-world == <<happened, orphan, seen>>
-vars  == <<enter, exit, flag, lock, pc, rounds, happened, orphan, seen>>
+vars  == <<enter, exit, flag, lock, pc, rounds, env>>
 
-Procs   == 0 .. N-1
-None    == -1   \* no process
-NotSet  == -1   \* the party count is not set yet
-Nothing == -2   \* no value of any word
+Procs  == 0 .. N-1
+None   == -1  \* no process
+NotSet == -1  \* the party count is not set yet
 
 -----------------------------------------------------------------------------
-(* The scenarios: who passes which party count, who takes part, and what    *)
-(* may happen.  Kept = TRUE is the twin that keeps the guarantee: the count *)
-(* changes with nobody in a call, a process dies after its last call, a     *)
-(* waiter withdraws.                                                        *)
-
-Broken(s) == Scenario = s /\ ~Kept
+(* What callers do.                                                         *)
 
 \* The party count that p passes in its r-th call.
-Count(p, r) ==
-    CASE Scenario = "shrinking"            -> IF r = 1 THEN N ELSE N - 1
-      [] Scenario = "growing"              -> IF r = 1 THEN N - 1 ELSE N
-      [] Broken("disagreeing") /\ p = 0    -> N - 1
-      [] Broken("surplus")                 -> N - 1
-      [] OTHER                             -> N
+Count(p, r) == N
 
-\* Who takes part in round r.
-Parties(r) ==
-    CASE Scenario = "shrinking" /\ r > 1   -> Procs \ {N - 1}
-      [] Scenario = "growing" /\ r = 1     -> Procs \ {N - 1}
-      [] OTHER                             -> Procs
+\* The parties of round r.
+Parties(r) == Procs
 
-\* p has made all its calls, and rests for ever.
-Resting(p) == /\ pc[p] = "Call" /\ Rounds > 0
-              /\ rounds[p] = Rounds \/ p \notin Parties(rounds[p] + 1)
+\* May p begin its r-th call now?
+MayCall(p, r) == TRUE
 
-\* The party count changes with round r only once all have left round r-1.
-CountAgreed(r) ==
-    Kept /\ r > 1 /\ Parties(r) # Parties(r - 1)
-        => \A q \in Parties(r - 1) : rounds[q] >= r - 1
+\* May a call of p withdraw?
+MayGiveUp(p) == FALSE
 
-\* Nobody calls while somebody constructs.
-Constructed ==
-    Kept => \A q \in Procs : pc[q] \notin {"MakeEnter", "MakeExit", "MakeFlag"}
+\* Has p died?
+Dead(p) == FALSE
 
-MayGiveUp(p) == \/ Scenario = "withdraw"
-                \/ Scenario = "abandon" /\ Kept /\ p = 0
-MayDie(p)    == Scenario = "crash" /\ p = 0 /\ (Kept => Resting(p))
-MayAbandon   == Broken("abandon")
-MayRelink    == Broken("split-lock")
-
-\* With two locks about, a read and a write under the lock are not one step.
-Fine == Scenario = "split-lock"
-
-Dead(p) == p = 0 /\ "Die" \in happened
+\* The type of env.
+EnvOK == env = None
 
 -----------------------------------------------------------------------------
 (* What the steps are made of.                                              *)
@@ -95,43 +56,41 @@ Dead(p) == p = 0 /\ "Die" \in happened
 At(p, step)   == pc[p] = step /\ ~Dead(p)
 Goto(p, step) == pc' = [pc EXCEPT ![p] = step]
 
-Acquire(p) == lock = None /\ lock' = p /\ UNCHANGED orphan
-Release(p) == IF lock = p THEN lock' = None /\ UNCHANGED orphan
-                          ELSE orphan' = None /\ UNCHANGED lock
+\* A process whose lock file was unlinked does not hold the lock that it frees.
+Acquire(p) == lock = None /\ lock' = p
+Release(p) == lock' = IF lock = p THEN None ELSE lock
 
 n(p) == Count(p, rounds[p] + 1)  \* the party count of the call of p
 
-\* With no bound on the rounds they are relative: the least is always 0.
+\* A read of a word and the write of Update(what was read): one step, by the
+\* lock.  MCSharedBarrier makes two of it.
+ReadWrite(p, word, Update(_)) == Update(word) /\ UNCHANGED env
+
+\* p has made all its calls.
+Resting(p) == /\ pc[p] = "Call" /\ Rounds > 0
+              /\ rounds[p] = Rounds \/ p \notin Parties(rounds[p] + 1)
+
+\* Unbounded rounds are relative: the least of them is always 0.
 Rebase(r) ==
     IF Rounds > 0 THEN r
     ELSE LET least == CHOOSE m \in {r[p] : p \in Procs} :
                           \A p \in Procs : m <= r[p]
          IN  [p \in Procs |-> r[p] - least]
 
-\* A read and a write of one word: Update(x) is given what was read.  They are
-\* one step, but two steps under one label where Fine.
-ReadWrite(p, word, Update(_)) ==
-    IF Fine /\ seen[p] = Nothing
-    THEN /\ seen' = [seen EXCEPT ![p] = word]
-         /\ UNCHANGED <<words, pc>>
-    ELSE /\ seen' = [seen EXCEPT ![p] = Nothing]
-         /\ Update(IF Fine THEN seen[p] ELSE word)
-
 -----------------------------------------------------------------------------
-(* The steps of a call.                                                     *)
+(* The steps of a call (section 4).                                         *)
 
 Call(p) ==
     /\ At(p, "Call")
-    /\ ~Resting(p)
-    /\ CountAgreed(rounds[p] + 1) /\ Constructed
+    /\ ~Resting(p) /\ MayCall(p, rounds[p] + 1)
     /\ Goto(p, "LockInit")
-    /\ UNCHANGED <<words, lock, rounds, world>>
+    /\ UNCHANGED <<words, lock, rounds, env>>
 
 LockInit(p) ==
     /\ At(p, "LockInit")
     /\ Acquire(p)
     /\ Goto(p, "InitExit")
-    /\ UNCHANGED <<words, rounds, happened, seen>>
+    /\ UNCHANGED <<words, rounds, env>>
 
 InitExit(p) ==
     /\ At(p, "InitExit")
@@ -139,48 +98,48 @@ InitExit(p) ==
                         /\ Goto(p, "UnlockInit")
                         /\ UNCHANGED <<enter, flag>>
        IN  ReadWrite(p, exit, Update)
-    /\ UNCHANGED <<lock, rounds, happened, orphan>>
+    /\ UNCHANGED <<lock, rounds>>
 
 UnlockInit(p) ==
     /\ At(p, "UnlockInit")
     /\ Release(p)
     /\ Goto(p, "LockEnter")
-    /\ UNCHANGED <<words, rounds, happened, seen>>
+    /\ UNCHANGED <<words, rounds, env>>
 
 LockEnter(p) ==
     /\ At(p, "LockEnter")
     /\ Acquire(p)
     /\ Goto(p, "TestFirst")
-    /\ UNCHANGED <<words, rounds, happened, seen>>
+    /\ UNCHANGED <<words, rounds, env>>
 
 TestFirst(p) ==
     /\ At(p, "TestFirst")
     /\ Goto(p, IF enter = 0 THEN "UnlockFirst" ELSE "CountEnter")
-    /\ UNCHANGED <<words, lock, rounds, world>>
+    /\ UNCHANGED <<words, lock, rounds, env>>
 
 UnlockFirst(p) ==
     /\ At(p, "UnlockFirst")
     /\ Release(p)
     /\ Goto(p, "AwaitDrain")
-    /\ UNCHANGED <<words, rounds, happened, seen>>
+    /\ UNCHANGED <<words, rounds, env>>
 
 AwaitDrain(p) ==
     /\ At(p, "AwaitDrain")
     /\ exit = n(p)
     /\ Goto(p, "LockFirst")
-    /\ UNCHANGED <<words, lock, rounds, world>>
+    /\ UNCHANGED <<words, lock, rounds, env>>
 
 LockFirst(p) ==
     /\ At(p, "LockFirst")
     /\ Acquire(p)
     /\ Goto(p, "LowerFlag")
-    /\ UNCHANGED <<words, rounds, happened, seen>>
+    /\ UNCHANGED <<words, rounds, env>>
 
 LowerFlag(p) ==
     /\ At(p, "LowerFlag")
     /\ flag' = 0
     /\ Goto(p, "CountEnter")
-    /\ UNCHANGED <<enter, exit, lock, rounds, world>>
+    /\ UNCHANGED <<enter, exit, lock, rounds, env>>
 
 CountEnter(p) ==
     /\ At(p, "CountEnter")
@@ -188,43 +147,43 @@ CountEnter(p) ==
                         /\ Goto(p, IF x + 1 = n(p) THEN "ResetEnter" ELSE "UnlockEnter")
                         /\ UNCHANGED <<exit, flag>>
        IN  ReadWrite(p, enter, Update)
-    /\ UNCHANGED <<lock, rounds, happened, orphan>>
+    /\ UNCHANGED <<lock, rounds>>
 
 ResetEnter(p) ==
     /\ At(p, "ResetEnter")
     /\ enter' = 0
     /\ Goto(p, "ResetExit")
-    /\ UNCHANGED <<exit, flag, lock, rounds, world>>
+    /\ UNCHANGED <<exit, flag, lock, rounds, env>>
 
 ResetExit(p) ==
     /\ At(p, "ResetExit")
     /\ exit' = 0
     /\ Goto(p, "RaiseFlag")
-    /\ UNCHANGED <<enter, flag, lock, rounds, world>>
+    /\ UNCHANGED <<enter, flag, lock, rounds, env>>
 
 RaiseFlag(p) ==
     /\ At(p, "RaiseFlag")
     /\ flag' = 1
     /\ Goto(p, "UnlockEnter")
-    /\ UNCHANGED <<enter, exit, lock, rounds, world>>
+    /\ UNCHANGED <<enter, exit, lock, rounds, env>>
 
 UnlockEnter(p) ==
     /\ At(p, "UnlockEnter")
     /\ Release(p)
     /\ Goto(p, "AwaitFlag")
-    /\ UNCHANGED <<words, rounds, happened, seen>>
+    /\ UNCHANGED <<words, rounds, env>>
 
 AwaitFlag(p) ==
     /\ At(p, "AwaitFlag")
     /\ flag # 0
     /\ Goto(p, "LockExit")
-    /\ UNCHANGED <<words, lock, rounds, world>>
+    /\ UNCHANGED <<words, lock, rounds, env>>
 
 LockExit(p) ==
     /\ At(p, "LockExit")
     /\ Acquire(p)
     /\ Goto(p, "CountExit")
-    /\ UNCHANGED <<words, rounds, happened, seen>>
+    /\ UNCHANGED <<words, rounds, env>>
 
 CountExit(p) ==
     /\ At(p, "CountExit")
@@ -232,24 +191,24 @@ CountExit(p) ==
                         /\ Goto(p, IF x + 1 = n(p) THEN "ClearExit" ELSE "UnlockExit")
                         /\ UNCHANGED <<enter, flag>>
        IN  ReadWrite(p, exit, Update)
-    /\ UNCHANGED <<lock, rounds, happened, orphan>>
+    /\ UNCHANGED <<lock, rounds>>
 
 ClearExit(p) ==
     /\ At(p, "ClearExit")
     /\ exit' = NotSet
     /\ Goto(p, "UnlockExit")
-    /\ UNCHANGED <<enter, flag, lock, rounds, world>>
+    /\ UNCHANGED <<enter, flag, lock, rounds, env>>
 
 UnlockExit(p) ==
     /\ At(p, "UnlockExit")
     /\ Release(p)
     /\ rounds' = Rebase([rounds EXCEPT ![p] = @ + 1])
     /\ Goto(p, "Call")
-    /\ UNCHANGED <<words, happened, seen>>
+    /\ UNCHANGED <<words, env>>
 
 -----------------------------------------------------------------------------
-(* Withdrawal: the context of the call ends, and the call leaves as if it   *)
-(* had never come.                                                          *)
+(* Withdrawal (section 5): the context of the call ends, and the call       *)
+(* undoes its effect on the words.                                          *)
 
 GiveUp(p) ==
     /\ MayGiveUp(p)
@@ -257,88 +216,62 @@ GiveUp(p) ==
           /\ Goto(p, "Call")
        \/ /\ pc[p] = "AwaitFlag"
           /\ Goto(p, "LockWithdraw")
-    /\ UNCHANGED <<words, lock, rounds, world>>
+    /\ UNCHANGED <<words, lock, rounds, env>>
 
 LockWithdraw(p) ==
     /\ At(p, "LockWithdraw")
     /\ Acquire(p)
     /\ Goto(p, "TestFlag")
-    /\ UNCHANGED <<words, rounds, happened, seen>>
+    /\ UNCHANGED <<words, rounds, env>>
 
 TestFlag(p) ==
     /\ At(p, "TestFlag")
     /\ Goto(p, IF flag # 0 THEN "CountExit" ELSE "UncountEnter")
-    /\ UNCHANGED <<words, lock, rounds, world>>
+    /\ UNCHANGED <<words, lock, rounds, env>>
 
 UncountEnter(p) ==
     /\ At(p, "UncountEnter")
     /\ enter' = enter - 1
     /\ Goto(p, "UnlockWithdraw")
-    /\ UNCHANGED <<exit, flag, lock, rounds, world>>
+    /\ UNCHANGED <<exit, flag, lock, rounds, env>>
 
 UnlockWithdraw(p) ==
     /\ At(p, "UnlockWithdraw")
     /\ Release(p)
     /\ Goto(p, "Call")
-    /\ UNCHANGED <<words, rounds, happened, seen>>
+    /\ UNCHANGED <<words, rounds, env>>
 
 -----------------------------------------------------------------------------
-(* Construction, without the lock.                                          *)
+(* Construction (section 6), without the lock.                              *)
 
 MakeEnter(p) ==
     /\ At(p, "MakeEnter")
     /\ enter' = 0
     /\ Goto(p, "MakeExit")
-    /\ UNCHANGED <<exit, flag, lock, rounds, world>>
+    /\ UNCHANGED <<exit, flag, lock, rounds, env>>
 
 MakeExit(p) ==
     /\ At(p, "MakeExit")
     /\ exit' = NotSet
     /\ Goto(p, "MakeFlag")
-    /\ UNCHANGED <<enter, flag, lock, rounds, world>>
+    /\ UNCHANGED <<enter, flag, lock, rounds, env>>
 
 MakeFlag(p) ==
     /\ At(p, "MakeFlag")
     /\ flag' = 1
     /\ Goto(p, "Call")
-    /\ UNCHANGED <<enter, exit, lock, rounds, world>>
+    /\ UNCHANGED <<enter, exit, lock, rounds, env>>
 
 -----------------------------------------------------------------------------
-(* What goes wrong: events of the environment.                              *)
+(* The specification.                                                       *)
 
-\* Process 0 dies, wherever it is.  The kernel frees its lock; the words stay.
-Die(p) ==
-    /\ MayDie(p) /\ "Die" \notin happened
-    /\ happened' = happened \union {"Die"}
-    /\ lock' = IF lock = p THEN None ELSE lock
-    /\ UNCHANGED <<words, pc, rounds, orphan, seen>>
-
-\* Process 0 leaves its wait without withdrawing.
-Abandon(p) ==
-    /\ MayAbandon /\ p = 0
-    /\ pc[p] \in {"AwaitDrain", "AwaitFlag"}
-    /\ Goto(p, "Call")
-    /\ UNCHANGED <<words, lock, rounds, world>>
-
-\* The lock file is unlinked and made anew.  Its holder keeps the old one;
-\* whoever acquires from now on takes the new one.
-Relink ==
-    /\ MayRelink /\ "Relink" \notin happened
-    /\ happened' = happened \union {"Relink"}
-    /\ orphan' = lock /\ lock' = None
-    /\ UNCHANGED <<words, pc, rounds, seen>>
-
------------------------------------------------------------------------------
-(* The whole.                                                               *)
+InitWords == enter = 0 /\ exit = NotSet /\ flag = 1 /\ lock = None
 
 Init ==
-    /\ enter = 0 /\ exit = NotSet /\ flag = 1
-    /\ lock = None
-    /\ pc = [p \in Procs |->
-             IF Scenario = "late-construction" /\ p = 0 THEN "MakeEnter" ELSE "Call"]
-    /\ rounds = [p \in Procs |-> IF p \in Parties(1) THEN 0 ELSE 1]
-    /\ happened = {} /\ orphan = None
-    /\ seen = [p \in Procs |-> Nothing]
+    /\ InitWords
+    /\ pc = [p \in Procs |-> "Call"]
+    /\ rounds = [p \in Procs |-> 0]
+    /\ env = None
 
 Step(p) ==
     \/ Call(p)
@@ -351,53 +284,63 @@ Step(p) ==
     \/ LockWithdraw(p) \/ TestFlag(p) \/ UncountEnter(p) \/ UnlockWithdraw(p)
     \/ MakeEnter(p) \/ MakeExit(p) \/ MakeFlag(p)
 
-Steps  == \E p \in Procs : Step(p)
-Misuse == Relink \/ \E p \in Procs : Die(p) \/ Abandon(p)
-Next   == Steps \/ Misuse \/ \E p \in Procs : GiveUp(p)
+Steps == \E p \in Procs : Step(p)
+Next  == Steps \/ \E p \in Procs : GiveUp(p)
 
 Spec == Init /\ [][Next]_vars
 
-\* Every process keeps going, and in the end nobody gives up any more.
-FairSpec == Spec /\ \A p \in Procs : WF_vars(Step(p))
-LiveSpec == FairSpec /\ <>[][Steps]_vars
+\* Each process keeps taking steps, and in the end no call gives up any more.
+Fairness == \A p \in Procs : WF_vars(Step(p))
+LiveSpec == Spec /\ Fairness /\ <>[][Steps]_vars
 
 -----------------------------------------------------------------------------
 (* The properties.                                                          *)
 
-Outside(p) == pc[p] = "Call"
-Making(p)  == pc[p] \in {"MakeEnter", "MakeExit", "MakeFlag"}
-Inside(p)  == ~Outside(p) /\ ~Making(p)
-Begun(p)   == rounds[p] + (IF Inside(p) THEN 1 ELSE 0)
-
-\* Where a process is between an acquire and its release.
+\* The steps between an acquire and its release.
 Holding == { "InitExit", "UnlockInit", "TestFirst", "UnlockFirst", "LowerFlag",
              "CountEnter", "ResetEnter", "ResetExit", "RaiseFlag", "UnlockEnter",
              "CountExit", "ClearExit", "UnlockExit",
              "TestFlag", "UncountEnter", "UnlockWithdraw" }
 
+Making == {"MakeEnter", "MakeExit", "MakeFlag"}
+
+Labels == Holding \union Making \union
+           { "Call", "LockInit", "LockEnter", "AwaitDrain", "LockFirst",
+             "AwaitFlag", "LockExit", "LockWithdraw" }
+
+Outside(p) == pc[p] = "Call"
+Inside(p)  == pc[p] \notin Making \union {"Call"}
+Begun(p)   == rounds[p] + (IF Inside(p) THEN 1 ELSE 0)
+
+TypeOK ==
+    /\ {enter, exit, flag} \subseteq Int
+    /\ lock \in Procs \union {None}
+    /\ pc \in [Procs -> Labels]
+    /\ rounds \in [Procs -> Nat]
+    /\ EnvOK
+
 NoEarlyExit ==
     \A p, q \in Procs : \A r \in 1 .. rounds[p] :
         {p, q} \subseteq Parties(r) => r <= Begun(q)
 
-\* Here and in Quiescent the count is N, how many processes there are, whatever
-\* count their calls pass: where that is less, one may be exceeded by the other.
+\* Here and in Quiescent the bound is N, whatever count a call passes: a word
+\* may exceed the count of a call and still be in range.
 WordsInRange == enter \in 0 .. N /\ exit \in -1 .. N /\ flag \in {0, 1}
 
 LockExclusive == Cardinality({p \in Procs : pc[p] \in Holding /\ ~Dead(p)}) <= 1
 
 Quiescent == (\A p \in Procs : Outside(p)) => enter = 0 /\ exit \in {-1, N}
 
-\* Somebody can take a step, or all have made all their calls.  (What happens
-\* to a process need not happen, so it is no way out: neither to give up nor
-\* misuse is a step, and TLC's own deadlock check would not do.)
+\* A process can take a step, or all have made all their calls.  GiveUp and the
+\* misuse of MCSharedBarrier are no steps: they may happen, but need not.
 NoDeadlock == ENABLED Steps \/ \A p \in Procs : Resting(p) \/ Dead(p)
 
 NoHang == \A p \in Procs :
               Inside(p) /\ ~Dead(p) ~> Outside(p) \/ Dead(p)
 
 -----------------------------------------------------------------------------
-(* Refinement: what is inside is in the round; what has been completed is   *)
-(* what has been left.                                                      *)
+(* Refinement: a process is in the round while it is inside, and leaves it  *)
+(* when it completes its call.                                              *)
 
 Abstract == INSTANCE Barrier WITH
                 Procs     <- Procs,
@@ -407,25 +350,5 @@ Abstract == INSTANCE Barrier WITH
                 completed <- rounds
 
 RefinesBarrier == Abstract!Spec /\ Abstract!Live
-
------------------------------------------------------------------------------
-(* Deliberately false: each says that something worth checking never        *)
-(* happens, and TLC shows how it does.  So nothing above holds only because *)
-(* nothing happens.                                                         *)
-
-\* Everybody makes all the calls there are.
-ReachTheEnd == ~\A p \in Procs : Resting(p)
-
-\* One is in the next round while another has yet to leave the last.
-ReachOverlap == ~\E p, q \in Procs : pc[p] = "AwaitDrain" /\ rounds[p] > rounds[q]
-
-\* Two are first at once: the second lowers the flag again.
-ReachTwoFirsts == ~\E p, q \in Procs : pc[p] = "LowerFlag" /\ pc[q] = "LockFirst"  /\ enter > 0
-
-\* A call is withdrawn after it was counted.
-ReachWithdrawn == ~\E p \in Procs : pc[p] = "UnlockWithdraw"
-
-\* A call gives up too late: its round is complete, and it returns success.
-ReachTooLate == ~\E p \in Procs : pc[p] = "TestFlag" /\ flag # 0
 
 =============================================================================

@@ -1,86 +1,113 @@
 package tla_test
 
 import (
-	"context"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
-	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
 
-// The whole state graph that TLC finds is the whole state graph of the model:
-// the same states, and the same edges under the same labels. They are compared
-// along a walk through both at once. Who moves and the label determine where an
-// edge leads, so the walk pairs the states; the graphs are equal when no state
-// is in two pairs, paired states look alike, and have the same edges.
+// The state graph that TLC finds is the state graph of the model: the same
+// states, and the same edges under the same labels. The process and the label
+// determine where an edge leads, so a walk through both graphs at once pairs
+// their states. The graphs are equal if no state is in two pairs, and paired
+// states look alike and have the same edges.
 func TestConform_Graph(t *testing.T) {
-	tools := findTools(t)
-	for _, config := range configs(t) {
-		if !comparesGraph(config) {
-			continue
-		}
-		t.Run(config.Name, func(t *testing.T) {
+	for _, group := range graphs(t) {
+		t.Run(group[0].Name(), func(t *testing.T) {
 			t.Parallel()
-			if difference := compareGraphs(ask(t, config).graph, modelConfig(config)); difference != "" {
+			if difference := compareGraphs(askGroup(t, group).graph, group[0].Config()); difference != "" {
 				t.Errorf("TLC's graph and the model's differ: %s", difference)
 			}
 		})
 	}
-	for _, scenario := range spec.AllScenarios {
-		if scenario <= spec.Withdraw || scenario == spec.Fork {
-			continue
-		}
-		cfg := model.Config{Scenario: scenario, Procs: 2, Rounds: 2}
-		t.Run(name(cfg), func(t *testing.T) {
-			t.Parallel()
-			if difference := compareGraphs(dump(t, tools, cfg), cfg); difference != "" {
-				t.Errorf("TLC's graph and the model's differ: %s", difference)
+}
+
+// Every step and event is taken in one of the graphs, and the modules have no
+// action whose label spec does not know.
+func TestConform_GraphLabels(t *testing.T) {
+	full(t)
+	t.Parallel()
+	taken := map[string]bool{}
+	for _, group := range graphs(t) {
+		for _, edges := range askGroup(t, group).graph.Edges {
+			for _, e := range edges {
+				taken[e.Label] = true
 			}
-		})
+		}
+	}
+	var want []string
+	for _, s := range spec.AllSteps {
+		want = append(want, s.String())
+	}
+	for _, e := range spec.AllEvents {
+		want = append(want, e.String())
+	}
+	slices.Sort(want)
+	if got := slices.Sorted(maps.Keys(taken)); !slices.Equal(got, want) {
+		t.Errorf("labels of the graphs' edges:\n got %v\nwant %v", got, want)
 	}
 }
 
 // comparesGraph reports whether the question visits all states, few enough to
-// compare: those of the barrier used well, with one, two and three processes. (The
-// controls of disagreeing and surplus are reuse, which is among them.)
-func comparesGraph(config tlc.Config) bool {
-	return strings.Contains(config.Name, "-safety") && config.Procs <= 3 &&
-		config.Scenario != spec.Disagreeing && config.Scenario != spec.Surplus
+// compare: those of the barrier used well, with one, two and three processes
+// (the controls of disagreeing and surplus are reuse, which is among them), and
+// those of graphs.
+func comparesGraph(q tlc.Question) bool {
+	scenario := q.Config().Scenario
+	return q.Kind == "graph" ||
+		q.Kind == "safety" && q.Procs <= 3 && scenario != spec.Disagreeing && scenario != spec.Surplus
 }
 
-// Both tellings of reuse and withdraw are compared with two and three processes,
-// with and without a bound on the rounds.
-func TestConform_Graph_Sizes(t *testing.T) {
+// graphs are the groups of questions whose graphs are compared: short ones of
+// the table, and each hazard with two processes and two rounds. With -short:
+// reuse-n2.
+func graphs(t *testing.T) (list [][]tlc.Question) {
+	t.Helper()
+	if testing.Short() {
+		return [][]tlc.Question{groupOf(t, "reuse-n2-safety")}
+	}
+	for _, group := range shortGroups(t) {
+		if comparesGraph(group[0]) {
+			list = append(list, group)
+		}
+	}
+	for _, scenario := range spec.AllScenarios {
+		if model.ControlOf(scenario) != "" {
+			q := about(model.Config{Scenario: scenario, Procs: 2, Rounds: 2})
+			q.Kind = "graph"
+			list = append(list, []tlc.Question{q})
+		}
+	}
+	return list
+}
+
+// Reuse and withdraw are compared with two and three processes, with and
+// without a bound on the rounds.
+func TestUnit_GraphSizes(t *testing.T) {
 	var got []string
-	for _, config := range configs(t) {
-		if comparesGraph(config) && config.Scenario <= spec.Withdraw {
-			got = append(got, config.Name)
+	for _, q := range questions(t) {
+		if comparesGraph(q) && q.Class == tlc.Short && q.Config().Scenario <= spec.Withdraw {
+			got = append(got, q.Name())
 		}
 	}
 	want := []string{
-		"reuse-n2-r2-safety", "reuse-n2-safety", "reuse-n3-r2-safety", "reuse-n3-safety", "single-n1-safety",
-		"withdraw-n2-r2-safety", "withdraw-n2-safety", "withdraw-n3-r2-safety", "withdraw-n3-safety",
+		"reuse-n2-safety", "reuse-n2-r2-safety", "reuse-n3-safety", "reuse-n3-r2-safety", "single-n1-safety",
+		"withdraw-n2-safety", "withdraw-n2-r2-safety", "withdraw-n3-safety", "withdraw-n3-r2-safety",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("graphs are compared for\n     %v\nwant %v", got, want)
 	}
 }
 
-// A comparison that finds no difference between different graphs is none.
-func TestConform_Graph_SeesDifferences(t *testing.T) {
-	config, err := tlc.ReadConfig(tla.Files, "reuse-n2-safety")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg, original := modelConfig(config), ask(t, config).graph
+// compareGraphs finds a difference between different graphs.
+func TestConform_GraphDifferences(t *testing.T) {
+	group := groupOf(t, "reuse-n2-safety")
+	cfg, original := group[0].Config(), askGroup(t, group).graph
 	for name, spoil := range map[string]func(g *tlc.Graph){
 		"edge missing":    func(g *tlc.Graph) { g.Edges[7] = g.Edges[7][1:] },
 		"edge doubled":    func(g *tlc.Graph) { g.Edges[7] = append(g.Edges[7], g.Edges[7][0]) },
@@ -112,13 +139,13 @@ func TestConform_Graph_SeesDifferences(t *testing.T) {
 			}
 			spoil(&g)
 			if compareGraphs(g, cfg) == "" {
-				t.Error("compareGraphs found no difference, want one")
+				t.Errorf("compareGraphs with %s: no difference, want one", name)
 			}
 		})
 	}
 }
 
-// compareGraphs returns the first difference, with the way to it; "" if there
+// compareGraphs returns the first difference, with the path to it; "" if there
 // is none.
 func compareGraphs(g tlc.Graph, cfg model.Config) string {
 	type pair struct {
@@ -171,7 +198,7 @@ func compareGraphs(g tlc.Graph, cfg model.Config) string {
 	return ""
 }
 
-// looks returns what is different about two states, as far as it is to be seen.
+// looks returns what is different about two states, of what both engines show.
 func looks(mine model.State, theirs tlc.State) string {
 	switch {
 	case mine.Words() != theirs.Words:
@@ -179,7 +206,7 @@ func looks(mine model.State, theirs tlc.State) string {
 	case mine.Holder() != theirs.Lock:
 		return "holder"
 	case mine.Alive(0) == theirs.Dead:
-		return "who lives"
+		return "life of p0"
 	}
 	for p := range theirs.Steps {
 		switch {
@@ -193,38 +220,3 @@ func looks(mine model.State, theirs tlc.State) string {
 }
 
 func edgeName(proc int, label string) string { return fmt.Sprintf("p%d:%s", proc, label) }
-
-// dump has TLC find all states of the model's question and write them down.
-func dump(t *testing.T, tools tlc.Tools, cfg model.Config) tlc.Graph {
-	t.Helper()
-	a, err := withGraph(tlc.Run{Tools: tools, Files: tla.Files, Config: configFor(t, cfg), Small: true})
-	if err != nil {
-		t.Fatalf("%s: %v", name(cfg), err)
-	}
-	return a.graph
-}
-
-// withGraph answers a question with the whole state graph.
-func withGraph(run tlc.Run) (a answer, err error) {
-	dir, err := os.MkdirTemp("", "sharedbarrier-graph-")
-	if err != nil {
-		return a, err
-	}
-	defer os.RemoveAll(dir)
-	run.Dump = filepath.Join(dir, "graph.dot")
-	if a.Outcome, err = run.Check(context.Background()); err != nil {
-		return a, err
-	}
-	if a.Verdict != spec.Verified {
-		return a, fmt.Errorf("%s %s: no whole graph", a.Verdict, a.Property)
-	}
-	file, err := os.Open(run.Dump)
-	if err != nil {
-		return a, err
-	}
-	defer file.Close()
-	if a.graph, err = tlc.ReadGraph(file); err == nil && int64(len(a.graph.States)) != a.Distinct {
-		err = fmt.Errorf("the graph has %d states, and TLC found %d", len(a.graph.States), a.Distinct)
-	}
-	return a, err
-}

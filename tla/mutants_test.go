@@ -3,111 +3,119 @@ package tla_test
 import (
 	"context"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
-	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
 
-// A mutant is SharedBarrier.tla with one text in the place of another, and the
-// property that TLC must find broken by it, under one scenario of two or three
-// processes and any number of rounds.
+// A mutant is SharedBarrier.tla with one text in a definition replaced, under
+// one scenario of some processes and unbounded rounds. TLC must find each of
+// the formulas broken by it. A mistake that model.Mutants has is named as
+// there.
 type mutant struct {
-	name     string
-	old, new string
-	scenario spec.Scenario
-	procs    int
-	rejects  string
+	name       string
+	definition string
+	old, new   string
+	scenario   spec.Scenario
+	procs      int
+	breaks     []string
 }
 
 var mutants = []mutant{
-	{"no wait at AwaitDrain", "    /\\ exit = n(p)\n", "", spec.Reuse, 2, "NoDeadlock"},
-	{"no wait at AwaitFlag", "    /\\ flag # 0\n", "", spec.Reuse, 2, "NoEarlyExit"},
-	{"LowerFlag leaves it up", "/\\ flag' = 0", "/\\ flag' = flag", spec.Reuse, 2, "NoEarlyExit"},
-	{"nobody is first", `IF enter = 0 THEN "UnlockFirst"`, `IF enter < 0 THEN "UnlockFirst"`, spec.Reuse, 2, "NoEarlyExit"},
-	{"released one party early", `Goto(p, IF x + 1 = n(p) THEN "ResetEnter"`, `Goto(p, IF x + 1 = n(p) - 1 THEN "ResetEnter"`, spec.Reuse, 3, "NoEarlyExit"},
-	{"no UncountEnter", "/\\ enter' = enter - 1", "/\\ enter' = enter", spec.Withdraw, 2, "NoEarlyExit"},
-	{"ResetEnter forgets", "    /\\ enter' = 0\n    /\\ Goto(p, \"ResetExit\")", "    /\\ enter' = enter\n    /\\ Goto(p, \"ResetExit\")", spec.Reuse, 2, "WordsInRange"},
-	{"ResetExit forgets", "/\\ exit' = 0", "/\\ exit' = exit", spec.Reuse, 2, "WordsInRange"},
-	{"TestFlag does not look", `IF flag # 0 THEN "CountExit"`, `IF flag < 0 THEN "CountExit"`, spec.Withdraw, 2, "WordsInRange"},
-	{"the lock is given to two", "Acquire(p) == lock = None /\\ lock' = p", "Acquire(p) == lock' = p", spec.Reuse, 2, "LockExclusive"},
-	{"the calls' count for the number of processes", "enter \\in 0 .. N /\\ exit \\in -1 .. N /", "enter \\in 0 .. N - 1 /\\ exit \\in -1 .. N - 1 /", spec.Surplus, 3, "WordsInRange"},
-	{"GiveUp at AwaitFlag just leaves", `          /\ Goto(p, "LockWithdraw")`, `          /\ Goto(p, "Call")`, spec.Withdraw, 2, "Quiescent"},
-	{"the last one out sets exit to 0", "/\\ exit' = NotSet\n    /\\ Goto(p, \"UnlockExit\")", "/\\ exit' = 0\n    /\\ Goto(p, \"UnlockExit\")", spec.Reuse, 2, "Quiescent"},
-	{"RaiseFlag leaves it down", "/\\ flag' = 1\n    /\\ Goto(p, \"UnlockEnter\")", "/\\ flag' = flag\n    /\\ Goto(p, \"UnlockEnter\")", spec.Reuse, 2, "NoDeadlock"},
-	{"UnlockFirst keeps the lock", "    /\\ At(p, \"UnlockFirst\")\n    /\\ Release(p)\n", "    /\\ At(p, \"UnlockFirst\")\n    /\\ UNCHANGED <<lock, orphan>>\n", spec.Reuse, 2, "NoDeadlock"},
-	{"RaiseFlag leaves it down, for ever", "/\\ flag' = 1\n    /\\ Goto(p, \"UnlockEnter\")", "/\\ flag' = flag\n    /\\ Goto(p, \"UnlockEnter\")", spec.Reuse, 2, "NoHang"},
-	{"a process need not go on", "WF_vars(Step(p))", "TRUE", spec.Reuse, 2, "NoHang"},
-	{"LowerFlag leaves it up, against Barrier", "/\\ flag' = 0", "/\\ flag' = flag", spec.Reuse, 2, "RefinesBarrier"},
-	{"RaiseFlag leaves it down, against Barrier", "/\\ flag' = 1\n    /\\ Goto(p, \"UnlockEnter\")", "/\\ flag' = flag\n    /\\ Goto(p, \"UnlockEnter\")", spec.Reuse, 2, "RefinesBarrier"},
-	{"TestFlag does not look, against Barrier", `IF flag # 0 THEN "CountExit"`, `IF flag < 0 THEN "CountExit"`, spec.Withdraw, 2, "RefinesBarrier"},
-	{"a withdrawn call counts as a round", "    /\\ At(p, \"UnlockWithdraw\")\n    /\\ Release(p)\n    /\\ Goto(p, \"Call\")\n    /\\ UNCHANGED <<words, rounds,",
-		"    /\\ At(p, \"UnlockWithdraw\")\n    /\\ Release(p)\n    /\\ rounds' = Rebase([rounds EXCEPT ![p] = @ + 1])\n    /\\ Goto(p, \"Call\")\n    /\\ UNCHANGED <<words,", spec.Withdraw, 2, "RefinesBarrier"},
-	{"nobody may quit the barrier", "Quitting  <- \\E p \\in Procs : MayGiveUp(p)", "Quitting  <- FALSE", spec.Withdraw, 2, "RefinesBarrier"},
+	{"no-drain", "AwaitDrain(p)", "exit = n(p)", "TRUE", spec.Reuse, 2, []string{"NoDeadlock"}},
+	{"no-await-flag", "AwaitFlag(p)", "flag # 0", "TRUE", spec.Reuse, 2, []string{"NoEarlyExit"}},
+	{"no-lower", "LowerFlag(p)", "flag' = 0", "flag' = flag", spec.Reuse, 2, []string{"NoEarlyExit", "RefinesBarrier"}},
+	{"never-first", "TestFirst(p)", "enter = 0", "FALSE", spec.Reuse, 2, []string{"NoEarlyExit"}},
+	{"count-enter-early", "CountEnter(p)", "x + 1 = n(p)", "x + 1 = n(p) - 1", spec.Reuse, 3, []string{"NoEarlyExit"}},
+	{"no-uncount", "UncountEnter(p)", "enter - 1", "enter", spec.Withdraw, 2, []string{"NoEarlyExit"}},
+	{"no-reset-enter", "ResetEnter(p)", "enter' = 0", "enter' = enter", spec.Reuse, 2, []string{"WordsInRange"}},
+	{"no-reset-exit", "ResetExit(p)", "exit' = 0", "exit' = exit", spec.Reuse, 2, []string{"WordsInRange"}},
+	{"no-test-flag", "TestFlag(p)", "flag # 0", "FALSE", spec.Withdraw, 2, []string{"WordsInRange", "RefinesBarrier"}},
+	{"share-lock", "Acquire(p)", `lock = None /\ `, "", spec.Reuse, 2, []string{"LockExclusive"}},
+	{"bound-by-count", "WordsInRange", `0 .. N /\ exit \in -1 .. N /`, `0 .. N - 1 /\ exit \in -1 .. N - 1 /`, spec.Surplus, 3, []string{"WordsInRange"}},
+	{"no-withdraw", "GiveUp(p)", `"LockWithdraw"`, `"Call"`, spec.Withdraw, 2, []string{"Quiescent"}},
+	{"clear-to-zero", "ClearExit(p)", "NotSet", "0", spec.Reuse, 2, []string{"Quiescent"}},
+	{"no-raise", "RaiseFlag(p)", "flag' = 1", "flag' = flag", spec.Reuse, 2, []string{"NoDeadlock", "NoHang", "RefinesBarrier"}},
+	{"keep-lock-first", "UnlockFirst(p)", "Release(p)", "UNCHANGED lock", spec.Reuse, 2, []string{"NoDeadlock"}},
+	{"no-fairness", "Fairness", "WF_vars(Step(p))", "TRUE", spec.Reuse, 2, []string{"NoHang"}},
+	{"count-withdrawn", "UnlockWithdraw(p)", "UNCHANGED <<words, rounds, env>>",
+		`rounds' = Rebase([rounds EXCEPT ![p] = @ + 1]) /\ UNCHANGED <<words, env>>`, spec.Withdraw, 2, []string{"RefinesBarrier"}},
+	{"no-quitting", "Abstract", `\E p \in Procs : MayGiveUp(p)`, "FALSE", spec.Withdraw, 2, []string{"RefinesBarrier"}},
+	{"release-to-stranger", "Release(p)", "THEN None", "THEN N", spec.Reuse, 2, []string{"TypeOK"}},
 }
 
-// TLC rejects each mutant for the reason given; and asked the same of the true
-// module, it does not: that is what the questions of the manifest say.
+// TLC rejects each mutant for the reason given. What questions.json says of the
+// true module is the control. With -short: the first mutant.
 func TestHazard_Mutants(t *testing.T) {
 	tools := findTools(t)
-	for _, m := range mutants {
-		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
-			asks := "INVARIANTS " + m.rejects
-			cfg := model.Config{Scenario: m.scenario, Procs: m.procs}
-			config := configFor(t, cfg, asks)
-			if m.rejects == "NoHang" || m.rejects == "RefinesBarrier" {
-				config = livenessConfigFor(t, cfg, m.rejects)
-			}
-			run := tlc.Run{Tools: tools, Files: m.files(t), Config: config, Small: true, Limit: tlc.Short.Limit()}
-			outcome, err := run.Check(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := m.rejects
-			if want == "NoDeadlock" {
-				want = spec.NoHang.String()
-			}
-			if outcome.Property != want || len(outcome.Trace) == 0 {
-				t.Errorf("Check(%s) refutes %q with a trace of %d, want %s with a trace", name(cfg), outcome.Property, len(outcome.Trace), want)
-			}
-		})
+	chosen := mutants
+	if testing.Short() {
+		chosen = mutants[:1]
+	}
+	for _, m := range chosen {
+		for _, formula := range m.breaks {
+			t.Run(m.name+"/"+formula, func(t *testing.T) {
+				t.Parallel()
+				q, want := about(model.Config{Scenario: m.scenario, Procs: m.procs}, formula), formula
+				switch formula {
+				case "NoHang", "RefinesBarrier":
+					q.Invariants, q.Properties = nil, []string{formula}
+				case "NoDeadlock":
+					want = spec.NoHang.String()
+				case "TypeOK":
+					q.Invariants = nil // every question asks it
+				}
+				run := tlc.Run{Tools: tools, Files: m.files(t), Question: q, Small: true, Limit: tlc.Short.Limit()}
+				outcome, err := run.Check(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if outcome.Property != want || len(outcome.Trace) == 0 {
+					t.Errorf("Check(%s) refutes %q with a trace of %d, want %s with a trace", q.Name(), outcome.Property, len(outcome.Trace), want)
+				}
+			})
+		}
 	}
 }
 
-// Every property that the module is held to has a mutant that breaks it.
-func TestHazard_EveryPropertyHasAMutant(t *testing.T) {
-	rejected := map[string]bool{}
-	for _, m := range mutants {
-		rejected[m.rejects] = true
-	}
+// Every formula that the module must satisfy has a mutant that breaks it.
+func TestUnit_EveryFormulaHasAMutant(t *testing.T) {
+	want := []string{"TypeOK", "NoDeadlock", "RefinesBarrier"}
 	for _, p := range spec.AllProperties {
-		if !rejected[p.String()] {
-			t.Errorf("no mutant breaks %v", p)
-		}
+		want = append(want, p.String())
 	}
-	if !rejected["NoDeadlock"] || !rejected["RefinesBarrier"] {
-		t.Error("no mutant breaks NoDeadlock or RefinesBarrier")
+	for _, formula := range want {
+		if !slices.ContainsFunc(mutants, func(m mutant) bool { return slices.Contains(m.breaks, formula) }) {
+			t.Errorf("no mutant breaks %s", formula)
+		}
 	}
 }
 
 // files are the modules with the mutation made.
 func (m mutant) files(t *testing.T) fs.FS {
 	t.Helper()
-	text := moduleText(t)
-	if strings.Count(text, m.old) != 1 {
-		t.Fatalf("SharedBarrier.tla has %d places to mutate, want 1: %q", strings.Count(text, m.old), m.old)
+	text := readFile(t, "SharedBarrier.tla")
+	before, rest, found := strings.Cut(text, "\n"+m.definition+" ==")
+	body, after, ended := strings.Cut(rest, "\n\n")
+	if !found || !ended || strings.Count(body, m.old) != 1 {
+		t.Fatalf("%s of SharedBarrier.tla has %d places to mutate, want 1: %q", m.definition, strings.Count(body, m.old), m.old)
 	}
-	barrier, err := fs.ReadFile(tla.Files, "Barrier.tla")
-	if err != nil {
-		t.Fatal(err)
+	mutated := before + "\n" + m.definition + " ==" + strings.Replace(body, m.old, m.new, 1) + "\n\n" + after
+	return withModule(t, "SharedBarrier.tla", mutated)
+}
+
+// withModule returns the modules with one of them replaced.
+func withModule(t *testing.T, name, text string) fs.FS {
+	t.Helper()
+	files := fstest.MapFS{}
+	for _, module := range []string{"Barrier.tla", "SharedBarrier.tla", "MCSharedBarrier.tla"} {
+		files[module] = &fstest.MapFile{Data: []byte(readFile(t, module))}
 	}
-	return fstest.MapFS{
-		"Barrier.tla":       {Data: barrier},
-		"SharedBarrier.tla": {Data: []byte(strings.Replace(text, m.old, m.new, 1))},
-	}
+	files[name] = &fstest.MapFile{Data: []byte(text)}
+	return files
 }

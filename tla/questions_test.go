@@ -2,47 +2,37 @@ package tla_test
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"slices"
-	"sync"
 	"testing"
 
 	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
-	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
 
-var readManifest = sync.OnceValues(func() (tlc.Manifest, error) { return tlc.ReadManifest(tla.Files) })
-
-func manifest(t *testing.T) tlc.Manifest {
-	t.Helper()
-	m, err := readManifest()
-	if err != nil {
-		t.Fatal(err)
+// TLC answers every short question as questions.json says, figures included,
+// and its counterexamples are runs of the model that end in a violation there,
+// too. With -short it does so for reuse-n2.
+func TestConform_Questions(t *testing.T) {
+	groups := shortGroups(t)
+	if testing.Short() {
+		groups = graphs(t)
 	}
-	return m
-}
-
-// TLC answers every short question as the manifest says, figures included, and
-// its counterexamples are runs of the model that end in a violation there too.
-func TestQuestions(t *testing.T) {
-	findTools(t)
-	answers := manifest(t)
-	for _, config := range configs(t) {
-		want := answers.Find(config.Name)
-		if want.Class != tlc.Short {
-			continue
-		}
-		t.Run(config.Name, func(t *testing.T) {
+	for _, group := range groups {
+		t.Run(group[0].Name(), func(t *testing.T) {
 			t.Parallel()
-			outcome := ask(t, config).Outcome
-			if differs := want.Differs(outcome.Result, true); differs != "" {
-				t.Errorf("Check(%s): %s", config.Name, differs)
+			a := askGroup(t, group)
+			for i, want := range group {
+				outcome := a.outcomes[i]
+				if differs := want.Differs(outcome.Result, true); differs != "" {
+					t.Errorf("CheckAll(%s): %s", want.Name(), differs)
+				}
+				if wrong := behaves(want.Config(), outcome.Result); wrong != "" {
+					t.Errorf("the counterexample to %s is no run of the model: %s", want.Name(), wrong)
+				}
 			}
-			if wrong := behaves(modelConfig(config), outcome.Result); wrong != "" {
-				t.Errorf("the counterexample to %s is no run of the model: %s", config.Name, wrong)
+			if last := len(a.progress) - 1; group[len(group)-1].Liveness() && (last < 1 || a.progress[0].Temporal || !a.progress[last].Temporal) {
+				t.Errorf("CheckAll(%s) reports %+v; want temporal properties checked in the end, and not at first", group[0].Name(), a.progress)
 			}
 		})
 	}
@@ -57,7 +47,7 @@ func TestConform_Spec(t *testing.T) {
 			if s == spec.Fork {
 				continue
 			}
-			got := verdicts[fmt.Sprintf("`%v`", s)][p.String()]
+			got := verdicts[scenarioName(tlc.Question{Scenario: s.String()})][p.String()]
 			if want := s.Expect(p); got != want && want != spec.Undecided || got == "" {
 				t.Errorf("%v in scenario %v: TLC finds that it %q, spec expects that it %q", p, s, got, want)
 			}
@@ -65,37 +55,17 @@ func TestConform_Spec(t *testing.T) {
 	}
 }
 
-// The manifest answers each question once, and no others.
-func TestManifest(t *testing.T) {
-	var names, want []string
-	for _, e := range manifest(t).Configs {
-		names = append(names, e.Config)
-	}
-	for _, config := range configs(t) {
-		want = append(want, config.Name)
-	}
-	slices.Sort(names)
-	slices.Sort(want)
-	if !slices.Equal(names, want) {
-		t.Errorf("manifest.json answers\n     %v\nwant %v", names, want)
-	}
-}
-
-// What TLC answered (the manifest) is what the explorer of the model answers
-// now: the verdict; and where all states were visited, how many there are, how
-// many edges, and how deep they lie. This is where n = 4, 5 and 6 are compared.
+// What TLC answered (questions.json) is what the explorer of the model answers
+// now: the verdict, and where all states were visited, their number, that of
+// the edges, and their depth. This is where n = 4, 5 and 6 are compared.
 func TestConform_Explorer(t *testing.T) {
-	for _, want := range manifest(t).Configs {
-		config, err := tlc.ReadConfig(tla.Files, want.Config)
-		if err != nil {
-			t.Fatal(err)
+	for _, want := range questions(t) {
+		properties, ok := modelProperties(want)
+		if !ok || want.Class == tlc.Long && os.Getenv("SHAREDBARRIER_STRICT") != "1" || testing.Short() && want.Distinct > 100_000 {
+			continue // up to millions of states
 		}
-		properties, ok := modelProperties(config)
-		if !ok || want.Class == tlc.Long && os.Getenv("SHAREDBARRIER_STRICT") != "1" {
-			continue // millions of states
-		}
-		t.Run(want.Config, func(t *testing.T) {
-			cfg := modelConfig(config)
+		t.Run(want.Name(), func(t *testing.T) {
+			cfg := want.Config()
 			got := explore.Explore(context.Background(), cfg, explore.Options{Check: properties})
 			if got.Verdict != want.Verdict || got.Property != want.Property {
 				t.Fatalf("Explore(%s, %v) = %s %s, and TLC found %s %s", name(cfg), properties, got.Verdict, got.Property, want.Verdict, want.Property)
@@ -113,15 +83,15 @@ func TestConform_Explorer(t *testing.T) {
 
 // modelProperties are the properties that the question asks about, if it is one
 // about states that the explorer of the model can answer too.
-func modelProperties(config tlc.Config) (list []spec.Property, ok bool) {
-	if config.Liveness() {
+func modelProperties(q tlc.Question) (list []spec.Property, ok bool) {
+	if q.Liveness() {
 		return nil, false
 	}
-	for _, asked := range config.Asks() {
-		if asked == "NoDeadlock" {
-			asked = spec.NoHang.String()
+	for _, name := range q.Invariants {
+		if name == "NoDeadlock" {
+			name = spec.NoHang.String()
 		}
-		property, err := spec.ParseProperty(asked)
+		property, err := spec.ParseProperty(name)
 		if err != nil {
 			return nil, false
 		}

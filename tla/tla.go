@@ -1,12 +1,11 @@
-// Package tla holds the TLA+ control of the protocol: the modules, one
-// configuration for each question put to TLC, and the manifest of what TLC
-// must answer. README.md says how to read them; package tlc runs them.
+// Package tla holds the protocol in TLA+: the modules, and the table of the
+// questions that TLC answers about them. README.md says how to read them;
+// package tlc runs them.
 package tla
 
 import "embed"
 
-// Files are the modules, the configurations and manifest.json. The runner
-// takes them from here, so that it needs no checkout to run.
+// Files are the modules and questions.json.
 //
-//go:embed *.tla *.cfg manifest.json
+//go:embed *.tla questions.json
 var Files embed.FS

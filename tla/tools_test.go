@@ -3,35 +3,61 @@ package tla_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
 
+// TestMain gives the tests a temporary folder of their own, in which no run of
+// TLC may leave anything.
+func TestMain(m *testing.M) {
+	temp, err := os.MkdirTemp("", "sharedbarrier-test-")
+	if err == nil {
+		err = os.Setenv("TMPDIR", temp)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if left, err := filepath.Glob(filepath.Join(temp, "*")); len(left) > 0 || err != nil {
+		fmt.Printf("FAIL: the tests left %v in TMPDIR, %v; want nothing\n", left, err)
+		code = 1
+	}
+	os.RemoveAll(temp)
+	os.Exit(code)
+}
+
 var tools = sync.OnceValues(func() (tlc.Tools, error) { return tlc.Find(context.Background(), nil) })
 
 // findTools skips the test where TLC or Java is missing, and fails it where
-// nothing may be missing.
+// none may be missing.
 func findTools(t *testing.T) tlc.Tools {
 	t.Helper()
 	found, err := tools()
-	if err != nil && os.Getenv("SHAREDBARRIER_STRICT") == "1" {
-		t.Fatal(err)
-	}
-	if err != nil {
-		t.Skip(err)
-	}
+	toolcache.Require(t, err)
 	return found
 }
 
-// script makes a shell script, to be run in Java's place.
+// full skips a test that takes a TLC of its own with -short.
+func full(t *testing.T) tlc.Tools {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: the tests of reuse-n2 and one mutant run TLC")
+	}
+	return findTools(t)
+}
+
+// script makes a shell script that stands in for Java.
 func script(t *testing.T, text string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "java")
@@ -41,27 +67,61 @@ func script(t *testing.T, text string) (path string) {
 	return path
 }
 
-// An answer is what TLC found out, with the state graph where that is compared.
-type answer struct {
-	tlc.Outcome
-	graph tlc.Graph
+var readQuestions = sync.OnceValues(func() ([]tlc.Question, error) { return tlc.ReadQuestions(tla.Files) })
+
+// questions returns every question there is.
+func questions(t *testing.T) []tlc.Question {
+	t.Helper()
+	list, err := readQuestions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
-// asked are the questions that have been put to TLC, each once for all tests.
-var asked sync.Map // name to func() (answer, error)
-
-// ask puts a question of this folder to TLC. Short ones about the same states that
-// have the same answer, that all holds, are put to one TLC together: to start it is
-// most of the work. (Which then is refuted, if one is, go run ./tla/check tells.)
-func ask(t *testing.T, config tlc.Config) answer {
+// question returns the question of that name.
+func question(t *testing.T, name string) tlc.Question {
 	t.Helper()
-	config = together(t, config)
-	run := tlc.Run{Tools: findTools(t), Files: tla.Files, Config: config, Small: true, Limit: tlc.Short.Limit()}
-	once, _ := asked.LoadOrStore(config.Name, sync.OnceValues(func() (a answer, err error) {
-		if comparesGraph(config) {
-			return withGraph(run)
+	list := questions(t)
+	i := slices.IndexFunc(list, func(q tlc.Question) bool { return q.Name() == name })
+	if i < 0 {
+		t.Fatalf("no question %s", name)
+	}
+	return list[i]
+}
+
+// about returns a question of no table about the states that the model's config
+// has.
+func about(cfg model.Config, invariants ...string) tlc.Question {
+	return tlc.Question{Scenario: cfg.Scenario.String(), Control: cfg.Control, Procs: cfg.Procs, Rounds: cfg.Rounds,
+		Kind: "test", Invariants: invariants, Class: tlc.Short}
+}
+
+// An answer is TLC's answer to a group of questions, with the state graph where
+// that is compared.
+type answer struct {
+	group    []tlc.Question
+	outcomes []tlc.Outcome
+	graph    tlc.Graph
+	progress []tlc.Progress
+}
+
+// answers has a function for each group that tests have asked, so that each is
+// put to TLC once for all tests.
+var answers sync.Map // name of the first question to func() (answer, error)
+
+// askGroup puts a group of questions to TLC.
+func askGroup(t *testing.T, group []tlc.Question) answer {
+	t.Helper()
+	run := tlc.Run{Tools: findTools(t), Files: tla.Files, Small: true, Limit: tlc.Short.Limit()}
+	once, _ := answers.LoadOrStore(group[0].Name(), sync.OnceValues(func() (a answer, err error) {
+		a.group = group
+		run.Progress = func(p tlc.Progress) { a.progress = append(a.progress, p) }
+		if comparesGraph(group[0]) {
+			a.graph, a.outcomes, err = withGraph(run, group)
+			return a, err
 		}
-		a.Outcome, err = run.Check(context.Background())
+		a.outcomes, err = run.CheckAll(context.Background(), group)
 		return a, err
 	}))
 	a, err := once.(func() (answer, error))()
@@ -71,37 +131,47 @@ func ask(t *testing.T, config tlc.Config) answer {
 	return a
 }
 
-// together returns one question for all that can be put together with config, or
-// config itself.
-func together(t *testing.T, config tlc.Config) tlc.Config {
+// withGraph answers a group of questions and reads the whole state graph.
+func withGraph(run tlc.Run, group []tlc.Question) (g tlc.Graph, outcomes []tlc.Outcome, err error) {
+	dir, err := os.MkdirTemp("", "sharedbarrier-graph-")
+	if err != nil {
+		return g, nil, err
+	}
+	defer os.RemoveAll(dir)
+	run.Dump = filepath.Join(dir, "graph.dot")
+	if outcomes, err = run.CheckAll(context.Background(), group); err != nil {
+		return g, outcomes, err
+	}
+	if outcomes[0].Verdict != spec.Verified {
+		return g, outcomes, fmt.Errorf("%s %s: no whole graph", outcomes[0].Verdict, outcomes[0].Property)
+	}
+	file, err := os.Open(run.Dump)
+	if err != nil {
+		return g, outcomes, err
+	}
+	defer file.Close()
+	if g, err = tlc.ReadGraph(file); err == nil && int64(len(g.States)) != outcomes[0].Distinct {
+		err = fmt.Errorf("the graph has %d states, and TLC found %d", len(g.States), outcomes[0].Distinct)
+	}
+	return g, outcomes, err
+}
+
+// shortGroups are the groups of the short questions.
+func shortGroups(t *testing.T) [][]tlc.Question {
 	t.Helper()
-	alike := func(c tlc.Config) bool {
-		expected := manifest(t).Find(c.Name)
-		return c.Scenario == config.Scenario && c.Kept == config.Kept && c.Procs == config.Procs && c.Rounds == config.Rounds &&
-			expected.Verdict == spec.Verified && expected.Class == tlc.Short
-	}
-	if !alike(config) {
-		return config
-	}
-	var names, asks []string
-	specification := "Spec"
-	for _, c := range configs(t) {
-		if !alike(c) {
-			continue
-		}
-		names = append(names, c.Name)
-		if len(c.Invariants) > 0 {
-			asks = append(asks, "INVARIANTS "+strings.Join(c.Invariants, " "))
-		}
-		if c.Liveness() {
-			asks = append(asks, "PROPERTY "+strings.Join(c.Properties, " "))
-			specification = c.Specification
+	return tlc.Group(slices.DeleteFunc(slices.Clone(questions(t)), func(q tlc.Question) bool { return q.Class != tlc.Short }))
+}
+
+// groupOf returns the group of the short question of that name.
+func groupOf(t *testing.T, name string) []tlc.Question {
+	t.Helper()
+	for _, group := range shortGroups(t) {
+		if slices.ContainsFunc(group, func(q tlc.Question) bool { return q.Name() == name }) {
+			return group
 		}
 	}
-	cfg := model.Config{Scenario: config.Scenario, Procs: config.Procs, Rounds: config.Rounds, Control: config.Kept}
-	all := parseConfig(t, cfg, append(asks, "SPECIFICATION "+specification)...)
-	all.Name = strings.Join(names, " ")
-	return all
+	t.Fatalf("no short question %s", name)
+	return nil
 }
 
 // name is the model's question as a test's name.
@@ -113,24 +183,11 @@ func name(cfg model.Config) string {
 	return text
 }
 
-// configFor puts a question about the states of the model's question to TLC;
-// what it asks is in lines such as "INVARIANTS Quiescent".
-func configFor(t *testing.T, cfg model.Config, asks ...string) tlc.Config {
-	return parseConfig(t, cfg, append(asks, "SPECIFICATION Spec")...)
-}
-
-// livenessConfigFor puts a question about its fair behaviours to TLC.
-func livenessConfigFor(t *testing.T, cfg model.Config, property string) tlc.Config {
-	return parseConfig(t, cfg, "PROPERTY "+property, "SPECIFICATION LiveSpec")
-}
-
-func parseConfig(t *testing.T, cfg model.Config, lines ...string) tlc.Config {
+func readFile(t *testing.T, name string) string {
 	t.Helper()
-	text := fmt.Sprintf("CONSTANTS\n N = %d\n Rounds = %d\n Scenario = %q\n Kept = %s\nCHECK_DEADLOCK FALSE\n%s\n",
-		cfg.Procs, cfg.Rounds, cfg.Scenario.String(), strings.ToUpper(fmt.Sprint(cfg.Control)), strings.Join(lines, "\n"))
-	config, err := tlc.ParseConfig("test", text)
+	text, err := fs.ReadFile(tla.Files, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return config
+	return string(text)
 }

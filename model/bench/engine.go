@@ -116,7 +116,7 @@ func tlc(ctx context.Context, dir string, rounds int) (engine, error) {
 	}
 	return engine{name: "TLC", once: true, measure: func(ctx context.Context, n int) (sample, error) {
 		cfg := fmt.Sprintf("reuse-n%d.cfg", n)
-		text := fmt.Sprintf("CONSTANTS\n N = %d\n Rounds = %d\n Scenario = \"reuse\"\n Kept = TRUE\nSPECIFICATION Spec\n"+
+		text := fmt.Sprintf("CONSTANTS\n N = %d\n Rounds = %d\nSPECIFICATION Spec\n"+
 			"INVARIANTS NoEarlyExit WordsInRange LockExclusive Quiescent NoDeadlock\nCHECK_DEADLOCK FALSE\n", n, rounds)
 		if err := os.WriteFile(filepath.Join(dir, cfg), []byte(text), 0o666); err != nil {
 			return sample{}, err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -16,33 +17,36 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
+	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
 
 func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"check": main}) }
 
 // check is the command as a process of its own, with a temporary folder of its
-// own.
+// own. With -short it skips the test.
 func check(t *testing.T, args ...string) (cmd *exec.Cmd, temp string) {
 	t.Helper()
-	if _, err := tlc.Find(context.Background(), nil); err != nil {
-		if os.Getenv("SHAREDBARRIER_STRICT") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+	if testing.Short() {
+		t.Skip("-short: TLC runs in the tests of package tla only")
 	}
+	_, err := tlc.Find(context.Background(), nil)
+	toolcache.Require(t, err)
 	temp = t.TempDir()
 	cmd = reexec.Command(context.Background(), "check", args...)
 	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
 	return cmd, temp
 }
 
-// One JSON object a line, the record of all engines; exit code 0 though the
-// answer is a violation, since it is the expected one; nothing left behind.
+// It prints one JSON object a line, the record of all engines. The exit code is
+// 0 although an answer is a violation, since it is the expected one. Nothing is
+// left behind.
 func TestProc_JSON(t *testing.T) {
-	cmd, temp := check(t, "crash-n3-NoDeadlock", "single-n1-safety", "--json")
+	t.Parallel()
+	cmd, temp := check(t, "crash-n3-NoDeadlock", "single-n1-safety", "single-n1-refines", "--json")
 	output, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("check: %v", err)
@@ -55,10 +59,11 @@ func TestProc_JSON(t *testing.T) {
 		}
 		results = append(results, r)
 	}
-	if len(results) != 2 || results[0].Scenario != "single" || results[0].Verdict != spec.Verified || results[0].Distinct == 0 {
-		t.Fatalf("check --json: %+v, want single verified first", results)
+	if len(results) != 3 || results[0].Scenario != "single" || results[0].Verdict != spec.Verified || results[0].Distinct == 0 ||
+		!strings.Contains(string(output), `"config":"single-n1-safety","together":["single-n1-refines"]`) {
+		t.Fatalf("check --json: %s, want the two of single verified first, together", output)
 	}
-	crash := results[1]
+	crash := results[2]
 	last := crash.Trace[len(crash.Trace)-1]
 	if crash.Verdict != spec.Hang || crash.Property != "NoHang" || last.Label != "Die" || last.Proc != 0 {
 		t.Errorf("check --json crash-n3-NoDeadlock: %s %s, last %v; want hang NoHang with p0 dying last", crash.Verdict, crash.Property, last)
@@ -66,8 +71,8 @@ func TestProc_JSON(t *testing.T) {
 	empty(t, temp)
 }
 
-// SIGINT ends Java and the command, which prints what it has and exits with
-// 130, and leaves nothing behind.
+// SIGINT ends Java and the command, which prints what it has, exits with 130,
+// and leaves nothing behind.
 func TestProc_Interrupt(t *testing.T) {
 	for _, args := range [][]string{
 		{"single-n1-safety", "withdraw-n6-safety"},
@@ -76,7 +81,6 @@ func TestProc_Interrupt(t *testing.T) {
 		t.Run(strings.Join(args[2:], " "), func(t *testing.T) {
 			t.Parallel()
 			cmd, temp := check(t, append(args, "--json")...)
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Java is in its group: none is left in it when all have ended
 			stdout, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -86,14 +90,11 @@ func TestProc_Interrupt(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { // nobody is left of the group, unless the test has failed
-				syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-				cmd.Wait()
-			})
+			t.Cleanup(func() { cmd.Process.Kill() }) // it has ended, unless the test has failed
 			lines := bufio.NewScanner(stdout)
-			if !lines.Scan() {
+			if !lines.Scan() || strings.Contains(lines.Text(), "differs") {
 				cmd.Wait()
-				t.Fatalf("check printed nothing, but on stderr: %s", stderr.String())
+				t.Fatalf("check printed %s first, want the expected answer; and on stderr: %s", lines.Text(), stderr.String())
 			}
 			// The first answer is there, so the second question is being asked.
 			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -105,21 +106,37 @@ func TestProc_Interrupt(t *testing.T) {
 			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != spec.ExitInterrupted {
 				t.Errorf("check, interrupted: %v, want exit code %d\n%s", err, spec.ExitInterrupted, stderr.String())
 			}
-			if err := syscall.Kill(-cmd.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
-				t.Errorf("processes of the group after the end: %v, want none", err)
+			if left := running(t, temp); len(left) > 0 {
+				t.Errorf("processes after the end: %v, want none", left)
 			}
 			empty(t, temp)
 		})
 	}
 }
 
+// running lists the processes with the text in their arguments, as those of
+// Java have the temporary folder.
+func running(t *testing.T, text string) (list []string) {
+	t.Helper()
+	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("processes: %v, %v", paths, err)
+	}
+	for _, path := range paths {
+		if args, err := os.ReadFile(path); err == nil && bytes.Contains(args, []byte(text)) {
+			list = append(list, path)
+		}
+	}
+	return list
+}
+
 // What cannot be asked is refused with a line that says what to do.
-func TestUsage(t *testing.T) {
-	for args, says := range map[string]string{
+func TestUnit_Usage(t *testing.T) {
+	for args, want := range map[string]string{
 		"--scenario nonsense":             "late-construction",
 		"--scenario fork":                 "late-construction",
 		"--class eternal":                 "short",
-		"reuse-n9-safety":                 ".cfg",
+		"reuse-n9-safety":                 "tla/README.md",
 		"--scenario reuse --procs 9":      "no question is about that",
 		"--workers 0":                     "1 or more",
 		"--memory nonsense":               "--memory nonsense",
@@ -135,14 +152,14 @@ func TestUsage(t *testing.T) {
 		cmd.SetArgs(strings.Fields(args))
 		cmd.SilenceErrors, cmd.SilenceUsage = true, true
 		var exit cli.Exit
-		if err := cmd.Execute(); err == nil || errors.As(err, &exit) || !strings.Contains(err.Error(), says) {
-			t.Errorf("check %s: %v; want an error that says %q", args, err, says)
+		if err := cmd.Execute(); err == nil || errors.As(err, &exit) || !strings.Contains(err.Error(), want) {
+			t.Errorf("check %s: %v; want an error with %q", args, err, want)
 		}
 	}
 }
 
-// Whatever keeps TLC from answering is one line on stderr that says what to do,
-// and an exit code other than 0; no table without rows, no half record.
+// If TLC cannot answer, the command prints one line on stderr that says what to
+// do and exits with 2. It prints no table without rows, and no half record.
 func TestProc_Failures(t *testing.T) {
 	dir := t.TempDir()
 	noJar := filepath.Join(dir, "tla2tools.jar")
@@ -153,7 +170,7 @@ func TestProc_Failures(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	// A Java under which TLC complains of the spec as it does in earnest.
+	// A Java that prints what TLC prints of a spec that it cannot parse.
 	complains := filepath.Join(dir, "bin", "java")
 	script := `#!/bin/sh
 case "$*" in *-version*) exec '` + java + `' -version;; esac
@@ -180,6 +197,7 @@ exit 150
 		"parse error":    {env: "JAVA_HOME=" + dir, says: "Unknown operator: x"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cmd, temp := check(t, append(test.args, "reuse-n4-safety", "--json")...)
 			tools, err := tlc.Find(context.Background(), nil)
 			if err != nil {
@@ -207,30 +225,31 @@ exit 150
 	})
 }
 
-// What is printed to ask again asks the same question, in the same way.
-func TestAgain(t *testing.T) {
+// The command that reproduces an answer asks the same question, in the same
+// way.
+func TestUnit_Reproduce(t *testing.T) {
 	for args, want := range map[string]string{
-		"--scenario crash --json":                 "crash-n3-NoDeadlock",
+		"--scenario crash --json":                 "crash-n3-holds",
 		"reuse-n2-safety --simulate 5 --procs 7":  "reuse-n2-safety --procs 7 --simulate 5",
-		"--scenario surplus --simulate 5":         "surplus-n3-r3-NoDeadlock --simulate 5",
-		"--simulate 5 --seed 9 --memory 1g":       "reuse-n2-ReachOverlap --memory 1g --simulate 5 --seed 9",
+		"--scenario surplus --simulate 5":         "surplus-n3-r3-holds --simulate 5",
+		"--simulate 5 --seed 9 --memory 1g":       "reuse-n2-safety --memory 1g --simulate 5 --seed 9",
 		"reuse-n2-safety --workers 2 --limit 90s": "reuse-n2-safety --workers 2 --limit 1m30s",
 		"reuse-n2-safety --distributed 2":         "reuse-n2-safety --distributed 2",
 	} {
 		o, chosen := asked(t, strings.Fields(args))
-		command := o.again(chosen[0])
+		command := o.reproduce(chosen[0])
 		if command != "go run ./tla/check "+want+" --trace" {
-			t.Errorf("check %s, again: %s; want %s", args, command, want)
+			t.Errorf("check %s, reproduce: %s; want %s", args, command, want)
 		}
 		again, same := asked(t, strings.Fields(command)[3:])
-		if len(same) != 1 || same[0].config.Name != chosen[0].config.Name || again.seed != o.seed || again.limit != o.limit {
-			t.Errorf("%s asks %v, want %s alone", command, same, chosen[0].config.Name)
+		if len(same) != 1 || same[0].Name() != chosen[0].Name() || again.seed != o.seed || again.limit != o.limit {
+			t.Errorf("%s asks %v, want %s alone", command, same, chosen[0].Name())
 		}
 	}
 }
 
 // asked is what the command asks with these arguments.
-func asked(t *testing.T, args []string) (options, []question) {
+func asked(t *testing.T, args []string) (options, []tlc.Question) {
 	t.Helper()
 	var o options
 	cmd := commandWith(&o)
@@ -238,7 +257,7 @@ func asked(t *testing.T, args []string) (options, []question) {
 		t.Fatal(err)
 	}
 	o.read(cmd, cmd.Flags().Args())
-	all, err := allQuestions()
+	all, err := tlc.ReadQuestions(tla.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,14 +268,15 @@ func asked(t *testing.T, args []string) (options, []question) {
 	return o, chosen
 }
 
-// The same seed tries the same behaviours, so finds the same counterexample;
-// another does not.
-func TestProc_Simulate_Seed(t *testing.T) {
-	counterexample := func(seed string) []model.Entry {
-		cmd, temp := check(t, "surplus-n3-r3-NoEarlyExit", "--simulate", "100", "--json", "--seed", seed)
+// The same seed tries the same behaviours and finds the same counterexample, of
+// any number of processes. Another seed does not.
+func TestProc_SimulateSeed(t *testing.T) {
+	t.Parallel()
+	counterexample := func(seed string) model.Trace {
+		cmd, temp := check(t, "surplus-n3-r3-NoEarlyExit", "--simulate", "100", "--procs", "7", "--json", "--seed", seed)
 		output, err := cmd.CombinedOutput()
 		var r model.Result
-		if err != nil || json.Unmarshal(output, &r) != nil || len(r.Trace) == 0 {
+		if err != nil || json.Unmarshal(output, &r) != nil || r.Property != "NoEarlyExit" || r.Procs != 7 || len(r.Trace) == 0 {
 			t.Fatalf("check --simulate 100 --seed %s: %v, want a counterexample\n%s", seed, err, output)
 		}
 		empty(t, temp)
@@ -271,8 +291,9 @@ func TestProc_Simulate_Seed(t *testing.T) {
 	}
 }
 
-// Where nothing is found, it says whether all that was asked for was tried.
-func TestProc_Simulate_Note(t *testing.T) {
+// If nothing is found, it prints whether it tried all behaviours.
+func TestProc_SimulateNote(t *testing.T) {
+	t.Parallel()
 	for limit, says := range map[string]string{"10m": "all 2 random behaviours tried", "1ms": "cut short"} {
 		cmd, temp := check(t, "reuse-n2-safety", "--simulate", "2", "--limit", limit)
 		output, err := cmd.CombinedOutput()
@@ -283,9 +304,9 @@ func TestProc_Simulate_Note(t *testing.T) {
 	}
 }
 
-// Every answer that is not the expected one ends with a code other than 0: that
-// of what was found, or 2 where nothing wrong was found though it should be.
-func TestVerdict(t *testing.T) {
+// An answer that is not the expected one ends with the code of what was found,
+// or with 2 if nothing wrong was found though it should be.
+func TestUnit_Verdict(t *testing.T) {
 	for name, test := range map[string]struct {
 		rows []row
 		want int
@@ -313,42 +334,45 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// Answers are written into the manifest, and those that were not asked for stay.
-func TestRecord(t *testing.T) {
-	all, err := allQuestions()
+// record writes answers into the table, and leaves those that were not asked
+// for.
+func TestUnit_Record(t *testing.T) {
+	all, err := tlc.ReadQuestions(tla.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "manifest.json")
-	changed := row{question: all[0], result: model.Result{Verdict: spec.Verified, Distinct: 42, Generated: 43, Depth: 44}}
-	if err := record(path, all, []row{changed}); err != nil {
-		t.Fatal(err)
-	}
-	manifest, err := tlc.ReadManifest(os.DirFS(filepath.Dir(path)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(manifest.Configs) != len(all) {
-		t.Errorf("record wrote %d answers, want %d", len(manifest.Configs), len(all))
-	}
-	for i, q := range all {
-		got := manifest.Find(q.config.Name)
-		switch {
-		case i == 0 && (got.Distinct != 42 || got.Generated != 43 || got.Depth != 44 || got.Class != q.expected.Class):
-			t.Errorf("record wrote %+v for the question that was asked", got)
-		case i > 0 && got != q.expected:
-			t.Errorf("record changed the answer to %s: %+v, want %+v", q.config.Name, got, q.expected)
+	path := filepath.Join(t.TempDir(), tlc.TableFile)
+	write := func(rows ...row) []tlc.Question {
+		if err := record(path, all, rows); err != nil {
+			t.Fatal(err)
 		}
+		list, err := tlc.ReadQuestions(os.DirFS(filepath.Dir(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	write()
+	old, _ := tla.Files.ReadFile(tlc.TableFile)
+	if text, err := os.ReadFile(path); !bytes.Equal(text, old) {
+		t.Errorf("record without answers changes the table, %v", err)
+	}
+	want := slices.Clone(all)
+	want[0].Distinct, want[0].Generated, want[0].Depth = 42, 43, 44
+	got := write(row{Question: all[0], result: model.Result{Verdict: spec.Verified, Distinct: 42, Generated: 43, Depth: 44}})
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("record of one answer wrote\n%v\nwant\n%v", got, want)
 	}
 }
 
-// An answer that is not finished is written nowhere: the file stays as it is,
-// and nothing is left beside it. Finished, it is.
+// An answer is written if it is finished. If not, the file stays as it is, and
+// nothing is left beside it.
 func TestProc_RecordFinished(t *testing.T) {
+	t.Parallel()
 	const good = "the good answers"
 	for limit, want := range map[string]int{"1ms": spec.ExitUnfinished, "10m": spec.ExitOK} {
 		dir := t.TempDir()
-		path := filepath.Join(dir, "manifest.json")
+		path := filepath.Join(dir, tlc.TableFile)
 		if err := os.WriteFile(path, []byte(good), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -362,19 +386,21 @@ func TestProc_RecordFinished(t *testing.T) {
 			t.Errorf("check --record --limit %s: the file is as it was: %v, %v; want %v", limit, kept, err, !kept)
 		}
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
-			t.Errorf("check --record --limit %s left %v, %v; want manifest.json alone", limit, entries, err)
+			t.Errorf("check --record --limit %s left %v, %v; want the table alone", limit, entries, err)
 		}
 	}
 }
 
-// TLC's server counts some states twice, with one worker process, too: that is
-// no difference.
-func TestProc_DistributedByOne(t *testing.T) {
-	cmd, temp := check(t, "reuse-n2-safety", "--distributed", "1")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("check --distributed 1: %v, want the expected answer\n%s", err, output)
+// TLC's server counts some states twice, and with several workers depth may be
+// another: neither is a difference.
+func TestUnit_CompareInexact(t *testing.T) {
+	q := tlc.Question{Verdict: spec.Verified, Distinct: 5, Generated: 9, Depth: 3}
+	got := model.Result{Verdict: spec.Verified, Distinct: 5, Generated: 10, Depth: 4}
+	for o, same := range map[*options]bool{{workers: 1}: false, {workers: 2}: true, {workers: 1, distributed: 1}: true} {
+		if differs := o.compare(q, got); (differs == "") != same {
+			t.Errorf("compare with %d workers, %d distributed: %q; want no difference: %v", o.workers, o.distributed, differs, same)
+		}
 	}
-	empty(t, temp)
 }
 
 func empty(t *testing.T, dir string) {

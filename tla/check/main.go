@@ -1,12 +1,12 @@
-// Command check puts the questions of folder tla to TLC and compares its
-// answers with manifest.json.
+// Command check asks TLC the questions of tla/questions.json and compares its
+// answers with those that stand there.
 //
 //	go run ./tla/check                          every question that takes two minutes at most
 //	go run ./tla/check --class long             all of them
 //	go run ./tla/check --scenario crash --trace one scenario, with its counterexamples
 //	go run ./tla/check reuse-n4-safety --json   one question
 //
-// TLC is found or fetched (see tlc.Find) and needs Java 11 or newer.
+// It finds or fetches TLC (see tlc.Find), which needs Java 11 or newer.
 package main
 
 import (
@@ -28,45 +28,46 @@ func command() *cobra.Command { return commandWith(&options{}) }
 func commandWith(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [question ...]",
-		Short: "put the questions of folder tla to TLC and compare its answers with manifest.json",
-		Long: `Puts the questions of folder tla (its .cfg files) to TLC and compares verdict, states
-and depth with manifest.json. Without arguments and filters: all that take two minutes at most,
-a quarter of an hour together.
+		Short: "ask TLC the questions of tla/questions.json and compare its answers",
+		Long: `Asks TLC the questions of tla/questions.json and compares verdict, states and depth with
+the answers there. Without arguments and filters it asks all that take two minutes at
+most each. One run of TLC answers all questions about the same states that must hold.
 
-TLC is the jar that ` + tlc.JarVariable + ` names, or one in the cache folder, or is fetched
-with mvn, or as the official release; its SHA-256 is checked before every run.`,
+TLC is the jar that ` + tlc.JarVariable + ` names, or one in the user's cache folder, or is
+fetched there with mvn, or as the official release. Its SHA-256 is checked before every run.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			o.read(cmd, names)
-			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return o.run(cmd)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.scenario, "scenario", "all", "only this scenario: all, "+strings.Join(scenarioNames(), ", "))
-	flags.IntVar(&o.procs, "procs", 0, "only questions about so many processes; with --simulate, any number of them")
-	flags.IntVar(&o.rounds, "rounds", 0, "only questions about so many rounds; 0: the unbounded ones")
-	flags.StringVar(&o.class, "class", string(tlc.Medium), "the longest to run: short (seconds), medium (up to two minutes), long")
+	flags.IntVar(&o.procs, "procs", 0, "only questions about this number of processes; with --simulate, any number")
+	flags.IntVar(&o.rounds, "rounds", 0, "only questions about this number of rounds; 0: unbounded")
+	flags.StringVar(&o.class, "class", string(tlc.Medium), "the longest class to ask: short (seconds), medium (up to two minutes), long")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a line")
-	flags.BoolVar(&o.trace, "trace", false, "print the counterexamples that were expected, too")
-	flags.IntVar(&o.workers, "workers", 1, "threads of TLC; only with 1 are depth and counterexamples exact")
+	flags.BoolVar(&o.trace, "trace", false, "print expected counterexamples, too")
+	flags.IntVar(&o.workers, "workers", 1, "threads of TLC; depth and counterexamples are exact only with 1")
 	flags.StringVar(&o.memory, "memory", "", "largest Java heap, such as 4g (default: Java's own choice)")
-	flags.DurationVar(&o.limit, "limit", 0, "give up a question after so long (default: by its class)")
-	flags.IntVar(&o.distributed, "distributed", 0, "use TLC's server and so many worker processes on this machine; until they end, their ports are open to the network, without authentication")
-	flags.BoolVar(&o.jar, "jar", false, "find or fetch the TLC jar, print its path, and do nothing else")
-	flags.StringVar(&o.record, "record", "", "write the answers into this manifest file instead of comparing them")
-	flags.Int64Var(&o.simulate, "simulate", 0, "try so many random behaviours instead of all states, for questions of safety")
-	flags.Int64Var(&o.seed, "seed", 1, "seed of --simulate: the same one, the same behaviours")
+	flags.DurationVar(&o.limit, "limit", 0, "time after which a question is given up (default: by its class)")
+	flags.IntVar(&o.distributed, "distributed", 0, "use TLC's server and this number of worker processes on this machine; until they end, their ports are open to the network, without authentication")
+	flags.BoolVar(&o.jar, "jar", false, "find or fetch the TLC jar and print its path only")
+	flags.BoolVar(&o.cfg, "cfg", false, "print the configurations of the questions only, as .cfg files of MCSharedBarrier")
+	flags.StringVar(&o.record, "record", "", "write the answers into this `FILE`, a questions.json, instead of comparing them")
+	flags.Int64Var(&o.simulate, "simulate", 0, "try this number of random behaviours instead of all states, for questions of safety")
+	flags.Int64Var(&o.seed, "seed", 1, "seed of --simulate: the same seed tries the same behaviours")
 	return cmd
 }
 
-// read takes in what the flags' values do not say.
+// read notes which flags were given.
 func (o *options) read(cmd *cobra.Command, names []string) {
 	o.names = names
 	given := cmd.Flags().Changed
 	o.procsGiven, o.roundsGiven, o.seedGiven = given("procs"), given("rounds"), given("seed")
 	for _, name := range []string{"procs", "workers", "memory", "limit", "distributed", "simulate", "seed"} {
 		if given(name) {
-			o.manner += fmt.Sprintf(" --%s %v", name, cmd.Flags().Lookup(name).Value)
+			o.flags += fmt.Sprintf(" --%s %v", name, cmd.Flags().Lookup(name).Value)
 		}
 	}
 }
@@ -74,7 +75,7 @@ func (o *options) read(cmd *cobra.Command, names []string) {
 func scenarioNames() []string {
 	var names []string
 	for _, s := range spec.AllScenarios {
-		if s != spec.Fork { // handles are nothing that the spec knows
+		if s != spec.Fork { // the modules have no handles
 			names = append(names, s.String())
 		}
 	}

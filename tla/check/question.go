@@ -1,72 +1,33 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
 
-// A question is a configuration and its expected answer.
-type question struct {
-	name     string // by which it is asked for: that of its .cfg file
-	config   tlc.Config
-	expected tlc.Expected // zero: none is recorded
-}
-
-// allQuestions returns every configuration with its answer in the manifest, by
-// scenario, then by size.
-func allQuestions() ([]question, error) {
-	manifest, err := tlc.ReadManifest(tla.Files)
-	if err != nil {
-		return nil, err
-	}
-	files, err := fs.Glob(tla.Files, "*.cfg")
-	if err != nil {
-		return nil, err
-	}
-	var all []question
-	for _, file := range files {
-		config, err := tlc.ReadConfig(tla.Files, strings.TrimSuffix(file, ".cfg"))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, question{config.Name, config, manifest.Find(config.Name)})
-	}
-	slices.SortStableFunc(all, func(a, b question) int {
-		return cmp.Or(
-			cmp.Compare(a.config.Scenario, b.config.Scenario),
-			strings.Compare(fmt.Sprint(a.config.Kept), fmt.Sprint(b.config.Kept)),
-			cmp.Compare(a.config.Procs, b.config.Procs),
-			cmp.Compare(a.config.Rounds, b.config.Rounds))
-	})
-	return all, nil
-}
-
-// questions checks that the flags go together, and returns what they and the
-// arguments ask for.
-func (o options) questions(all []question) ([]question, error) {
+// questions checks that the flags go together, and returns the questions that
+// they and the arguments ask for.
+func (o options) questions(all []tlc.Question) ([]tlc.Question, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
 	for _, name := range o.names {
-		if !slices.ContainsFunc(all, func(q question) bool { return q.config.Name == name }) {
-			return nil, fmt.Errorf("no question %q: they are the .cfg files of folder tla, without .cfg", name)
+		if !slices.ContainsFunc(all, func(q tlc.Question) bool { return q.Name() == name }) {
+			return nil, fmt.Errorf("no question %q: tla/README.md lists them, from tla/questions.json", name)
 		}
 	}
-	chosen := slices.DeleteFunc(slices.Clone(all), func(q question) bool { return !o.wants(q) })
+	chosen := slices.DeleteFunc(slices.Clone(all), func(q tlc.Question) bool { return !o.wants(q) })
 	if o.distributed > 0 || o.simulate > 0 {
-		chosen = slices.DeleteFunc(chosen, func(q question) bool { return q.config.Liveness() })
+		chosen = slices.DeleteFunc(chosen, tlc.Question.Liveness)
 	}
 	if o.simulate > 0 && o.procsGiven {
-		chosen = resize(chosen, o.procs)
+		chosen = o.resize(chosen)
 	}
 	if len(chosen) == 0 {
 		if o.distributed > 0 || o.simulate > 0 {
@@ -104,31 +65,29 @@ func (o options) validate() error {
 	return nil
 }
 
-// wants reports whether the filters let the question pass. A question that is
-// asked for by name may take as long as it likes.
-func (o options) wants(q question) bool {
-	named := slices.Contains(o.names, q.config.Name)
+// wants reports whether the filters pass the question. A question that is asked
+// for by name may take any time.
+func (o options) wants(q tlc.Question) bool {
+	named := slices.Contains(o.names, q.Name())
 	switch {
 	case len(o.names) > 0 && !named,
-		o.scenario != "all" && q.config.Scenario.String() != o.scenario,
-		o.procsGiven && o.simulate == 0 && q.config.Procs != o.procs,
-		o.roundsGiven && q.config.Rounds != o.rounds:
+		o.scenario != "all" && q.Scenario != o.scenario,
+		o.procsGiven && o.simulate == 0 && q.Procs != o.procs,
+		o.roundsGiven && q.Rounds != o.rounds:
 		return false
 	}
-	return named || slices.Index(tlc.Classes, q.expected.Class) <= slices.Index(tlc.Classes, tlc.Class(o.class))
+	return named || slices.Index(tlc.Classes, q.Class) <= slices.Index(tlc.Classes, tlc.Class(o.class))
 }
 
-// resize asks each kind of question once, about n processes.
-func resize(chosen []question, n int) []question {
-	var resized []question
+// resize asks each question once, about o.procs processes.
+func (o options) resize(chosen []tlc.Question) (resized []tlc.Question) {
 	asked := map[string]bool{}
 	for _, q := range chosen {
-		kind := fmt.Sprint(q.config.Scenario, q.config.Kept, q.config.Asks())
-		if asked[kind] || q.config.Scenario == spec.Single {
-			continue
+		key := fmt.Sprint(q.Scenario, q.Control, q.Formulas())
+		if !asked[key] && q.Scenario != spec.Single.String() {
+			asked[key] = true
+			resized = append(resized, q)
 		}
-		asked[kind] = true
-		resized = append(resized, question{q.name, q.config.WithProcs(n), q.expected})
 	}
 	return resized
 }

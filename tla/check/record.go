@@ -4,42 +4,38 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
+	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
 
-// record writes the answers of rows into the manifest file, whose other
-// answers it leaves as they are.
-func record(path string, all []question, rows []row) error {
-	manifest := tlc.Manifest{Version: tlc.ManifestVersion}
+// record writes questions.json with the answers of rows to the file. The other
+// answers, and the texts, stay those of tla.Files.
+func record(path string, all []tlc.Question, rows []row) error {
+	text, err := fs.ReadFile(tla.Files, tlc.TableFile)
+	if err != nil {
+		return err
+	}
+	const start = "\"questions\": [\n"
+	head, _, _ := bytes.Cut(text, []byte(start))
+	var lines [][]byte
 	for _, q := range all {
-		expected := q.expected
 		for _, r := range rows {
-			if r.config.Name == q.config.Name {
-				expected = answered(q, r)
+			if r.Name() == q.Name() {
+				q = answered(r)
 			}
 		}
-		if expected.Verdict != "" {
-			manifest.Configs = append(manifest.Configs, expected)
-		}
-	}
-	var text bytes.Buffer
-	text.WriteString("{\"version\": 1, \"configs\": [\n")
-	for i, e := range manifest.Configs {
-		line, err := json.Marshal(e)
+		line, err := json.Marshal(q)
 		if err != nil {
 			return err
 		}
-		text.Write(line)
-		if i+1 < len(manifest.Configs) {
-			text.WriteString(",")
-		}
-		text.WriteString("\n")
+		lines = append(lines, line)
 	}
-	text.WriteString("]}\n")
-	return replace(path, text.Bytes())
+	text = append(append(head[:len(head):len(head)], start...), bytes.Join(lines, []byte(",\n"))...)
+	return replace(path, append(text, "\n]}\n"...))
 }
 
 // replace writes the file whole or not at all.
@@ -56,21 +52,20 @@ func replace(path string, text []byte) error {
 	return os.Rename(temp.Name(), path)
 }
 
-// answered is the expected answer that the row makes of itself. What has no
-// class yet gets one by its time.
-func answered(q question, r row) tlc.Expected {
-	class := q.expected.Class
+// answered is the question with the row's answer. A question without a class
+// gets one by its time.
+func answered(r row) tlc.Question {
+	q := r.Question
+	q.Verdict, q.Property = r.result.Verdict, r.result.Property
+	q.Generated, q.Distinct, q.Depth = r.result.Generated, r.result.Distinct, r.result.Depth
 	switch {
-	case class != "":
+	case q.Class != "":
 	case r.result.Seconds < 20:
-		class = tlc.Short
+		q.Class = tlc.Short
 	case r.result.Seconds < 120:
-		class = tlc.Medium
+		q.Class = tlc.Medium
 	default:
-		class = tlc.Long
+		q.Class = tlc.Long
 	}
-	return tlc.Expected{
-		Config: r.config.Name, Verdict: r.result.Verdict, Property: r.result.Property,
-		Generated: r.result.Generated, Distinct: r.result.Distinct, Depth: r.result.Depth, Class: class,
-	}
+	return q
 }

@@ -5,22 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/cheggaaa/pb/v3"
+	"github.com/spf13/cobra"
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
 
-// options is what the flags and arguments say.
+// options are the flags and arguments.
 type options struct {
 	names       []string
 	scenario    string
@@ -36,42 +37,51 @@ type options struct {
 	simulate    int64
 	seed        int64
 	record      string
-	jar         bool
+	jar, cfg    bool
 
 	procsGiven, roundsGiven, seedGiven bool // the flag was there, if only to say 0
 
-	manner string // the flags that say how to ask, as they were given
+	flags string // the flags that say how to ask, as they were given
 }
 
-// A row is one question with TLC's answer.
+// A row is a question with TLC's answer.
 type row struct {
-	question
-	result  model.Result
-	note    string // what else there is to say of how it was found; empty: nothing
-	differs string // how it differs from the expected answer; empty: it does not
-	log     string // file that keeps TLC's output; empty: not kept
-	again   string // the command that asks the question once more, in the same way
+	tlc.Question
+	result   model.Result
+	note     string   // how it was found, if that is not plain
+	together []string // other questions that the same run answered
+	differs  string   // how it differs from the expected answer; empty: it does not
+	log      string   // file that keeps TLC's output; empty: not kept
 }
 
-// MarshalJSON prints the record that all engines share, and three fields more.
+// MarshalJSON prints the record that all engines share, and more fields.
 func (r row) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		model.Result
-		Config  string `json:"config"`
-		Note    string `json:"note,omitempty"`
-		Differs string `json:"differs,omitempty"`
-	}{r.result, r.config.Name, r.note, r.differs})
+		Control  bool     `json:"control,omitempty"`
+		Config   string   `json:"config"`
+		Together []string `json:"together,omitempty"`
+		Note     string   `json:"note,omitempty"`
+		Differs  string   `json:"differs,omitempty"`
+	}{r.result, r.Control, r.Name(), r.together, r.note, r.differs})
 }
 
-// run puts the questions one after the other and reports.
-func (o options) run(ctx context.Context, stdout, stderr io.Writer) error {
-	all, err := allQuestions()
+// run asks the questions and reports.
+func (o options) run(cmd *cobra.Command) error {
+	ctx, stdout, stderr := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+	all, err := tlc.ReadQuestions(tla.Files)
 	if err != nil {
 		return err
 	}
 	questions, err := o.questions(all)
 	if err != nil {
 		return err
+	}
+	if o.cfg {
+		for _, q := range questions {
+			fmt.Fprintf(stdout, "\\* %s.cfg\n%s\n", q.Name(), q.Configuration())
+		}
+		return nil
 	}
 	tools, err := tlc.Find(ctx, func(what string) { fmt.Fprintln(stderr, what) })
 	if err != nil {
@@ -81,18 +91,19 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) error {
 		_, err := fmt.Fprintln(stdout, tools.Jar)
 		return err
 	}
-	bar := o.bar(questions)
+	groups := o.group(questions)
+	bar := o.bar(groups)
 	var rows []row
-	for i, q := range questions {
-		bar.Set("question", fmt.Sprintf("%d/%d %s", i+1, len(questions), q.config.Name))
-		var r row
-		if r, err = o.ask(ctx, tools, q, bar); err != nil && (ctx.Err() == nil || r.result.Generated == 0) {
-			break // a failure is no answer; nor is an interrupt, unless some states were found
-		}
-		rows = append(rows, r)
-		if o.json {
-			if err := json.NewEncoder(stdout).Encode(r); err != nil {
-				return err
+	for i, group := range groups {
+		bar.Set("question", fmt.Sprintf("%d/%d %s", i+1, len(groups), group[0].Name()))
+		var answered []row
+		answered, err = o.ask(ctx, tools, group, bar)
+		rows = append(rows, answered...)
+		for _, r := range answered {
+			if o.json {
+				if err := json.NewEncoder(stdout).Encode(r); err != nil {
+					return err
+				}
 			}
 		}
 		if err != nil {
@@ -103,6 +114,11 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if !o.json {
 		if err := writeTable(stdout, rows, o.trace); err != nil {
 			return err
+		}
+	}
+	for _, r := range rows {
+		if r.differs != "" {
+			cli.Reproduce(cmd, o.reproduce(r.Question))
 		}
 	}
 	if err != nil {
@@ -118,6 +134,17 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) error {
 	return record(o.record, all, rows)
 }
 
+// group divides the questions into runs of TLC.
+func (o options) group(questions []tlc.Question) (groups [][]tlc.Question) {
+	if o.simulate == 0 {
+		return tlc.Group(questions)
+	}
+	for _, q := range questions {
+		groups = append(groups, []tlc.Question{q})
+	}
+	return groups
+}
+
 // interrupted turns an error that a signal caused into its exit code.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -126,12 +153,12 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// bar counts distinct states, of which the manifest knows how many there are. TLC
-// tells of them once a minute; the time shows that it goes on.
-func (o options) bar(questions []question) *pb.ProgressBar {
+// bar counts distinct states, whose number questions.json has. TLC reports them
+// once a minute; the time shows that it goes on.
+func (o options) bar(groups [][]tlc.Question) *pb.ProgressBar {
 	var total int64
-	for _, q := range questions {
-		total += q.expected.Distinct
+	for _, group := range groups {
+		total += group[0].Distinct
 	}
 	return cli.Bar(`{{string . "question"}} {{etime .}} {{string . "phase"}} {{bar .}} {{percent .}} {{counters .}} states {{speed . "%s states/s"}} {{rtime . "%s left"}}`, total)
 }
@@ -144,53 +171,73 @@ func phase(p tlc.Progress) string {
 	return "exploring"
 }
 
-// ask puts one question to TLC.
-func (o options) ask(ctx context.Context, tools tlc.Tools, q question, bar *pb.ProgressBar) (row, error) {
+// ask puts a group of questions to TLC. It returns the answers, which end
+// before an error unless the error is an interrupt and some states were found.
+func (o options) ask(ctx context.Context, tools tlc.Tools, group []tlc.Question, bar *pb.ProgressBar) (rows []row, err error) {
 	before := bar.Current()
 	run := tlc.Run{
-		Tools: tools, Files: tla.Files, Config: q.config,
+		Tools: tools, Files: tla.Files,
 		Workers: o.workers, Memory: o.memory, Limit: o.limit,
-		Small:    q.expected.Class == tlc.Short && o.simulate == 0,
+		Small:    o.simulate == 0,
 		Simulate: o.simulate, Seed: o.seed, Distributed: o.distributed,
 		Progress: func(p tlc.Progress) { bar.SetCurrent(before+p.Distinct).Set("phase", phase(p)) },
 	}
 	bar.Set("phase", phase(tlc.Progress{}))
-	if run.Limit == 0 {
-		run.Limit = q.expected.Class.Limit()
-	}
-	outcome, err := run.Check(ctx)
-	bar.SetCurrent(before + q.expected.Distinct)
-	r := row{question: q, result: outcome.Result, note: outcome.Note, again: o.again(q)}
-	if err == nil && o.record == "" {
-		r.differs = o.compare(q, outcome.Result)
-	}
-	if (err != nil || r.differs != "") && ctx.Err() == nil && len(outcome.Log) > 0 {
-		r.log = keep(q.config.Name, outcome.Log)
-	}
-	if err != nil {
-		err = fmt.Errorf("%s: %w", q.config.Name, err)
-		if r.log != "" {
-			err = fmt.Errorf("%w (TLC's output: %s)", err, r.log)
+	var limit time.Duration
+	asked := slices.Clone(group)
+	for i, q := range group {
+		run.Small = run.Small && q.Class == tlc.Short
+		limit = max(limit, q.Class.Limit())
+		if o.simulate > 0 && o.procsGiven {
+			asked[i].Procs = o.procs
 		}
 	}
-	return r, err
+	if run.Limit == 0 {
+		run.Limit = limit
+	}
+	outcomes, err := run.CheckAll(ctx, asked)
+	bar.SetCurrent(before + group[0].Distinct)
+	for i, outcome := range outcomes {
+		failed := err != nil && i == len(outcomes)-1
+		r := row{Question: group[i], result: outcome.Result, note: outcome.Note}
+		for j, other := range group {
+			if j != i && outcome.Verdict != spec.Hang && outcome.Verdict != spec.Violated {
+				r.together = append(r.together, other.Name())
+			}
+		}
+		if !failed && o.record == "" {
+			r.differs = o.compare(r.Question, outcome.Result)
+		}
+		if (failed || r.differs != "") && ctx.Err() == nil && len(outcome.Log) > 0 {
+			r.log = keep(r.Name(), outcome.Log)
+		}
+		if failed && (ctx.Err() == nil || outcome.Generated == 0) {
+			err = fmt.Errorf("%s: %w", r.Name(), err)
+			if r.log != "" {
+				err = fmt.Errorf("%w (TLC's output: %s)", err, r.log)
+			}
+			break
+		}
+		rows = append(rows, r)
+	}
+	return rows, err
 }
 
-// again is the command that puts the question once more, in the same way.
-func (o options) again(q question) string {
-	return "go run ./tla/check " + q.name + o.manner + " --trace"
+// reproduce is the command that asks the question again, in the same way.
+func (o options) reproduce(q tlc.Question) string {
+	return "go run ./tla/check " + q.Name() + o.flags + " --trace"
 }
 
-// compare says how the answer differs from the manifest's.
-func (o options) compare(q question, got model.Result) string {
+// compare says how the answer differs from the expected one.
+func (o options) compare(q tlc.Question, got model.Result) string {
 	if o.simulate > 0 {
 		// Random behaviours decide nothing but what they refute.
-		if got.Verdict == spec.Unfinished || got.Verdict == q.expected.Verdict && got.Property == q.expected.Property {
+		if got.Verdict == spec.Unfinished || got.Verdict == q.Verdict && got.Property == q.Property {
 			return ""
 		}
-		return fmt.Sprintf("verdict %s %s, want %s %s", got.Verdict, got.Property, q.expected.Verdict, q.expected.Property)
+		return fmt.Sprintf("verdict %s %s, want %s %s", got.Verdict, got.Property, q.Verdict, q.Property)
 	}
-	return q.expected.Differs(got, o.workers == 1 && o.distributed == 0)
+	return q.Differs(got, o.workers == 1 && o.distributed == 0)
 }
 
 // verdict returns nil if all answers were as expected, else the exit code of
@@ -210,7 +257,7 @@ func verdict(rows []row) error {
 	case unfinished:
 		return cli.Exit(spec.ExitUnfinished)
 	case different > 0:
-		return fmt.Errorf("%d of %d answers differ from tla/manifest.json: mend the spec, or write the answers down with --record tla/manifest.json if they are right", different, len(rows))
+		return fmt.Errorf("%d of %d answers differ from tla/questions.json: correct the spec, or write them down with --record tla/questions.json if they are right", different, len(rows))
 	}
 	return nil
 }
@@ -223,16 +270,15 @@ func exitCode(result model.Result) int {
 	return spec.ExitCode(result.Verdict, property)
 }
 
-// keep writes TLC's output to a file of the user's cache folder and returns
-// its name, or nothing if that cannot be done.
+// keep writes TLC's output to a file of the tool cache and returns its name, or
+// nothing if that fails.
 func keep(name string, log []byte) string {
-	cache, err := os.UserCacheDir()
+	folder, err := toolcache.Folder()
 	if err != nil {
 		return ""
 	}
-	dir := filepath.Join(cache, "sharedbarrier", "tlc")
-	path := filepath.Join(dir, name+".log")
-	if errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(path, log, 0o644)) != nil {
+	path := filepath.Join(folder, "tlc", name+".log")
+	if errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, log, 0o644)) != nil {
 		return ""
 	}
 	return path

@@ -10,16 +10,17 @@ import (
 )
 
 // distribute answers with TLC's own server and its worker processes on this
-// machine. TLC's server knows no liveness, so neither does this.
+// machine. TLC's server does not check liveness, so this does not either.
 //
-// They tell each other the loopback address, but listen on all: RMI has no option
-// for that. So whoever can reach the machine's ports can reach them, meanwhile.
+// They use the loopback address to reach each other, but RMI listens on all
+// addresses and has no option for less: until the end, every host that reaches
+// the machine's ports reaches them.
 //
-// The answer is that of a single process, asked once more, where the server has
-// none to give. It does not say which invariant is violated, nor tell more than
-// the end of the counterexample. And if a worker comes when the others have done
-// all there was to do, as it may where that is little, the server trips over it
-// and loses the count (TLCServer.getNewStates meets the late one without states).
+// Where the server gives no answer, a single process is asked again. The server
+// does not say which invariant is violated and prints only the end of the
+// counterexample. And it fails and loses the count if a worker comes after the
+// others have done all the work, as it may where that is little
+// (TLCServer.getNewStates finds no states for it).
 func (r Run) distribute(ctx context.Context, dir string, found *findings) ([]byte, error) {
 	port, err := freePort()
 	if err != nil {
@@ -29,22 +30,23 @@ func (r Run) distribute(ctx context.Context, dir string, found *findings) ([]byt
 		"-Djava.rmi.server.hostname=127.0.0.1",
 		"-Dtlc2.tool.distributed.TLCServer.port=" + strconv.Itoa(port),
 	}
-	server := r.command(ctx, dir, "tlc2.tool.distributed.TLCServer",
+	server := r.command(dir, "tlc2.tool.distributed.TLCServer",
 		[]string{"-tool", "-metadir", filepath.Join(dir, "tmp"), r.module()}, address...)
 
 	workers, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	for range r.Distributed {
-		worker := r.command(workers, dir, "tlc2.tool.distributed.TLCWorker", []string{"127.0.0.1"},
+		worker := r.command(dir, "tlc2.tool.distributed.TLCWorker", []string{"127.0.0.1"},
 			append(address, "-Dtlc2.tool.distributed.TLCWorker.threadCount=1")...)
-		if err := worker.Start(); err != nil {
+		wait, err := start(workers, worker)
+		if err != nil {
 			stop()
 			running.Wait()
 			return nil, fmt.Errorf("%w: starting a worker: %w", ErrTLC, err)
 		}
-		running.Go(func() { worker.Wait() }) // ends with the server, or is stopped below
+		running.Go(func() { wait() }) // ends with the server, or is stopped below
 	}
-	log, err := server.observe(found, r.report)
+	log, err := observe(ctx, server, found, r.report)
 	stop()
 	running.Wait()
 	if err != nil || ctx.Err() != nil || found.success {
@@ -58,11 +60,12 @@ func (r Run) distribute(ctx context.Context, dir string, found *findings) ([]byt
 	default:
 		return log, nil
 	}
-	again, err := r.command(ctx, dir, "tlc2.TLC", r.arguments(dir)).observe(found, r.report)
+	again, err := observe(ctx, r.command(dir, "tlc2.TLC", r.arguments(dir)), found, r.report)
 	return append(log, again...), err
 }
 
-// freePort returns a port that was free just now, on all addresses as RMI wants it.
+// freePort returns a port that was free just now, on all addresses as RMI needs
+// it.
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp", ":0")
 	if err != nil {

@@ -15,7 +15,8 @@ type Graph struct {
 	Edges   [][]Edge
 }
 
-// An Edge leads to a state. Proc is who moves, -1 for the environment.
+// An Edge leads to a state. Proc is the process that moves, -1: the
+// environment.
 type Edge struct {
 	Proc  int
 	Label string
@@ -28,8 +29,8 @@ var (
 	dotText = strings.NewReplacer(`\n`, "\n", `\"`, `"`, `\\`, `\`)
 )
 
-// ReadGraph reads what a run with Dump has written: the states are nodes, and
-// each edge bears the name of its action.
+// ReadGraph reads what a run with Dump writes: the states are nodes, and
+// each edge has the name of its action.
 func ReadGraph(dot io.Reader) (Graph, error) {
 	g := Graph{Initial: -1}
 	index := map[string]int{}

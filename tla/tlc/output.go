@@ -20,8 +20,8 @@ var (
 	ErrTLC    = errors.New("TLC failed")
 )
 
-// The messages of TLC's -tool mode that say something here. Their numbers are
-// those of tlc2.output.EC and MP.
+// The messages of TLC's -tool mode that findings reads, by their numbers in
+// tlc2.output.EC and MP.
 const (
 	msgOutOfMemory      = 1001
 	msgInitialInvariant = 2107
@@ -42,36 +42,33 @@ const (
 	msgState            = 2217
 	msgBehaviourFollows = 2121
 	msgTemporalFollows  = 2264
-	msgCoverage         = 2772
-	msgInitCoverage     = 2773
 	msgWorkerDismissed  = 7003
 )
 
-// errorSeverity is how TLC marks the messages that end a run.
+// errorSeverity marks the messages that end a run.
 const errorSeverity = 1
 
 // Progress is how far TLC has come.
 type Progress struct {
 	Generated, Distinct, Queue int64
 	Depth                      int
-	Temporal                   bool // all states are found, and their behaviours are being looked at
+	Temporal                   bool // all states are found, and TLC checks temporal properties
 }
 
 // findings is what TLC's output says, as far as it has been read.
 type findings struct {
 	Progress
-	finished  bool // TLC has said its last word
+	finished  bool // TLC has printed its last message
 	success   bool
-	refuted   string // what was violated, as TLC calls it
+	refuted   string // what was violated, by TLC's name
 	violated  bool
 	deadlock  bool
 	behaviour []transition
-	loop      int              // number of the state that the last one goes back to; 0: none
-	coverage  map[string]int64 // states that each action generated
+	loop      int // number of the state that the last one goes back to; 0: none
 	failure   error
-	dismissed bool     // TLC's server has let a worker go, as it does once nothing is left to do
+	dismissed bool     // TLC's server has dismissed a worker, since nothing is left to do
 	note      string   // see Outcome
-	plain     []string // lines outside messages: what the parser says
+	plain     []string // lines outside messages: the parser's
 }
 
 var (
@@ -83,13 +80,11 @@ var (
 	isViolated   = regexp.MustCompile(`(\w+) is violated`)
 	stateHead    = regexp.MustCompile(`^(\d+): <(\w+)`)
 	backTo       = regexp.MustCompile(`^(\d+): Back to state(?:: <(\w+))?`)
-	coverageIs   = regexp.MustCompile(`^<(\w+) .*>: (\d+):(\d+)`)
 )
 
-// read takes in all of TLC's output and tells report of each message of progress
-// and of the phase that begins.
+// read reads all of TLC's output. It calls report at each message of progress
+// and when a phase begins.
 func (f *findings) read(output io.Reader, report func(Progress)) error {
-	f.coverage = map[string]int64{}
 	lines := bufio.NewScanner(output)
 	lines.Buffer(nil, 1<<20)
 	code, severity := 0, 0
@@ -155,10 +150,6 @@ func (f *findings) message(code, severity int, body string) error {
 		if match := checkedIs.FindStringSubmatch(body); match != nil {
 			f.Generated = count(match[1] + match[2])
 		}
-	case msgCoverage, msgInitCoverage:
-		if match := coverageIs.FindStringSubmatch(body); match != nil {
-			f.coverage[match[1]] = count(match[3])
-		}
 	case msgWorkerDismissed:
 		f.dismissed = true
 	case msgBehaviourFollows, msgTemporalFollows:
@@ -177,23 +168,23 @@ func (f *findings) explain(body string) error {
 	case strings.Contains(text, "OutOfMemoryError") || strings.Contains(text, "Java ran out of memory"):
 		return ErrMemory
 	case strings.Contains(text, "Parsing or semantic analysis failed"):
-		return fmt.Errorf("%w: %s", ErrSpec, f.parserSays())
+		return fmt.Errorf("%w: %s", ErrSpec, f.parserError())
 	default:
 		return fmt.Errorf("%w: %s", ErrTLC, text)
 	}
 }
 
-// parserSays picks the complaint out of what SANY prints.
-func (f *findings) parserSays() string {
-	var said []string
+// parserError picks the error out of what SANY prints.
+func (f *findings) parserError() string {
+	var lines []string
 	for _, line := range f.plain {
 		line = strings.TrimSpace(line)
 		switch {
-		case strings.HasPrefix(line, "***"), len(said) > 0 && line != "" && !strings.HasPrefix(line, "Semantic processing"):
-			said = append(said, line)
+		case strings.HasPrefix(line, "***"), len(lines) > 0 && line != "" && !strings.HasPrefix(line, "Semantic processing"):
+			lines = append(lines, line)
 		}
 	}
-	return strings.Join(said, " ")
+	return strings.Join(lines, " ")
 }
 
 func (f *findings) figures(body string) {
@@ -252,13 +243,13 @@ func (f *findings) back(body string) error {
 }
 
 // property names what was refuted: a spec.Property where it is one.
-func (f *findings) property(c Config) string {
+func (f *findings) property(q Question) string {
 	switch {
 	case f.deadlock, f.refuted == noDeadlock:
 		return spec.NoHang.String()
-	case !slices.Contains(c.Asks(), f.refuted) && len(c.Properties) == 1:
+	case !slices.Contains(q.Formulas(), f.refuted) && len(q.Properties) == 1:
 		// TLC names no temporal property, and of a refinement only the place.
-		return c.Properties[0]
+		return q.Properties[0]
 	default:
 		return f.refuted
 	}

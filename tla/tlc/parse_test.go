@@ -2,80 +2,124 @@ package tlc
 
 import (
 	"errors"
-	"reflect"
+	"fmt"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
 )
 
-func TestParseValue(t *testing.T) {
-	for text, want := range map[string]value{
-		`-1`:                        -1,
-		`"Call"`:                    "Call",
-		`{}`:                        []value{},
-		`{"Die", "Relink"}`:         []value{"Die", "Relink"},
-		`(0 :> "Call")`:             map[value]value{0: "Call"},
-		"(0 :> -2 @@\n  1 :> 7)":    map[value]value{0: -2, 1: 7},
-		`(0 :> (0 :> 1) @@ 1 :> 2)`: map[value]value{0: map[value]value{0: 1}, 1: 2},
+// A value is parsed as a variable of a state is.
+func TestUnit_ParseValue(t *testing.T) {
+	value := func(text string) (v value, failed bool) {
+		defer func() { failed = recover() != nil }()
+		p := parse(text)
+		v = p.value()
+		return v, len(p.rest) > 0
+	}
+	type function = map[any]any
+	for text, want := range map[string]any{
+		`-1`:                           -1,
+		`"Call"`:                       "Call",
+		`{}`:                           []any{},
+		`{"Die", "Relink"}`:            []any{"Die", "Relink"},
+		`(0 :> "Call")`:                function{0: "Call"},
+		"(0 :> -2 @@\n  1 :> 7)":       function{0: -2, 1: 7},
+		`(0 :> (0 :> 1) @@ 1 :> 2)`:    function{0: function{0: 1}, 1: 2},
+		`[at |-> {}, to |-> (0 :> 1)]`: function{"at": []any{}, "to": function{0: 1}},
 	} {
-		got, rest, err := parseValue(text)
-		if err != nil || rest != "" || !reflect.DeepEqual(got, want) {
-			t.Errorf("parseValue(%q) = %v, %q, %v; want %v", text, got, rest, err, want)
+		if got, failed := value(text); failed || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("value of %q = %v, failed %v; want %v", text, got, failed, want)
 		}
 	}
-	for _, text := range []string{``, `x`, `"Call`, `{1`, `(0 :> 1`, `(0 1)`, `(0 :> 1 1 :> 2)`} {
-		if got, _, err := parseValue(text); err == nil {
-			t.Errorf("parseValue(%q) = %v, want an error", text, got)
+	for _, text := range []string{``, `x`, `"Call`, `{1`, `{1 2}`, `(0 :> 1`, `(0 1)`, `(0 :> 1 1 :> 2)`, `[at |-> 1`} {
+		if got, failed := value(text); !failed {
+			t.Errorf("value of %q = %v, want a panic", text, got)
 		}
 	}
 }
 
-func TestParseState_Refuses(t *testing.T) {
-	good := `/\ flag = 1 /\ exit = -1 /\ enter = 0 /\ happened = {} /\ pc = (0 :> "Call") /\ orphan = -1 /\ lock = -1 /\ rounds = (0 :> 0) /\ seen = (0 :> -2)`
-	if s, err := parseState(good); err != nil || s.Words != spec.Initial {
-		t.Fatalf("parseState(%s) = %v, %v", good, s, err)
+// stateText is the initial state of one process as TLC prints it.
+const stateText = `/\ flag = 1
+/\ exit = -1
+/\ enter = 0
+/\ env = [happened |-> {}, read |-> (0 :> -2)]
+/\ pc = (0 :> "Call")
+/\ lock = -1
+/\ rounds = (0 :> 0)`
+
+func TestUnit_ParseStateRefuses(t *testing.T) {
+	if s, err := parseState(stateText); err != nil || s.Words != spec.Initial {
+		t.Fatalf("parseState(%s) = %v, %v", stateText, s, err)
 	}
 	for old, new := range map[string]string{
-		`"Call"`:     `"Cull"`,
-		`lock = -1`:  `lock = {}`,
-		`flag = 1`:   `banner = 1`,
-		`seen = (0 `: `seen = (`,
+		`"Call"`:       `"Cull"`,
+		`lock = -1`:    `lock = {}`,
+		`flag = 1`:     `banner = 1`,
+		`read |-> (0 `: `read |-> (`,
 	} {
-		if s, err := parseState(strings.Replace(good, old, new, 1)); err == nil {
+		if s, err := parseState(strings.Replace(stateText, old, new, 1)); err == nil {
 			t.Errorf("parseState with %s for %s = %v, want an error", new, old, s)
 		}
 	}
 }
 
-func TestParseConfig_Refuses(t *testing.T) {
-	good := "CONSTANTS\n N = 2\n Rounds = 0\n Scenario = \"reuse\"\n Kept = TRUE\nSPECIFICATION Spec\nCHECK_DEADLOCK FALSE\n"
-	if c, err := ParseConfig("good", good); err != nil || c.Procs != 2 || !c.Kept {
-		t.Fatalf("ParseConfig = %+v, %v", c, err)
+// A table is refused if a question is not explained, or not known by its name.
+func TestUnit_ReadQuestionsRefuses(t *testing.T) {
+	good := `{"version": 2, "procs": {"2": "enough"}, "rounds": {"unbounded": "no end"}, "kinds": {"safety": "Is it safe?"},
+"scenarios": {"reuse": {"doc": "All call."}}, "questions": [{"scenario": "reuse", "procs": 2, "kind": "safety"}]}`
+	read := func(text string) ([]Question, error) {
+		return ReadQuestions(fstest.MapFS{TableFile: {Data: []byte(text)}})
+	}
+	if list, err := read(good); err != nil || len(list) != 1 || list[0].Name() != "reuse-n2-safety" {
+		t.Fatalf("ReadQuestions = %+v, %v; want reuse-n2-safety", list, err)
 	}
 	for old, new := range map[string]string{
-		"N = 2":                "M = 2",
-		"N = 2\n":              "",
-		"= 0":                  "= none",
-		`"reuse"`:              `"refuse"`,
-		"SPECIFICATION Spec\n": "",
-		"DEADLOCK FALSE":       "DEADLOCK TRUE",
-		"CONSTANTS\n":          "",
+		`"version": 2`:            `"version": 1`,
+		`"2": "enough"`:           ``,
+		`"unbounded": "no end"`:   ``,
+		`"safety": "Is it safe?"`: ``,
+		`{"doc": "All call."}`:    `{}`,
+		`"scenario": "reuse"`:     `"scenario": "refuse"`,
+		`"kind": "safety"}`:       `"kind": "safety"}, {"scenario": "reuse", "procs": 2, "kind": "safety"}`,
+		`"procs": 2`:              `"prosc": 2`,
 	} {
-		if c, err := ParseConfig("bad", strings.Replace(good, old, new, 1)); err == nil {
-			t.Errorf("ParseConfig with %q for %q = %+v, want an error", new, old, c)
+		if list, err := read(strings.Replace(good, old, new, 1)); err == nil {
+			t.Errorf("ReadQuestions with %q for %q = %+v, want an error", new, old, list)
 		}
 	}
 }
 
+// Questions about the same states whose formulas must hold are one group, and
+// each of the others is a group of its own.
+func TestUnit_Group(t *testing.T) {
+	q := func(kind string, verdict spec.Verdict, specification string) Question {
+		return Question{Scenario: "reuse", Procs: 2, Kind: kind, Verdict: verdict, Spec: specification}
+	}
+	other := q("safety", spec.Verified, "")
+	other.Rounds = 2
+	list := []Question{q("safety", spec.Verified, ""), q("Quiescent", spec.Violated, ""), other, q("forever", spec.Verified, "MCFairSpec"), q("NoHang", spec.Verified, "")}
+	var got [][]string
+	for _, group := range Group(list) {
+		var names []string
+		for _, q := range group {
+			names = append(names, q.Name())
+		}
+		got = append(got, names)
+	}
+	want := "[[reuse-n2-safety reuse-n2-NoHang] [reuse-n2-Quiescent] [reuse-n2-r2-safety] [reuse-n2-forever]]"
+	if fmt.Sprint(got) != want {
+		t.Errorf("Group = %v, want %s", got, want)
+	}
+}
+
 // A lasso: after the last step comes step Loop again.
-func TestRead_Lasso(t *testing.T) {
+func TestUnit_ReadLasso(t *testing.T) {
 	state := func(n, action, pc string) string {
 		return "@!@!@STARTMSG 2217:4 @!@!@\n" + n + ": <" + action + " line 1 of module SharedBarrier>\n" +
-			`/\ flag = 1` + "\n" + `/\ exit = -1` + "\n" + `/\ enter = 0` + "\n" + `/\ happened = {}` + "\n" +
-			`/\ pc = (0 :> "` + pc + `")` + "\n" + `/\ orphan = -1` + "\n" + `/\ lock = -1` + "\n" +
-			`/\ rounds = (0 :> 0)` + "\n" + `/\ seen = (0 :> -2)` + "\n@!@!@ENDMSG 2217 @!@!@\n"
+			strings.Replace(stateText, "Call", pc, 1) + "\n@!@!@ENDMSG 2217 @!@!@\n"
 	}
 	output := "@!@!@STARTMSG 2116:1 @!@!@\nTemporal properties were violated.\n@!@!@ENDMSG 2116 @!@!@\n" +
 		state("1", "Initial predicate", "Call") + state("2", "Call", "LockInit") + state("3", "GiveUp", "Call") +
@@ -86,7 +130,7 @@ func TestRead_Lasso(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got model.Result
-	f.fill(&got, Config{Procs: 1, Properties: []string{"NoHang"}})
+	f.fill(&got, Question{Scenario: "reuse", Procs: 1, Properties: []string{"NoHang"}})
 	var labels []string
 	for _, e := range got.Trace {
 		labels = append(labels, e.Label)
@@ -96,7 +140,7 @@ func TestRead_Lasso(t *testing.T) {
 	}
 }
 
-func TestRead_Failures(t *testing.T) {
+func TestUnit_ReadFailures(t *testing.T) {
 	for text, want := range map[string]error{
 		"@!@!@STARTMSG 1001:1 @!@!@\nJava ran out of memory.\n@!@!@ENDMSG 1001 @!@!@\n":                                                  ErrMemory,
 		"*** Errors: 1\nUnknown operator: x\n@!@!@STARTMSG 3002:1 @!@!@\nParsing or semantic analysis failed.\n@!@!@ENDMSG 3002 @!@!@\n": ErrSpec,
@@ -110,10 +154,9 @@ func TestRead_Failures(t *testing.T) {
 }
 
 // A graph has one initial state, and edges between states.
-func TestReadGraph_Refuses(t *testing.T) {
+func TestUnit_ReadGraphRefuses(t *testing.T) {
 	label := func(pc string) string {
-		return `/\\ flag = 1\n/\\ exit = -1\n/\\ enter = 0\n/\\ happened = {}\n/\\ pc = (0 :> \"` + pc + `\")\n` +
-			`/\\ orphan = -1\n/\\ lock = -1\n/\\ rounds = (0 :> 0)\n/\\ seen = (0 :> -2)`
+		return strings.NewReplacer("Call", pc, "\\", "\\\\", "\"", "\\\"", "\n", "\\n").Replace(stateText)
 	}
 	first := `1 [label="` + label("Call") + `",style = filled]` + "\n"
 	second := `-2 [label="` + label("LockInit") + `"];` + "\n"

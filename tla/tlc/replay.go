@@ -3,36 +3,25 @@ package tlc
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"sharedbarrier/model"
-	"sharedbarrier/spec"
 )
 
-// Accepts reports whether all of the traces are behaviours of SharedBarrier
-// with the constants of r.Config, step by step and with the same words. Errors
-// are those of Check.
-func (r Run) Accepts(ctx context.Context, traces ...[]model.Entry) (bool, error) {
+// Replay returns how many steps TLC takes along the traces, in all, with the
+// constants of r.Question. It stops in a trace at the first step that is no
+// behaviour of MCSharedBarrier or leads to other words. Errors are those of
+// Check.
+func (r Run) Replay(ctx context.Context, traces ...model.Trace) (steps int, err error) {
 	r.schedule = schedule(traces)
-	r.Config.text = checks.ReplaceAllString(r.Config.text, "") + "\nSPECIFICATION ReplaySpec\n"
-	r.Config.Invariants, r.Config.Properties = nil, nil
+	q := r.Question
+	r.Question = Question{Scenario: q.Scenario, Control: q.Control, Procs: q.Procs, Rounds: q.Rounds, Spec: "ReplaySpec"}
 	out, err := r.Check(ctx)
-	if err != nil {
-		return false, err
-	}
-	want := int64(len(traces))
-	for _, trace := range traces {
-		want += int64(len(trace))
-	}
-	return out.Verdict == spec.Verified && out.Distinct == want, nil
+	return int(out.Distinct) - len(traces), err
 }
 
-// checks are the lines of a configuration that say what to check.
-var checks = regexp.MustCompile(`(?m)^(SPECIFICATION|INVARIANTS?|PROPERTY) .*$`)
-
 // schedule is the module Schedule, which Replay reads.
-func schedule(traces [][]model.Entry) string {
+func schedule(traces []model.Trace) string {
 	var list []string
 	for _, trace := range traces {
 		var steps []string

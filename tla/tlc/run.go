@@ -1,14 +1,16 @@
-// Package tlc runs TLC, the model checker of TLA+, on the configurations of
-// package tla, and reads what it says into the record that all engines share.
+// Package tlc runs TLC, the model checker of TLA+, on the questions of package
+// tla and reads its output into the record that all engines share.
 //
 //	tools, err := tlc.Find(ctx, nil)
-//	config, err := tlc.ReadConfig(tla.Files, "reuse-n3-safety")
-//	outcome, err := tlc.Run{Tools: tools, Files: tla.Files, Config: config}.Check(ctx)
+//	questions, err := tlc.ReadQuestions(tla.Files)
+//	outcome, err := tlc.Run{Tools: tools, Files: tla.Files, Question: questions[0]}.Check(ctx)
 //
-// It knows the output of TLC 2.18 and 2.19 in -tool mode.
+// It reads the output of TLC 2.18 and 2.19 in -tool mode.
 package tlc
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,67 +20,53 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
 )
 
-// noDeadlock is the invariant that stands for a property that is none of
-// states: its violation is a hang.
-const noDeadlock = "NoDeadlock"
-
-// module is the root module of the run.
-func (r Run) module() string {
-	if r.schedule != "" {
-		return "Replay"
-	}
-	return "SharedBarrier"
-}
-
-// A Run is one question and how TLC is to answer it. The zero values of the
-// options are sensible.
+// A Run is a question and how TLC answers it.
 type Run struct {
-	Tools  Tools // as Find returns them
-	Files  fs.FS // the modules
-	Config Config
+	Tools    Tools // as Find returns them
+	Files    fs.FS // the modules
+	Question Question
 
 	Workers     int           // threads of TLC; 0: one, with which the depth is exact
 	Memory      string        // largest Java heap, as -Xmx takes it; empty: Java's own choice
 	Limit       time.Duration // after this the verdict is unfinished; 0: no limit
 	Simulate    int64         // random behaviours to try instead of all states; 0: all states
-	Seed        int64         // of the random behaviours: the same one, the same behaviours
+	Seed        int64         // of the random behaviours: the same seed tries the same ones
 	Distributed int           // worker processes of TLC's own server; 0: none
-	Small       bool          // it takes seconds at most: start Java fast rather than have it run fast
-	Coverage    bool          // count how often each action is taken
+	Small       bool          // it takes seconds: Java starts fast rather than runs fast
 	Dump        string        // file to write the state graph to, see ReadGraph; empty: none
 	Progress    func(Progress)
 
 	schedule string // the module Schedule, to be replayed; empty: none
 }
 
-// An Outcome is what TLC found out.
+// An Outcome is TLC's answer.
 type Outcome struct {
 	model.Result
-	Coverage map[string]int64 // states that each action generated, if asked for
-	Note     string           // what else there is to say of how it was found; empty: nothing
-	Log      []byte           // all that TLC printed
+	Note string // how it was found, if that is not plain
+	Log  []byte // all that TLC printed
 }
 
-// Check runs TLC until it has answered, ctx ends or the limit is reached; Java
-// has ended when it returns, and its files are gone. The verdict is
-// unfinished when ctx or the limit cut TLC short (then the error is ctx's, or
-// nil; there is no trace, for it may be half of one) or when behaviours were
-// simulated and nothing was found.
+// Check runs TLC until it has answered, ctx ends or the limit is reached. When
+// it returns, Java has ended and its files are removed. The verdict is
+// unfinished, without a trace, when the limit or ctx ended TLC (the error is
+// nil, or that of ctx), or when it simulated behaviours and found nothing.
 //
-// Other errors wrap ErrChecksum, ErrSpec, ErrMemory or ErrTLC; the
-// outcome then holds the log and what was found so far.
+// Other errors wrap ErrChecksum, ErrSpec, ErrMemory or ErrTLC. The outcome then
+// has the log and the figures so far.
 func (r Run) Check(ctx context.Context) (Outcome, error) {
 	out := Outcome{Result: model.Result{
 		Version:  model.ResultVersion,
-		Scenario: r.Config.Scenario.String(),
-		Procs:    r.Config.Procs,
-		Rounds:   r.Config.Rounds,
+		Scenario: r.Question.Scenario,
+		Procs:    r.Question.Procs,
+		Rounds:   r.Question.Rounds,
 		Verdict:  spec.Unfinished,
 	}}
 	// Every time, not only when fetched: what runs is what was pinned.
@@ -100,13 +88,13 @@ func (r Run) Check(ctx context.Context) (Outcome, error) {
 	start := time.Now()
 	found, log, err := r.run(limited, dir)
 	out.Seconds = time.Since(start).Seconds()
-	out.Log, out.Coverage, out.Note = log, found.coverage, found.note
+	out.Log, out.Note = log, found.note
 	out.Generated, out.Distinct, out.Depth = found.Generated, found.Distinct, found.Depth
 	if limited.Err() != nil && !found.finished {
 		out.Note = fmt.Sprintf("cut short; by TLC's last report it had generated %d states", out.Generated)
 		return out, ctx.Err()
 	}
-	found.fill(&out.Result, r.Config)
+	found.fill(&out.Result, r.Question)
 	switch {
 	case found.failure != nil:
 		return out, found.advise(r)
@@ -120,8 +108,42 @@ func (r Run) Check(ctx context.Context) (Outcome, error) {
 	return out, nil
 }
 
+// CheckAll answers a group of questions, as Group returns it, in place of
+// r.Question. All are put to one TLC. If it finds one refuted, each is put to a
+// TLC of its own, which names the property. The answers have the order of the
+// questions. With an error of Check the last answer is the one it belongs to.
+func (r Run) CheckAll(ctx context.Context, group []Question) (answers []Outcome, err error) {
+	r.Question = join(group)
+	joint, err := r.Check(ctx)
+	if err != nil {
+		return []Outcome{joint}, err
+	}
+	if len(group) > 1 && (joint.Verdict == spec.Violated || joint.Verdict == spec.Hang) {
+		for _, q := range group {
+			alone, err := r.CheckAll(ctx, []Question{q})
+			answers = append(answers, alone...)
+			if err != nil {
+				return answers, err
+			}
+		}
+		return answers, nil
+	}
+	for range group {
+		answers = append(answers, joint)
+	}
+	return answers, nil
+}
+
+// module is the root module of the run.
+func (r Run) module() string {
+	if r.schedule != "" {
+		return "Replay"
+	}
+	return "MCSharedBarrier"
+}
+
 // lay writes the modules and the configuration into a folder of their own,
-// where TLC also leaves its own files.
+// where TLC leaves its own files, too.
 func (r Run) lay() (dir string, err error) {
 	dir, err = os.MkdirTemp("", "sharedbarrier-tlc-")
 	if err != nil {
@@ -132,28 +154,25 @@ func (r Run) lay() (dir string, err error) {
 			os.RemoveAll(dir)
 		}
 	}()
+	files := map[string][]byte{r.module() + ".cfg": []byte(r.Question.Configuration())}
 	modules, err := fs.Glob(r.Files, "*.tla")
 	if err != nil {
 		return "", err
 	}
 	for _, name := range modules {
-		text, err := fs.ReadFile(r.Files, name)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, name), text, 0o644)
-		}
-		if err != nil {
+		if files[name], err = fs.ReadFile(r.Files, name); err != nil {
 			return "", err
 		}
-	}
-	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o755); err != nil {
-		return "", err
 	}
 	if r.schedule != "" {
-		if err := os.WriteFile(filepath.Join(dir, "Schedule.tla"), []byte(r.schedule), 0o644); err != nil {
+		files["Schedule.tla"] = []byte(r.schedule)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return "", err
 		}
 	}
-	return dir, os.WriteFile(filepath.Join(dir, r.module()+".cfg"), []byte(r.Config.text), 0o644)
+	return dir, os.Mkdir(filepath.Join(dir, "tmp"), 0o755)
 }
 
 // run starts what answers the question and reads its output to the end.
@@ -162,7 +181,7 @@ func (r Run) run(ctx context.Context, dir string) (found *findings, log []byte, 
 	if r.Distributed > 0 {
 		log, err = r.distribute(ctx, dir, found)
 	} else {
-		log, err = r.command(ctx, dir, "tlc2.TLC", r.arguments(dir)).observe(found, r.report)
+		log, err = observe(ctx, r.command(dir, "tlc2.TLC", r.arguments(dir)), found, r.report)
 	}
 	return found, log, err
 }
@@ -176,13 +195,10 @@ func (r Run) report(p Progress) {
 // arguments are those of tlc2.TLC.
 func (r Run) arguments(dir string) []string {
 	args := []string{"-tool", "-nowarning", "-metadir", filepath.Join(dir, "tmp"), "-workers", strconv.Itoa(max(1, r.Workers))}
-	if r.Config.Liveness() {
-		// Once, at the end: else when it is checked, and so what is found, is a
-		// matter of speed.
+	if r.Question.Liveness() {
+		// Once, at the end: earlier checks happen at times that depend on
+		// speed, and so would what is found.
 		args = append(args, "-lncheck", "final")
-	}
-	if r.Coverage {
-		args = append(args, "-coverage", "1")
 	}
 	if r.Dump != "" {
 		args = append(args, "-dump", "dot,actionlabels", r.Dump)
@@ -198,12 +214,10 @@ func (r Run) arguments(dir string) []string {
 // processes, enough to see a round that the last one has damaged.
 const simulatedDepth = 4000
 
-// A command is one Java program of TLC, not yet started.
-type command struct{ *exec.Cmd }
-
-func (r Run) command(ctx context.Context, dir, class string, args []string, properties ...string) command {
-	// Without the second, TLC may live on for ever after the thread that ran out
-	// of memory has died.
+// command is a Java program of TLC, not yet started.
+func (r Run) command(dir, class string, args []string, properties ...string) *exec.Cmd {
+	// Without the second, TLC may live on after the thread that ran out of
+	// memory has died.
 	jvm := []string{"-Djava.io.tmpdir=" + filepath.Join(dir, "tmp"), "-XX:+ExitOnOutOfMemoryError"}
 	if r.Small {
 		jvm = append(jvm, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -214,41 +228,81 @@ func (r Run) command(ctx context.Context, dir, class string, args []string, prop
 		jvm = append(jvm, "-Xmx"+r.Memory)
 	}
 	jvm = append(append(jvm, properties...), "-cp", r.Tools.Jar, class)
-	cmd := exec.CommandContext(ctx, r.Tools.Java, append(jvm, args...)...)
+	cmd := exec.Command(r.Tools.Java, append(jvm, args...)...)
 	cmd.Dir = dir
-	cmd.WaitDelay = 5 * time.Second
-	return command{cmd}
+	return cmd
 }
 
-// observe runs the command to its end and reads what it prints.
-func (c command) observe(found *findings, report func(Progress)) (log []byte, err error) {
+// observe runs the command to its end, or to that of ctx, and reads what it
+// prints.
+func observe(ctx context.Context, cmd *exec.Cmd, found *findings, report func(Progress)) (log []byte, err error) {
 	var all tee
-	pipe, err := c.StdoutPipe()
-	if err != nil {
-		return nil, err
+	reader, writer := io.Pipe()
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&all, writer), &all
+	read := make(chan error, 1)
+	go func() {
+		err := found.read(reader, report)
+		io.Copy(io.Discard, reader) // what an unreadable line has left
+		read <- err
+	}()
+	wait, err := start(ctx, cmd)
+	if err == nil {
+		err = wait()
 	}
-	c.Stderr = &all
-	if err := c.Start(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrTLC, err)
-	}
-	readErr := found.read(io.TeeReader(pipe, &all), report)
-	io.Copy(&all, pipe) // what an unreadable line has left
-	err = c.Wait()
+	writer.Close()
+	readErr := <-read
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		err = nil // a violation has an exit code too: the messages say what it was
 		if !found.answered() && found.failure == nil {
-			found.failure = found.explain(all.String())
+			found.failure = found.explain(string(all.Bytes()))
 		}
+	} else if err != nil {
+		err = fmt.Errorf("%w: %w", ErrTLC, err)
 	}
 	return all.Bytes(), errors.Join(readErr, err)
 }
+
+// start starts the command in a process group of its own, which the end of ctx
+// kills. The caller must call wait, which blocks until the command has ended.
+func start(ctx context.Context, cmd *exec.Cmd) (wait func() error, err error) {
+	if err := procgroup.Start(ctx, cmd); err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { cmd.Process.Kill() }) // the rest of the group is Wait's
+	return func() error {
+		defer stop()
+		return procgroup.Wait(cmd)
+	}, nil
+}
+
+// tee collects what several streams of a program print, a write at a time.
+type tee struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (t *tee) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buffer.Write(p)
+}
+
+// Bytes returns what was collected so far.
+func (t *tee) Bytes() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return bytes.Clone(t.buffer.Bytes())
+}
+
+// noDeadlock is the invariant whose violation is a hang.
+const noDeadlock = "NoDeadlock"
 
 // answered reports whether TLC came to a verdict.
 func (f *findings) answered() bool { return f.success || f.violated || f.deadlock }
 
 // fill copies the verdict and what refutes it into the record.
-func (f *findings) fill(result *model.Result, c Config) {
+func (f *findings) fill(result *model.Result, q Question) {
 	switch {
 	case f.deadlock, f.refuted == noDeadlock:
 		result.Verdict = spec.Hang
@@ -258,20 +312,16 @@ func (f *findings) fill(result *model.Result, c Config) {
 		result.Verdict = spec.Verified
 	}
 	if f.violated || f.deadlock {
-		result.Property = f.property(c)
-		result.Trace, result.Loop = entries(c, f.behaviour), f.loop
+		result.Property = f.property(q)
+		result.Trace, result.Loop = traceOf(q, f.behaviour), f.loop
 	}
 }
 
 // advise says what to do about the failure.
 func (f *findings) advise(r Run) error {
 	if errors.Is(f.failure, ErrMemory) {
-		memory := r.Memory
-		if memory == "" {
-			memory = "a quarter of this machine's memory"
-		}
 		return fmt.Errorf("%w with a heap of %s after %d distinct states: give more with --memory, or ask about fewer processes",
-			f.failure, memory, f.Distinct)
+			f.failure, cmp.Or(r.Memory, "a quarter of this machine's memory"), f.Distinct)
 	}
 	return f.failure
 }

@@ -3,24 +3,22 @@ package tlc
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"sharedbarrier/spec"
 )
 
-// A State is a state of SharedBarrier as TLC printed it.
+// A State is a state of MCSharedBarrier as TLC printed it.
 type State struct {
 	Words    spec.Words
-	Lock     int         // who holds the lock that the path names; -1: nobody
-	Orphan   int         // who holds the unlinked lock file; -1: nobody
-	Steps    []spec.Step // what each process will do next
+	Lock     int         // the process that holds the lock that the path names; -1: none
+	Steps    []spec.Step // the step that each process takes next
 	Rounds   []int       // how many calls each has completed
-	Seen     []int       // split-lock: what each has read and not yet written; notRead: nothing
+	Read     []int       // split-lock: what each has read and not written yet; notRead: nothing
 	Dead     bool        // process 0 has died
-	Relinked bool        // the lock file has been made anew
+	Relinked bool        // the lock file has been created again
 }
 
-// notRead is Nothing of SharedBarrier.tla.
+// notRead is Nothing of MCSharedBarrier.tla.
 const notRead = -2
 
 // String returns the state in the form of the model's states.
@@ -28,15 +26,15 @@ func (s State) String() string {
 	text := fmt.Sprintf("%v holder=%d", s.Words, s.Lock)
 	for p, step := range s.Steps {
 		text += fmt.Sprintf(" p%d@%v/%d", p, step, s.Rounds[p])
-		if s.Seen[p] != notRead {
-			text += fmt.Sprintf("(read %d)", s.Seen[p])
+		if s.Read[p] != notRead {
+			text += fmt.Sprintf("(read %d)", s.Read[p])
 		}
 	}
 	if s.Dead {
 		text += " p0 is dead"
 	}
 	if s.Relinked {
-		text += fmt.Sprintf(" relinked, old holder=%d", s.Orphan)
+		text += " relinked"
 	}
 	return text
 }
@@ -45,26 +43,19 @@ func (s State) String() string {
 func parseState(text string) (s State, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("no state of SharedBarrier: %v in %q", r, text)
+			err = fmt.Errorf("no state of MCSharedBarrier: %v in %q", r, text)
 		}
 	}()
 	vars := map[string]value{}
-	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
-		name, rest, ok := strings.Cut(strings.TrimPrefix(text, `/\`), "=")
-		if !ok {
-			return s, fmt.Errorf("no assignment: %q", text)
-		}
-		vars[strings.TrimSpace(name)], text, err = parseValue(rest)
-		if err != nil {
-			return s, err
-		}
+	for p := parse(text); len(p.rest) > 0; {
+		p.want(`/\`)
+		name := p.next()
+		p.want("=")
+		vars[name] = p.value()
 	}
-	s.Words = spec.Words{
-		Enter: int32(vars["enter"].(int)),
-		Exit:  int32(vars["exit"].(int)),
-		Flag:  int32(vars["flag"].(int)),
-	}
-	s.Lock, s.Orphan = vars["lock"].(int), vars["orphan"].(int)
+	word := func(name string) int32 { return int32(vars[name].(int)) }
+	s.Words = spec.Words{Enter: word("enter"), Exit: word("exit"), Flag: word("flag")}
+	s.Lock = vars["lock"].(int)
 	for _, label := range byProc[string](vars["pc"]) {
 		step, err := spec.ParseStep(label)
 		if err != nil {
@@ -72,8 +63,9 @@ func parseState(text string) (s State, err error) {
 		}
 		s.Steps = append(s.Steps, step)
 	}
-	s.Rounds, s.Seen = byProc[int](vars["rounds"]), byProc[int](vars["seen"])
-	happened := vars["happened"].([]value)
+	env := vars["env"].(map[value]value)
+	s.Rounds, s.Read = byProc[int](vars["rounds"]), byProc[int](env["read"])
+	happened := env["happened"].([]value)
 	s.Dead = slices.Contains(happened, value(spec.Die.String()))
 	s.Relinked = slices.Contains(happened, value(spec.Relink.String()))
 	return s, nil
@@ -89,12 +81,12 @@ func byProc[T any](v value) []T {
 	return list
 }
 
-// mover returns who moved from s to next: a process, or -1 for the environment.
-// Every action changes the step of one process, or what it has read; but Die,
-// which happens to process 0 alone, and Relink.
+// mover returns the process that moved from s to next, or -1 for the
+// environment. Every action changes the step of one process or what it has
+// read, except Die, which only process 0 has, and Relink.
 func (s State) mover(next State) int {
 	for p := range s.Steps {
-		if s.Steps[p] != next.Steps[p] || s.Seen[p] != next.Seen[p] {
+		if s.Steps[p] != next.Steps[p] || s.Read[p] != next.Read[p] {
 			return p
 		}
 	}

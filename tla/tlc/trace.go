@@ -12,32 +12,30 @@ type transition struct {
 	to     State
 }
 
-// entries turns TLC's counterexample, initial state first, into the trace
-// format of all engines.
-func entries(c Config, behaviour []transition) []model.Entry {
-	var trace []model.Entry
+// traceOf turns TLC's counterexample, initial state first, into the trace of all
+// engines.
+func traceOf(q Question, behaviour []transition) (trace model.Trace) {
 	for i := 1; i < len(behaviour); i++ {
 		from, t := behaviour[i-1].to, behaviour[i]
 		entry := model.Entry{Proc: from.mover(t.to), Label: t.action, Words: t.to.Words}
 		if t.action == spec.Call.String() {
-			entry.Parties = c.parties(entry.Proc, from.Rounds[entry.Proc]+1)
+			entry.Parties = q.parties(entry.Proc, from.Rounds[entry.Proc]+1)
 		}
 		trace = append(trace, entry)
 	}
 	return trace
 }
 
-// parties is Count of SharedBarrier.tla: the party count that process p passes
-// in its call of round r. TLC prints variables only, and the count is none.
-func (c Config) parties(p, r int) int {
-	n := c.Procs
-	switch {
-	case c.Scenario == spec.Shrinking && r > 1,
-		c.Scenario == spec.Growing && r == 1,
-		c.Scenario == spec.Disagreeing && !c.Kept && p == 0,
-		c.Scenario == spec.Surplus && !c.Kept:
-		return n - 1
+// parties is MCCount of MCSharedBarrier.tla: the party count that process p
+// passes in its call of round r. TLC prints variables, and the count is none.
+func (q Question) parties(p, r int) int {
+	switch scenario := q.Config().Scenario; {
+	case scenario == spec.Shrinking && r > 1,
+		scenario == spec.Growing && r == 1,
+		scenario == spec.Disagreeing && !q.Control && p == 0,
+		scenario == spec.Surplus && !q.Control:
+		return q.Procs - 1
 	default:
-		return n
+		return q.Procs
 	}
 }

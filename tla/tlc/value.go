@@ -2,84 +2,83 @@ package tlc
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
 
-// A value is what TLC prints for a TLA+ value: an int, a string, a set (a
-// []value) or a function (a map[value]value), of those kinds that the states
-// of SharedBarrier are made of.
+// A value is what TLC prints for a TLA+ value: an int, a string, a set
+// ([]value), or a function or record (map[value]value).
 type value any
 
-// parseValue reads one value and returns what stands behind it.
-func parseValue(text string) (v value, rest string, err error) {
-	text = strings.TrimLeft(text, " \n")
-	switch {
-	case strings.HasPrefix(text, `"`):
-		s, rest, ok := strings.Cut(text[1:], `"`)
-		if !ok {
-			return nil, "", fmt.Errorf("unfinished string %q", text)
+// A parser reads values. It panics with a text where there is none.
+type parser struct {
+	text string
+	rest []string // tokens
+}
+
+var token = regexp.MustCompile(`"[^"]*"|-?\d+|\w+|:>|@@|\|->|/\\|\S`)
+
+func parse(text string) *parser { return &parser{text, token.FindAllString(text, -1)} }
+
+func (p *parser) peek() string {
+	if len(p.rest) == 0 {
+		panic(fmt.Sprintf("unfinished: %q", p.text))
+	}
+	return p.rest[0]
+}
+
+func (p *parser) next() string {
+	t := p.peek()
+	p.rest = p.rest[1:]
+	return t
+}
+
+// want skips the token.
+func (p *parser) want(t string) {
+	if got := p.next(); got != t {
+		panic(fmt.Sprintf("%q, want %q: %q", got, t, p.text))
+	}
+}
+
+func (p *parser) value() value {
+	switch t := p.next(); {
+	case strings.HasPrefix(t, `"`) && len(t) > 1:
+		return t[1 : len(t)-1]
+	case t == "{":
+		set := []value{}
+		for p.peek() != "}" {
+			if len(set) > 0 {
+				p.want(",")
+			}
+			set = append(set, p.value())
 		}
-		return s, rest, nil
-	case strings.HasPrefix(text, "{"):
-		return parseSet(text[1:])
-	case strings.HasPrefix(text, "("):
-		return parseFunction(text[1:])
+		p.next()
+		return set
+	case t == "(":
+		return p.function(p.value, ":>", "@@", ")")
+	case t == "[":
+		return p.function(func() value { return p.next() }, "|->", ",", "]")
 	default:
-		return parseInt(text)
-	}
-}
-
-func parseInt(text string) (value, string, error) {
-	end := 0
-	for end < len(text) && (text[end] == '-' && end == 0 || text[end] >= '0' && text[end] <= '9') {
-		end++
-	}
-	n, err := strconv.Atoi(text[:end])
-	if err != nil {
-		return nil, "", fmt.Errorf("no value: %q", text)
-	}
-	return n, text[end:], nil
-}
-
-// parseSet reads "a, b}".
-func parseSet(text string) (value, string, error) {
-	set := []value{}
-	for {
-		text = strings.TrimLeft(text, " \n,")
-		if rest, ok := strings.CutPrefix(text, "}"); ok {
-			return set, rest, nil
-		}
-		element, rest, err := parseValue(text)
+		n, err := strconv.Atoi(t)
 		if err != nil {
-			return nil, "", err
+			panic(fmt.Sprintf("no value: %q in %q", t, p.text))
 		}
-		set, text = append(set, element), rest
+		return n
 	}
 }
 
-// parseFunction reads "0 :> a @@ 1 :> b)".
-func parseFunction(text string) (value, string, error) {
+// function reads "0 :> a @@ 1 :> b)" or "x |-> a, y |-> b]".
+func (p *parser) function(key func() value, to, and, end string) value {
 	function := map[value]value{}
 	for {
-		key, rest, err := parseValue(text)
-		if err != nil {
-			return nil, "", err
+		k := key()
+		p.want(to)
+		function[k] = p.value()
+		if p.peek() == end {
+			p.next()
+			return function
 		}
-		rest, ok := strings.CutPrefix(strings.TrimLeft(rest, " \n"), ":>")
-		if !ok {
-			return nil, "", fmt.Errorf("no :> in %q", text)
-		}
-		function[key], rest, err = parseValue(rest)
-		if err != nil {
-			return nil, "", err
-		}
-		rest = strings.TrimLeft(rest, " \n")
-		if after, ok := strings.CutPrefix(rest, ")"); ok {
-			return function, after, nil
-		}
-		if text, ok = strings.CutPrefix(rest, "@@"); !ok {
-			return nil, "", fmt.Errorf("neither @@ nor ) in %q", rest)
-		}
+		p.want(and)
 	}
 }
