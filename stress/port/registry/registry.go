@@ -7,19 +7,19 @@
 //
 // The names are:
 //
-//	go              package impl, which attaches to the segment
-//	go@construct    the same, but it constructs on opening, as the original does
-//	go@unlink       the same, but between its calls it keeps unlinking the lock
-//	                file while it holds it
-//	c               c/barrier.c, compiled with cc
-//	c@MUTANT        the same with one mistake (CMutants)
-//	python          the published original, with the last filelock before 3.30.0
-//	python@old      the same, with a filelock that cannot meet peers that unlink
-//	                the lock file
+//	go                package impl, which attaches to the segment
+//	go@construct      the same, but it constructs on opening, as the original does
+//	go@unlink         the same, but between its calls it takes the lock and unlinks
+//	                  the lock file, again and again
+//	c                 c/barrier.c, compiled with cc
+//	c@MUTANT          the same with one mistake (CMutants)
+//	python            the published original, with the last filelock before 3.30.0
+//	python@old        the same, with a filelock that must not meet peers that unlink
+//	                  the lock file
 //	python@unlinking  the same, with a filelock that unlinks the lock file
-//	python@newest   the same, with the newest filelock, which refuses forked locks
-//	rust            rust/barrier.rs, compiled with rustc: the sample of PORTING.md
-//	exec:COMMAND    the shell command
+//	python@newest     the same, with a filelock that refuses locks made before a fork
+//	rust              rust/barrier.rs, compiled with rustc: the sample of PORTING.md
+//	exec:COMMAND      the shell command
 package registry
 
 import (
