@@ -16,7 +16,7 @@ import (
 func TestConform_Questions(t *testing.T) {
 	groups := shortGroups(t)
 	if testing.Short() {
-		groups = graphs(t)
+		groups = append(graphs(t), groupOf(t, "crash-n3-NoDeadlock"))
 	}
 	for _, group := range groups {
 		t.Run(group[0].Name(), func(t *testing.T) {

@@ -52,7 +52,7 @@ func findTools(t *testing.T) tlc.Tools {
 func full(t *testing.T) tlc.Tools {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("-short: the tests of reuse-n2 and one mutant run TLC")
+		t.Skip("-short: few questions and one mutant run TLC")
 	}
 	return findTools(t)
 }
