@@ -22,7 +22,7 @@ ASSUME /\ Scenario \in Scenarios /\ Control \in BOOLEAN
 Broken(s) == Scenario = s /\ ~Control
 
 -----------------------------------------------------------------------------
-(* In the place of "What callers do".                                       *)
+(* What callers do.                                                         *)
 
 MCCount(p, r) ==
     CASE Scenario = "shrinking"            -> IF r = 1 THEN N ELSE N - 1
@@ -50,8 +50,8 @@ MCMayGiveUp(p) == \/ Scenario = "withdraw"
                   \/ Scenario = "abandon" /\ Control /\ p = 0
 
 -----------------------------------------------------------------------------
-(* The environment.  env.happened: which of the events that happen at most  *)
-(* once have.  env.read[p]: what p has read and not written yet.            *)
+(* The environment.  env.happened has the events that happen at most once   *)
+(* and have.  env.read[p] is what p has read and not written yet.           *)
 
 Nothing == -2  \* no value of any word
 

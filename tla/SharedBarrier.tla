@@ -5,7 +5,8 @@
 (* the step that process p takes next.                                     *)
 (*                                                                         *)
 (* Callers keep every guarantee of section 10 here.  MCSharedBarrier       *)
-(* redefines what stands under "What callers do" to break them one by one. *)
+(* redefines what callers and the environment do, and breaks them one by   *)
+(* one.                                                                    *)
 (***************************************************************************)
 EXTENDS Integers, FiniteSets
 
@@ -30,7 +31,7 @@ None   == -1  \* no process
 NotSet == -1  \* the party count is not set yet
 
 -----------------------------------------------------------------------------
-(* What callers do.                                                         *)
+(* What callers and the environment do.                                     *)
 
 \* The party count that p passes in its r-th call.
 Count(p, r) == N

@@ -20,7 +20,7 @@ func TestConform_Graph(t *testing.T) {
 	for _, group := range graphs(t) {
 		t.Run(group[0].Name(), func(t *testing.T) {
 			t.Parallel()
-			if difference := compareGraphs(askGroup(t, group).graph, group[0].Config()); difference != "" {
+			if difference := compareGraphs(askGroup(t, group).graph, group[0].ModelConfig()); difference != "" {
 				t.Errorf("TLC's graph and the model's differ: %s", difference)
 			}
 		})
@@ -58,7 +58,7 @@ func TestConform_GraphLabels(t *testing.T) {
 // (the controls of disagreeing and surplus are reuse, which is among them), and
 // those of graphs.
 func comparesGraph(q tlc.Question) bool {
-	scenario := q.Config().Scenario
+	scenario := q.ModelConfig().Scenario
 	return q.Kind == "graph" ||
 		q.Kind == "safety" && q.Procs <= 3 && scenario != spec.Disagreeing && scenario != spec.Surplus
 }
@@ -91,7 +91,7 @@ func graphs(t *testing.T) (list [][]tlc.Question) {
 func TestUnit_GraphSizes(t *testing.T) {
 	var got []string
 	for _, q := range questions(t) {
-		if comparesGraph(q) && q.Class == tlc.Short && q.Config().Scenario <= spec.Withdraw {
+		if comparesGraph(q) && q.Class == tlc.Short && q.ModelConfig().Scenario <= spec.Withdraw {
 			got = append(got, q.Name())
 		}
 	}
@@ -107,7 +107,7 @@ func TestUnit_GraphSizes(t *testing.T) {
 // compareGraphs finds a difference between different graphs.
 func TestConform_GraphDifferences(t *testing.T) {
 	group := groupOf(t, "reuse-n2-safety")
-	cfg, original := group[0].Config(), askGroup(t, group).graph
+	cfg, original := group[0].ModelConfig(), askGroup(t, group).graph
 	for name, spoil := range map[string]func(g *tlc.Graph){
 		"edge missing":    func(g *tlc.Graph) { g.Edges[7] = g.Edges[7][1:] },
 		"edge doubled":    func(g *tlc.Graph) { g.Edges[7] = append(g.Edges[7], g.Edges[7][0]) },

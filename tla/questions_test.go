@@ -27,7 +27,7 @@ func TestConform_Questions(t *testing.T) {
 				if differs := want.Differs(outcome.Result, true); differs != "" {
 					t.Errorf("CheckAll(%s): %s", want.Name(), differs)
 				}
-				if wrong := behaves(want.Config(), outcome.Result); wrong != "" {
+				if wrong := behaves(want.ModelConfig(), outcome.Result); wrong != "" {
 					t.Errorf("the counterexample to %s is no run of the model: %s", want.Name(), wrong)
 				}
 			}
@@ -65,7 +65,7 @@ func TestConform_Explorer(t *testing.T) {
 			continue // up to millions of states
 		}
 		t.Run(want.Name(), func(t *testing.T) {
-			cfg := want.Config()
+			cfg := want.ModelConfig()
 			got := explore.Explore(context.Background(), cfg, explore.Options{Check: properties})
 			if got.Verdict != want.Verdict || got.Property != want.Property {
 				t.Fatalf("Explore(%s, %v) = %s %s, and TLC found %s %s", name(cfg), properties, got.Verdict, got.Property, want.Verdict, want.Property)

@@ -23,8 +23,8 @@ func TestConform_ExplorerTraces(t *testing.T) {
 		if !ok || q.Verdict == spec.Verified {
 			continue
 		}
-		found := explore.Explore(context.Background(), q.Config(), explore.Options{Check: properties})
-		traces[q.Config()] = append(traces[q.Config()], found.Trace)
+		found := explore.Explore(context.Background(), q.ModelConfig(), explore.Options{Check: properties})
+		traces[q.ModelConfig()] = append(traces[q.ModelConfig()], found.Trace)
 	}
 	if len(traces) != 8 {
 		t.Fatalf("the explorer has counterexamples in %d scenarios, want 8", len(traces))

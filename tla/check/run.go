@@ -197,11 +197,12 @@ func (o options) ask(ctx context.Context, tools tlc.Tools, group []tlc.Question,
 	}
 	outcomes, err := run.CheckAll(ctx, asked)
 	bar.SetCurrent(before + group[0].Distinct)
+	alone := slices.ContainsFunc(outcomes, func(o tlc.Outcome) bool { return o.Verdict == spec.Violated || o.Verdict == spec.Hang })
 	for i, outcome := range outcomes {
 		failed := err != nil && i == len(outcomes)-1
 		r := row{Question: group[i], result: outcome.Result, note: outcome.Note}
 		for j, other := range group {
-			if j != i && outcome.Verdict != spec.Hang && outcome.Verdict != spec.Violated {
+			if j != i && !alone {
 				r.together = append(r.together, other.Name())
 			}
 		}

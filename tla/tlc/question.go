@@ -66,11 +66,11 @@ func (c Class) Limit() time.Duration {
 	}
 }
 
-// TableFile is the name of the table, and TableVersion the version of its form.
-const (
-	TableFile    = "questions.json"
-	TableVersion = 2
-)
+// TableFile is the name of the table of the questions.
+const TableFile = "questions.json"
+
+// tableVersion is the version of its form.
+const tableVersion = 2
 
 // A table is questions.json: the questions, and the texts of their comments.
 type table struct {
@@ -101,8 +101,8 @@ func ReadQuestions(files fs.FS) ([]Question, error) {
 	if err := decoder.Decode(&t); err != nil {
 		return nil, fmt.Errorf("%s: %w", TableFile, err)
 	}
-	if t.Version != TableVersion {
-		return nil, fmt.Errorf("%s: version %d, and this program reads %d", TableFile, t.Version, TableVersion)
+	if t.Version != tableVersion {
+		return nil, fmt.Errorf("%s: version %d, and this program reads %d", TableFile, t.Version, tableVersion)
 	}
 	names := map[string]bool{}
 	for i := range t.Questions {
@@ -161,8 +161,8 @@ func (q Question) space() string {
 	return name
 }
 
-// Config returns the same states as the model has them.
-func (q Question) Config() model.Config {
+// ModelConfig returns the same states as the model has them.
+func (q Question) ModelConfig() model.Config {
 	scenario, err := spec.ParseScenario(q.Scenario)
 	if err != nil {
 		panic(err) // ReadQuestions has checked it

@@ -29,7 +29,7 @@ func traceOf(q Question, behaviour []transition) (trace model.Trace) {
 // parties is MCCount of MCSharedBarrier.tla: the party count that process p
 // passes in its call of round r. TLC prints variables, and the count is none.
 func (q Question) parties(p, r int) int {
-	switch scenario := q.Config().Scenario; {
+	switch scenario := q.ModelConfig().Scenario; {
 	case scenario == spec.Shrinking && r > 1,
 		scenario == spec.Growing && r == 1,
 		scenario == spec.Disagreeing && !q.Control && p == 0,
