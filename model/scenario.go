@@ -34,9 +34,9 @@ const maxRounds = 20
 func ControlOf(sc spec.Scenario) string {
 	switch sc {
 	case spec.LateConstruction:
-		return "nobody calls before process 0 has finished constructing"
+		return "no process calls before process 0 has finished constructing"
 	case spec.Shrinking, spec.Growing:
-		return "nobody makes its second-round call before all have returned from the first"
+		return "no process makes its second-round call before all have returned from the first"
 	case spec.Disagreeing:
 		return "process 0 passes n like the others"
 	case spec.Surplus:
