@@ -37,26 +37,25 @@ func (a Action) String() string {
 // Enabled lists what can happen in s: what the environment does to no process,
 // and then by process, the step that it can take before what may happen to it. A
 // poll is enabled only when it would go on, so no action leads back to s.
-func Enabled(cfg Config, s State) []Action { return s.actions(cfg, nil) }
+func Enabled(cfg Config, s State) []Action { return s.actions(&cfg, nil) }
 
 // actions appends to list what can happen in s.
-func (s *State) actions(cfg Config, list []Action) []Action {
+func (s *State) actions(cfg *Config, list []Action) []Action {
+	ready, event := s.ready(), cfg.event()
 	if s.canRelink(cfg) {
 		list = append(list, Action{Proc: -1, Event: spec.Relink})
 	}
-	for p := range cfg.Procs {
+	for p := range s.procs[:cfg.Procs] {
 		step := s.procs[p].step
-		if s.canStep(cfg, p) {
+		if s.canStep(cfg, p, ready) {
 			a := Action{Proc: p, Step: step}
 			if step == spec.Call {
 				a.Parties = int(cfg.parties(p, int(s.procs[p].rounds)+1))
 			}
 			list = append(list, a)
 		}
-		for _, e := range [...]spec.Event{spec.GiveUp, spec.Die, spec.Abandon} {
-			if s.canHappen(cfg, p, e) {
-				list = append(list, Action{Proc: p, Step: step, Event: e})
-			}
+		if event != spec.NoEvent && s.canHappen(cfg, p, event) {
+			list = append(list, Action{Proc: p, Step: step, Event: event})
 		}
 	}
 	return list
@@ -66,15 +65,15 @@ func (s *State) actions(cfg Config, list []Action) []Action {
 // otherwise. A call may pass any party count from 1, not only the one that the
 // scenario has it pass and that Enabled lists.
 func Apply(cfg Config, s State, a Action) State {
-	if !s.allows(cfg, a) {
+	if !s.allows(&cfg, a) {
 		panic(fmt.Sprintf("model: %v is not enabled in %v", a, s))
 	}
-	s.apply(cfg, a)
+	s.apply(&cfg, a)
 	return s
 }
 
 // apply makes s the state after a, which must be enabled in s.
-func (s *State) apply(cfg Config, a Action) {
+func (s *State) apply(cfg *Config, a Action) {
 	switch a.Event {
 	case spec.NoEvent:
 		s.move(cfg, a.Proc, int32(a.Parties))
@@ -100,7 +99,7 @@ func (s *State) apply(cfg Config, a Action) {
 	}
 }
 
-func (s *State) allows(cfg Config, a Action) bool {
+func (s *State) allows(cfg *Config, a Action) bool {
 	if a.Event == spec.Relink {
 		return s.canRelink(cfg)
 	}
@@ -108,26 +107,38 @@ func (s *State) allows(cfg Config, a Action) bool {
 		return false
 	}
 	if a.Event != spec.NoEvent {
-		return s.canHappen(cfg, a.Proc, a.Event)
+		return a.Event == cfg.event() && s.canHappen(cfg, a.Proc, a.Event)
 	}
 	me := &s.procs[a.Proc]
-	return a.Step == me.step && (a.Step == spec.Call) == (a.Parties > 0) && s.canStep(cfg, a.Proc)
+	return a.Step == me.step && (a.Step == spec.Call) == (a.Parties > 0) && s.canStep(cfg, a.Proc, s.ready())
 }
 
-// canStep reports whether process p can take the step that it is at.
-func (s *State) canStep(cfg Config, p int) bool {
+// canStep reports whether process p can take the step that it is at, where ready
+// is what s.ready returns.
+func (s *State) canStep(cfg *Config, p int, ready uint32) bool {
 	me := &s.procs[p]
-	if me.dead {
+	switch {
+	case me.dead:
 		return false
-	}
-	switch me.step {
-	case spec.Call:
-		return !s.rests(cfg, p) && s.mayBegin(cfg, p)
-	case spec.LockInit, spec.LockEnter, spec.LockFirst, spec.LockExit, spec.LockWithdraw:
-		return s.locks[s.linked] == free
-	case spec.AwaitDrain, spec.AwaitFlag:
-		return me.noticed || me.goes(s.words)
-	default:
+	case ready>>(me.step&31)&1 != 0:
 		return true
+	case me.step == spec.Call:
+		return !s.rests(cfg, p) && s.mayBegin(cfg, p)
+	default:
+		return me.noticed || me.goes(s.words)
 	}
+}
+
+// ready returns the steps, as bits, that every process which is at one of them can
+// take: those that wait for nothing, and those for the lock while it is free.
+func (s *State) ready() uint32 {
+	const (
+		locks = 1<<spec.LockInit | 1<<spec.LockEnter | 1<<spec.LockFirst | 1<<spec.LockExit | 1<<spec.LockWithdraw
+		waits = locks | 1<<spec.Call | 1<<spec.AwaitDrain | 1<<spec.AwaitFlag
+		all   = 1<<(spec.MakeFlag+1) - 1
+	)
+	if s.locks[s.linked] == free {
+		return all&^waits | locks
+	}
+	return all &^ waits
 }

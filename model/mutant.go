@@ -87,7 +87,7 @@ func MutantNamed(name string) *Mutant {
 }
 
 // move makes process p take its step, with the mistake if there is one.
-func (s *State) move(cfg Config, p int, parties int32) {
+func (s *State) move(cfg *Config, p int, parties int32) {
 	m, me := cfg.Mutant, &s.procs[p]
 	at := me.step
 	if m == nil || at == spec.Call {

@@ -4,25 +4,44 @@ import "sharedbarrier/spec"
 
 // Violates reports whether s alone refutes the safety property p. NoHang is no
 // property of a state: of it, Violates reports false for every state.
-func Violates(cfg Config, s State, p spec.Property) bool { return s.violates(cfg, p) }
+func Violates(cfg Config, s State, p spec.Property) bool { return s.violations(&cfg)>>p&1 != 0 }
 
-func (s *State) violates(cfg Config, p spec.Property) bool {
-	switch p {
-	case spec.NoEarlyExit:
-		return s.exitedEarly(cfg)
-	case spec.WordsInRange:
-		return s.wordsOutOfRange(cfg)
-	case spec.LockExclusive:
-		return s.sharesLock(cfg)
-	case spec.Quiescent:
-		return s.restless(cfg)
-	default:
-		return false
+// violations returns the safety properties that s refutes, as bits.
+func (s *State) violations(cfg *Config) (set uint8) {
+	var (
+		procs        = s.procs[:cfg.Procs]
+		begun        = procs[0].begun() // by every process
+		completed    int32              // by some process
+		holds, calls uint32             // how many are in a critical section, and inside
+	)
+	for p := range procs {
+		me := &procs[p]
+		begun = min(begun, me.begun())
+		completed = max(completed, me.rounds)
+		calls += stepsInside >> (me.step & 31) & 1
+		if !me.dead {
+			holds += stepsCritical >> (me.step & 31) & 1
+		}
 	}
+	if begun < completed && s.exitedEarly(cfg) {
+		set |= 1 << spec.NoEarlyExit
+	}
+	w, n := s.words, int32(cfg.Procs)
+	if w.Enter < 0 || w.Enter > n || w.Exit < spec.NotSet || w.Exit > n || w.Flag != spec.Down && w.Flag != spec.Up {
+		set |= 1 << spec.WordsInRange
+	}
+	if holds > 1 { // by the steps, as a lock that is given to two does not know it
+		set |= 1 << spec.LockExclusive
+	}
+	if calls == 0 && (w.Enter != 0 || w.Exit != spec.NotSet && w.Exit != n) {
+		set |= 1 << spec.Quiescent
+	}
+	return set
 }
 
-// exitedEarly: someone has completed a round that a party of it has not begun.
-func (s *State) exitedEarly(cfg Config) bool {
+// exitedEarly reports whether a process has completed a round that a party of it
+// has not begun.
+func (s *State) exitedEarly(cfg *Config) bool {
 	var completed int32
 	for p := range cfg.Procs {
 		if r := s.procs[p].rounds; r >= cfg.firstRound(p) {
@@ -30,7 +49,7 @@ func (s *State) exitedEarly(cfg Config) bool {
 		}
 	}
 	for p := range cfg.Procs {
-		if me := &s.procs[p]; me.begun() < completed && me.begun() < cfg.lastRound(p) {
+		if begun := s.procs[p].begun(); begun < completed && begun < cfg.lastRound(p) {
 			return true
 		}
 	}
@@ -38,71 +57,25 @@ func (s *State) exitedEarly(cfg Config) bool {
 }
 
 // begun is how many calls the process has begun and not left unfinished.
-func (me *proc) begun() int32 {
-	if me.inside() {
-		return me.rounds + 1
-	}
-	return me.rounds
-}
+func (me *proc) begun() int32 { return me.rounds + int32(stepsInside>>(me.step&31)&1) }
 
-func (s *State) wordsOutOfRange(cfg Config) bool {
-	n := int32(cfg.Procs)
-	return s.words.Enter < 0 || s.words.Enter > n ||
-		s.words.Exit < spec.NotSet || s.words.Exit > n ||
-		s.words.Flag != spec.Down && s.words.Flag != spec.Up
-}
+// Sets of steps, as bits: those inside a call, and those between an acquire and
+// its release.
+const (
+	stepsInside uint32 = (1<<(spec.UnlockWithdraw+1) - 1) &^ (1 << spec.Call)
 
-// sharesLock looks at the steps, not at the locks: a lock that is given to two
-// would not know it.
-func (s *State) sharesLock(cfg Config) bool {
-	holders := 0
-	for p := range cfg.Procs {
-		if s.procs[p].critical() && !s.procs[p].dead {
-			holders++
-		}
-	}
-	return holders > 1
-}
-
-// critical reports whether the process is between an acquire and its release.
-func (me *proc) critical() bool {
-	switch me.step {
-	case spec.InitExit, spec.UnlockInit,
-		spec.TestFirst, spec.UnlockFirst,
-		spec.LowerFlag, spec.CountEnter, spec.ResetEnter, spec.ResetExit, spec.RaiseFlag, spec.UnlockEnter,
-		spec.CountExit, spec.ClearExit, spec.UnlockExit,
-		spec.TestFlag, spec.UncountEnter, spec.UnlockWithdraw:
-		return true
-	default:
-		return false
-	}
-}
-
-// restless: everyone is outside, and the words say otherwise.
-func (s *State) restless(cfg Config) bool {
-	for p := range cfg.Procs {
-		if s.procs[p].inside() {
-			return false
-		}
-	}
-	return s.words.Enter != 0 || s.words.Exit != spec.NotSet && s.words.Exit != int32(cfg.Procs)
-}
-
-// violations is Violates for all properties, as a set of bits.
-func (s *State) violations(cfg Config) (set uint8) {
-	for _, p := range spec.AllProperties {
-		if s.violates(cfg, p) {
-			set |= 1 << p
-		}
-	}
-	return set
-}
+	stepsCritical uint32 = 1<<spec.InitExit | 1<<spec.UnlockInit |
+		1<<spec.TestFirst | 1<<spec.UnlockFirst |
+		1<<spec.LowerFlag | 1<<spec.CountEnter | 1<<spec.ResetEnter | 1<<spec.ResetExit | 1<<spec.RaiseFlag | 1<<spec.UnlockEnter |
+		1<<spec.CountExit | 1<<spec.ClearExit | 1<<spec.UnlockExit |
+		1<<spec.TestFlag | 1<<spec.UncountEnter | 1<<spec.UnlockWithdraw
+)
 
 // Stuck reports whether nobody can take a step in s, though not everybody
 // rests: a deadlock, which refutes NoHang. What may still happen to a process (it
 // gives up, abandons its wait, dies) need not happen, and does not count.
 func Stuck(cfg Config, s State) bool {
-	if s.allRest(cfg) {
+	if s.allRest(&cfg) {
 		return false
 	}
 	for _, a := range Enabled(cfg, s) {
@@ -113,7 +86,7 @@ func Stuck(cfg Config, s State) bool {
 	return true
 }
 
-func (s *State) allRest(cfg Config) bool {
+func (s *State) allRest(cfg *Config) bool {
 	for p := range cfg.Procs {
 		if !s.rests(cfg, p) {
 			return false

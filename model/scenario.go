@@ -83,7 +83,7 @@ func (cfg Config) Validate() error {
 
 // parties returns the count that process p passes in its call of round r,
 // counted from 1.
-func (cfg Config) parties(p, r int) int32 {
+func (cfg *Config) parties(p, r int) int32 {
 	n := cfg.Procs
 	switch cfg.Scenario {
 	case spec.Shrinking:
@@ -107,7 +107,7 @@ func (cfg Config) parties(p, r int) int32 {
 }
 
 // lastRound returns the last round that process p is a party of.
-func (cfg Config) lastRound(p int) int32 {
+func (cfg *Config) lastRound(p int) int32 {
 	switch {
 	case cfg.Rounds == 0:
 		return math.MaxInt32
@@ -119,7 +119,7 @@ func (cfg Config) lastRound(p int) int32 {
 }
 
 // firstRound returns the first round that process p is a party of.
-func (cfg Config) firstRound(p int) int32 {
+func (cfg *Config) firstRound(p int) int32 {
 	if cfg.Scenario == spec.Growing && p == cfg.Procs-1 {
 		return 2
 	}
@@ -127,18 +127,18 @@ func (cfg Config) firstRound(p int) int32 {
 }
 
 // splitsSteps reports whether a step that reads and writes a word is two.
-func (cfg Config) splitsSteps() bool { return cfg.Scenario == spec.SplitLock }
+func (cfg *Config) splitsSteps() bool { return cfg.Scenario == spec.SplitLock }
 
 // rests reports whether process p will never move again because it has made
 // its last call, or because it is dead.
-func (s *State) rests(cfg Config, p int) bool {
+func (s *State) rests(cfg *Config, p int) bool {
 	me := &s.procs[p]
 	return me.dead || me.step == spec.Call && me.rounds >= cfg.lastRound(p)
 }
 
 // mayBegin reports whether nothing but its own rest keeps process p, which is
 // outside, from calling. Only controls hold callers back.
-func (s *State) mayBegin(cfg Config, p int) bool {
+func (s *State) mayBegin(cfg *Config, p int) bool {
 	if !s.procs[p].heldBack(cfg) {
 		return true
 	}
@@ -152,7 +152,7 @@ func (s *State) mayBegin(cfg Config, p int) bool {
 
 // heldBack reports whether the control lets the process, which is outside, call
 // only when nobody holds it back.
-func (me *proc) heldBack(cfg Config) bool {
+func (me *proc) heldBack(cfg *Config) bool {
 	switch {
 	case !cfg.Control || me.step != spec.Call:
 		return false
@@ -166,7 +166,7 @@ func (me *proc) heldBack(cfg Config) bool {
 }
 
 // holdsBack reports whether the control has others wait for the process.
-func (me *proc) holdsBack(cfg Config) bool {
+func (me *proc) holdsBack(cfg *Config) bool {
 	switch {
 	case !cfg.Control:
 		return false
@@ -181,7 +181,7 @@ func (me *proc) holdsBack(cfg Config) bool {
 
 // special returns the process that differs from the others in the scenario, or
 // -1 if all are interchangeable.
-func (cfg Config) special() int {
+func (cfg *Config) special() int {
 	switch cfg.Scenario {
 	case spec.LateConstruction, spec.Disagreeing, spec.Crash, spec.AbandonWait:
 		return 0
@@ -192,20 +192,37 @@ func (cfg Config) special() int {
 	}
 }
 
-// canHappen reports whether event e can happen to process p in the scenario.
-func (s *State) canHappen(cfg Config, p int, e spec.Event) bool {
+// event returns what may happen to processes in the scenario, or NoEvent.
+func (cfg *Config) event() spec.Event {
+	switch cfg.Scenario {
+	case spec.Withdraw:
+		return spec.GiveUp
+	case spec.Crash:
+		return spec.Die
+	case spec.AbandonWait:
+		if cfg.Control {
+			return spec.GiveUp
+		}
+		return spec.Abandon
+	default:
+		return spec.NoEvent
+	}
+}
+
+// canHappen reports whether e, which is the event of the scenario, can happen to
+// process p. Of those that happen to one process only it is process 0.
+func (s *State) canHappen(cfg *Config, p int, e spec.Event) bool {
 	me := &s.procs[p]
-	if me.dead {
+	if me.dead || p != 0 && cfg.Scenario != spec.Withdraw {
 		return false
 	}
-	abandons := cfg.Scenario == spec.AbandonWait && p == 0
 	switch e {
 	case spec.GiveUp:
-		return (cfg.Scenario == spec.Withdraw || abandons && cfg.Control) && canGiveUp(me.step)
+		return canGiveUp(me.step)
 	case spec.Die:
-		return cfg.Scenario == spec.Crash && p == 0 && (!cfg.Control || s.rests(cfg, p))
+		return !cfg.Control || s.rests(cfg, p)
 	case spec.Abandon:
-		return abandons && !cfg.Control && (me.step == spec.AwaitDrain || me.step == spec.AwaitFlag)
+		return me.step == spec.AwaitDrain || me.step == spec.AwaitFlag
 	default:
 		return false
 	}
@@ -222,7 +239,7 @@ func canGiveUp(step spec.Step) bool {
 }
 
 // canRelink reports whether the lock file can be unlinked and made anew.
-func (s *State) canRelink(cfg Config) bool {
+func (s *State) canRelink(cfg *Config) bool {
 	return cfg.Scenario == spec.SplitLock && !cfg.Control && s.linked == 0
 }
 

@@ -58,14 +58,7 @@ func (s State) Alive(p int) bool { return !s.procs[p].dead }
 // Inside reports whether process p has begun a call that it has not completed.
 func (s State) Inside(p int) bool { return s.procs[p].inside() }
 
-func (me *proc) inside() bool {
-	switch me.step {
-	case spec.Call, spec.MakeEnter, spec.MakeExit, spec.MakeFlag:
-		return false
-	default:
-		return true
-	}
-}
+func (me *proc) inside() bool { return stepsInside>>(me.step&31)&1 != 0 }
 
 // String returns the words, the holder and, for each process up to the last
 // that is not as new, its step and rounds.
@@ -96,14 +89,14 @@ func Init(cfg Config) State {
 }
 
 // subtractRounds makes rounds relative to the process that has the fewest.
-func (s *State) subtractRounds(cfg Config) {
+func (s *State) subtractRounds(cfg *Config) {
 	least := s.leastRounds(cfg)
 	for p := range cfg.Procs {
 		s.procs[p].rounds -= least
 	}
 }
 
-func (s *State) leastRounds(cfg Config) int32 {
+func (s *State) leastRounds(cfg *Config) int32 {
 	least := s.procs[0].rounds
 	for p := range cfg.Procs {
 		least = min(least, s.procs[p].rounds)

@@ -4,7 +4,7 @@ import "sharedbarrier/spec"
 
 // take makes process p take the step that it is at. It is the table of
 // PROTOCOL.md, in its order; parties counts at Call only.
-func (s *State) take(cfg Config, p int, parties int32) {
+func (s *State) take(cfg *Config, p int, parties int32) {
 	me := &s.procs[p]
 	switch me.step {
 	case spec.Call:
@@ -163,7 +163,7 @@ func (s *State) giveUp(p int) {
 // fetch returns the value on which a step that reads and writes a word goes
 // on. Where that is two atomic steps, the first only remembers the value, and
 // fetch returns false.
-func (me *proc) fetch(cfg Config, word int32) (value int32, ok bool) {
+func (me *proc) fetch(cfg *Config, word int32) (value int32, ok bool) {
 	switch {
 	case !cfg.splitsSteps():
 		return word, true

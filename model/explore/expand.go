@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -30,10 +31,12 @@ func (w *worker[P, S, A]) note(f finding) {
 // expandAll expands the states from and up to the given place of the last
 // level, and returns how many lists that made.
 func (x *search[P, S, A]) expandAll(from, to int) (chunks int) {
-	chunks = (to - from + x.chunk - 1) / x.chunk
+	size := min(x.chunk, max(leastChunk, (to-from+batchSize-1)/batchSize))
+	chunks = (to - from + size - 1) / size
+	x.small = chunks == 1
 	x.share(chunks, func(w *worker[P, S, A], c int) {
-		at := from + c*x.chunk
-		x.expandChunk(w, at, min(to, at+x.chunk), &x.lists[c])
+		at := from + c*size
+		x.expandChunk(w, at, min(to, at+size), &x.lists[c])
 	})
 	return chunks
 }
@@ -51,7 +54,7 @@ func (x *search[P, S, A]) share(n int, do func(w *worker[P, S, A], task int)) {
 		}
 	}
 	var group sync.WaitGroup
-	for w := 1; w < min(len(x.workers), n); w++ {
+	for w := 1; w < min(len(x.workers), n) && !x.small; w++ {
 		group.Go(func() { work(&x.workers[w]) })
 	}
 	work(&x.workers[0])
@@ -79,48 +82,68 @@ func (x *search[P, S, A]) expand(w *worker[P, S, A], s *P, lists *[numShards][]P
 	moves := false
 	for _, a := range w.actions {
 		moves = moves || x.Proc(a) >= 0
-		if x.symmetric != nil && x.symmetric.Repeats(&w.from, a) {
+		if x.Symmetry && x.symmetric.Repeats(&w.from, a) {
 			continue
 		}
 		w.generated++
-		w.to = w.from
-		x.Next(&w.to, a)
+		x.Next(&w.from, a, &w.to)
 		w.taken[x.Kind(a, &w.to)]++
-		x.send(w, lists)
+		if x.Symmetry {
+			x.send(w, lists, x.pack(w))
+		} else {
+			w.load(s)
+			x.send(w, lists, x.Repack(a, &w.to, w.words[:len(*s)]))
+		}
 	}
 	if !moves && x.wanted(spec.NoHang) && !x.Rests(&w.from) {
 		w.note(finding{len(x.levels) - 1, spec.NoHang})
 	}
 }
 
-// unpack makes w.from the state s.
-func (x *search[P, S, A]) unpack(w *worker[P, S, A], s *P) {
-	for i := range len(*s) {
+// load and stored copy a packed state to w.words and from there.
+func (w *worker[P, S, A]) load(s *P) {
+	w.words[0] = (*s)[0]
+	for i := 1; i < len(*s); i++ {
 		w.words[i] = (*s)[i]
 	}
-	x.Unpack(w.words[:x.Words()], &w.from)
 }
 
-// pack packs the state w.to; with symmetry, the one that stands for its
-// permutations, which w.to then is too. It returns false if it cannot be packed.
-func (x *search[P, S, A]) pack(w *worker[P, S, A]) (s P, ok bool) {
-	if x.symmetric != nil {
-		x.symmetric.Represent(&w.to)
-	}
-	ok = x.Pack(&w.to, w.words[:x.Words()])
-	for i := range len(s) {
+func (w *worker[P, S, A]) stored() (s P) {
+	s[0] = w.words[0]
+	for i := 1; i < len(s); i++ {
 		s[i] = w.words[i]
 	}
-	return s, ok
+	return s
 }
 
-// send adds the state w.to to the lists.
-func (x *search[P, S, A]) send(w *worker[P, S, A], lists *[numShards][]P) {
-	s, ok := x.pack(w)
-	if !ok {
+// unpack makes w.from the state s.
+func (x *search[P, S, A]) unpack(w *worker[P, S, A], s *P) {
+	w.load(s)
+	x.Unpack(w.words[:len(*s)], &w.from)
+}
+
+// pack packs the state w.to into w.words; with symmetry, the one that stands for its
+// permutations, which w.to then is too. It returns false if it cannot be packed.
+func (x *search[P, S, A]) pack(w *worker[P, S, A]) bool {
+	if x.Symmetry {
+		x.symmetric.Represent(&w.to)
+	}
+	var p P
+	return x.Pack(&w.to, w.words[:len(p)])
+}
+
+// send adds the state w.to, which was packed into w.words unless that failed, to the
+// lists, and notes the first safety property that it violates: it is new then, and
+// in the next level.
+func (x *search[P, S, A]) send(w *worker[P, S, A], lists *[numShards][]P, packed bool) {
+	if !packed {
 		w.escaped = true
 		return
 	}
+	if bad := x.Violations(&w.to) & x.safety; bad != 0 {
+		w.note(finding{len(x.levels), spec.Property(bits.TrailingZeros8(bad))})
+	}
+	s := w.stored()
 	i := hash(&s) >> (64 - shardBits)
 	lists[i] = append(lists[i], s)
 }
@@ -128,32 +151,15 @@ func (x *search[P, S, A]) send(w *worker[P, S, A], lists *[numShards][]P) {
 // addAll adds what is new in the lists of so many chunks, and empties them.
 func (x *search[P, S, A]) addAll(chunks int) {
 	x.share(numShards, func(w *worker[P, S, A], i int) {
+		h := &x.shards[i]
 		for c := range chunks {
 			list := x.lists[c][i]
 			for k := range list {
-				x.add(w, i, &list[k])
+				if !h.add(&list[k], hash(&list[k]), x.room) {
+					w.full = true
+				}
 			}
 			x.lists[c][i] = list[:0]
 		}
 	})
-}
-
-func (x *search[P, S, A]) add(w *worker[P, S, A], i int, s *P) {
-	code := hash(s)
-	_, at, ok := x.shards[i].find(s, code)
-	switch {
-	case ok:
-		return
-	case x.shards[i].count >= x.room:
-		w.full = true
-		return
-	}
-	x.shards[i].add(s, code, at)
-	x.unpack(w, s)
-	for _, p := range x.safety {
-		if x.Violates(&w.from, p) {
-			w.note(finding{len(x.levels), p})
-			return
-		}
-	}
 }

@@ -54,8 +54,8 @@ func (g *Graph[S, A]) Grow(m Steps[S, A]) iter.Seq[int] {
 			actions = m.Actions(&from, actions[:0])
 			edges := make([]Edge[A], len(actions))
 			for k, a := range actions {
-				to := from
-				m.Next(&to, a)
+				var to S
+				m.Next(&from, a, &to)
 				edges[k] = Edge[A]{a, meet(to, i)}
 			}
 			g.Edges = append(g.Edges, edges)

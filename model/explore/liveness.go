@@ -30,7 +30,7 @@ func (l *lasso) length() int {
 // It ends as complete, or early for want of memory or because ctx has ended.
 func (x *search[P, S, A]) liveness(ctx context.Context) (best *lasso, why end) {
 	x.tally()
-	if x.MaxMemory > 0 && x.bytes+x.graphBytes() > x.MaxMemory {
+	if x.MaxMemory > 0 && x.measure()+x.graphBytes() > x.MaxMemory {
 		return nil, tooMuchMemory
 	}
 	watched := x.watched()
@@ -99,8 +99,7 @@ func (x *search[P, S, A]) graph(look func() bool) *graph {
 				if p < 0 {
 					continue
 				}
-				w.to = w.from
-				x.Next(&w.to, a)
+				x.Next(&w.from, a, &w.to)
 				to, _ := x.find(w)
 				g.arcs = append(g.arcs, arc{x.node(to), uint8(p)})
 				able |= 1 << p

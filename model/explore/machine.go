@@ -17,19 +17,17 @@
 // barrier fit into a common machine's memory. The package does no I/O.
 package explore
 
-import "sharedbarrier/spec"
-
 // Steps is a state machine: a state S, and actions A that lead from one state to
-// the next. Its methods only read their arguments, but for Next, and may be called
-// by several goroutines at once.
+// the next. Its methods may be called by several goroutines at once.
 type Steps[S, A any] interface {
 	// Init returns the initial state.
 	Init() S
 	// Actions appends to list the actions that are enabled in s, always in the
 	// same order. None leads back to s.
 	Actions(s *S, list []A) []A
-	// Next makes s the state after a, which is enabled in s.
-	Next(s *S, a A)
+	// Next makes to, which is zero or was made before, the state after a, which is
+	// enabled in s.
+	Next(s *S, a A, to *S)
 }
 
 // A Machine is what Run explores: processes that take steps, events that happen to
@@ -48,8 +46,8 @@ type Machine[S, A any] interface {
 	// Waiting returns, as bits, the processes that must not stay as they are in s
 	// without end.
 	Waiting(s *S) (procs uint16)
-	// Violates reports whether s refutes the safety property p.
-	Violates(s *S, p spec.Property) bool
+	// Violations returns the safety properties that s refutes, as bits 1<<property.
+	Violations(s *S) uint8
 
 	// Words returns how many words a packed state takes, at most 8.
 	Words() int
@@ -57,6 +55,9 @@ type Machine[S, A any] interface {
 	// beyond what the machine follows; then the exploration is unfinished.
 	// States that pack alike must be alike in all that the machine is asked.
 	Pack(s *S, to []uint64) bool
+	// Repack makes to, the packed state before a, the packed state s after it. It
+	// is Pack, but may leave alone what a does not change.
+	Repack(a A, s *S, to []uint64) bool
 	// Unpack makes s, which is zero or was unpacked before, the packed state.
 	Unpack(from []uint64, s *S)
 

@@ -7,7 +7,7 @@ func (x *search[P, S, A]) goal(f finding) func(*worker[P, S, A], place) bool {
 	return func(w *worker[P, S, A], at place) bool {
 		x.unpack(w, x.shards[at.shard].at(at.i))
 		if f.property != spec.NoHang {
-			return x.Violates(&w.from, f.property)
+			return x.Violations(&w.from)>>f.property&1 != 0
 		}
 		for _, a := range x.Actions(&w.from, w.actions[:0]) {
 			if x.Proc(a) >= 0 {
@@ -51,8 +51,7 @@ func (x *search[P, S, A]) leads(w *worker[P, S, A], s place, level int, marks *m
 	x.unpack(w, x.shards[s.shard].at(s.i))
 	w.actions = x.Actions(&w.from, w.actions[:0])
 	for _, a := range w.actions {
-		w.to = w.from
-		x.Next(&w.to, a)
+		x.Next(&w.from, a, &w.to)
 		if to, ok := x.find(w); ok && x.within(level, to) && marks.has(to) {
 			return true
 		}
@@ -65,10 +64,10 @@ func (x *search[P, S, A]) leads(w *worker[P, S, A], s place, level int, marks *m
 func (x *search[P, S, A]) step(s *S, wanted func(place) bool) A {
 	w := &x.workers[0]
 	for _, a := range x.Actions(s, nil) {
-		w.to = *s
-		x.Next(&w.to, a)
+		x.Next(s, a, &w.to)
+		after := w.to // find may permute it
 		if to, ok := x.find(w); ok && wanted(to) {
-			x.Next(s, a)
+			*s = after
 			return a
 		}
 	}
@@ -78,10 +77,10 @@ func (x *search[P, S, A]) step(s *S, wanted func(place) bool) A {
 // find returns where the state w.to lies in the store, and false if it is not
 // there.
 func (x *search[P, S, A]) find(w *worker[P, S, A]) (at place, ok bool) {
-	s, ok := x.pack(w)
-	if !ok {
+	if !x.pack(w) {
 		return place{}, false
 	}
+	s := w.stored()
 	code := hash(&s)
 	at.shard = int(code >> (64 - shardBits))
 	at.i, _, ok = x.shards[at.shard].find(&s, code)

@@ -81,27 +81,26 @@ func Run[S, A any](ctx context.Context, m Machine[S, A], opt Options) Outcome[A]
 	}
 	switch words := m.Words(); {
 	case words == 1:
-		return run[[1]uint64](ctx, m, opt)
+		return newSearch[[1]uint64](m, opt).outcome(ctx)
 	case words == 2:
-		return run[[2]uint64](ctx, m, opt)
+		return newSearch[[2]uint64](m, opt).outcome(ctx)
 	case words == 3:
-		return run[[3]uint64](ctx, m, opt)
+		return newSearch[[3]uint64](m, opt).outcome(ctx)
 	case words == 4:
-		return run[[4]uint64](ctx, m, opt)
+		return newSearch[[4]uint64](m, opt).outcome(ctx)
 	default:
-		return run[[8]uint64](ctx, m, opt)
+		return newSearch[[8]uint64](m, opt).outcome(ctx)
 	}
 }
 
-func run[P packed, S, A any](ctx context.Context, m Machine[S, A], opt Options) (o Outcome[A]) {
-	x := newSearch[P](m, opt)
+func (x *search[P, S, A]) outcome(ctx context.Context) (o Outcome[A]) {
 	end, f := x.run(ctx)
 	var l *lasso
 	if end == complete && x.Liveness && x.wanted(spec.NoHang) {
 		l, end = x.liveness(ctx)
 	}
 	x.tally()
-	o.Generated, o.Distinct, o.Bytes, o.Depth, o.Taken = x.generated, x.distinct, x.bytes, len(x.levels), x.taken()
+	o.Generated, o.Distinct, o.Bytes, o.Depth, o.Taken = x.generated, x.distinct, x.measure(), len(x.levels), x.taken()
 	switch {
 	case end == found:
 		x.report(Tracing, 0)

@@ -18,7 +18,7 @@ type search[P packed, S, A any] struct {
 	Machine[S, A]
 	Options
 	symmetric Symmetric[S, A] // nil: no symmetry
-	safety    []spec.Property // to check, in their order
+	safety    uint8           // properties to check, as bits
 
 	shards  [numShards]shard[P]
 	levels  [][numShards]uint32 // how many states each shard had when the level was complete
@@ -27,9 +27,9 @@ type search[P packed, S, A any] struct {
 
 	generated, distinct int64
 	looked              int64 // states that liveness has looked at, in all its passes
-	bytes               int64 // memory that shards and lists take
 	fan                 int   // the most edges out of one state so far
 	escaped, full       bool  // any worker's
+	small               bool  // the batch at hand is left to one worker
 
 	chunk int    // chunkSize, except in tests
 	room  uint32 // shardRoom, except in tests
@@ -38,10 +38,11 @@ type search[P packed, S, A any] struct {
 const (
 	shardBits = 7
 	numShards = 1 << shardBits
-	chunkSize = 1 << 11 // states that one worker expands in one go
+	chunkSize = 1 << 11 // states that one worker expands in one go, at most
 	batchSize = 1 << 4  // chunks between two looks at the limits, at most
 
 	leastBatch = 1 << 7 // states between two looks, at least
+	leastChunk = 1 << 8 // states for which it is worth while to wake a worker
 )
 
 // A finding is a property that some state of a level violates.
@@ -66,7 +67,7 @@ func newSearch[P packed, S, A any](m Machine[S, A], opt Options) *search[P, S, A
 	}
 	for _, p := range spec.AllProperties {
 		if x.wanted(p) && p.Kind() == spec.Safety {
-			x.safety = append(x.safety, p)
+			x.safety |= 1 << p
 		}
 	}
 	if x.Symmetry {
@@ -87,7 +88,7 @@ func (x *search[P, S, A]) run(ctx context.Context) (end, finding) {
 	first := &x.workers[0]
 	first.to = x.Init()
 	first.generated = 1
-	x.send(first, &x.lists[0])
+	x.send(first, &x.lists[0], x.pack(first))
 	for chunks := 1; ; {
 		x.addAll(chunks)
 		x.levels = append(x.levels, x.counts())
@@ -123,8 +124,10 @@ func (x *search[P, S, A]) run(ctx context.Context) (end, finding) {
 // limits. Where memory is short these are few, so that it ends close to the limit.
 func (x *search[P, S, A]) batch(left int) int {
 	n := min(left, x.chunk*batchSize)
-	for x.MaxMemory > 0 && n > leastBatch && x.bytes+x.mayTake(n) > x.MaxMemory {
-		n /= 2
+	if x.MaxMemory > 0 {
+		for bytes := x.measure(); n > leastBatch && bytes+x.mayTake(n) > x.MaxMemory; {
+			n /= 2
+		}
 	}
 	return n
 }
@@ -181,9 +184,13 @@ func (x *search[P, S, A]) frontier() (total int) {
 	return total
 }
 
-// worst returns the first of what was found, by level and property; nil: nothing.
+// worst returns the first of what was found, by level and property; nil: nothing,
+// or what was found may not be in the store.
 func (x *search[P, S, A]) worst() (first *finding) {
 	for w := range x.workers {
+		if x.workers[w].full {
+			return nil
+		}
 		if f := x.workers[w].bad; f != nil && (first == nil || f.compare(*first) < 0) {
 			first = f
 		}
@@ -203,7 +210,7 @@ func (x *search[P, S, A]) stop(ctx context.Context, left int) end {
 	switch {
 	case x.MaxStates > 0 && x.distinct > x.MaxStates:
 		return tooManyStates
-	case x.MaxMemory > 0 && x.bytes > x.MaxMemory:
+	case x.MaxMemory > 0 && x.measure() > x.MaxMemory:
 		return tooMuchMemory
 	case ctx.Err() != nil:
 		return interrupted
@@ -223,7 +230,7 @@ func (x *search[P, S, A]) report(phase Phase, left int64) {
 
 // tally adds up what the workers and shards count.
 func (x *search[P, S, A]) tally() {
-	x.generated, x.distinct, x.bytes = 0, 0, 0
+	x.generated, x.distinct = 0, 0
 	for w := range x.workers {
 		x.generated += x.workers[w].generated
 		x.escaped = x.escaped || x.workers[w].escaped
@@ -232,14 +239,21 @@ func (x *search[P, S, A]) tally() {
 	}
 	for i := range x.shards {
 		x.distinct += int64(x.shards[i].count)
-		x.bytes += x.shards[i].bytes()
+	}
+}
+
+// measure returns how many bytes shards and lists take.
+func (x *search[P, S, A]) measure() (bytes int64) {
+	for i := range x.shards {
+		bytes += x.shards[i].bytes()
 	}
 	var p P
 	for c := range x.lists {
 		for i := range x.lists[c] {
-			x.bytes += int64(cap(x.lists[c][i])) * int64(8*len(p))
+			bytes += int64(cap(x.lists[c][i])) * int64(8*len(p))
 		}
 	}
+	return bytes
 }
 
 // taken returns how often edges of each kind were taken.

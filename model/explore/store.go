@@ -11,12 +11,15 @@ type packed interface {
 // hash spreads states evenly over all 64 bits. Nothing depends on its being
 // free of collisions.
 func hash[P packed](p *P) uint64 {
-	h := uint64(0x9e3779b97f4a7c15)
-	for i := range len(*p) {
-		hi, lo := bits.Mul64((*p)[i]^h, 0xd6e8feb86659fd93)
-		h = hi ^ lo
+	h := mix((*p)[0])
+	for i := 1; i < len(*p); i++ {
+		h = mix((*p)[i] ^ h)
 	}
-	hi, lo := bits.Mul64(h, 0xa0761d6478bd642f)
+	return h
+}
+
+func mix(x uint64) uint64 {
+	hi, lo := bits.Mul64(x^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
 	return hi ^ lo
 }
 
@@ -30,7 +33,7 @@ type shard[P packed] struct {
 }
 
 const (
-	blockSize = 1 << 10
+	blockSize = 1 << 8
 	shardRoom = 1<<24 - 1 // states that one shard can number
 )
 
@@ -66,11 +69,14 @@ func home(hash uint64, size int) int {
 	return int(hash >> 8 & (1<<32 - 1) * uint64(size) >> 32)
 }
 
-// add appends s, which find did not find and which place is for.
-func (h *shard[P]) add(s *P, hash uint64, place int) uint32 {
+// add appends s unless it is there, or returns false if there is no room.
+func (h *shard[P]) add(s *P, hash uint64, room uint32) bool {
 	if h.count >= uint32(len(h.index))/5*4 {
 		h.grow()
-		_, place, _ = h.find(s, hash)
+	}
+	_, place, ok := h.find(s, hash)
+	if ok || h.count >= room {
+		return ok
 	}
 	i := h.count
 	if i%blockSize == 0 {
@@ -79,13 +85,13 @@ func (h *shard[P]) add(s *P, hash uint64, place int) uint32 {
 	h.blocks[i/blockSize][i%blockSize] = *s
 	h.index[place] = uint32(hash)<<24 | (i + 1)
 	h.count++
-	return i
+	return true
 }
 
 // larger returns the size of the index that follows one of the given size.
-func larger(index int) int { return max(20, index/2*3) }
+func larger(index int) int { return max(320, 2*index) }
 
-// grow makes the index half as large again.
+// grow makes the index twice as large.
 func (h *shard[P]) grow() {
 	index := make([]uint32, larger(len(h.index)))
 	for i := range h.count {
