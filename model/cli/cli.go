@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -34,33 +35,51 @@ func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // Main runs cmd with the program's arguments and ends the program.
 //
-// The context of the command ends at the first SIGINT or SIGTERM; the second
-// one kills. It also ends at SIGHUP, when the terminal closes, unless nohup
-// started the command.
+// The context of the command ends at the first SIGINT, SIGTERM, SIGQUIT or
+// SIGABRT; the second one kills (SIGQUIT and SIGABRT print the goroutines). It
+// also ends
+//   - at SIGHUP, when the terminal closes, unless nohup started the command;
+//   - when the reader of the output (cmd.OutOrStdout) is gone. The command then
+//     ends by SIGPIPE;
+//   - if go run started the program, when that ends: a SIGTERM or SIGKILL for
+//     go run does not reach the program.
 //
 // Main prints an error other than Exit as one line on stderr. The exit code is
-// then spec.ExitUsage, or spec.ExitInterrupted after one of these signals,
-// which may be what the command failed of. If the output (cmd.OutOrStdout)
-// cannot be written, that is such an error too, unless the command ends with an
-// Exit.
+// then spec.ExitUsage, or spec.ExitInterrupted after the end of the context,
+// which may be what the command failed of. If the output cannot be written,
+// that is such an error too, unless the command ends with an Exit.
 func Main(cmd *cobra.Command) {
-	ctx, stop := signal.NotifyContext(hangup(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(hangup())
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGABRT)
 	context.AfterFunc(ctx, stop)
+	if path, err := os.Executable(); err == nil && isOfGoRun(path) {
+		go awaitParent(cancel)
+	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // so that a write fails and does not kill
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	out := &output{Writer: os.Stdout}
+	out := &output{Writer: os.Stdout, lost: cancel}
 	cmd.SetOut(out)
 	err := cmd.ExecuteContext(ctx)
+	if errors.Is(out.err, syscall.EPIPE) {
+		signal.Reset(syscall.SIGPIPE)
+		os.Stdout.Write([]byte{'\n'}) // ends the program
+	}
 	os.Exit(code(ctx, cmd.Name(), cmp.Or(err, out.err)))
 }
 
-// output remembers the first error of its writer.
+// output remembers the first error of its writer, and calls lost when the
+// reader is gone.
 type output struct {
 	io.Writer
-	err error
+	lost func()
+	err  error
 }
 
 func (o *output) Write(text []byte) (int, error) {
 	n, err := o.Writer.Write(text)
+	if errors.Is(err, syscall.EPIPE) {
+		o.lost()
+	}
 	o.err = cmp.Or(o.err, err)
 	return n, err
 }
@@ -74,6 +93,31 @@ func hangup() context.Context {
 	}
 	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGHUP)
 	return ctx
+}
+
+// isOfGoRun reports whether go run has built the executable, which it then
+// starts itself: its path is …/go-build123/b001/exe/NAME.
+func isOfGoRun(path string) bool {
+	exe := filepath.Dir(path)
+	return filepath.Base(exe) == "exe" && strings.HasPrefix(filepath.Base(filepath.Dir(filepath.Dir(exe))), "go-build")
+}
+
+// awaitParent calls gone when the parent of this process has ended. It looks
+// ten times a second.
+func awaitParent(gone func()) {
+	for parent := os.Getppid(); os.Getppid() == parent; {
+		time.Sleep(100 * time.Millisecond)
+	}
+	gone()
+}
+
+// Between returns an error that says what to give, unless the value of the flag
+// is from least to most.
+func Between[T int | int64](flag string, value, least, most T) error {
+	if least <= value && value <= most {
+		return nil
+	}
+	return fmt.Errorf("--%s is %d; give %d to %d", flag, value, least, most)
 }
 
 func code(ctx context.Context, name string, err error) int {

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,6 +32,22 @@ var commands = map[string]func(*cobra.Command) error{
 	"reproduce": func(cmd *cobra.Command) error {
 		Reproduce(cmd, "go run .")
 		return Exit(spec.ExitSafety)
+	},
+	"chatter": func(cmd *cobra.Command) error { // says on stderr that it cleans up
+		for cmd.Context().Err() == nil {
+			fmt.Fprintln(cmd.OutOrStdout(), "the answer")
+		}
+		fmt.Fprintln(cmd.ErrOrStderr(), "cleaning")
+		return Exit(spec.ExitInterrupted)
+	},
+	"parent": func(*cobra.Command) error { // starts a copy of the executable as the program wait
+		cmd := exec.Command(os.Getenv(copyVariable))
+		cmd.Env = append(os.Environ(), "SHAREDBARRIER_REEXEC=wait")
+		cmd.Stdout = os.Stdout
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		select {}
 	},
 	"print": func(cmd *cobra.Command) error {
 		fmt.Fprintln(cmd.OutOrStdout(), "the answer")
@@ -88,6 +107,8 @@ func TestProc_ExitCodes(t *testing.T) {
 		{"wait", nil, []os.Signal{syscall.SIGTERM}, spec.ExitInterrupted, ""},
 		{"wait", nil, []os.Signal{syscall.SIGHUP}, spec.ExitInterrupted, ""},
 		{"wait", nil, []os.Signal{syscall.SIGHUP, syscall.SIGHUP}, spec.ExitInterrupted, ""}, // a shell may send a second one
+		{"wait", nil, []os.Signal{syscall.SIGQUIT}, spec.ExitInterrupted, ""},
+		{"wait", nil, []os.Signal{syscall.SIGABRT}, spec.ExitInterrupted, ""},
 		{"break", nil, []os.Signal{os.Interrupt}, spec.ExitInterrupted, "test: interrupted: a child was hit as well\n"},
 	} {
 		cmd := reexec.Command(t.Context(), c.command, c.args...)
@@ -137,6 +158,70 @@ func TestProc_OutputIsLost(t *testing.T) {
 		t.Errorf("print: %q, %v", out, err)
 	}
 }
+
+// TestProc_ReaderIsGone: a command whose reader ends cleans up, and then ends as
+// other programs do.
+func TestProc_ReaderIsGone(t *testing.T) {
+	cmd := reexec.Command(t.Context(), "chatter")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stdout.Close()
+	cmd.Wait()
+	if got := cmd.ProcessState.String(); got != "signal: broken pipe" || stderr.String() != "cleaning\n" {
+		t.Errorf("chatter | true: %s and stderr %q, want a broken pipe and cleaning", got, stderr.String())
+	}
+}
+
+// TestProc_EndOfGoRun kills the parent of a command that go run seems to have
+// built: the command is interrupted.
+func TestProc_EndOfGoRun(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "go-build1", "b001", "exe")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(dir, "test")
+	if err := os.WriteFile(copied, binary, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if !isOfGoRun(copied) || isOfGoRun(self) {
+		t.Errorf("isOfGoRun(%q), isOfGoRun(%q): got %v, %v, want true, false", copied, self, isOfGoRun(copied), isOfGoRun(self))
+	}
+	cmd := reexec.Command(t.Context(), "parent")
+	cmd.Env = append(cmd.Env, copyVariable+"="+copied)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	for _, want := range []string{"waiting", "cleaning"} {
+		if !lines.Scan() || lines.Text() != want {
+			t.Errorf("the command says %q, want %q", lines.Text(), want)
+		}
+		cmd.Process.Kill() // of the parent, once
+	}
+	cmd.Wait()
+}
+
+// copyVariable names the executable that the command parent starts.
+const copyVariable = "CLI_TEST_COPY"
 
 // TestProc_Nohup: a command that nohup started ignores SIGHUP.
 func TestProc_Nohup(t *testing.T) {

@@ -1,10 +1,10 @@
 // Package procgroup runs commands in process groups of their own, so that
 // Ctrl-C at a terminal reaches the runner alone, and the end of a command ends
-// its group.
+// its group. The end of the runner, kill -9 too, ends the command.
 //
-// It does so on Linux only. Elsewhere a command stays in the runner's group,
-// Wait leaves alone what the command has started, and Has and Stopped fail with
-// errors.ErrUnsupported.
+// It does so on Linux only. Elsewhere a command stays in the runner's group and
+// can outlive it, Wait leaves alone what the command has started, and Has and
+// Stopped fail with errors.ErrUnsupported.
 package procgroup
 
 import (

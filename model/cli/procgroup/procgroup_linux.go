@@ -8,22 +8,62 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // Start starts cmd in a process group of its own. The caller must call Wait.
+// When this process ends, in whatever way, the kernel kills cmd, but not what
+// cmd has started.
 //
 // A child is still in the runner's group between its fork and its setpgid,
-// where SIGINT or SIGTERM for the runner may end it before its exec. The runner
-// got the same signal, which must end ctx: Start then blocks until ctx ends and
-// returns its error.
+// where a signal for the runner may end it before its exec. If that is one of
+// those that interrupt a command (cli.Main), the runner got it too, and it must
+// end ctx: Start then blocks until ctx ends and returns its error.
 func Start(ctx context.Context, cmd *exec.Cmd) error {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	return start(ctx, cmd, &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL})
+}
+
+// StartCleaner is Start for a command that must outlive this process, because
+// it notices the end of it (by a pipe) and then cleans up.
+func StartCleaner(ctx context.Context, cmd *exec.Cmd) error {
+	return start(ctx, cmd, &syscall.SysProcAttr{Setpgid: true})
+}
+
+// StartMember starts cmd in the process group of this process. The kernel kills
+// cmd when this process ends. The caller must call cmd.Wait.
+func StartMember(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return fork(cmd)
+}
+
+// fork starts cmd from a thread that lasts as long as this process: to the
+// kernel, the parent whose death is signalled is a thread.
+func fork(cmd *exec.Cmd) error {
+	started := make(chan error, 1)
+	forks() <- func() { started <- cmd.Start() }
+	return <-started
+}
+
+var forks = sync.OnceValue(func() chan<- func() {
+	calls := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for call := range calls {
+			call()
+		}
+	}()
+	return calls
+})
+
+func start(ctx context.Context, cmd *exec.Cmd, attributes *syscall.SysProcAttr) error {
+	cmd.SysProcAttr = attributes
+	if err := fork(cmd); err != nil {
 		return err
 	}
 	s, err := statOf(cmd.Process.Pid)
@@ -40,11 +80,13 @@ func Start(ctx context.Context, cmd *exec.Cmd) error {
 
 // neverBegan returns why a child ended before its exec.
 func neverBegan(ctx context.Context, status syscall.WaitStatus) error {
-	if by := status.Signal(); by != unix.SIGINT && by != unix.SIGTERM {
+	switch by := status.Signal(); by {
+	case unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGABRT:
+		<-ctx.Done()
+		return ctx.Err()
+	default:
 		return fmt.Errorf("the child ended before its exec: %v", by)
 	}
-	<-ctx.Done()
-	return ctx.Err()
 }
 
 // Wait blocks until cmd has ended, kills the rest of its group, and returns

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -16,7 +17,50 @@ import (
 	"sharedbarrier/spec/reexec"
 )
 
-func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"runner": runner}) }
+func TestMain(m *testing.M) {
+	reexec.Main(m, map[string]func(){"runner": runner, "starter": starter})
+}
+
+// starter starts two commands that sleep, says so, and waits for its end.
+func starter() {
+	for _, start := range []func(*exec.Cmd) error{
+		func(cmd *exec.Cmd) error { return Start(context.Background(), cmd) },
+		StartMember,
+	} {
+		cmd := exec.Command("sleep", "1000000000")
+		cmd.Stdout = os.Stdout // ends with the last of them
+		if err := start(cmd); err != nil {
+			panic(err)
+		}
+	}
+	fmt.Println("started")
+	select {}
+}
+
+// TestProc_EndOfTheRunner kills a runner whose two commands watch nothing:
+// neither outlives it.
+func TestProc_EndOfTheRunner(t *testing.T) {
+	cmd := reexec.Command(t.Context(), "starter")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
+	if line != "started\n" {
+		t.Errorf("the runner says %q, %v", line, err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := lines.ReadString('\n'); err != io.EOF { // the pipe ends when no process holds it
+		t.Errorf("after the end of the runner: %q, %v", line, err)
+	}
+	cmd.Wait()
+}
 
 // runner starts commands until a signal comes, as many times as its argument
 // says. It prints each error of Start and Wait that the signal does not
@@ -85,7 +129,7 @@ func TestUnit_ChildEndsBeforeItsExec(t *testing.T) {
 	for _, c := range []struct {
 		signal syscall.Signal
 		waits  bool
-	}{{syscall.SIGINT, true}, {syscall.SIGTERM, true}, {syscall.SIGKILL, false}} {
+	}{{syscall.SIGINT, true}, {syscall.SIGHUP, true}, {syscall.SIGQUIT, true}, {syscall.SIGKILL, false}} {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- neverBegan(ctx, syscall.WaitStatus(c.signal)) }() // killed by it

@@ -8,7 +8,9 @@ import (
 	"os/exec"
 )
 
-func Start(_ context.Context, cmd *exec.Cmd) error { return cmd.Start() }
-func Wait(cmd *exec.Cmd) error                     { return cmd.Wait() }
-func Has(leader, pid int) (bool, error)            { return false, errors.ErrUnsupported }
-func Stopped(pid int) (bool, error)                { return false, errors.ErrUnsupported }
+func Start(_ context.Context, cmd *exec.Cmd) error        { return cmd.Start() }
+func StartCleaner(_ context.Context, cmd *exec.Cmd) error { return cmd.Start() }
+func StartMember(cmd *exec.Cmd) error                     { return cmd.Start() }
+func Wait(cmd *exec.Cmd) error                            { return cmd.Wait() }
+func Has(leader, pid int) (bool, error)                   { return false, errors.ErrUnsupported }
+func Stopped(pid int) (bool, error)                       { return false, errors.ErrUnsupported }
