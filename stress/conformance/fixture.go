@@ -15,6 +15,7 @@ import (
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/scratch"
 )
 
 // A fixture is a barrier and a process of the port. Its methods do nothing after
@@ -27,11 +28,12 @@ type fixture struct {
 // A setup is a barrier with names of its own, and the first error of the fixtures
 // that share it.
 type setup struct {
-	subject       *subject
-	dir, lockPath string
-	segment       string // its name
-	barrier       *impl.Barrier
-	err           error
+	subject  *subject
+	files    *scratch.Scratch
+	lockPath string
+	segment  string // its name
+	barrier  *impl.Barrier
+	err      error
 }
 
 // fixture creates a barrier and starts the port, which has not opened it yet. The
@@ -39,12 +41,12 @@ type setup struct {
 func (s *subject) fixture() *fixture {
 	f := &fixture{setup: &setup{subject: s}}
 	f.try(func() (err error) {
-		// The spaces are there because a path may have some.
-		f.dir, err = os.MkdirTemp("", fmt.Sprintf("sharedbarrier conformance %d-", os.Getpid()))
+		f.files, err = scratch.Make("", "conformance")
 		return err
 	})
 	f.try(func() (err error) {
-		f.lockPath, f.segment = filepath.Join(f.dir, "lock"), strings.ReplaceAll(filepath.Base(f.dir), " ", "-")
+		// The space is there because a path may have some.
+		f.lockPath, f.segment = filepath.Join(f.files.Dir, "the lock"), f.files.Segment
 		f.barrier, err = impl.Create(f.segment, f.lockPath)
 		return err
 	})
@@ -94,9 +96,10 @@ func (f *fixture) close() {
 	f.kill()
 	if f.barrier != nil {
 		f.barrier.Close()
-		impl.Remove(f.segment, f.lockPath)
 	}
-	os.RemoveAll(f.dir)
+	if f.files != nil {
+		f.files.Close()
+	}
 }
 
 // try calls do, unless there was an error, and keeps its error.

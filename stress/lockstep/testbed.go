@@ -13,6 +13,7 @@ import (
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockprobe"
+	"sharedbarrier/stress/scratch"
 )
 
 // A testbed is the real side: parties that stop before each step, at a barrier
@@ -23,7 +24,7 @@ type testbed struct {
 	probe    *lockprobe.Probe // of the lock file that the path names
 	old      *lockprobe.Probe // of the one before the last relink; nil: there is none
 	segment  string
-	dir      string
+	files    *scratch.Scratch
 	lockPath string
 
 	start    starter
@@ -41,12 +42,12 @@ const (
 // party that constructs does so to the end; if constructing is true party 0
 // stops at MakeEnter, and the error is errUnable if it does not construct.
 func newTestbed(n int, constructing, splitRMW bool, start starter) (_ *testbed, err error) {
-	dir, err := os.MkdirTemp("", fmt.Sprintf("sharedbarrier-lockstep-%d-", os.Getpid())) // names the owner
+	files, err := scratch.Make("", "lockstep")
 	if err != nil {
-		return nil, fmt.Errorf("lockstep: make a folder for the lock file: %w", err)
+		return nil, fmt.Errorf("lockstep: %w", err)
 	}
 	t := &testbed{
-		parties: make([]party, n), dir: dir, segment: filepath.Base(dir), lockPath: filepath.Join(dir, "lock"),
+		parties: make([]party, n), files: files, segment: files.Segment, lockPath: filepath.Join(files.Dir, "lock"),
 		start: start, splitRMW: splitRMW, fresh: make([]bool, n),
 	}
 	defer func() {
@@ -216,7 +217,7 @@ func (t *testbed) Close() error {
 	if t.eye != nil {
 		t.eye.Close()
 	}
-	return errors.Join(impl.Remove(t.segment, t.lockPath), os.RemoveAll(t.dir))
+	return t.files.Close()
 }
 
 // A difference is one between the real side and what must be.

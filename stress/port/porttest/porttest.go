@@ -15,6 +15,7 @@ import (
 	"sharedbarrier/impl"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/stress/port/registry"
+	"sharedbarrier/stress/scratch"
 )
 
 // Need builds or installs the ports. It ends the test as toolcache.Require does
@@ -42,19 +43,19 @@ func HasEnded(t testing.TB, child *os.Process) bool {
 // path of the lock file has a space in it. The end of the test removes both.
 func NewBarrier(t testing.TB) (b *impl.Barrier, segment, lockPath string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "sharedbarrier-port-test-")
+	files, err := scratch.Make("", "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	segment, lockPath = filepath.Base(dir), filepath.Join(dir, "the lock")
-	if b, err = impl.Create(segment, lockPath); err != nil {
-		os.RemoveAll(dir)
+	lockPath = filepath.Join(files.Dir, "the lock")
+	if b, err = impl.Create(files.Segment, lockPath); err != nil {
+		files.Close()
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(b.Close(), impl.Remove(segment, lockPath), os.RemoveAll(dir)); err != nil {
+		if err := errors.Join(b.Close(), files.Close()); err != nil {
 			t.Error(err)
 		}
 	})
-	return b, segment, lockPath
+	return b, files.Segment, lockPath
 }

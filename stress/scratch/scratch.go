@@ -1,0 +1,180 @@
+//go:build linux
+
+// Package scratch makes what a run needs outside of its processes: a directory
+// for the lock file, and a name for the segment. It removes what dead runs have
+// left.
+//
+// A run also has a file of its own in /dev/shm: its mark, which says where the
+// directory is. The process that makes the run holds a lock on the mark until it
+// ends. A mark whose lock is free is therefore that of a dead run, whatever
+// process has the number in its name now, and in every PID namespace that shares
+// /dev/shm.
+package scratch
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Names are the names of what one run makes.
+type Names struct {
+	Dir     string // path of the directory; empty: there is none
+	Segment string // name of the segment
+}
+
+// A Scratch is what one run has made.
+type Scratch struct {
+	Names
+	mark *os.File
+}
+
+const shm = "/dev/shm/"
+
+// A name is sharedbarrier-KIND-PID-RANDOM. That of the segment has an ending:
+// with TMPDIR=/dev/shm the directory has the other one.
+const (
+	ofSegment = ".segment"
+	ofMark    = ".mark"
+)
+
+var isMark = regexp.MustCompile(`^(sharedbarrier-[a-z]+-[0-9]+-[0-9a-f]{16})\.mark$`)
+
+// Make makes the directory of a run of the kind (lower-case letters) in parent,
+// or in os.TempDir if parent is empty. It makes no segment. The first Make of a
+// process first calls Sweep. It fails with the error of the system.
+func Make(parent, kind string) (*Scratch, error) {
+	sweepOnce()
+	if parent == "" {
+		parent = os.TempDir()
+	}
+	parent, err := filepath.Abs(parent)
+	if err != nil {
+		return nil, fmt.Errorf("make a directory for the lock file: %w", err)
+	}
+	for {
+		name := fmt.Sprintf("sharedbarrier-%s-%d-%016x", kind, os.Getpid(), rand.Uint64())
+		s := &Scratch{Names: Names{filepath.Join(parent, name), name + ofSegment}}
+		switch err := s.make(); {
+		case errors.Is(err, fs.ErrExist), err == errSwept:
+		case err != nil:
+			return nil, fmt.Errorf("make a directory for the lock file: %w", err)
+		default:
+			return s, nil
+		}
+	}
+}
+
+var sweepOnce = sync.OnceFunc(Sweep)
+
+// errSwept: a Sweep has taken the mark for a dead run's, before it was locked.
+var errSwept = errors.New("the mark was removed")
+
+// make makes the mark before the directory: what has no mark is never removed.
+func (s *Scratch) make() (err error) {
+	s.mark, err = os.OpenFile(s.markPath(), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(s.markPath())
+			s.mark.Close()
+		}
+	}()
+	if locked, err := lock(s.mark); err != nil || !locked {
+		return errors.Join(err, errSwept)
+	}
+	if _, err := s.mark.WriteString(s.Dir); err != nil {
+		return err
+	}
+	return os.Mkdir(s.Dir, 0o700)
+}
+
+// lock locks the mark, unless it is locked or has no name any more.
+func lock(mark *os.File) (bool, error) {
+	var now unix.Stat_t
+	fd := int(mark.Fd())
+	switch err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); {
+	case err == unix.EWOULDBLOCK:
+		return false, nil
+	case err != nil:
+		return false, &fs.PathError{Op: "flock", Path: mark.Name(), Err: err}
+	}
+	if err := unix.Fstat(fd, &now); err != nil {
+		return false, &fs.PathError{Op: "fstat", Path: mark.Name(), Err: err}
+	}
+	return now.Nlink > 0, nil
+}
+
+// Close removes the run's names and releases the mark.
+func (s *Scratch) Close() error {
+	return errors.Join(s.Remove(), s.mark.Close())
+}
+
+// Remove removes the segment, the directory with all that is in it, and the
+// mark, or those of them that exist. A process of the run may call it when the
+// process that made the run has ended.
+func (n Names) Remove() error {
+	segment := os.Remove(shm + n.Segment)
+	if errors.Is(segment, fs.ErrNotExist) {
+		segment = nil
+	}
+	if err := errors.Join(segment, os.RemoveAll(n.Dir)); err != nil {
+		return err // the mark stays for the next Sweep
+	}
+	if err := os.Remove(n.markPath()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (n Names) markPath() string { return shm + strings.TrimSuffix(n.Segment, ofSegment) + ofMark }
+
+// Sweep removes what dead runs of this user have left, as far as it can.
+func Sweep() {
+	entries, _ := os.ReadDir(shm) // without it there are no segments either
+	for _, e := range entries {
+		if m := isMark.FindStringSubmatch(e.Name()); m != nil {
+			sweep(m[1])
+		}
+	}
+}
+
+// sweep removes what the run with the name has left, if the run is dead. It
+// removes only what has the name: the mark may be that of a container, where its
+// path means something else.
+func sweep(name string) {
+	mark, err := os.OpenFile(shm+name+ofMark, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return
+	}
+	defer mark.Close()
+	info, err := mark.Stat()
+	if err != nil || !info.Mode().IsRegular() || !isOurs(info) {
+		return
+	}
+	if locked, err := lock(mark); err != nil || !locked {
+		return
+	}
+	path := make([]byte, unix.PathMax)
+	n, _ := mark.Read(path) // nothing: the run died before it made the directory
+	dead := Names{string(path[:n]), name + ofSegment}
+	if info, err := os.Lstat(dead.Dir); filepath.Base(dead.Dir) != name || err != nil || !info.IsDir() || !isOurs(info) {
+		dead.Dir = ""
+	}
+	dead.Remove()
+}
+
+func isOurs(info fs.FileInfo) bool {
+	return info.Sys().(*syscall.Stat_t).Uid == uint32(os.Geteuid())
+}
