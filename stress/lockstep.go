@@ -134,12 +134,12 @@ func (q *lockstepFlags) run(cmd *cobra.Command) error {
 // runs checks the flags and returns the runs that they ask for.
 func (q *lockstepFlags) runs(cmd *cobra.Command) (iter.Seq2[lockstep.Report, error], error) {
 	given, ctx := cmd.Flags().Changed, cmd.Context()
-	for _, flag := range q.ports {
-		name, count, err := registry.Parse(flag)
-		if err != nil {
-			return nil, err
-		}
-		q.plan.Ports = append(q.plan.Ports, slices.Repeat([]string{name}, count)...)
+	var err error
+	if q.plan.Ports, err = registry.ParseAll(q.ports); err != nil {
+		return nil, err
+	}
+	if err := cli.Between("procs", q.plan.Procs, 0, registry.MaxCount); err != nil {
+		return nil, err
 	}
 	switch {
 	case !q.random && (given("seed") || given("steps")):

@@ -132,7 +132,7 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 	}{
 		{"", []string{"--tour", "--random"}, "tour"},
 		{"", []string{"--port", "fortran"}, "fortran"},
-		{"", []string{"--port", "go=0"}, "give at least 1"},
+		{"", []string{"--port", "go=0"}, "give 1 to 1024"},
 		{"", []string{"--port", "exec:exit 3"}, "exec:exit 3"},
 		{"", []string{"--procs", "-1"}, "-1"},
 		{"", []string{"--procs", "2", "--port", "go=3"}, "3 ports for 2 processes"},

@@ -212,8 +212,9 @@ func (f flags) options(cmd *cobra.Command, cfg model.Config) (explore.Options, e
 		}
 		opt.Check = append(opt.Check, p)
 	}
-	if f.workers < 0 || f.maxStates < 0 {
-		return opt, fmt.Errorf("--workers %d, --max-states %d: give numbers from 0", f.workers, f.maxStates)
+	const most = 1024 // each worker has tables of its own
+	if f.workers < 0 || f.workers > most || f.maxStates < 0 {
+		return opt, fmt.Errorf("--workers %d, --max-states %d: give numbers from 0, and %d workers at most", f.workers, f.maxStates, most)
 	}
 	var err error
 	if opt.MaxMemory, err = parseBytes(f.maxMemory); err != nil {

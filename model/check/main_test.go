@@ -93,6 +93,7 @@ func TestCheck_BadFlags(t *testing.T) {
 		"--max-memory 1MB":                      "from 16MB",
 		"--max-states -1":                       "from 0",
 		"--workers -1":                          "from 0",
+		"--workers 1000000000":                  "1024 workers at most",
 		"--mutant no-brain":                     "give one of no-lock-init",
 		"--symmetry --liveness":                 "do not go together",
 		"--scenario all --procs 3":              "leave --procs out",

@@ -139,6 +139,8 @@ func TestUnit_Usage(t *testing.T) {
 		"reuse-n9-safety":                 "tla/README.md",
 		"--scenario reuse --procs 9":      "no question is about that",
 		"--workers 0":                     "1 or more",
+		"--workers 1000000000":            "up to 256",
+		"--distributed 1000000000":        "256 or fewer",
 		"--memory nonsense":               "--memory nonsense",
 		"--distributed 2 --simulate 9":    "do not go together",
 		"--distributed 2 reuse-n2-NoHang": "safety only",

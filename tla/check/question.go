@@ -41,14 +41,19 @@ func (o options) questions(all []tlc.Question) ([]tlc.Question, error) {
 // heap is a size as java -Xmx takes it.
 var heap = regexp.MustCompile(`^[1-9][0-9]*[kKmMgGtT]?$`)
 
+// most is the largest number of threads and of worker processes.
+const most = 256
+
 func (o options) validate() error {
 	switch {
 	case o.scenario != "all" && !slices.Contains(scenarioNames(), o.scenario):
 		return fmt.Errorf("no scenario %q here: use all, %s", o.scenario, strings.Join(scenarioNames(), ", "))
 	case !slices.Contains(tlc.Classes, tlc.Class(o.class)):
 		return fmt.Errorf("no class %q: use short, medium or long", o.class)
-	case o.workers < 1:
-		return fmt.Errorf("--workers %d: give 1 or more", o.workers)
+	case o.workers < 1 || o.workers > most:
+		return fmt.Errorf("--workers %d: give 1 or more, up to %d", o.workers, most)
+	case o.distributed > most:
+		return fmt.Errorf("--distributed %d: give %d or fewer; each is a process of Java", o.distributed, most)
 	case o.memory != "" && !heap.MatchString(o.memory):
 		return fmt.Errorf("--memory %s: give a size as java -Xmx takes it, such as 512m or 4g", o.memory)
 	case o.distributed < 0 || o.simulate < 0 || o.limit < 0:
