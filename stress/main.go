@@ -6,11 +6,14 @@
 //	go run ./stress                         # 4 processes for 10 seconds
 //	go run ./stress --procs 8 --rounds 5000
 //
-// The verdict is passed (exit code 0), violated (12) or hang (11): no round was
-// completed for --stall, or a process died. Ctrl-C makes the round under way
-// the last one and keeps what was measured (130); before the first round the
-// verdict is unfinished. Stress removes all files it makes and ends all
-// processes it starts.
+// The verdict is passed (exit code 0), violated (12) or hang (11): for --stall no
+// process made progress, or a process died. Ctrl-C and the other signals that
+// cli.Main lists make the round under way the last one and keep what was
+// measured (130). The verdict is then unfinished, unless --rounds were made.
+//
+// Stress removes all files it makes and ends all processes it starts. After
+// kill -9 the workers do that. If they are killed too, or none has begun, the
+// next start removes the files (see package scratch).
 package main
 
 import (
@@ -18,7 +21,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/cheggaaa/pb/v3"
@@ -58,6 +60,8 @@ no clock.
 (stress/PORTING.md), and mixes them at one barrier: --port go=2 --port python=2.
 Ports pause before the calls only.
 
+An interrupted run is unfinished, unless --rounds were made.
+
 Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 130 interrupted.`,
 		Args: cobra.NoArgs,
@@ -83,7 +87,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 	f.StringArrayVar(&ports, "port", nil, "NAME or NAME=COUNT: processes of a port; repeatable, to mix ports (ports: "+registry.Names+"). "+registry.CountHelp)
 	f.Int64Var(&c.Rounds, "rounds", 0, "rounds to run (0: unbounded)")
 	f.DurationVar(&c.For, "for", 10*time.Second, "time to run (0: unlimited, as with --rounds alone); the run ends at the first of --rounds and --for")
-	f.DurationVar(&c.Stall, "stall", 10*time.Second, "a longer time without a completed round is a hang")
+	f.DurationVar(&c.Stall, "stall", 10*time.Second, "a longer time in which no process makes progress is a hang")
 	f.Uint64Var(&c.Seed, "seed", 0, "seed of the pauses (0: draw one)")
 	f.BoolVar(&asJSON, "json", false, "print the report as one line of JSON")
 	return cmd
@@ -98,19 +102,18 @@ func resolve(cmd *cobra.Command, c *run.Config, ports []string) error {
 	if cmd.Flags().Changed("procs") {
 		return errors.New("--procs and --port exclude each other; give the count with the port, as in --port go=2")
 	}
-	for _, text := range ports {
-		name, count, err := registry.Parse(text)
-		if err != nil {
-			return err
-		}
-		_, err = registry.Command(cmd.Context(), name)
+	var err error
+	if c.Ports, err = registry.ParseAll(ports); err != nil {
+		return err
+	}
+	for _, name := range c.Ports {
+		_, err := registry.Command(cmd.Context(), name)
 		switch {
 		case cmd.Context().Err() != nil:
 			return cli.Exit(spec.ExitInterrupted)
 		case err != nil:
 			return err
 		}
-		c.Ports = append(c.Ports, slices.Repeat([]string{name}, count)...)
 	}
 	c.Procs = len(c.Ports)
 	return nil
@@ -122,9 +125,10 @@ func check(cmd *cobra.Command, c *run.Config) error {
 	if c.Rounds > 0 && !cmd.Flags().Changed("for") {
 		c.For = 0
 	}
+	if err := cli.Between("procs", c.Procs, 1, registry.MaxCount); err != nil {
+		return err
+	}
 	switch {
-	case c.Procs < 1:
-		return fmt.Errorf("--procs is %d; give at least 1", c.Procs)
 	case c.Rounds < 0:
 		return fmt.Errorf("--rounds is %d; give 0 (unbounded) or more", c.Rounds)
 	case c.For < 0:

@@ -3,11 +3,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,14 +20,16 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/run"
+	"sharedbarrier/stress/scratch"
 )
 
-func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"stress": main}) }
+func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"stress": main, "forger": forger}) }
 
 // A command is one run of the program, with a directory of its own for
 // temporary files.
@@ -96,10 +101,11 @@ func (c *command) await(t *testing.T, what string, done func() bool) {
 func (c *command) awaitWorkers(t *testing.T, workers int) (pids []int, segment string) {
 	t.Helper()
 	c.await(t, fmt.Sprintf("it had %d workers", workers), func() bool {
-		segments := c.segments(t)
-		if pids = c.children(t); len(segments) > 0 {
-			segment = segments[0]
+		files := c.files(t)
+		if i := slices.IndexFunc(files, func(f string) bool { return strings.HasSuffix(f, ".segment") }); i >= 0 {
+			segment = files[i]
 		}
+		pids = c.children(t)
 		return segment != "" && len(pids) >= workers
 	})
 	return pids, segment
@@ -120,16 +126,15 @@ func (c *command) awaitRounds(t *testing.T, workers int) (pids []int) {
 	return pids
 }
 
-// segments lists the segments that the program has made, whose names contain
-// its process ID.
-func (c *command) segments(t *testing.T) []string {
+// files lists what the program has in /dev/shm: the names contain its process
+// ID.
+func (c *command) files(t *testing.T) []string {
 	t.Helper()
-	run, err := filepath.Glob(fmt.Sprintf("/dev/shm/sharedbarrier-%d-*", c.Process.Pid))
-	other, err2 := filepath.Glob(fmt.Sprintf("/dev/shm/sharedbarrier-*-%d-*", c.Process.Pid))
-	if err := errors.Join(err, err2); err != nil {
+	files, err := filepath.Glob(fmt.Sprintf("/dev/shm/sharedbarrier-*-%d-*", c.Process.Pid))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return append(run, other...)
+	return files
 }
 
 // children lists the children of the program. The kernel has a list for each
@@ -154,14 +159,14 @@ func (c *command) children(t *testing.T) (pids []int) {
 }
 
 // checkNothingLeft checks that the program, which has ended, has left no file.
-// The control of segments is awaitWorkers, which finds one.
+// The control of files is awaitWorkers, which finds one.
 func (c *command) checkNothingLeft(t *testing.T) {
 	t.Helper()
 	if entries, err := os.ReadDir(c.dir); err != nil || len(entries) > 0 {
 		t.Errorf("left behind in the temporary directory: %v (%v)", entries, err)
 	}
-	if segments := c.segments(t); len(segments) > 0 {
-		t.Errorf("left behind: %v", segments)
+	if files := c.files(t); len(files) > 0 {
+		t.Errorf("left behind: %v", files)
 	}
 }
 
@@ -185,6 +190,7 @@ func TestProc_Signals(t *testing.T) {
 	}{
 		{syscall.SIGINT, spec.ExitInterrupted},
 		{syscall.SIGTERM, spec.ExitInterrupted},
+		{syscall.SIGQUIT, spec.ExitInterrupted},
 		{syscall.SIGKILL, -1},
 	} {
 		t.Run(c.signal.String(), func(t *testing.T) {
@@ -198,8 +204,8 @@ func TestProc_Signals(t *testing.T) {
 			if c.signal == syscall.SIGKILL {
 				return
 			}
-			if rep := p.report(t); rep.Verdict != spec.Passed || !rep.Interrupted || rep.Rounds == 0 || rep.Calls != 3*rep.Rounds {
-				t.Errorf("%v, interrupted %v, after %d rounds and %d calls; want passed, interrupted, 3 calls a round",
+			if rep := p.report(t); rep.Verdict != spec.Unfinished || !rep.Interrupted || rep.Rounds == 0 || rep.Calls != 3*rep.Rounds {
+				t.Errorf("%v, interrupted %v, after %d rounds and %d calls; want unfinished, interrupted, 3 calls a round",
 					rep.Verdict, rep.Interrupted, rep.Rounds, rep.Calls)
 			}
 		})
@@ -252,14 +258,16 @@ func wantUsageError(t *testing.T, want string, args ...string) {
 
 func TestProc_BadFlags(t *testing.T) {
 	for args, want := range map[string]string{
-		"--procs 0":   "--procs is 0; give at least 1",
-		"--procs x":   "--procs",
-		"--rounds -1": "--rounds is -1",
-		"--for -1s":   "--for is -1s",
-		"--for 0":     "give one of them",
-		"--stall 0":   "--stall is 0s",
-		"--seeds 1":   "--seeds",
-		"surprise":    "surprise",
+		"--procs 0":                   "--procs is 0; give 1 to 1024",
+		"--procs x":                   "--procs",
+		"--procs 1000000000":          "--procs is 1000000000; give 1 to 1024",
+		"lockstep --procs 1000000000": "--procs is 1000000000; give 0 to 1024",
+		"--rounds -1":                 "--rounds is -1",
+		"--for -1s":                   "--for is -1s",
+		"--for 0":                     "give one of them",
+		"--stall 0":                   "--stall is 0s",
+		"--seeds 1":                   "--seeds",
+		"surprise":                    "surprise",
 	} {
 		wantUsageError(t, want, strings.Fields(args)...)
 	}
@@ -275,4 +283,137 @@ func TestHazard_HangPrintsTheCommand(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q; want %d, %q, and no lock held in:\n%s", code, p.err.String(), spec.ExitHang, want, p.out.String())
 	}
 	p.checkNothingLeft(t)
+}
+
+// forger is a port without a barrier. It looks for the oracle's ledger among its
+// own descriptors and those of its two ancestors, and refuses to open if it finds
+// one: with it, the port could forge the counts.
+func forger() {
+	fmt.Println("port 1")
+	parent := os.Getppid()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", parent))
+	if err != nil {
+		panic(err)
+	}
+	runner := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')'):]))[2]
+	found := ""
+	for _, pid := range []string{"self", strconv.Itoa(parent), runner} {
+		links, err := filepath.Glob("/proc/" + pid + "/fd/*")
+		if err != nil {
+			panic(err)
+		}
+		for _, link := range links {
+			if target, _ := os.Readlink(link); strings.HasPrefix(target, "/memfd:") {
+				found += " " + link + " is " + target
+			}
+		}
+	}
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		switch request, _, _ := strings.Cut(lines.Text(), " "); {
+		case request == "open" && found != "":
+			fmt.Println("error found" + found)
+		case request == "open":
+			fmt.Println("opened")
+		case request == "call":
+			fmt.Println("returned")
+		default:
+			fmt.Println("closed")
+			return
+		}
+	}
+}
+
+// A port has no descriptor of the ledger, and finds none in the processes that
+// have started it. So its early exits count.
+func TestHazard_PortFindsNoLedger(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := startCommand(t, "--port", "exec:SHAREDBARRIER_REEXEC=forger exec '"+self+"'=3", "--for", "1h", "--stall", "5m", "--json")
+	code := p.exitCode(t)
+	if p.err.Len() == 0 || code != spec.ExitSafety {
+		t.Fatalf("exit code %d, want %d; %s", code, spec.ExitSafety, p.err.String())
+	}
+	if rep := p.report(t); rep.Verdict != spec.Violated || rep.Early == nil {
+		t.Errorf("%v, first early exit %v; want violated", rep.Verdict, rep.Early)
+	}
+}
+
+// kills is the number of runs of TestProc_Kills. More of them, by hand:
+//
+//	go test ./stress -run TestProc_Kills -v -kills 500
+var kills = flag.Int("kills", 0, "runs of TestProc_Kills (0: a few)")
+
+// TestProc_Kills kills the program, some of its workers, or all of them, with
+// every signal that can end it, at any moment. After a signal that the program
+// catches, nothing is left. After kill -9, the next start at the latest removes
+// the rest.
+func TestProc_Kills(t *testing.T) {
+	runs := *kills
+	if runs == 0 {
+		runs = 12
+	}
+	signals := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGKILL}
+	random := rand.New(rand.NewPCG(1, 2))
+	left := map[string]int{}
+	for run := range runs {
+		s, target := signals[run%len(signals)], []string{"program", "worker", "all"}[run/len(signals)%3]
+		commands := [][]string{
+			{"--procs", "3", "--for", "1h", "--stall", "5m"},
+			{"--port", "go@construct=3", "--for", "1h", "--stall", "5m"}, // makes a segment that is not there
+		}
+		if target == "program" {
+			commands = append(commands, []string{"lockstep", "--random", "--steps", "1000000000"})
+		}
+		args := commands[random.IntN(len(commands))]
+		p := startCommand(t, args...)
+		if target == "program" {
+			time.Sleep(time.Duration(random.Int64N(int64(100 * time.Millisecond)))) // any moment will do
+		} else {
+			p.awaitWorkers(t, 1+random.IntN(3))
+		}
+		children := p.children(t)
+		pids := map[string][]int{"program": {p.Process.Pid}, "worker": children[:min(1, len(children))], "all": append(children, p.Process.Pid)}[target]
+		for _, pid := range pids {
+			syscall.Kill(pid, s) // fails if the process is gone
+		}
+		code := p.exitCode(t)
+		files := p.files(t)
+		if entries, err := os.ReadDir(p.dir); err != nil {
+			t.Fatal(err)
+		} else {
+			for _, e := range entries {
+				files = append(files, e.Name())
+			}
+		}
+		if len(files) > 0 {
+			left[fmt.Sprintf("%v to %s", s, target)]++
+			scratch.Sweep()
+		}
+		what := fmt.Sprintf("run %d, %s, %v to %s", run, args, s, target)
+		if s != syscall.SIGKILL && len(files) > 0 {
+			t.Errorf("%s: left behind: %v", what, files)
+		}
+		if want := p.killed(s, target); !slices.Contains(want, code) {
+			t.Errorf("%s: exit code %d, want one of %v\n%s%s", what, code, want, p.out.String(), p.err.String())
+		}
+		p.checkNothingLeft(t)
+	}
+	t.Logf("%d runs; what kill -9 has left for the next start, by case: %v", runs, left)
+}
+
+// killed returns the exit codes that the program may have after the signal. It
+// may come before the program can catch it, or before a worker has begun.
+func (c *command) killed(s syscall.Signal, target string) []int {
+	switch {
+	case target == "worker":
+		return []int{spec.ExitHang, spec.ExitUsage}
+	case s == syscall.SIGKILL:
+		return []int{-1}
+	case s == syscall.SIGQUIT, s == syscall.SIGABRT:
+		return []int{-1, spec.ExitUsage, spec.ExitInterrupted}
+	default:
+		return []int{-1, spec.ExitInterrupted}
+	}
 }

@@ -64,7 +64,7 @@ func TestHazard_PortsMisbehave(t *testing.T) {
 		{"dies, and something stays", sh("exec 3<&0; setsid sh -c 'while read -r request; do :; done' <&3 & exit 3"), spec.ExitHang, []string{"died: its line 5 did not come", "exit status 3"}},
 		{"is killed", sh("kill -9 $$"), spec.ExitHang, []string{"died: its line 5 did not come", "signal: killed"}},
 		{"half a line", sh("printf retur; exit 0"), spec.ExitHang, []string{`its line 5 is "retur"`, "ends within the line"}},
-		{"hangs", sh("exec sleep " + marker), spec.ExitHang, []string{"no round was completed for", "its line 5 (returned) has not come"}},
+		{"hangs", sh("exec sleep " + marker), spec.ExitHang, []string{"no worker made progress for 3s", "its line 5 (returned) has not come"}},
 		{"truncates the segment", sh(`read -r name path <"$` + openEnv + `"; : >"/dev/shm/$name"; exit 7`), spec.ExitHang,
 			[]string{"worker 0", "exit status 7", "Words: unreadable", "wrong size", "next step"}},
 		{"replaces the lock file", sh(`read -r name path <"$` + openEnv + `"; rm -f "$path"; mkfifo "$path"; exit 7`), spec.ExitHang,
@@ -161,7 +161,9 @@ func TestProc_HelpOfPort(t *testing.T) {
 func TestProc_BadPortFlags(t *testing.T) {
 	for args, want := range map[string]string{
 		"--port cobol":                         "there are go,",
-		"--port go=0":                          "give at least 1",
+		"--port go=0":                          "the count is 0; give 1 to 1024",
+		"--port go=9223372036854775807":        "the count is 9223372036854775807; give 1 to 1024",
+		"--port go=1000 --port c=1000":         "there are 2000 of --port; give 1024 at most",
 		"--port go=x":                          "no count",
 		"--port c@no-such":                     "there are count-enter-early",
 		"--port python@2":                      "python@newest",

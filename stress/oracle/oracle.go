@@ -14,7 +14,6 @@
 package oracle
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -40,9 +39,14 @@ func (v Violation) String() string {
 // begin and return from. It is a file without a name, which the workers inherit
 // as a descriptor: the kernel frees it with the last process that has it.
 //
+// Who has the descriptor can write the ledger, and so can a port that inherits
+// it or finds it in /proc/PID/fd. So a worker has it only until it has mapped
+// the ledger, and its parent until Seal. What a process of the same user, or of
+// root, can do with /proc/PID/mem and /proc/PID/map_files, Seal does not prevent.
+//
 // Calls are numbered from 1. The r-th calls of all workers are round r.
 type Ledger struct {
-	file    *os.File
+	file    *os.File // nil in a worker
 	memory  []byte
 	header  *header
 	entries []entry
@@ -61,23 +65,29 @@ func NewLedger(workers int, rounds int64) (*Ledger, error) {
 		file.Close()
 		return nil, fmt.Errorf("oracle: reserve %d bytes for the ledger: %w", size(workers), err)
 	}
-	l, err := OpenLedger(file, workers)
+	l, err := mapLedger(file, workers)
 	if err != nil {
+		file.Close()
 		return nil, err
 	}
+	l.file = file
 	l.header.rounds.Store(rounds)
 	return l, nil
 }
 
-// OpenLedger maps a ledger that the parent process has passed on as file. It
-// owns file from then on and closes it on failure.
+// OpenLedger maps a ledger that the parent process has passed on as file, and
+// closes file, on failure too.
 func OpenLedger(file *os.File, workers int) (*Ledger, error) {
+	defer file.Close()
+	return mapLedger(file, workers)
+}
+
+func mapLedger(file *os.File, workers int) (*Ledger, error) {
 	memory, err := unix.Mmap(int(file.Fd()), 0, int(size(workers)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
-		file.Close()
 		return nil, fmt.Errorf("oracle: map the ledger: %w", err)
 	}
-	l := &Ledger{file: file, memory: memory}
+	l := &Ledger{memory: memory}
 	l.header, l.entries = overlay(memory, workers)
 	return l, nil
 }
@@ -85,10 +95,15 @@ func OpenLedger(file *os.File, workers int) (*Ledger, error) {
 // File returns the file that a worker passes to OpenLedger.
 func (l *Ledger) File() *os.File { return l.file }
 
+// Seal closes the file of a ledger that NewLedger has made. No further worker
+// can get it.
+func (l *Ledger) Seal() error { return l.file.Close() }
+
 // Close unmaps the ledger. No other method may be called afterwards.
 func (l *Ledger) Close() error {
+	l.file.Close() // nil in a worker, closed after Seal
 	l.header, l.entries = nil, nil
-	return errors.Join(unix.Munmap(l.memory), l.file.Close())
+	return unix.Munmap(l.memory)
 }
 
 // All workers must make the same number of calls: one that makes a call more

@@ -105,7 +105,7 @@ func (p *Port) start() error {
 	p.lines.pipe, p.lines.gone = ourOut, p.gone
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, &p.stderr
 	p.cmd.WaitDelay = time.Second // a child of the port may keep its standard error open
-	begin := p.cmd.Start
+	begin := func() error { return procgroup.StartMember(p.cmd) }
 	if p.leads {
 		begin = func() error { return procgroup.Start(p.ctx, p.cmd) }
 	}

@@ -8,29 +8,33 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"sharedbarrier/stress/oracle"
+	"sharedbarrier/stress/scratch"
 )
 
 // A worker process gets its assignment, in JSON, as its last argument and the
-// ledger as descriptor ledgerFD. It prints ready when its barrier is open, and
-// calls after it has read begin: all barriers are open then, and the opening of
-// a port may construct. It ends after the last round, or when it reads
+// ledger as descriptor ledgerFD. It maps the ledger, closes the descriptor and
+// prints ready. It opens its barrier after it has read open, prints ready again,
+// and calls after it has read begin: all barriers are open then, and the opening
+// of a port may construct. It ends after the last round, or when it reads
 // conclude, wherever it is; in both cases it prints its findings, in JSON, in
 // one line.
+//
+// So no process has a descriptor of the ledger when the first port starts.
 //
 // A pipe that breaks means that Run is gone. The worker then ends, and removes
 // what Run would have removed.
 const (
 	ledgerFD = 3
 	ready    = "ready\n"
+	opening  = "open\n"
 	begin    = "begin\n"
 	conclude = "conclude\n"
 )
 
 // An assignment is what a worker is to do.
 type assignment struct {
-	Segment  string // name of the segment
+	scratch.Names
 	LockPath string // path of the lock file
-	Dir      string // directory of the run
 	Worker   int    // number of this worker, from 0
 	Procs    int    // number of workers, and the parties of every call
 	Seed     uint64 // of the run

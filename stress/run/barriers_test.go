@@ -19,18 +19,20 @@ import (
 // with a mistake.
 var barriers = map[string]opener{
 	"real":       open,
-	"no-waiting": func(assignment, func(spec.Step)) (barrier, error) { return noWaiting{}, nil },
+	"no-waiting": func(context.Context, assignment, func(spec.Step)) (barrier, error) { return noWaiting{}, nil },
 
 	"early-by-one":  openTicket(1),
 	"early-by-none": openTicket(0),
 
-	"does-not-open": func(assignment, func(spec.Step)) (barrier, error) { return nil, errNotOpen },
-	"never-ready":   func(assignment, func(spec.Step)) (barrier, error) { select {} },
-	"blocks":        func(assignment, func(spec.Step)) (barrier, error) { return blocks{}, nil },
-	"delegates":     func(a assignment, _ func(spec.Step)) (barrier, error) { return delegates{assignment: a}, nil },
+	"does-not-open": func(context.Context, assignment, func(spec.Step)) (barrier, error) { return nil, errNotOpen },
+	"never-ready":   func(context.Context, assignment, func(spec.Step)) (barrier, error) { select {} },
+	"blocks":        func(context.Context, assignment, func(spec.Step)) (barrier, error) { return blocks{}, nil },
+	"delegates": func(_ context.Context, a assignment, _ func(spec.Step)) (barrier, error) {
+		return delegates{assignment: a}, nil
+	},
 
-	"stops-itself": func(a assignment, hook func(spec.Step)) (barrier, error) {
-		return open(a, func(s spec.Step) {
+	"stops-itself": func(ctx context.Context, a assignment, hook func(spec.Step)) (barrier, error) {
+		return open(ctx, a, func(s spec.Step) {
 			hook(s)
 			if a.Worker == 1 && s == spec.CountEnter {
 				syscall.Kill(syscall.Getpid(), syscall.SIGSTOP)
@@ -38,8 +40,8 @@ var barriers = map[string]opener{
 			}
 		})
 	},
-	"fails": func(a assignment, hook func(spec.Step)) (barrier, error) {
-		b, err := open(a, hook)
+	"fails": func(ctx context.Context, a assignment, hook func(spec.Step)) (barrier, error) {
+		b, err := open(ctx, a, hook)
 		return &fails{barrier: b, left: 10 + a.Worker}, err
 	},
 }
@@ -105,7 +107,7 @@ type ticket struct {
 }
 
 func openTicket(early int64) opener {
-	return func(a assignment, _ func(spec.Step)) (barrier, error) {
+	return func(_ context.Context, a assignment, _ func(spec.Step)) (barrier, error) {
 		file, err := os.OpenFile(filepath.Join(a.Dir, "ticket"), os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
 			return nil, err

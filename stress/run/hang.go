@@ -16,7 +16,7 @@ import (
 	"sharedbarrier/stress/oracle"
 )
 
-// A Hang is the state of a run that hangs.
+// A Hang is the state of a run that hangs, or was interrupted and did not end.
 type Hang struct {
 	Why       string      `json:"why"`
 	Words     *spec.Words `json:"words"`                     // nil: unreadable
@@ -87,12 +87,16 @@ func (r *run) survey(why string, entries []oracle.Entry) *Hang {
 }
 
 // text writes the state as part of Report.Text.
-func (h *Hang) text(out io.Writer) {
+func (h *Hang) text(out io.Writer, verdict spec.Verdict) {
+	title := "Hang"
+	if verdict != spec.Hang {
+		title = "Interrupted"
+	}
 	words := "unreadable"
 	if h.Words != nil {
 		words = h.Words.String()
 	}
-	fmt.Fprintf(out, "\nHang: %s.\nWords: %s. Lock: %s.\n", h.Why, words, h.lock())
+	fmt.Fprintf(out, "\n%s: %s.\nWords: %s. Lock: %s.\n", title, h.Why, words, h.lock())
 	if h.Unseen != "" {
 		fmt.Fprintf(out, "Unseen: %s.\n", h.Unseen)
 	}

@@ -21,7 +21,7 @@ type process struct {
 	port   string
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	ready  chan bool     // receives true when the worker is ready; closed when it has said all it says
+	ready  chan bool     // receives true each time that the worker is ready; closed when it has said all it says
 	gone   chan struct{} // closed when the process has ended and is reaped
 	found  *findings     // what the worker has reported, once it is gone; nil: nothing
 }
@@ -45,10 +45,10 @@ func startProcess(ctx context.Context, cmd *exec.Cmd, a assignment, ledger *os.F
 	if err != nil {
 		return nil, err
 	}
-	if err := procgroup.Start(ctx, cmd); err != nil {
+	if err := procgroup.StartCleaner(ctx, cmd); err != nil {
 		return nil, err
 	}
-	p := &process{worker: a.Worker, port: a.Port, cmd: cmd, stdin: stdin, ready: make(chan bool, 1), gone: make(chan struct{})}
+	p := &process{worker: a.Worker, port: a.Port, cmd: cmd, stdin: stdin, ready: make(chan bool, 2), gone: make(chan struct{})}
 	go p.listen(stdout, exits)
 	return p, nil
 }

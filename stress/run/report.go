@@ -23,7 +23,7 @@ const version = 2
 // A Report is the result of one run.
 type Report struct {
 	Version     int               `json:"version"`
-	Verdict     spec.Verdict      `json:"verdict"`           // passed, violated, hang, or unfinished: interrupted before any worker began
+	Verdict     spec.Verdict      `json:"verdict"`           // passed, violated, hang, or unfinished: interrupted before its rounds were made
 	Procs       int               `json:"procs"`             // worker processes
 	Ports       []string          `json:"ports,omitempty"`   // the port of each worker; none: package impl
 	Rounds      int64             `json:"rounds"`            // rounds that all workers have returned from
@@ -34,7 +34,7 @@ type Report struct {
 	Seed        uint64            `json:"seed"`              // of the pauses
 	Interrupted bool              `json:"interrupted"`       // the context has ended
 	Early       *oracle.Violation `json:"early,omitempty"`   // the first early exit, if violated
-	Hang        *Hang             `json:"hang,omitempty"`    // the state of the run, if it hangs
+	Hang        *Hang             `json:"hang,omitempty"`    // the state of the run, if it hangs, or was interrupted and did not end
 	Environment Environment       `json:"environment"`
 }
 
@@ -89,12 +89,13 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 		micros := func(nanoseconds int64) float64 { return float64(nanoseconds) / 1e3 }
 		rep.Latency = Latency{micros(sum.Latency.ValueAtQuantile(50)), micros(sum.Latency.ValueAtQuantile(99)), micros(sum.Latency.Max())}
 	}
-	switch {
+	rep.Hang = hang
+	switch made := r.Rounds > 0 && rep.Rounds >= r.Rounds; {
 	case rep.Violations > 0:
-		rep.Verdict, rep.Early = spec.Violated, sum.Early
-	case hang != nil:
-		rep.Verdict, rep.Hang = spec.Hang, hang
-	case !r.begun:
+		rep.Verdict, rep.Early, rep.Hang = spec.Violated, sum.Early, nil
+	case hang != nil && !r.interrupted:
+		rep.Verdict = spec.Hang
+	case interrupted && !made:
 		rep.Verdict = spec.Unfinished
 	default:
 		rep.Verdict = spec.Passed
@@ -139,7 +140,7 @@ func (r Report) Text(out io.Writer) error {
 		fmt.Fprintf(&b, "\nEarly exit: %v.\n", *r.Early)
 	}
 	if r.Hang != nil {
-		r.Hang.text(&b)
+		r.Hang.text(&b, r.Verdict)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

@@ -13,13 +13,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 
 	"sharedbarrier/impl"
 	"sharedbarrier/stress/oracle"
+	"sharedbarrier/stress/scratch"
 )
 
 // A Config describes a run.
@@ -28,7 +30,7 @@ type Config struct {
 	Ports  []string      // the port of each worker (see package registry); nil: all workers use package impl
 	Rounds int64         // rounds to run; 0: unbounded
 	For    time.Duration // time to run; 0: unlimited
-	Stall  time.Duration // a longer time without a completed round is a hang; must be positive
+	Stall  time.Duration // a longer time without progress is a hang; must be positive
 	Seed   uint64        // of the pauses
 	Pauses bool          // workers pause at random between calls and, without a port, between steps
 
@@ -42,15 +44,21 @@ type Config struct {
 //
 // When c.For has passed or ctx ends, the round under way is the last one, and
 // the report has what was measured. After the end of ctx the report says
-// Interrupted; its verdict is unfinished if no worker had begun.
+// Interrupted, and its verdict is unfinished, unless c.Rounds were asked for and
+// made, or the barrier has failed.
 //
 // These are hangs: a worker that is not ready within a minute, or within
-// c.Stall if that is longer; one that dies; c.Stall without a completed round.
+// c.Stall if that is longer; one that dies; c.Stall in which no worker makes
+// progress although calls are left. Progress is a call that begins or returns;
+// or, for ten times c.Stall, another step of a call. After the end of ctx none
+// of them is a hang, since the signal may have hit a worker too. The report then
+// has the state of the run, and 10 s without progress are enough.
+//
 // Faults of the barrier are verdicts, not errors. An error means that the run
 // did not take place: /dev/shm has no memory left, or a worker did not start or
 // could not open the barrier.
 //
-// Run removes the segment, the lock file and their directory, on error too.
+// Run removes all files that it makes (package scratch), on error too.
 func Run(ctx context.Context, c Config) (Report, error) { return c.run(ctx, defaults) }
 
 // A setting is what the tests of this package vary and all other runs have in
@@ -60,7 +68,7 @@ type setting struct {
 	parent   string           // directory in which the run makes its own; empty: os.TempDir
 	started  func(pids []int) // unless nil, called when all workers are ready, before their first call
 	startUp  time.Duration    // the workers must be ready after max(startUp, Stall); longer than a port's limit
-	lastCall time.Duration    // after the end of ctx, the last round must end after min(lastCall, Stall)
+	lastCall time.Duration    // after the end of ctx, longest time without progress, unless Stall is shorter
 }
 
 var defaults = setting{
@@ -84,21 +92,22 @@ type run struct {
 	workers  []*process
 	exits    chan *process // receives each worker once, when it is gone
 	begun    bool          // the workers may call
+
+	interrupted bool // the context ended while watch watched
 }
 
 func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
-	dir, err := os.MkdirTemp(s.parent, fmt.Sprintf("sharedbarrier-%d-", os.Getpid()))
+	files, err := scratch.Make(s.parent, "stress")
 	if err != nil {
-		return Report{}, fmt.Errorf("make a directory for the lock file: %w", err)
+		return Report{}, err
 	}
-	defer os.RemoveAll(dir)
-	// The name of the directory is new, so the same name is new for a segment.
-	a := assignment{Segment: filepath.Base(dir), LockPath: filepath.Join(dir, "lock"), Dir: dir, Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses}
+	defer func() { err = errors.Join(err, files.Close()) }()
+	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses}
 	barrier, err := impl.Create(a.Segment, a.LockPath)
 	if err != nil {
 		return Report{}, err
 	}
-	defer func() { err = errors.Join(err, barrier.Close(), impl.Remove(a.Segment, a.LockPath)) }()
+	defer barrier.Close()
 	ledger, err := oracle.NewLedger(c.Procs, c.Rounds)
 	if err != nil {
 		return Report{}, err
@@ -120,8 +129,10 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 	return r.report(hang, ctx.Err() != nil), nil
 }
 
-// start starts all workers.
+// start starts all workers, and closes the file of the ledger, so that no port
+// finds it in a process of the run.
 func (r *run) start(ctx context.Context, a assignment) error {
+	defer r.ledger.Seal()
 	for i := range r.Procs {
 		a.Worker = i
 		if r.Ports != nil {
@@ -136,43 +147,55 @@ func (r *run) start(ctx context.Context, a assignment) error {
 	return nil
 }
 
-// awaitReady waits until every worker is ready, and lets all begin. It returns
-// the state of the run if that takes too long. It fails with the error of ctx,
-// and if a worker ends.
+// awaitReady has every worker open the barrier when all have mapped the ledger,
+// and lets all begin when all are ready. It returns the state of the run if
+// that takes too long. It fails with the error of ctx, and if a worker ends.
 func (r *run) awaitReady(ctx context.Context) (*Hang, error) {
 	limit := max(r.Stall, r.startUp)
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	var pids []int
-	for _, p := range r.workers {
-		select {
-		case ok := <-p.ready:
-			if !ok {
-				<-p.gone
-				return nil, fmt.Errorf("%v did not begin: %w", p, p.failure())
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	for _, next := range []string{opening, begin} {
+		for _, p := range r.workers {
+			select {
+			case ok := <-p.ready:
+				if !ok {
+					if <-p.gone; isInterrupt(ctx, p) {
+						return nil, ctx.Err()
+					}
+					return nil, fmt.Errorf("%v did not begin: %w", p, p.failure())
+				}
+			case <-late.C:
+				why := fmt.Sprintf("%v was not ready after %v", p, limit)
+				if p.port != "" {
+					why += fmt.Sprintf(": its port %s has not said hello and opened the barrier", p.port)
+				}
+				return r.hang(why), nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
 			}
-			pids = append(pids, p.pid())
-		case <-timer.C:
-			why := fmt.Sprintf("%v was not ready after %v", p, limit)
-			if p.port != "" {
-				why += fmt.Sprintf(": its port %s has not said hello and opened the barrier", p.port)
-			}
-			return r.hang(why), nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
 		}
-	}
-	if r.started != nil {
-		r.started(pids)
-	}
-	r.begun = true
-	for _, p := range r.workers {
-		p.write(begin)
+		if next == begin {
+			if r.started != nil {
+				r.started(r.pids())
+			}
+			r.begun = true
+		}
+		for _, p := range r.workers {
+			p.write(next)
+		}
 	}
 	return nil, nil
 }
 
-// watch waits until the run is over. It returns its state if it hangs.
+func (r *run) pids() (pids []int) {
+	for _, p := range r.workers {
+		pids = append(pids, p.pid())
+	}
+	return pids
+}
+
+// watch waits until the run is over. It returns its state if it hangs, or was
+// interrupted and does not end.
 func (r *run) watch(ctx context.Context) *Hang {
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
@@ -183,55 +206,102 @@ func (r *run) watch(ctx context.Context) *Hang {
 		timeUp = timer.C
 	}
 	interrupt := ctx.Done()
-	rounds, since := int64(0), time.Now()
-	stall, when := r.Stall, ""
+	idle := idleness{entries: r.entries(), looked: time.Now()}
 	for left := r.Procs; left > 0; {
 		select {
 		case <-timeUp:
 			r.ledger.RequestStop()
 		case <-interrupt:
-			interrupt = nil
+			interrupt, r.interrupted = nil, true
 			r.ledger.RequestStop()
-			stall, when, since = min(stall, r.lastCall), " after the interrupt", time.Now()
+			idle = idleness{entries: r.entries(), looked: time.Now()}
 		case p := <-r.exits:
 			switch {
-			case p.cmd.ProcessState.Success():
+			case p.cmd.ProcessState.Success(), r.ledger.Over() && p.found == nil:
 				left--
 			case r.ledger.Violations() > 0:
 				return nil // the verdict stands, and may be why the worker failed
 			default:
+				r.interrupted = r.interrupted || isInterrupt(ctx, p)
 				return r.hang(fmt.Sprintf("%v died: %v", p, p.failure()))
 			}
 		case <-ticker.C:
 			if r.ledger.Violations() > 0 {
 				return nil
 			}
-			if now := r.ledger.Rounds(); now > rounds {
-				rounds, since = now, time.Now()
-			}
+			idle.look(r.entries(), time.Now())
 			if r.Progress != nil {
-				r.Progress(rounds)
+				r.Progress(r.ledger.Rounds())
 			}
-			if why := r.overdue(time.Since(since), stall); why != "" {
-				return r.hang(why + when)
+			over := r.ledger.Over()
+			switch why := r.overdue(&idle); {
+			case over && idle.steps > max(r.Stall, r.startUp):
+				return nil // the workers had only to end
+			case !over && why != "":
+				if h := r.hang(why); !r.ledger.Over() && slices.Equal(idle.entries, r.entries()) {
+					return h
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// overdue says what takes too long, given the time since the last completed
-// round; empty: nothing. After the last round the workers have only to end,
-// and stall does not apply.
-func (r *run) overdue(elapsed, stall time.Duration) string {
-	limit, why := stall, "no round was completed"
-	if r.ledger.Over() {
-		limit, why = max(stall, r.startUp), "all calls have returned, and not all workers have ended"
+// isInterrupt reports whether an interrupting signal has ended the process, and
+// ends ctx too, within a second: such a signal may be for the whole run, and
+// the worker the first to get it.
+func isInterrupt(ctx context.Context, p *process) bool {
+	switch p.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() {
+	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT:
+		select {
+		case <-ctx.Done():
+			return true
+		case <-time.After(time.Second):
+		}
 	}
-	if elapsed <= limit {
-		return ""
+	return false
+}
+
+// overdue says what takes too long although calls are left; empty: nothing.
+func (r *run) overdue(idle *idleness) string {
+	limit := r.Stall
+	if r.interrupted {
+		limit = min(limit, r.lastCall)
 	}
-	return fmt.Sprintf("%s for %v", why, limit)
+	switch {
+	case idle.steps > limit:
+		return fmt.Sprintf("no worker made progress for %v", limit)
+	case idle.calls/livelock > limit:
+		return fmt.Sprintf("no call began or returned for %d times %v", livelock, limit)
+	}
+	return ""
+}
+
+// livelock is how many times as long as without a step the workers may be
+// without a call.
+const livelock = 10
+
+// idleness is for how long the workers have made no progress.
+type idleness struct {
+	entries      []oracle.Entry
+	looked       time.Time     // the last look
+	steps, calls time.Duration // since the last step, and since the last call
+}
+
+// look brings i up to date. Between two looks it counts no more than ten times
+// the usual time: then this process did not run, and perhaps no other.
+func (i *idleness) look(entries []oracle.Entry, now time.Time) {
+	elapsed := min(now.Sub(i.looked), 10*look)
+	i.steps, i.calls = i.steps+elapsed, i.calls+elapsed
+	for w, e := range entries {
+		switch was := i.entries[w]; {
+		case e.Begun != was.Begun || e.Returned != was.Returned:
+			i.steps, i.calls = 0, 0
+		case e.Step != was.Step:
+			i.steps = 0
+		}
+	}
+	i.entries, i.looked = entries, now
 }
 
 // kill ends every worker that is still there and waits until it is gone.

@@ -4,11 +4,10 @@ package run
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -64,11 +63,11 @@ func runIn(t *testing.T, ctx context.Context, s setting, c Config) (Report, erro
 	if s.parent == "" {
 		s.parent = t.TempDir()
 	}
-	var segment string
+	var name string
 	var workers []*exec.Cmd
 	worker := s.worker
 	s.worker = func() *exec.Cmd {
-		segment = filepath.Base(directory(t, s.parent))
+		name = filepath.Base(directory(t, s.parent))
 		workers = append(workers, worker())
 		return workers[len(workers)-1]
 	}
@@ -76,8 +75,8 @@ func runIn(t *testing.T, ctx context.Context, s setting, c Config) (Report, erro
 	if left, _ := os.ReadDir(s.parent); len(left) > 0 {
 		t.Errorf("Run left %v in %s", left, s.parent)
 	}
-	if _, err := os.Lstat("/dev/shm/" + segment); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Run left the segment /dev/shm/%s (%v)", segment, err)
+	if left, err := filepath.Glob("/dev/shm/" + name + "*"); name != "" && len(left) > 0 || err != nil {
+		t.Errorf("Run left %v (%v)", left, err)
 	}
 	for _, w := range workers {
 		if w.Process != nil && syscall.Kill(w.Process.Pid, 0) != syscall.ESRCH {
@@ -87,8 +86,8 @@ func runIn(t *testing.T, ctx context.Context, s setting, c Config) (Report, erro
 	return rep, err
 }
 
-// directory returns the directory of the run under way, which has the name of
-// its segment.
+// directory returns the directory of the run under way. The names of its other
+// files begin with that of the directory.
 func directory(t *testing.T, parent string) string {
 	t.Helper()
 	list, err := filepath.Glob(parent + "/*")
@@ -224,30 +223,38 @@ func TestHazard_HangSaysWhereEachWorkerIs(t *testing.T) {
 	}
 }
 
-func TestUnit_StallIsAboutRounds(t *testing.T) {
-	ledger, err := oracle.NewLedger(2, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ledger.Close()
-	const stall = time.Second
-	r := &run{ledger: ledger, setting: defaults}
-	check := func(when string, elapsed time.Duration, want string) {
-		t.Helper()
-		if got := r.overdue(elapsed, stall); (want == "") != (got == "") || !strings.Contains(got, want) {
-			t.Errorf("%s, %v after the last round: %q, want %q", when, elapsed, got, want)
+// TestUnit_Progress: which change in the ledger starts the stall limit again,
+// and which limit ends a run. The runner looks once a second.
+func TestUnit_Progress(t *testing.T) {
+	for _, c := range []struct {
+		what        string
+		change      func(look int, e *oracle.Entry) // of worker 0, before each look
+		interrupted bool
+		want        string
+		after       int // looks
+	}{
+		{"nothing", func(int, *oracle.Entry) {}, false, "no worker made progress for 20s", 41},
+		{"nothing after an interrupt", func(int, *oracle.Entry) {}, true, "no worker made progress for 10s", 21},
+		{"begins", func(look int, e *oracle.Entry) { e.Begun = int64(look) }, true, "", 500},
+		{"returns", func(look int, e *oracle.Entry) { e.Returned = int64(look) }, true, "", 500},
+		{"steps", func(look int, e *oracle.Entry) { e.Step = spec.Step(look % 2) }, false, "no call began or returned for 10 times 20s", 401},
+	} {
+		r := &run{Config: Config{Stall: 20 * time.Second}, setting: defaults, interrupted: c.interrupted}
+		idle, entries, now := idleness{entries: make([]oracle.Entry, 2)}, make([]oracle.Entry, 2), time.Time{}
+		idle.looked = now
+		for look := 1; look <= c.after; look++ {
+			c.change(look, &entries[0])
+			now = now.Add(time.Second) // counts as half of one
+			idle.look(slices.Clone(entries), now)
+			want := ""
+			if look == c.after {
+				want = c.want
+			}
+			if got := r.overdue(&idle); got != want {
+				t.Errorf("%s: overdue after look %d: got %q, want %q", c.what, look, got, want)
+			}
 		}
 	}
-	check("at the start", stall, "")
-	for worker := range 2 {
-		check("in the last round", 2*stall, "no round was completed for 1s")
-		ledger.Begin(worker, 1, 0)
-	}
-	for worker := range 2 {
-		ledger.Return(worker, 1)
-	}
-	check("when all have returned from it", 2*stall, "")
-	check("when all have returned from it", 2*time.Minute, "not all workers have ended for 1m0s")
 }
 
 func TestHazard_DeadWorkerIsAHang(t *testing.T) {
@@ -306,16 +313,19 @@ func TestHazard_WorkerThatIsNeverReady(t *testing.T) {
 	wantHang(t, rep, "worker 0", "not ready after 100ms")
 }
 
-// After an interrupt, a run that hangs ends before the stall limit.
+// After an interrupt, a run that does not go on ends before the stall limit. It
+// says where its workers are, and is no hang: the limit has not passed.
 func TestHazard_InterruptedHang(t *testing.T) {
 	s := at("blocks")
 	s.lastCall = 100 * time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	rep, err := runIn(t, ctx, s, Config{Procs: 2, Progress: func(int64) { cancel() }})
-	if err != nil || !rep.Interrupted {
-		t.Errorf("interrupted %v, %v; want true", rep.Interrupted, err)
+	if err != nil || !rep.Interrupted || rep.Verdict != spec.Unfinished || rep.ExitCode() != spec.ExitInterrupted {
+		t.Errorf("%v, interrupted %v, exit code %d, %v; want unfinished, true, %d", rep.Verdict, rep.Interrupted, rep.ExitCode(), err, spec.ExitInterrupted)
 	}
-	wantHang(t, rep, "for 100ms after the interrupt")
+	if h := rep.Hang; h == nil || h.Why != "no worker made progress for 100ms" || len(h.Workers) != 2 {
+		t.Errorf("the state is %+v, want why, and 2 workers", h)
+	}
 }
 
 // A worker that does not begin is an error, except after the end of the

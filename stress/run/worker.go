@@ -38,7 +38,7 @@ func ServeWorker() {
 // the barrier that open opens. It returns the exit code: 0 whatever the worker
 // has found, spec.ExitUsage if it could not begin or its barrier has failed.
 func work(open opener) int {
-	signal.Ignore(unix.SIGPIPE) // writing to a broken pipe is an error, and does not end the process
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE) // writing to a broken pipe is an error, and does not end the process
 	var a assignment
 	if err := json.Unmarshal([]byte(os.Args[len(os.Args)-1]), &a); err != nil {
 		fmt.Fprintln(os.Stderr, "worker: this command is started by the stress test itself:", err)
@@ -49,9 +49,16 @@ func work(open opener) int {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		return spec.ExitUsage
 	}
-	w := &worker{assignment: a, ledger: ledger, begun: make(chan struct{}), found: newFindings()}
+	w := &worker{assignment: a, ledger: ledger, opening: make(chan struct{}), begun: make(chan struct{}), found: newFindings()}
+	var returned context.CancelFunc
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	w.returned, returned = context.WithCancel(context.Background())
 	go w.obey()
 	err = w.call(open)
+	returned()
+	if w.ctx.Err() != nil {
+		select {} // abandon ends the process
+	}
 	w.report(err)
 	if err != nil {
 		return spec.ExitUsage
@@ -61,8 +68,12 @@ func work(open opener) int {
 
 type worker struct {
 	assignment
-	ledger *oracle.Ledger
-	begun  chan struct{} // closed when the worker may call
+	ledger   *oracle.Ledger
+	opening  chan struct{} // closed when the worker may open its barrier
+	begun    chan struct{} // closed when the worker may call
+	ctx      context.Context
+	cancel   context.CancelFunc // ends ctx, and with it a port
+	returned context.Context    // ends when call has returned
 
 	mu    sync.Mutex // guards the rest, between the calls and obey
 	found findings
@@ -79,12 +90,16 @@ func (w *worker) call(open opener) error {
 			pauses.beforeStep()
 		}
 	}
-	b, err := open(w.assignment, hook)
+	if err := w.await(w.opening); err != nil {
+		return err
+	}
+	b, err := open(w.ctx, w.assignment, hook)
 	if err != nil {
 		return err
 	}
-	w.print(ready)
-	<-w.begun
+	if err := w.await(w.begun); err != nil {
+		return err
+	}
 	for round := int64(1); ; round++ {
 		if w.Pauses {
 			pauses.beforeCall()
@@ -100,6 +115,20 @@ func (w *worker) call(open opener) error {
 		if w.ledger.IsLast(round) {
 			return b.Close()
 		}
+	}
+}
+
+// await says that the worker is ready, and waits until Run has allowed what
+// comes next.
+func (w *worker) await(allowed chan struct{}) error {
+	if _, err := io.WriteString(os.Stdout, ready); err != nil {
+		return err
+	}
+	select {
+	case <-allowed:
+		return nil
+	case <-w.ctx.Done():
+		return w.ctx.Err()
 	}
 }
 
@@ -125,6 +154,8 @@ func (w *worker) record(now, lastBegin int64, early []oracle.Violation) {
 func (w *worker) obey() {
 	for input := bufio.NewReader(os.Stdin); ; {
 		switch line, _ := input.ReadString('\n'); line {
+		case opening:
+			close(w.opening)
 		case begin:
 			close(w.begun)
 		case conclude:
@@ -147,22 +178,27 @@ func (w *worker) report(failure error) {
 	if err != nil {
 		panic(err) // a programmer's mistake: all findings can be marshalled
 	}
-	w.print(string(line) + "\n")
-}
-
-func (w *worker) print(line string) {
-	if _, err := io.WriteString(os.Stdout, line); err != nil {
+	if _, err := os.Stdout.Write(append(line, '\n')); err != nil {
 		w.abandon()
 	}
 }
 
 // abandon ends a worker whose parent is gone. Every worker removes what the
-// parent would have removed; removing it twice does no harm.
+// parent would have removed; removing it twice does no harm. A port is killed
+// first, since it might make a segment anew. The worker kills its group last,
+// which has what the port has started.
 func (w *worker) abandon() {
-	impl.Remove(w.Segment, w.LockPath)
-	os.RemoveAll(w.Dir)
+	if w.Port != "" {
+		select {
+		case <-w.opening: // there may be a port
+			w.cancel()
+			<-w.returned.Done()
+		default:
+		}
+	}
+	w.Names.Remove()
 	if w.Port != "" && unix.Getpgrp() == os.Getpid() {
-		unix.Kill(0, unix.SIGKILL) // this process and its port, which may ignore the end of its input
+		unix.Kill(0, unix.SIGKILL)
 	}
 	os.Exit(spec.ExitInterrupted)
 }
@@ -174,15 +210,15 @@ type barrier interface {
 }
 
 // An opener opens the barrier of an assignment. The barrier calls hook, unless
-// it is nil, before each step.
-type opener func(a assignment, hook func(spec.Step)) (barrier, error)
+// it is nil, before each step. The end of ctx kills a port.
+type opener func(ctx context.Context, a assignment, hook func(spec.Step)) (barrier, error)
 
 // open is the opener of every run outside the tests. A port calls no hook.
-func open(a assignment, hook func(spec.Step)) (barrier, error) {
+func open(ctx context.Context, a assignment, hook func(spec.Step)) (barrier, error) {
 	if a.Port != "" {
-		return openPort(a)
+		return openPort(ctx, a)
 	}
-	b, err := impl.Attach(context.Background(), a.Segment, a.LockPath)
+	b, err := impl.Attach(ctx, a.Segment, a.LockPath)
 	if err != nil {
 		return nil, err
 	}
@@ -194,12 +230,12 @@ func open(a assignment, hook func(spec.Step)) (barrier, error) {
 // this process and in its group, so that killing the group ends both. The
 // worker writes the ledger before it asks the port to call and reads it after
 // the answer: the port has no part in the verdict.
-func openPort(a assignment) (barrier, error) {
-	cmd, err := registry.Command(context.Background(), a.Port)
+func openPort(ctx context.Context, a assignment) (barrier, error) {
+	cmd, err := registry.Command(ctx, a.Port)
 	if err != nil {
 		return nil, err
 	}
-	p, err := port.StartInGroup(context.Background(), a.Port, cmd, port.Limit)
+	p, err := port.StartInGroup(ctx, a.Port, cmd, port.Limit)
 	if err != nil {
 		return nil, err
 	}
