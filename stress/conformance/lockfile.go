@@ -57,6 +57,9 @@ func closeOnExec(s *subject) error {
 	if err != nil {
 		return err
 	}
+	if pid < 0 {
+		return fmt.Errorf("no process holds the lock at %v, where the port must (spec/PROTOCOL.md, section 3)", spec.InitExit)
+	}
 	lock, err := os.Stat(f.lockPath)
 	if err != nil {
 		return err

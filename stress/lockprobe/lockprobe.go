@@ -6,12 +6,15 @@ package lockprobe
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/gofrs/flock"
@@ -23,44 +26,135 @@ import (
 // followed.
 var ErrNotRegular = errors.New("not a regular file")
 
-// Holder returns the process that holds the flock on the file that path names,
-// according to /proc/locks, or -1 if no process does. A missing file is held by
-// no process. It fails with ErrNotRegular, or the error of the system.
+// ErrUnseen is the error where the system does not show which process holds a
+// lock, in /proc/PID/fdinfo or in /proc/locks.
+var ErrUnseen = errors.New("it cannot be seen which process holds the lock; run where /proc is mounted and is that of this PID namespace")
+
+// Holder returns a process that holds the flock on the file that path names, or
+// -1 if Holders finds none.
 func Holder(path string) (int, error) {
-	info, err := regular(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return -1, nil
+	for pid, err := range Holders(path) {
+		return pid, err
+	}
+	return -1, nil
+}
+
+// Holders yields the processes that hold the flock on the file that path names:
+// first those of likely, then the others. More than one can hold it: a child
+// shares the descriptors of its parent. A process may come twice. A missing file
+// is held by no process. An error ends the sequence: ErrNotRegular, ErrUnseen, or
+// that of the system.
+//
+// A process that is yielded held the lock at some moment of the call. One that
+// holds the lock throughout is always yielded, unless it belongs to another user
+// and this process may not look at it. Such a process is yielded only if
+// /proc/locks names it, which can leave a lock out while others change.
+func Holders(path string, likely ...int) iter.Seq2[int, error] {
+	return func(yield func(int, error) bool) {
+		info, err := regular(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			yield(-1, err)
+			return
+		}
+		if err := seen(); err != nil {
+			yield(-1, err)
+			return
+		}
+		stat := info.Sys().(*syscall.Stat_t)
+		for _, pid := range likely {
+			if held, _ := holds(pid, stat); held && !yield(pid, nil) {
+				return
+			}
+		}
+		// A guess that spares the search.
+		listed, unlisted := listed(stat)
+		if listed > 0 {
+			held, err := holds(listed, stat)
+			if (held || errors.Is(err, fs.ErrPermission)) && !yield(listed, nil) {
+				return
+			}
+		}
+		processes, err := os.ReadDir("/proc")
+		for _, p := range processes {
+			if pid, err := strconv.Atoi(p.Name()); err == nil {
+				if held, _ := holds(pid, stat); held && !yield(pid, nil) {
+					return
+				}
+			}
+		}
+		if err := cmp.Or(err, unlisted); err != nil {
+			yield(-1, fmt.Errorf("%w: %w", ErrUnseen, err))
+		}
+	}
+}
+
+// seen returns ErrUnseen unless /proc numbers processes as this process does: in
+// a PID namespace of its own it may see the /proc of another.
+var seen = sync.OnceValue(func() error {
+	self, err := os.Readlink("/proc/self")
+	if err == nil && self != strconv.Itoa(os.Getpid()) {
+		err = fmt.Errorf("/proc/self is process %s, and this is %d", self, os.Getpid())
 	}
 	if err != nil {
-		return -1, err
+		return fmt.Errorf("%w: %w", ErrUnseen, err)
 	}
-	stat := info.Sys().(*syscall.Stat_t)
-	inode := fmt.Sprintf(":%d", stat.Ino)
-	file := fmt.Sprintf("%02x:%02x%s", unix.Major(stat.Dev), unix.Minor(stat.Dev), inode)
+	return nil
+})
+
+// holds reports whether the process has a descriptor through which the file is
+// flocked. Each descriptor's fdinfo shows the locks of its open file at one
+// moment. A process that is gone holds nothing.
+func holds(pid int, file *syscall.Stat_t) (bool, error) {
+	descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	for _, d := range descriptors {
+		var open syscall.Stat_t
+		if syscall.Stat(fmt.Sprintf("/proc/%d/fd/%s", pid, d.Name()), &open) != nil || open.Dev != file.Dev || open.Ino != file.Ino {
+			continue
+		}
+		// lock:	1: FLOCK  ADVISORY  WRITE 4711 00:1b:815 0 EOF
+		info, unreadable := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, d.Name()))
+		for line := range strings.Lines(string(info)) {
+			if f := strings.Fields(line); len(f) > 2 && f[0] == "lock:" && f[2] == "FLOCK" {
+				return true, nil
+			}
+		}
+		if unreadable != nil && !errors.Is(unreadable, fs.ErrNotExist) {
+			err = unreadable
+		}
+	}
+	return false, err
+}
+
+// listed returns the process that has locked the file according to /proc/locks,
+// or -1. The list is consistent within one read(2) only: when other locks are
+// given back, the next read can begin behind an entry that is still there. And a
+// process that is gone is listed as long as a child of it holds the lock.
+func listed(file *syscall.Stat_t) (int, error) {
+	inode := fmt.Sprintf("%02x:%02x:%d", unix.Major(file.Dev), unix.Minor(file.Dev), file.Ino)
 	locks, err := os.Open("/proc/locks")
 	if err != nil {
 		return -1, err
 	}
 	defer locks.Close()
-	found := -1
 	lines := bufio.NewScanner(locks)
 	for lines.Scan() {
 		// 1: FLOCK  ADVISORY  WRITE 4711 00:1b:815 0 EOF
 		// For a process that waits, an arrow follows the number of the line.
-		f := strings.Fields(lines.Text())
-		if len(f) < 6 || f[1] != "FLOCK" || !strings.HasSuffix(f[5], inode) {
-			continue
-		}
-		pid, err := strconv.Atoi(f[4])
-		if err != nil {
-			return -1, fmt.Errorf("/proc/locks: %q: %w", lines.Text(), err)
-		}
-		if f[5] == file {
+		if f := strings.Fields(lines.Text()); len(f) > 5 && f[1] == "FLOCK" && f[5] == inode {
+			pid, err := strconv.Atoi(f[4])
+			if err != nil {
+				return -1, fmt.Errorf("/proc/locks: %q: %w", lines.Text(), err)
+			}
 			return pid, nil
 		}
-		found = pid // some file systems show another device here than in stat(2)
 	}
-	return found, lines.Err()
+	return -1, lines.Err()
 }
 
 // A Probe tries a lock without waiting, with another library than package impl

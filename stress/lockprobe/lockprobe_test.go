@@ -4,8 +4,12 @@ package lockprobe
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -28,18 +32,7 @@ func TestUnit_ProbeFollowsThePath(t *testing.T) {
 			t.Errorf("Holder %s: got %d, %v, want %d", when, holder, err, wantHolder)
 		}
 	}
-	hold := func() *os.File {
-		t.Helper()
-		f, err := os.Create(path)
-		if err == nil {
-			err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { f.Close() })
-		return f
-	}
+	hold := func() *os.File { return hold(t, path) }
 	check("without a file", probe, true, -1)
 	first := hold()
 	check("of a held file", probe, false, os.Getpid())
@@ -53,6 +46,97 @@ func TestUnit_ProbeFollowsThePath(t *testing.T) {
 	first.Close()
 	check("of the new file when the old one is given back", probe, false, os.Getpid())
 	check("of the old file when it is given back", pinned, true, os.Getpid())
+}
+
+// hold creates the file and locks it.
+func hold(t *testing.T, path string) *os.File {
+	t.Helper()
+	f, err := os.Create(path)
+	if err == nil {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// TestProc_HolderOfManyLocks looks for a holder while more locks are held than
+// one read of /proc/locks returns, and others are taken and given back: the list
+// then leaves some out. The holder is always found.
+func TestProc_HolderOfManyLocks(t *testing.T) {
+	dir := t.TempDir()
+	var files []*os.File
+	for i := range 90 {
+		files = append(files, hold(t, filepath.Join(dir, fmt.Sprint(i))))
+	}
+	held, toggled, done := files[:70], files[70:], make(chan struct{})
+	var toggling sync.WaitGroup
+	toggling.Go(func() {
+		for {
+			for _, how := range []int{unix.LOCK_UN, unix.LOCK_EX} {
+				for _, f := range toggled {
+					unix.Flock(int(f.Fd()), how)
+				}
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	defer toggling.Wait()
+	defer close(done)
+	for look := range 1000 {
+		f := held[look%len(held)]
+		if pid, err := Holder(f.Name()); pid != os.Getpid() || err != nil {
+			t.Fatalf("Holder, look %d: got %d, %v, want this process, %d", look, pid, err, os.Getpid())
+		}
+	}
+}
+
+// TestProc_HolderIsAChild: the process that has locked the file is gone from it,
+// and a child of it holds the lock. /proc/locks still names the first.
+func TestProc_HolderIsAChild(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	f := hold(t, path)
+	child := exec.Command("cat")
+	child.ExtraFiles = []*os.File{f}
+	stdin, err := child.StdinPipe()
+	if err == nil {
+		err = child.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []int{os.Getpid(), child.Process.Pid}
+	if pids := holders(t, path); !slices.Equal(pids, want) {
+		t.Errorf("Holders of a file that a child shares: got %v, want %v", pids, want)
+	}
+	f.Close()
+	if pids := holders(t, path); !slices.Equal(pids, want[1:]) {
+		t.Errorf("Holders when only the child has the file: got %v, want %v", pids, want[1:])
+	}
+	stdin.Close()
+	child.Wait()
+	if pids := holders(t, path); len(pids) > 0 {
+		t.Errorf("Holders when the child is gone: got %v, want none", pids)
+	}
+}
+
+// holders returns what Holders yields, each once.
+func holders(t *testing.T, path string) (pids []int) {
+	for pid, err := range Holders(path, os.Getpid()) {
+		if err != nil {
+			t.Errorf("Holders: %v", err)
+		}
+		if !slices.Contains(pids, pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // What replaces the lock file is neither opened nor followed; the control is a

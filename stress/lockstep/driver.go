@@ -10,9 +10,12 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sharedbarrier/model"
 	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/port"
 )
 
@@ -51,6 +54,11 @@ func (d *driver) drive(ctx context.Context, mode string, play func(s *session, r
 	return rep, err
 }
 
+// environmental are errors of the system that no party causes.
+var environmental = []error{
+	lockprobe.ErrUnseen, unix.ENOLCK, unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.ENOSPC, unix.EDQUOT,
+}
+
 // conclude fills in the verdict. It returns err unless that is a verdict: a
 // difference, a party that failed in the course of the run, or the end of ctx.
 // s is nil when the run has not begun.
@@ -59,6 +67,8 @@ func (r *Report) conclude(ctx context.Context, s *session, err error) error {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		r.Verdict, r.Why, err = spec.Unfinished, "interrupted", nil
+	case slices.ContainsFunc(environmental, func(of error) bool { return errors.Is(err, of) }):
+		r.Verdict = spec.Unfinished
 	case errors.As(err, &diff), s != nil && s.differs():
 		r.silent = errors.Is(err, port.ErrSilent)
 		r.Verdict, r.Why, err = spec.Violated, err.Error(), nil

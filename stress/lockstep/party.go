@@ -81,9 +81,13 @@ func (p process) Can() port.Capabilities {
 // Holds reports whether the port's process or one that it has started holds the
 // lock: a shell may stand between the runner and the program that locks.
 func (p process) Holds(lockPath string) (bool, error) {
-	holder, err := lockprobe.Holder(lockPath)
-	if err != nil {
-		return false, err
+	for pid, err := range lockprobe.Holders(lockPath, p.PID()) {
+		if err != nil {
+			return false, err
+		}
+		if has, err := procgroup.Has(p.PID(), pid); has || err != nil {
+			return has, err
+		}
 	}
-	return procgroup.Has(p.PID(), holder)
+	return false, nil
 }

@@ -159,33 +159,42 @@ func (t *testbed) check(words spec.Words, holder int) error {
 	if got != words {
 		return &difference{"words", got.String(), words.String()}
 	}
+	return t.checkHolder(holder)
+}
+
+// checkHolder is check of the lock alone. The holder is asked first, as it costs
+// a search of all processes to find another.
+func (t *testbed) checkHolder(holder int) error {
 	free, err := t.probe.Free()
 	if err != nil {
 		return err
 	}
-	const what = "holder of the lock"
-	switch {
-	case free && holder >= 0:
-		return &difference{what, "none", fmt.Sprintf("p%d", holder)}
-	case free:
-		return nil
-	case holder < 0:
-		return &difference{what, t.holder(), "none"}
+	got, want := "none", "none"
+	if holder >= 0 {
+		want = fmt.Sprintf("p%d", holder)
 	}
-	holds, err := t.parties[holder].Holds(t.lockPath)
-	if err == nil && !holds {
-		return &difference{what, t.holder(), fmt.Sprintf("p%d", holder)}
-	}
-	return err
-}
-
-func (t *testbed) holder() string {
-	for p, party := range t.parties {
-		if holds, err := party.Holds(t.lockPath); err == nil && holds {
-			return fmt.Sprintf("p%d", p)
+	if !free && holder >= 0 {
+		if holds, err := t.parties[holder].Holds(t.lockPath); holds || err != nil {
+			return err
 		}
 	}
-	return "another process"
+	if !free {
+		got = "another process"
+		for p, party := range t.parties {
+			if p == holder {
+				continue
+			}
+			if holds, err := party.Holds(t.lockPath); err != nil {
+				return err
+			} else if holds {
+				got = fmt.Sprintf("p%d", p)
+			}
+		}
+	}
+	if got != want {
+		return &difference{"holder of the lock", got, want}
+	}
+	return nil
 }
 
 // checkOld returns a difference unless the lock file that was unlinked is
