@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
@@ -32,7 +33,7 @@ type lockstepFlags struct {
 }
 
 func lockstepCommand() *cobra.Command {
-	q := lockstepFlags{plan: lockstep.Plan{Shorten: true}}
+	q := lockstepFlags{}
 	cmd := &cobra.Command{
 		Use:   "lockstep",
 		Short: "Run real processes one step at a time, and compare each step with the model",
@@ -45,6 +46,10 @@ that is blocked in the model must really be blocked.
   go run ./stress lockstep --port go=2 --port python       the same, for this mix of 3
   go run ./stress lockstep --hazards                       everything that goes wrong under misuse, for real
   go run ./model/check --scenario crash --procs 3 --json | go run ./stress lockstep --schedule -
+
+After a difference the command says so, makes the moves again to see whether it
+repeats, and looks for fewer moves that show it, for --shorten at most. Ctrl-C ends
+that and prints the result so far.
 
 A run for which a port lacks a capability is left out, with a line that says so.
 Exit codes: 0 the real barrier does as the model does, 2 usage or environment, 12
@@ -65,6 +70,7 @@ it does not, 75 every run was left out, 130 interrupted.`,
 	f.IntVar(&q.plan.Rounds, "rounds", 0, "calls that each process makes; 0: unbounded")
 	f.Uint64Var(&q.seed, "seed", 0, "seed of --random (0: draw one)")
 	f.IntVar(&q.steps, "steps", 10000, "steps of --random")
+	f.DurationVar(&q.plan.Shorten, "shorten", 20*time.Second, "after a difference, look so long for fewer moves that show it (0: do not)")
 	f.BoolVar(&q.json, "json", false, "print one JSON object for each run, one a line")
 	cmd.MarkFlagsMutuallyExclusive("tour", "random", "schedule", "moves", "hazards", "crash")
 	for _, own := range []string{"scenario", "rounds"} { // what is replayed has its own
@@ -93,6 +99,10 @@ func (q *lockstepFlags) run(cmd *cobra.Command) error {
 			bar = cli.Bar(run+`: {{counters . }} steps {{bar . }} {{speed . "%s steps/s" }} {{rtime . "%s left" "" "? left"}}`, int64(total))
 		}
 		bar.SetCurrent(int64(min(steps, total)))
+	}
+	q.plan.Found = func(rep lockstep.Report) {
+		finish()
+		fmt.Fprintf(cmd.ErrOrStderr(), "lockstep: after %d steps, %s\nlockstep: looking for fewer moves for %v at most; Ctrl-C ends that\n", rep.Steps, rep.Why, q.plan.Shorten)
 	}
 	runs, err := q.runs(cmd)
 	if err != nil {
@@ -144,6 +154,8 @@ func (q *lockstepFlags) runs(cmd *cobra.Command) (iter.Seq2[lockstep.Report, err
 	switch {
 	case !q.random && (given("seed") || given("steps")):
 		return nil, errors.New("--seed and --steps are those of --random; give it too, or leave them out")
+	case q.plan.Shorten < 0:
+		return nil, fmt.Errorf("--shorten is %v; give 0 (do not) or more", q.plan.Shorten)
 	case q.steps < 1:
 		return nil, fmt.Errorf("--steps is %d; give 1 or more", q.steps)
 	case q.random:

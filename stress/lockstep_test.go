@@ -97,6 +97,9 @@ func TestProc_LockstepDifference(t *testing.T) {
 		if code != spec.ExitSafety || !strings.Contains(p.out.String(), c.difference) || !strings.HasSuffix(command, strings.Join(c.reproduce, " ")+"\n") {
 			t.Errorf("--port %s: exit code %d, stdout %s, stderr %s; want 12, %s, and %q", c.port, code, p.out.String(), p.err.String(), c.difference, c.reproduce)
 		}
+		if strings.Contains(p.err.String(), "looking for fewer moves") != (c.reproduce[0] == "--moves") {
+			t.Errorf("--port %s: stderr %s; want the difference first, before fewer moves are looked for", c.port, p.err.String())
+		}
 		p.checkNothingLeft(t)
 		for port, want := range map[string]int{c.port: spec.ExitSafety, "go=2": spec.ExitOK} {
 			if p, code, _ := runLockstep(t, "", append(c.reproduce, "--port", port)...); code != want {
@@ -142,6 +145,7 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 		{"", []string{"--procs", "5"}, "no tour"},
 		{"", []string{"--random", "--steps", "0"}, "--steps is 0"},
 		{"", []string{"--seed", "1"}, "--random"},
+		{"", []string{"--shorten", "-1s"}, "--shorten is -1s"},
 		{"", []string{"--crash", "--steps", "5"}, "--random"},
 		{"", []string{"--moves", ""}, "--moves: it is empty"},
 		{"", []string{"--moves", " "}, "--moves: it is empty"},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -144,7 +145,7 @@ func TestHazard_Mutants(t *testing.T) {
 			if err != nil || rep.Verdict != spec.Violated {
 				t.Fatalf("random moves: got %v, %v, want violated", rep.Verdict, err)
 			}
-			rep = wrong.shorten(t.Context(), rep)
+			rep = wrong.shorten(t.Context(), rep, time.Hour)
 			s, err := ParseSchedule(rep.Schedule)
 			if err != nil {
 				t.Fatal(err)

@@ -5,7 +5,9 @@ package lockstep
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
@@ -101,38 +103,57 @@ func TestUnit_EndOfTheContext(t *testing.T) {
 	}
 }
 
-// TestUnit_ShortenSilence: a silence, which takes as long as the limit each
-// time, is not repeated, and ends the shortening of another difference.
-func TestUnit_ShortenSilence(t *testing.T) {
+// TestUnit_Shorten: after a difference the moves are made again. If it does not
+// repeat, that is the end. A silence, which takes as long as the limit each time,
+// is not repeated, and ends the shortening of another difference, as do the end
+// of the context and the time limit. The shortest run until then counts.
+func TestUnit_Shorten(t *testing.T) {
+	right := func() (string, error) { return "returned", nil }
+	wrong := func() (string, error) { return "withdrawn", nil }
+	silent := func() (string, error) { return "", &port.Error{Kind: port.ErrSilent} }
 	for _, c := range []struct {
 		name        string
-		first, then error // how the parties fail in the run, and in its replays; nil: by a wrong answer
+		first, then func() (string, error) // how the parties fail in the run, and in its replays
+		limit       time.Duration
+		replays     int // until the end of the context; 0: no end
+		least, most int // replays
 		shorter     bool
-		silences    int
+		why         string // how that of the report ends
 	}{
-		{name: "a wrong answer", shorter: true},
-		{name: "silence", first: port.ErrSilent, then: port.ErrSilent, silences: 1},
-		{name: "a wrong answer, then silence", then: port.ErrSilent, silences: 1},
+		{"a wrong answer", wrong, wrong, time.Hour, 0, 30, 1000, true, `got "withdrawn", want "returned"`},
+		{"a wrong answer once", wrong, right, time.Hour, 0, 1, 2, false, onlyOnce},
+		{"silence", silent, silent, time.Hour, 0, 0, 0, false, ""},
+		{"a wrong answer, then silence", wrong, silent, time.Hour, 0, 1, 2, false, notRepeated},
+		{"interrupted at once", wrong, wrong, time.Hour, 1, 1, 1, false, notRepeated},
+		{"interrupted", wrong, wrong, time.Hour, 100, 100, 100, true, `got "withdrawn", want "returned"`},
+		{"no time", wrong, wrong, 0, 0, 0, 1, false, notRepeated},
 	} {
-		silences, how := 0, c.first
-		d := driver{cfg: withdrawTwo, start: fallibles(func() (string, error) {
-			if how != nil {
-				silences++
-				return "", &port.Error{Kind: how}
+		fail, replays := c.first, 0
+		ctx, cancel := context.WithCancel(t.Context())
+		start := fallibles(func() (string, error) { return fail() })
+		d := driver{cfg: withdrawTwo, start: func(p int, splitRMW bool) (party, error) {
+			if p == 0 {
+				if replays++; replays == c.replays {
+					cancel()
+				}
 			}
-			return "withdrawn", nil
-		})}
+			return start(p, splitRMW)
+		}}
 		rep, err := d.random(t.Context(), 1, 1000)
 		if err != nil || rep.Verdict != spec.Violated {
 			t.Fatalf("%s: random: got %v, %v; want violated", c.name, rep.Verdict, err)
 		}
-		how = c.then
-		short := d.shorten(t.Context(), rep)
-		if silences != c.silences {
-			t.Errorf("%s: got %d silences, want %d", c.name, silences, c.silences)
+		fail, replays = c.then, 0
+		short := d.shorten(ctx, rep, c.limit)
+		cancel()
+		if replays < c.least || replays > c.most {
+			t.Errorf("%s: got %d replays, want %d to %d", c.name, replays, c.least, c.most)
 		}
-		if shorter := len(short.Schedule) < len(rep.Schedule); c.shorter && !shorter {
-			t.Errorf("%s: from %q shorten has made %q, want it shorter", c.name, rep.Schedule, short.Schedule)
+		if short.Verdict != spec.Violated || !strings.HasSuffix(short.Why, c.why) {
+			t.Errorf("%s: got %v, %q, want violated, and a difference that ends with %q", c.name, short.Verdict, short.Why, c.why)
+		}
+		if shorter := len(short.Schedule) < len(rep.Schedule); shorter != c.shorter {
+			t.Errorf("%s: from %q shorten has made %q; shorter: got %v, want %v", c.name, rep.Schedule, short.Schedule, shorter, c.shorter)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func TestUnit_ScheduleText(t *testing.T) {
 	if got, err := ParseSchedule(text); err != nil || !slices.Equal(got, want) || got.String() != text {
 		t.Errorf("ParseSchedule(%q): got %v, %v, want %v", text, got, err, want)
 	}
-	for _, wrong := range []string{"p0", "-1", "0:", "0:0", "0:2!", "!", "1!!", "**", "0,1"} {
+	for _, wrong := range []string{"p0", "-1", "0:", "0:0", "0:2!", "0!~", "0~!", "0:3000000000", "3000000000", "!", "1!!", "**", "0,1"} {
 		if got, err := ParseSchedule(wrong); err == nil {
 			t.Errorf("ParseSchedule(%q): got %v, want an error", wrong, got)
 		}

@@ -23,6 +23,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"time"
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/explore"
@@ -40,7 +41,14 @@ type Plan struct {
 	Scenario string   // of Tour, Random and Moves; empty: withdraw if every port can, else reuse
 	Procs    int      // 0: as many as Ports if more than 1, else 2 and 3 (Tour, Hazards, Crashes) or 3 (Random, Moves)
 	Rounds   int      // calls that each process makes; 0: unbounded
-	Shorten  bool     // after a difference, look for a shorter schedule that shows one
+
+	// Shorten is how long a method looks, after a difference, for a shorter
+	// schedule that shows one; 0: not at all. It first makes the moves again, to
+	// see whether the difference repeats. Found, unless nil, is called before that
+	// with the report of the whole run. The end of ctx ends the search, and the
+	// report is that of the shortest run so far.
+	Shorten time.Duration
+	Found   func(Report)
 
 	// Progress, unless nil, is called after each move with the name of the run,
 	// the steps so far and about how many there will be.
@@ -187,9 +195,12 @@ func (p Plan) play(ctx context.Context, r run) (Report, error) {
 		d.ports[0] = "go@construct"
 		rep, err = r.play(&d)
 	}
-	if p.Shorten && err == nil && rep.Verdict == spec.Violated {
+	if p.Shorten > 0 && err == nil && rep.Verdict == spec.Violated && rep.Schedule != "" {
+		if p.Found != nil {
+			p.Found(rep)
+		}
 		name, r.total = name+", shortening", rep.Steps
-		rep = d.shorten(ctx, rep)
+		rep = d.shorten(ctx, rep, p.Shorten)
 	}
 	return rep, err
 }
