@@ -3,7 +3,7 @@ package spec
 import "fmt"
 
 // An Event is something that the environment does to a process between two of
-// its steps. Its label stands in traces beside the labels of steps, and is the
+// its steps. Its label appears in traces, as that of a step does, and is the
 // name of the TLA+ action.
 type Event uint8
 

@@ -16,8 +16,8 @@ const (
 	numProperties
 )
 
-// A Kind says what violates a property: a state violates one of safety, an
-// infinite behaviour violates one of liveness.
+// A Kind says what can violate a property: a state (Safety) or an infinite
+// behaviour (Liveness).
 type Kind string
 
 // The kinds of property.

@@ -47,7 +47,7 @@ var scenarios = [numScenarios]struct {
 	Growing:          {"growing", "the party count rises from round to round", allExcept(NoEarlyExit, WordsInRange, NoHang, Quiescent)},
 	Disagreeing:      {"disagreeing", "callers of one round pass different party counts", allExcept(NoEarlyExit, WordsInRange, NoHang, Quiescent)},
 	Surplus:          {"surplus", "more processes call than the party count says", allExcept(NoEarlyExit, NoHang, Quiescent)},
-	Crash:            {"crash", "a process dies at any step; the kernel frees its lock, and the words keep its half step", allExcept(NoHang)},
+	Crash:            {"crash", "a process dies at any step; the kernel frees its lock, and the words keep what it wrote", allExcept(NoHang)},
 	AbandonWait:      {"abandon", "a waiter stops waiting without withdrawing, and calls again", allExcept(NoEarlyExit, NoHang, Quiescent)},
 	SplitLock:        {"split-lock", "the lock file is unlinked and created again, so that two processes can hold a lock at once", allExcept(LockExclusive, NoHang, Quiescent)},
 	Fork:             {"fork", "a forked child uses a handle that its parent opened", [...]Expectation{Undecided, Undecided, Undecided, Undecided, Undecided}},

@@ -1,12 +1,12 @@
-// Package golden compares generated text with the file that it stands in, and
-// with the test flag -update rewrites it. The text is a whole file, or a part
-// of a page between two marks:
+// Package golden compares generated text with the file that holds it, and with
+// the test flag -update rewrites it. The text is a whole file, or a part of a
+// page between two marks:
 //
 //	<!-- table:sizes -->
 //	…
 //	<!-- /table:sizes -->
 //
-// Here table is the kind of the part and sizes its name. The last mark may
+// Here table is the kind of the part and sizes its name. The closing mark may
 // leave out the name.
 package golden
 
@@ -35,16 +35,16 @@ func File(t testing.TB, path, want string) {
 	compare(t, path, read(t, path), want)
 }
 
-// Part compares the part with the kind and the name with want. A page without
-// this part ends the test.
+// Part compares the part with the kind and the name with want. The test fails
+// at once if the page has no such part.
 func Part(t testing.TB, path, kind, name, want string) {
 	t.Helper()
 	parts(t, path, kind, regexp.QuoteMeta(name), func(string) string { return want })
 }
 
 // Parts compares every part of the kind with what generate returns for its
-// name, and returns the names in the order of the page. A page without any such
-// part ends the test.
+// name, and returns the names in the order of the page. The test fails at once
+// if the page has no part of the kind.
 func Parts(t testing.TB, path, kind string, generate func(name string) string) (names []string) {
 	t.Helper()
 	return parts(t, path, kind, `[\w-]+`, generate)

@@ -15,7 +15,7 @@ const variable = "SHAREDBARRIER_REEXEC"
 
 // Main is the body of a TestMain. It runs the tests, or, in a process that
 // Command describes, the program with that name. It exits with the code of the
-// tests, and with 0 when the program returns. It never returns.
+// tests, and with 0 when the program returns. Main never returns.
 func Main(m *testing.M, programs map[string]func()) {
 	name, started := os.LookupEnv(variable)
 	if !started {
