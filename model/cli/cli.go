@@ -1,6 +1,7 @@
-// Package cli has what the project's commands share: how one starts, is
-// interrupted, reports an error and a failure, draws progress, and ends with
-// the exit code that spec/verdict.go gives its verdict.
+// Package cli has what the project's commands share: Main, which runs a command
+// and handles signals, errors and exit codes; the line that reproduces a
+// failure; and the progress bar. spec/verdict.go gives the exit code of each
+// verdict.
 //
 // A command is a cobra.Command whose RunE does the work and returns nil, an
 // Exit, or an error of usage or environment.
@@ -46,8 +47,8 @@ func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 //
 // Main prints an error other than Exit as one line on stderr. The exit code is
 // then spec.ExitUsage, or spec.ExitInterrupted after the end of the context,
-// which may be what the command failed of. If the output cannot be written,
-// that is such an error too, unless the command ends with an Exit.
+// which may have caused the error. A failure to write the output is such an
+// error too, unless the command ends with an Exit.
 func Main(cmd *cobra.Command) {
 	ctx, cancel := context.WithCancel(hangup())
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGABRT)
@@ -111,8 +112,8 @@ func awaitParent(gone func()) {
 	gone()
 }
 
-// Between returns an error that says what to give, unless the value of the flag
-// is from least to most.
+// Between returns nil if the value of the flag is from least to most. If not,
+// the error says which values the flag takes.
 func Between[T int | int64](flag string, value, least, most T) error {
 	if least <= value && value <= most {
 		return nil

@@ -1,9 +1,9 @@
-// Package procgroup runs commands in process groups of their own, so that
-// Ctrl-C at a terminal reaches the runner alone, and the end of a command ends
-// its group. The end of the runner, kill -9 too, ends the command.
+// Package procgroup runs commands in process groups of their own. Ctrl-C at a
+// terminal then reaches the runner alone, and the end of a command ends its
+// group. When the runner ends, by kill -9 too, the kernel kills the command.
 //
 // It does so on Linux only. Elsewhere a command stays in the runner's group and
-// can outlive it, Wait leaves alone what the command has started, and Has and
+// can outlive it, Wait does not end what the command has started, and Has and
 // Stopped fail with errors.ErrUnsupported.
 package procgroup
 
@@ -23,7 +23,7 @@ func Output(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// CombinedOutput is Output of both the standard output and the standard error.
+// CombinedOutput is Output, but returns the standard error as well.
 func CombinedOutput(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

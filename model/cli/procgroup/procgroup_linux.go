@@ -21,10 +21,10 @@ import (
 // When this process ends, in whatever way, the kernel kills cmd, but not what
 // cmd has started.
 //
-// A child is still in the runner's group between its fork and its setpgid,
-// where a signal for the runner may end it before its exec. If that is one of
-// those that interrupt a command (cli.Main), the runner got it too, and it must
-// end ctx: Start then blocks until ctx ends and returns its error.
+// Between its fork and its setpgid a child is still in the runner's group, and
+// a signal for the group may end it before its exec. If the signal is one that
+// interrupts a command (cli.Main), the runner must end ctx. Start then blocks
+// until ctx ends, and returns the error of ctx.
 func Start(ctx context.Context, cmd *exec.Cmd) error {
 	return start(ctx, cmd, &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL})
 }
@@ -91,7 +91,7 @@ func neverBegan(ctx context.Context, status syscall.WaitStatus) error {
 
 // Wait blocks until cmd has ended, kills the rest of its group, and returns
 // what cmd.Wait returns. The ended process keeps its number until the rest is
-// killed, so that no other group can have it.
+// killed, so no other group can take the number.
 func Wait(cmd *exec.Cmd) error {
 	for unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
@@ -101,7 +101,7 @@ func Wait(cmd *exec.Cmd) error {
 
 // Has reports whether process pid is in the group of the leader or descends
 // from it: a process that setsid(1) started has left the group and still
-// descends. It reports false of a process that no longer exists.
+// descends. It reports false for a process that no longer exists.
 func Has(leader, pid int) (bool, error) {
 	for pid > 1 {
 		in, err := unix.Getpgid(pid)

@@ -10,7 +10,7 @@ import (
 	"sharedbarrier/model/cli/procgroup"
 )
 
-// NoPython: no Python works that can make virtual environments.
+// NoPython says that no Python was found that can make virtual environments.
 const NoPython = Missing("no Python 3.10 or newer with venv and pip; install one that is called python3 (Debian: apt-get install python3-venv)")
 
 // InstallPython makes a virtual environment at the path and installs packages in

@@ -24,17 +24,18 @@ import (
 type Entry struct {
 	// Name is the name of the entry in the cache.
 	Name string
-	// Key is all that Make depends on. A hash of it follows the name, so that
-	// another key is another entry. Without a key the name must say enough.
+	// Key has all that Make depends on. A hash of Key follows the name, so
+	// another Key is another entry. If Key is empty, the name alone identifies
+	// the entry.
 	Key []string
-	// Make makes the entry at the path, in a folder of its own, which is
-	// removed afterwards with all else that is in it.
+	// Make makes the entry at the path, which is in a new folder. Get removes
+	// this folder afterwards, with all else that is in it.
 	Make func(path string) error
 	// Check returns an error if the entry at the path does not work; nil: no
 	// check.
 	Check func(path string) error
-	// Say takes the line that Get says before Make; nil: print it on stderr if
-	// that is a terminal.
+	// Say is called with a line of text before Make; nil: Get prints the line
+	// on stderr if that is a terminal.
 	Say func(line string)
 }
 
@@ -44,8 +45,8 @@ type Entry struct {
 // leaves nothing.
 //
 // It fails with the errors of Make and Check, with the system's error, or if
-// there is no cache folder. The error about an entry that was there and fails
-// its check says to remove it.
+// there is no cache folder. If an entry that was in the cache fails its check,
+// the error says to remove it.
 func (e Entry) Get() (path string, err error) {
 	folder, err := Folder()
 	if err != nil {
@@ -118,19 +119,19 @@ func Folder() (string, error) {
 }
 
 // Missing is the error about a tool that is missing or does not work. Its text
-// says what to install. A package has one for each of its tools, which
-// errors.Is finds; errors.As finds any.
+// says what to install. A package declares one for each of its tools, for
+// errors.Is. errors.As finds any of them.
 type Missing string
 
 // Error returns the text.
 func (m Missing) Error() string { return string(m) }
 
-// Ask runs a program that prints what it is, such as its version, and returns
-// what it prints and where the program is. It blocks until the program has
-// ended and kills it when ctx ends.
+// Ask runs a program with arguments for which it prints its version or the
+// like. It returns the path of the program and what it printed. Ask blocks
+// until the program has ended, and kills it when ctx ends.
 //
-// It fails with missing, and what the program printed last, if the program is
-// not on PATH or does not work, and with the error of ctx.
+// If the program is not on PATH or does not work, Ask fails with missing and
+// the last line that the program printed. It also fails with the error of ctx.
 func Ask(ctx context.Context, missing Missing, program string, args ...string) (path, said string, err error) {
 	if path, err = exec.LookPath(program); err != nil {
 		return "", "", fmt.Errorf("%w (%w)", missing, err)
