@@ -43,8 +43,8 @@ var start = Clause{"Initial", "n processes are at Call, the words are initial, t
 )}
 
 // Refuted reports whether s shows that the condition is not valid. If it does,
-// after is the state after the move, nil without one, and breaks has the
-// clauses that fail.
+// after is the state after the move, or nil if there is no move, and breaks has
+// the names of the clauses that fail.
 func (c Condition) Refuted(s *State) (after *State, breaks []string, refuted bool) {
 	if c.Given == nil && !c.inv.Holds(s) || c.Given != nil && !c.Given.Holds.True(s) {
 		return nil, nil, false

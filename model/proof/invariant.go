@@ -123,8 +123,8 @@ func Properties(t Table) []Clause {
 	}
 }
 
-// Phase returns Gathering or Draining, or nothing if s belongs to neither. A
-// state that satisfies the invariant belongs to one.
+// Phase returns Gathering or Draining, or "" if s belongs to neither. A state
+// that satisfies the invariant belongs to one.
 func (inv Invariant) Phase(s *State) string {
 	switch {
 	case hold(inv.Gathering, s):
@@ -148,10 +148,10 @@ func hold(clauses []Clause, s *State) bool {
 // Holds reports whether s satisfies the invariant.
 func (inv Invariant) Holds(s *State) bool { return hold(inv.Always, s) && inv.Phase(s) != "" }
 
-// Broken returns the names of the clauses that s breaks: those of Always, and,
-// if s belongs to neither phase, those of the phase of which it breaks the
-// fewest, or of both if it breaks as many of each. A name has its phase and a
-// dot before it.
+// Broken returns the names of the clauses that s breaks. If s belongs to
+// neither phase, they include the broken clauses of the phase that has fewer of
+// them, or of both phases if these have equally many. The name of a phase and a
+// dot precede the name of its clause.
 func (inv Invariant) Broken(s *State) []string {
 	broken := brokenOf("", inv.Always, s)
 	gathering := brokenOf("Gathering.", inv.Gathering, s)

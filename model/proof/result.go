@@ -33,8 +33,9 @@ type Counterexample struct {
 	Breaks []string `json:"breaks"` // the clauses or the property that the last state breaks
 }
 
-// Counterexample returns s as the condition's counterexample. It fails if s is
-// none: then the solver was not asked what this package evaluates.
+// Counterexample returns s as the condition's counterexample. It fails if s
+// does not refute the condition. If s comes from a solver, the script and Eval
+// then differ.
 func (c Condition) Counterexample(s State) (*Counterexample, error) {
 	after, breaks, refuted := c.Refuted(&s)
 	if !refuted {

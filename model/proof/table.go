@@ -91,7 +91,7 @@ func Scenario(s spec.Scenario) (Table, error) {
 			return m.From >= spec.LockWithdraw || m.event()
 		}), nil
 	}
-	return nil, fmt.Errorf("proof: scenario %v is none of %v, %v and %v: the proof says nothing of it", s, spec.Withdraw, spec.Reuse, spec.Single)
+	return nil, fmt.Errorf("proof: scenario %v is not proved: give %v, %v or %v", s, spec.Withdraw, spec.Reuse, spec.Single)
 }
 
 // A Rule is a move of a process of one group.
@@ -104,9 +104,9 @@ type Rule struct {
 }
 
 // Rules lists the moves of the processes of each group. A process behind that
-// completes a call is ahead then; if it is the last one behind, all are behind
-// then. A process ahead does not complete a call: it would be two ahead, which a
-// State cannot express, and condition safety.NeverTwoAhead excludes it.
+// completes a call is then ahead. If it was the last one behind, all are then
+// behind. A process ahead does not complete a call: it would be two ahead,
+// which a State cannot express. Condition safety.NeverTwoAhead excludes this.
 func (t Table) Rules() (list []Rule) {
 	for _, m := range t {
 		add := func(g Group, suffix, who string, next Successor) {

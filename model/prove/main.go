@@ -49,9 +49,11 @@ func command() *cobra.Command {
 		Long: `Prove the barrier safe for every number of processes and an unbounded number of
 rounds.
 
-Z3 checks that an invariant over counters is inductive; model/proof/PROOF.md has the
-argument. The command takes the z3 binary from $` + z3.PathVariable + `, PATH or the user's
-cache folder, or installs it there with python3 and pip.
+Z3 checks that an invariant over counters is inductive. model/proof/PROOF.md has the
+argument. The proof is about safety: NoHang is not part of it.
+
+The command takes the z3 binary from $` + z3.PathVariable + `, PATH or the user's cache
+folder. If there is none, it installs one there with python3 and pip.
 
 It prints a line or a JSON object for each condition, with a counterexample to
 induction if the condition is not valid. Exit codes: 0 all are valid, 12 one is not,
@@ -61,7 +63,7 @@ induction if the condition is not valid. Exit codes: 0 all are valid, 12 one is 
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.scenario, "scenario", spec.Withdraw.String(), "withdraw, reuse or single; the first includes the others")
-	f.StringVar(&o.mutant, "mutant", "", "prove a wrong protocol instead, by its `name` in PROOF.md")
+	f.StringVar(&o.mutant, "mutant", "", "prove the mutant with this `name` in PROOF.md instead of the protocol")
 	f.StringVar(&o.smt, "smt", "", "write the conditions as SMT-LIB 2.6 into `DIR`, one file each, and run no solver")
 	f.BoolVar(&o.json, "json", false, "print one JSON object for each condition")
 	f.DurationVar(&o.limit, "timeout", 30*time.Second, "give up on a condition after this long")
@@ -230,7 +232,7 @@ const mostProcs = 4
 func (r *report) search() {
 	found := proof.SearchUpTo(r.table, mostProcs)
 	if found.Property == "" {
-		fmt.Fprintf(r.out, "\nRunning it with up to %d processes breaks no property: the invariant may be too weak for it.\n", mostProcs)
+		fmt.Fprintf(r.out, "\nRunning it with up to %d processes breaks no safety property: the invariant may be too weak for it.\n", mostProcs)
 		return
 	}
 	schedule, last := found.Schedule(), found.States[len(found.States)-1]

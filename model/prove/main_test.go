@@ -171,7 +171,7 @@ func TestUnit_Usage(t *testing.T) {
 	for _, tc := range []struct{ args, want string }{
 		{"--mutant none", `"none"`},
 		{"--mutant no-drain --scenario reuse", "withdraw alone"},
-		{"--scenario crash", "the proof says nothing of it"},
+		{"--scenario crash", "not proved: give withdraw, reuse or single"},
 		{"--scenario none", `"none"`},
 		{"--timeout 0s", "more than 0"},
 		{"--procs 3", "--procs"},

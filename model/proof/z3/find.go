@@ -1,5 +1,5 @@
 // Package z3 runs Z3 on the conditions of package proof. It finds the solver or
-// installs a pinned one for the user alone.
+// installs a pinned one in the user's cache folder.
 package z3
 
 import (
@@ -43,9 +43,9 @@ type Solver struct {
 // Find returns the first of these: the z3 that SHAREDBARRIER_Z3 names, the one
 // on PATH, the one in the tool cache. If there is none it installs one into the
 // tool cache: the pinned PyPI package z3-solver, checked against its hash, in a
-// Python environment of its own. That takes some seconds and the network; say
-// gets a line before it begins. An error, or the end of ctx, leaves nothing
-// behind.
+// Python environment of its own. That takes some seconds and needs the network.
+// Find calls say with a line of text before it begins. An error, or the end of
+// ctx, leaves nothing behind.
 //
 // The error wraps ErrMissing if the first z3 does not work, or if there is none
 // and none can be installed. When ctx ends Find returns its error.

@@ -24,7 +24,7 @@ import (
 // order of the conditions, and blocks until all are decided or given up.
 //
 // When ctx ends Prove kills the solver's processes and returns the error of
-// ctx; it has then called report for the first conditions only. It also fails
+// ctx. It has then called report for the first conditions only. It also fails
 // if a solver's process fails, or if its answer makes no sense.
 func (s Solver) Prove(ctx context.Context, conditions []proof.Condition, limit time.Duration, report func(proof.Result)) error {
 	ctx, stop := context.WithCancelCause(ctx)
