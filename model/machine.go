@@ -7,33 +7,25 @@ import (
 )
 
 // A Machine is the barrier of a Config in the form that package explore takes.
-// Its methods may be called by several goroutines at once.
+// Several goroutines may call its methods at once.
 //
-// Pack keeps of a state exactly what tells it from others of the same Config.
-// The party count of a call is not kept, as the scenario and the round determine
-// it; a relative count of rounds is kept up to maxAhead.
+// Pack keeps exactly what tells a state from others of the same Config. It leaves
+// out the party count of a call, which scenario and round determine, and keeps a
+// relative count of rounds up to maxAhead.
 type Machine struct {
-	cfg Config
-
+	cfg        Config
+	odd        int // the process that differs from the others; -1: none
+	alike      [2]int
+	relinks    bool   // the scenario has Relink
+	plain      bool   // a process is its step and rounds
+	mostRounds int32  // that Pack keeps
 	low        int32  // enter and exit are packed from here
-	span       uint32 // to low+span
-	roundBits  uint
-	mostRounds int32 // that a process may have
-	valueBits  uint  // of what a process has read, plus 1; 0: no step is split
-	sharedBits uint  // of words and locks, in the lowest bits of the first word
-	procBits   uint  // of a process; no process lies in two words
-	procMask   uint64
+	span       uint32 // up to low+span
+	sharedBits uint8  // of words and locks, the lowest of the first word
+	procMask   uint64 // the bits of a process
 	words      int
 	at         [MaxProcs]struct{ word, shift uint8 } // where a process is
-	cut        []int                                 // word i has the processes from cut[i] and up to cut[i+1]
-
-	dies, notices, relinks bool // whether the scenario has it
-	plain                  bool // a process is its step and rounds
-	sweeps                 bool // a step may change other processes: what they noticed, or their relative rounds
-
-	procs []proc // what unpackProc returns; nil: too many
-	alike [2]int // the range of processes that are interchangeable
-	odd   int    // the process that is not; -1: none
+	procs      []proc                                // what unpackProc returns, if plain
 }
 
 // maxAhead is the largest relative count of rounds that Pack keeps: 3 stands for
@@ -41,22 +33,21 @@ type Machine struct {
 // counts, so no verdict depends on what 3 stands for.
 const maxAhead = 3
 
-// Where the shared part of a packed state has enter, exit, flag (0, 1, and 2 in a
-// mutant), the holder of the lock file, which path is linked, and the holder of the
-// other.
+// A packed state has, from the lowest bit on: enter, exit, flag, the holder of the
+// lock file, and in split-lock which file is linked and the holder of the other
+// one. A process has its step, if not plain what else there is of it, and its
+// rounds; it does not lie in two words.
 const (
 	wordBits = 5
 	exitAt   = wordBits
 	flagAt   = exitAt + wordBits
-	flagBits = 2
+	flagBits = 2 // 0 and 1, and 2 in a mutant
 	lockAt   = flagAt + flagBits
 	lockBits = 5
-	relinkAt = lockAt + lockBits
+	linkAt   = lockAt + lockBits
 
-	stepBits  = 5 // of a process
-	eventBits = 3
-
-	mostTabulated = 10 // bits of a process
+	stepBits = 5
+	restBits = 8 // dead, noticed, and what the process has read, plus 1
 )
 
 // NewMachine returns the machine of cfg. It panics if cfg is not valid.
@@ -65,69 +56,63 @@ func NewMachine(cfg Config) *Machine {
 		panic("model: " + err.Error())
 	}
 	m := &Machine{
-		cfg:     cfg,
-		dies:    cfg.Scenario == spec.Crash,
-		notices: cfg.WeakReads,
+		cfg: cfg, odd: cfg.special(), alike: [2]int{0, cfg.Procs}, mostRounds: maxAhead,
 		relinks: cfg.Scenario == spec.SplitLock && !cfg.Control,
+		plain:   cfg.Scenario != spec.Crash && !cfg.splitsSteps() && !cfg.WeakReads,
 	}
-	low, span := cfg.wordRange()
-	m.low, m.span = low, uint32(span)
-	m.mostRounds = maxAhead
+	switch m.odd {
+	case -1:
+	case 0:
+		m.alike[0] = 1
+	default:
+		m.alike[1] = m.odd
+	}
 	if cfg.Rounds > 0 {
 		m.mostRounds = int32(cfg.Rounds)
 	}
-	m.roundBits = bitLen(uint(m.mostRounds))
-	m.sharedBits = lockAt + bitLen(uint(cfg.Procs))
-	if m.relinks {
-		m.sharedBits = relinkAt + 1 + lockBits
-	}
-	m.procBits = stepBits + m.roundBits
-	if m.dies {
-		m.procBits++
-	}
-	if m.notices {
-		m.procBits++
-	}
-	if cfg.splitsSteps() {
-		m.valueBits = bitLen(uint(m.span + 1))
-		m.procBits += m.valueBits
-	}
-	m.sweeps = cfg.WeakReads || cfg.Rounds == 0
-	m.plain = m.procBits == stepBits+m.roundBits
-	m.procMask = 1<<m.procBits - 1
-	m.cut = []int{0}
-	for left := 64 - m.sharedBits; m.cut[len(m.cut)-1] < cfg.Procs; left = 64 {
-		m.cut = append(m.cut, min(cfg.Procs, m.cut[len(m.cut)-1]+int(left/m.procBits)))
-	}
-	m.words = len(m.cut) - 1
-	for i := range m.words {
-		for k := range m.cut[i+1] - m.cut[i] {
-			m.at[m.cut[i]+k].word, m.at[m.cut[i]+k].shift = uint8(i), uint8(uint(k)*m.procBits)
-			if i == 0 {
-				m.at[k].shift += uint8(m.sharedBits)
-			}
-		}
-	}
-	m.odd, m.alike = cfg.special(), cfg.interchangeable()
-	if m.procBits <= mostTabulated {
-		m.procs = make([]proc, 1<<m.procBits)
+	m.low, m.span = cfg.wordRange()
+	m.lay()
+	if m.plain {
+		m.procs = make([]proc, m.procMask+1)
 		for field := range m.procs {
-			m.procs[field] = m.unpackProc(uint64(field))
+			m.procs[field] = m.unpackProc(uint64(field), m.alike[0])
 		}
 	}
 	return m
 }
 
-// wordRange returns the least value that enter and exit may have to be packed,
-// and how far above it the greatest is. Where callers keep the rules the words
-// stay in range. Where they do not, each call of each round may add one, and the
-// range ends somewhere.
-func (cfg *Config) wordRange() (low, span int32) {
-	n := int32(cfg.Procs)
+// wordRange returns the least value that enter and exit may have to be packed, and
+// how far above it the greatest is. Where callers keep the rules the words stay in
+// range. Where they do not, each call of each round may add one, and the range
+// ends somewhere.
+func (cfg *Config) wordRange() (low int32, span uint32) {
+	n := uint32(cfg.Procs)
 	if misuse := ControlOf(cfg.Scenario) != "" && !cfg.Control; misuse || cfg.Mutant != nil {
 		return -4, min(3*n, n+8) + 4
 	}
 	return -2, n + 3
+}
+
+// lay gives processes their places.
+func (m *Machine) lay() {
+	m.sharedBits = uint8(lockAt + bits.Len(uint(m.cfg.Procs)))
+	if m.relinks {
+		m.sharedBits = linkAt + 1 + lockBits
+	}
+	size := uint8(stepBits + bits.Len(uint(m.mostRounds)))
+	if !m.plain {
+		size += restBits
+	}
+	m.procMask = 1<<size - 1
+	word, shift := uint8(0), m.sharedBits
+	for p := range m.cfg.Procs {
+		if shift+size > 64 {
+			word, shift = word+1, 0
+		}
+		m.at[p].word, m.at[p].shift = word, shift
+		shift += size
+	}
+	m.words = int(word) + 1
 }
 
 // Init returns the initial state.
@@ -173,12 +158,15 @@ func (m *Machine) Waiting(s *State) (procs uint16) {
 func (m *Machine) Violations(s *State) uint8 { return s.violations(&m.cfg) }
 
 // A Transition is a kind of edge: the step or the event, and the step to which it
-// leads the process. Relink leads no process anywhere; its steps are spec.Call.
+// leads the process. The steps of Relink, which leads no process anywhere, are
+// spec.Call.
 type Transition struct {
 	Step  spec.Step
 	Event spec.Event // NoEvent: the step itself
 	Next  spec.Step
 }
+
+const eventBits = 3
 
 // Kinds returns a number that is greater than each kind of an edge.
 func (m *Machine) Kinds() int { return 1 << (2*stepBits + eventBits) }
@@ -208,70 +196,75 @@ func (m *Machine) Words() int { return m.words }
 // gone further out of range than it follows.
 func (m *Machine) Pack(s *State, to []uint64) bool {
 	shared, ok := m.packShared(s)
-	for i := range to[:m.words] {
-		to[i] = m.packProcs(s.procs[m.cut[i]:m.cut[i+1]])
+	clear(to)
+	to[0] = shared
+	for p := range s.procs[:m.cfg.Procs] {
+		at := m.at[p]
+		to[at.word] |= m.packProc(&s.procs[p]) << (at.shift & 63)
 	}
-	to[0] = to[0]<<(m.sharedBits&63) | shared
 	return ok
 }
 
-func (m *Machine) packShared(s *State) (w uint64, ok bool) {
-	enter, exit := uint32(s.words.Enter-m.low), uint32(s.words.Exit-m.low)
-	w = uint64(enter) | uint64(exit)<<exitAt | uint64(s.words.Flag)<<flagAt | uint64(s.locks[0]+1)<<lockAt
-	if m.relinks {
-		w |= (uint64(s.linked) | uint64(s.locks[1]+1)<<1) << relinkAt
-	}
-	return w, enter <= m.span && exit <= m.span
-}
-
-// Repack makes to, the packed state before a, the packed state s after it. It is
-// Pack, but leaves alone what a does not change.
+// Repack makes to, the packed state before a, the packed state s after it.
 func (m *Machine) Repack(a Action, s *State, to []uint64) bool {
-	if a.Proc < 0 || m.sweeps && (m.notices || a.Step == spec.UnlockExit) {
-		return m.Pack(s, to)
+	if a.Proc < 0 || m.cfg.WeakReads || m.cfg.Rounds == 0 && a.Step == spec.UnlockExit {
+		return m.Pack(s, to) // a may change more than one process
 	}
 	shared, ok := m.packShared(s)
 	to[0] = to[0]&^(1<<(m.sharedBits&63)-1) | shared
 	at := m.at[a.Proc&(MaxProcs-1)]
-	to[at.word] = to[at.word]&^(m.procMask<<(at.shift&63)) | m.packProc(&s.procs[a.Proc&(MaxProcs-1)])<<(at.shift&63)
+	word := &to[at.word]
+	*word = *word&^(m.procMask<<(at.shift&63)) | m.packProc(&s.procs[a.Proc&(MaxProcs-1)])<<(at.shift&63)
 	return ok
 }
 
-func (m *Machine) packProcs(procs []proc) (w uint64) {
-	for p := len(procs) - 1; p >= 0; p-- {
-		w = w<<(m.procBits&63) | m.packProc(&procs[p])
-	}
-	return w
-}
-
-// packProc returns the step of a process, above it what else there is of it, and
-// its rounds at the top.
-func (m *Machine) packProc(me *proc) uint64 {
-	if m.plain {
-		return uint64(min(me.rounds, m.mostRounds))<<stepBits | uint64(me.step)
-	}
-	return m.packRest(me)<<stepBits | uint64(me.step)
-}
-
-// packRest returns all of a process but its step.
-func (m *Machine) packRest(me *proc) uint64 {
-	field := uint64(min(me.rounds, m.mostRounds))
-	if m.valueBits > 0 {
-		field <<= m.valueBits
-		if me.read {
-			field |= uint64(me.value - m.low + 1)
+// Unpack makes s, which is zero or another state of m, the state that was packed.
+func (m *Machine) Unpack(from []uint64, s *State) {
+	m.unpackShared(from[0]&(1<<(m.sharedBits&63)-1), s)
+	for p := range s.procs[:m.cfg.Procs] {
+		at := m.at[p]
+		field := from[at.word] >> (at.shift & 63) & m.procMask
+		if field < uint64(len(m.procs)) && p != m.odd {
+			s.procs[p] = m.procs[field]
+		} else {
+			s.procs[p] = m.unpackProc(field, p)
 		}
 	}
-	if m.dies {
-		field = field<<1 | bit(me.dead)
-	}
-	if m.notices {
-		field = field<<1 | bit(me.noticed)
-	}
-	return field
 }
 
-func bitLen(x uint) uint { return uint(bits.Len(x)) }
+func (m *Machine) packShared(s *State) (field uint64, ok bool) {
+	enter, exit := uint32(s.words.Enter-m.low), uint32(s.words.Exit-m.low)
+	field = uint64(enter) | uint64(exit)<<exitAt | uint64(s.words.Flag)<<flagAt | uint64(s.locks[0]+1)<<lockAt
+	if m.relinks {
+		field |= (uint64(s.linked) | uint64(s.locks[1]+1)<<1) << linkAt
+	}
+	return field, enter <= m.span && exit <= m.span
+}
+
+func (m *Machine) unpackShared(field uint64, s *State) {
+	s.words.Enter = int32(field&(1<<wordBits-1)) + m.low
+	s.words.Exit = int32(field>>exitAt&(1<<wordBits-1)) + m.low
+	s.words.Flag = int32(field >> flagAt & (1<<flagBits - 1))
+	s.locks = [2]int8{int8(field>>lockAt&(1<<lockBits-1)) - 1, free}
+	if m.relinks {
+		s.linked, s.locks[1] = uint8(field>>linkAt&1), int8(field>>(linkAt+1))-1
+	}
+}
+
+func (m *Machine) packProc(me *proc) uint64 {
+	field := uint64(min(me.rounds, m.mostRounds))
+	if !m.plain {
+		field = field<<restBits | m.packRest(me)
+	}
+	return field<<stepBits | uint64(me.step)
+}
+
+func (m *Machine) packRest(me *proc) (rest uint64) {
+	if me.read {
+		rest = uint64(me.value-m.low+1) << 2
+	}
+	return rest | bit(me.dead)<<1 | bit(me.noticed)
+}
 
 func bit(is bool) uint64 {
 	if is {
@@ -280,67 +273,18 @@ func bit(is bool) uint64 {
 	return 0
 }
 
-// Unpack makes s, which is zero or another state of m, the state that was packed.
-func (m *Machine) Unpack(from []uint64, s *State) {
-	w := from[0]
-	s.words.Enter = int32(w&(1<<wordBits-1)) + m.low
-	s.words.Exit = int32(w>>exitAt&(1<<wordBits-1)) + m.low
-	s.words.Flag = int32(w >> flagAt & (1<<flagBits - 1))
-	shared := w & (1<<(m.sharedBits&63) - 1)
-	s.locks = [2]int8{int8(shared>>lockAt&(1<<lockBits-1)) - 1, free}
-	if m.relinks {
-		s.linked, s.locks[1] = uint8(shared>>relinkAt&1), int8(shared>>(relinkAt+1))-1
-	}
-	m.unpackProcs(w>>(m.sharedBits&63), s.procs[:m.cut[1]])
-	for i := 1; i < m.words; i++ {
-		m.unpackProcs(from[i], s.procs[m.cut[i]:m.cut[i+1]])
-	}
-	if m.odd >= 0 {
-		me := &s.procs[m.odd]
-		*me = m.withParties(*me, m.odd)
-	}
-}
-
-func (m *Machine) unpackProcs(w uint64, procs []proc) {
-	size, mask := m.procBits&63, m.procMask
-	if table := m.procs; uint64(len(table)) > mask {
-		for p := range procs {
-			procs[p] = table[w&mask]
-			w >>= size
-		}
-		return
-	}
-	for p := range procs {
-		procs[p] = m.unpackProc(w & mask)
-		w >>= size
-	}
-}
-
-// unpackProc returns the process that was packed, as one of those that are alike.
-func (m *Machine) unpackProc(field uint64) (me proc) {
+// unpackProc returns process p.
+func (m *Machine) unpackProc(field uint64, p int) (me proc) {
 	me.step = spec.Step(field & (1<<stepBits - 1))
 	field >>= stepBits
-	if m.notices {
-		me.noticed = field&1 != 0
-		field >>= 1
-	}
-	if m.dies {
-		me.dead = field&1 != 0
-		field >>= 1
-	}
-	if m.valueBits > 0 {
-		if value := field & (1<<m.valueBits - 1); value > 0 {
+	if !m.plain {
+		me.noticed, me.dead = field&1 != 0, field&2 != 0
+		if value := field & (1<<restBits - 1) >> 2; value > 0 {
 			me.read, me.value = true, int32(value)-1+m.low
 		}
-		field >>= m.valueBits
+		field >>= restBits
 	}
 	me.rounds = int32(field)
-	return m.withParties(me, m.alike[0])
-}
-
-// withParties returns me with the party count of its call, if it were process p.
-func (m *Machine) withParties(me proc, p int) proc {
-	me.parties = 0
 	if me.inside() {
 		me.parties = m.cfg.parties(p, int(me.rounds)+1)
 	}
@@ -351,23 +295,11 @@ func (m *Machine) withParties(me proc, p int) proc {
 // alike and may be permuted in any state.
 func (m *Machine) Alike() (from, to int) { return m.alike[0], m.alike[1] }
 
-func (cfg *Config) interchangeable() [2]int {
-	switch special := cfg.special(); special {
-	case -1:
-		return [2]int{0, cfg.Procs}
-	case 0:
-		return [2]int{1, cfg.Procs}
-	default:
-		return [2]int{0, special}
-	}
-}
-
 // Represent sorts interchangeable processes, so that all permutations of a state
 // become one.
 func (m *Machine) Represent(s *State) {
-	from, to := m.Alike()
-	for i := from + 1; i < to; i++ {
-		for j := i; j > from && m.key(s, j-1) > m.key(s, j); j-- {
+	for i := m.alike[0] + 1; i < m.alike[1]; i++ {
+		for j := i; j > m.alike[0] && m.key(s, j-1) > m.key(s, j); j-- {
 			s.swap(j-1, j)
 		}
 	}
@@ -376,12 +308,12 @@ func (m *Machine) Represent(s *State) {
 // Repeats reports whether the process of a is, in s, a permutation of the one
 // before it.
 func (m *Machine) Repeats(s *State, a Action) bool {
-	from, to := m.Alike()
 	p := a.Proc
-	return p > from && p < to && m.key(s, p) == m.key(s, p-1)
+	return p > m.alike[0] && p < m.alike[1] && m.key(s, p) == m.key(s, p-1)
 }
 
-// key is all that tells process p from another that is interchangeable with it.
+// key is all that distinguishes process p from one that is interchangeable with
+// it.
 func (m *Machine) key(s *State, p int) uint64 {
 	return m.packProc(&s.procs[p])<<2 | bit(s.locks[0] == int8(p))<<1 | bit(s.locks[1] == int8(p))
 }
