@@ -12,7 +12,7 @@ import (
 
 // goTest is a Go test that replays a counterexample, with nothing but the
 // exported names of the model.
-var goTest = template.Must(template.New("").Parse(`package model_test
+const goTest = `package model_test
 
 import (
 	"testing"
@@ -69,7 +69,7 @@ func TestReplay(t *testing.T) {
 {{- end}}
 {{- end}}
 }
-`))
+`
 
 // writeGoTest writes the test that replays the counterexample of r; without one
 // it writes nothing and says so.
@@ -79,7 +79,7 @@ func writeGoTest(path string, cfg model.Config, opt explore.Options, r model.Res
 		return nil
 	}
 	var text strings.Builder
-	err := goTest.Execute(&text, map[string]any{
+	err := template.Must(template.New("").Parse(goTest)).Execute(&text, map[string]any{
 		"Command": reproduce(cfg, opt), "Config": cfg, "Result": r,
 		"Loop": r.Loop - 1, // the entry, from 0, that it begins with, and the state before that
 	})

@@ -11,24 +11,36 @@ import (
 	"sharedbarrier/model/explore"
 )
 
-// A meter shows on a terminal how far an exploration is.
+// A meter shows on a terminal how far an exploration is, once that takes longer
+// than patience.
 type meter struct {
-	bar   *pb.ProgressBar
-	phase explore.Phase
-	since time.Time // the phase began
+	question string
+	begun    time.Time
+	bar      *pb.ProgressBar // nil: not yet
+	phase    explore.Phase
+	since    time.Time // the phase began
 }
 
-const meterLayout = `{{string . "question"}}: {{string . "phase"}}, {{counters . "%s of %s states" "%[1]s states"}}, {{string . "rate"}}, {{string . "where"}}, {{etime .}} gone, {{string . "left"}}`
+const (
+	patience    = 200 * time.Millisecond
+	meterLayout = `{{string . "question"}}: {{string . "phase"}}, {{counters . "%s of %s states" "%[1]s states"}}, {{string . "rate"}}, {{string . "where"}}, {{etime .}} gone, {{string . "left"}}`
+)
 
 func newMeter(cfg model.Config) *meter {
-	m := &meter{bar: cli.Bar(meterLayout, 0), since: time.Now(), phase: explore.Exploring}
-	m.bar.Set("question", fmt.Sprintf("%s, %d processes", title(cfg), cfg.Procs))
-	return m
+	now := time.Now()
+	return &meter{question: fmt.Sprintf("%s, %d processes", title(cfg), cfg.Procs), begun: now, since: now, phase: explore.Exploring}
 }
 
 func (m *meter) show(p explore.Progress) {
 	if p.Phase != m.phase {
 		m.phase, m.since = p.Phase, time.Now()
+	}
+	if m.bar == nil {
+		if time.Since(m.begun) < patience {
+			return
+		}
+		m.bar = cli.Bar(meterLayout, 0)
+		m.bar.Set("question", m.question)
 	}
 	done, total := p.Distinct, int64(0)
 	if p.Phase == explore.Looping {
@@ -42,8 +54,8 @@ func (m *meter) show(p explore.Progress) {
 	m.bar.Set("left", left(p, rate))
 }
 
-// left says how much time is left of the phase at so many states a second, where
-// that can be known. How many states are yet to be found cannot: in reuse with 7
+// left says how long the phase still takes at so many states a second, where that
+// can be known. How many states are yet to be found cannot: in reuse with 7
 // processes a level falls from 108430 states to 7 half way, and rises again. How
 // many are yet to be looked at for loops is known.
 func left(p explore.Progress, rate float64) string {
@@ -53,4 +65,8 @@ func left(p explore.Progress, rate float64) string {
 	return fmt.Sprintf("about %v left", time.Duration(float64(p.Queue)/rate*float64(time.Second)).Round(time.Second))
 }
 
-func (m *meter) finish() { m.bar.Finish() }
+func (m *meter) finish() {
+	if m.bar != nil {
+		m.bar.Finish()
+	}
+}

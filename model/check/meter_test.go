@@ -12,16 +12,16 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestMeter_TimeLeft feeds the meter a whole exploration, with a level half way
+// TestUnit_Meter_TimeLeft feeds the meter a whole exploration, with a level half way
 // that is almost empty, at 1000 states a second: what it says of the time left is
 // true, and where it can be known it is said.
-func TestMeter_TimeLeft(t *testing.T) {
-	var told []explore.Progress
+func TestUnit_Meter_TimeLeft(t *testing.T) {
+	var reports []explore.Progress
 	explore.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: 5},
-		explore.Options{Liveness: true, Progress: func(p explore.Progress) { told = append(told, p) }})
-	last := told[len(told)-1]
+		explore.Options{Liveness: true, Progress: func(p explore.Progress) { reports = append(reports, p) }})
+	last := reports[len(reports)-1]
 	claims := 0
-	for _, p := range told {
+	for _, p := range reports {
 		text := left(p, 1000)
 		if text == "time left unknown" {
 			continue
@@ -35,13 +35,13 @@ func TestMeter_TimeLeft(t *testing.T) {
 		}
 	}
 	if claims < 10 {
-		t.Errorf("the time left is known %d times of %d, want all the while that loops are looked for", claims, len(told))
+		t.Errorf("the time left is known %d times of %d, want all the while that loops are looked for", claims, len(reports))
 	}
 }
 
-// TestMeter_NeverCountsOnADip: levels that get smaller and smaller, as before
+// TestUnit_Meter_NeverCountsOnADip: levels that get smaller and smaller, as before
 // the second half of an exploration, say nothing of the time left.
-func TestMeter_NeverCountsOnADip(t *testing.T) {
+func TestUnit_Meter_NeverCountsOnADip(t *testing.T) {
 	for i, queue := range []int64{1, 108430, 53421, 9317, 448, 7, 43} {
 		p := explore.Progress{Phase: explore.Exploring, Distinct: 108430 * int64(i+1), Queue: queue, Depth: i + 1}
 		if text := left(p, 1e6); text != "time left unknown" {
@@ -50,22 +50,23 @@ func TestMeter_NeverCountsOnADip(t *testing.T) {
 	}
 }
 
-// TestMeter_CountsWhatIsLookedAt: the bar counts states found, and then those
+// TestUnit_Meter_CountsWhatIsLookedAt: the bar counts states found, and then those
 // looked at, of how many.
-func TestMeter_CountsWhatIsLookedAt(t *testing.T) {
+func TestUnit_Meter_CountsWhatIsLookedAt(t *testing.T) {
 	m := newMeter(model.Config{Scenario: spec.Reuse, Procs: 2})
 	defer m.finish()
+	m.begun = m.begun.Add(-patience)
 	for _, c := range []struct {
-		told explore.Progress
-		want string
+		progress explore.Progress
+		want     string
 	}{
 		{explore.Progress{Phase: explore.Exploring, Distinct: 7, Queue: 3}, "7 of 0"},
 		{explore.Progress{Phase: explore.Looping, Distinct: 9, Queue: 18}, "0 of 18"},
 		{explore.Progress{Phase: explore.Looping, Distinct: 9, Looked: 12, Queue: 6}, "12 of 18"},
 	} {
-		m.show(c.told)
+		m.show(c.progress)
 		if got := fmt.Sprintf("%d of %d", m.bar.Current(), m.bar.Total()); got != c.want {
-			t.Errorf("told of %+v the bar shows %s, want %s", c.told, got, c.want)
+			t.Errorf("with %+v the bar shows %s, want %s", c.progress, got, c.want)
 		}
 	}
 }
