@@ -10,19 +10,8 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
-	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
-
-// An answer is the JSON form of one question and what was found.
-type answer struct {
-	model.Result
-	Control  bool             `json:"control"`
-	Symmetry bool             `json:"symmetry,omitempty"` // Distinct counts orbits
-	Checked  []string         `json:"checked"`            // names of spec.Property
-	Expected spec.Expectation `json:"expected"`           // of each of them
-	AsIs     bool             `json:"as_expected"`
-}
 
 // runAll asks every question of the table of scenarios. It ends with the exit
 // code of the first answer that is not as expected.
@@ -39,49 +28,39 @@ func runAll(cmd *cobra.Command, f flags) error {
 	defer keepMemory(opt.MaxMemory)()
 	out := cmd.OutOrStdout()
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "scenario\tprocs\trounds\tchecked\texpected\tfound\tdistinct\tdepth\tseconds")
-	var surprises []string
+	if !f.json {
+		fmt.Fprintln(table, "scenario\tprocs\trounds\tchecked\texpected\tfound\tdistinct\tdepth\tseconds")
+		defer table.Flush()
+	}
 	var end error
 	for _, q := range model.Questions() {
 		opt.Check, opt.Liveness, opt.Symmetry = q.Check, q.Liveness, q.Symmetry
-		r := runExplore(cmd, q.Config, opt)
+		r := exploreWithMeter(cmd, q.Config, opt)
 		if err := vacuous(r); err != nil {
 			return err
 		}
-		a := newAnswer(q, r)
+		expected := q.Expected(r.Result)
 		if f.json {
-			printJSON(out, a)
+			l := newLine(q.Config, opt, r)
+			l.Expected, l.AsExpected = q.Expect, &expected
+			printJSON(out, l)
 		} else {
 			distinct := fmt.Sprint(r.Distinct)
 			if q.Symmetry {
 				distinct += " orbits"
 			}
 			fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\t%.2f\n", title(q.Config), r.Procs, rounds(r.Rounds),
-				strings.Join(a.Checked, " "), q.Expect, r.Verdict, distinct, r.Depth, r.Seconds)
+				strings.Join(names(q.Check), " "), q.Expect, r.Verdict, distinct, r.Depth, r.Seconds)
 		}
-		if !a.AsIs {
-			surprises = append(surprises, reproduce(q.Config, opt))
-			end = cmp.Or(end, surprise(r))
+		if !expected {
+			// That something holds which was to fail is as bad as the failure.
+			end = cmp.Or(end, exit(r), error(cli.Exit(spec.ExitSafety)))
+			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s is not as expected\n", title(q.Config))
+			cli.Reproduce(cmd, reproduce(q.Config, opt))
 		}
 		if r.Interrupted {
 			break
 		}
 	}
-	if !f.json {
-		table.Flush()
-		for _, line := range surprises {
-			fmt.Fprintf(out, "\nnot as expected: %s\n", line)
-		}
-	}
 	return end
-}
-
-func newAnswer(q model.Question, r explore.Report) answer {
-	return answer{Result: r.Result, Control: q.Config.Control, Symmetry: q.Symmetry, Checked: names(q.Check), Expected: q.Expect, AsIs: q.Expected(r.Result)}
-}
-
-// surprise is how the command ends after an answer that was not expected. That
-// something holds which was to fail is as bad as the failure.
-func surprise(r explore.Report) error {
-	return cmp.Or(exit(r), error(cli.Exit(spec.ExitSafety)))
 }

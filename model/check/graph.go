@@ -48,8 +48,7 @@ func (f flags) writeGraphs(cmd *cobra.Command, cfg model.Config, opt explore.Opt
 	return nil
 }
 
-// graphEnds returns an error when the graph may go on for ever and no limit ends
-// it.
+// graphEnds returns an error when the graph may have no end and there is no limit.
 func graphEnds(ctx context.Context, cfg model.Config, opt explore.Options) error {
 	if cfg.Rounds > 0 || opt.MaxStates > 0 || opt.MaxMemory > 0 {
 		return nil

@@ -28,7 +28,7 @@ import (
 
 func main() { cli.Main(command()) }
 
-// flags are what the command was asked.
+// flags are the values of the flags.
 type flags struct {
 	scenario   string
 	procs      int
@@ -59,9 +59,9 @@ func command() *cobra.Command {
 		Long: `Check explores every state of the model and checks every property in it.
 
 Scenarios: ` + scenarioNames() + `;
-all asks every question of the table of scenarios and compares with what is expected.
-A graph (--dot, --graph-json) takes about a kilobyte of memory a state. Where NoEarlyExit
-fails and rounds are not bounded it may have no end: give --rounds or a limit.
+all asks every question of the table of scenarios and compares the answers with what is
+expected. A graph (--dot, --graph-json) takes about a kilobyte of memory a state. Where
+NoEarlyExit fails and rounds are unbounded it may have no end: give --rounds or a limit.
 Mutants: ` + mutantNames() + `.
 Exit codes: 0 verified, or all as expected; 11 hang, 12 safety violated, 13 liveness
 violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
@@ -74,12 +74,12 @@ violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
 		},
 	}
 	set := cmd.Flags()
-	set.StringVar(&f.scenario, "scenario", "reuse", "what happens, see above")
+	set.StringVar(&f.scenario, "scenario", "reuse", "scenario, see above")
 	set.IntVar(&f.procs, "procs", 3, "number of processes")
-	set.IntVar(&f.rounds, "rounds", 0, "calls that each process makes; 0: no bound (default 2 where the scenario needs a bound)")
-	set.BoolVar(&f.control, "control", false, "the scenario's neighbour that keeps the rules of PROTOCOL.md")
+	set.IntVar(&f.rounds, "rounds", 0, "calls that each process makes; 0: unbounded (default 2 where the scenario needs a bound)")
+	set.BoolVar(&f.control, "control", false, "explore the scenario's control: the same situation with the rules of PROTOCOL.md kept")
 	set.BoolVar(&f.weak, "weak-reads", false, "let the polls return stale values")
-	set.StringVar(&f.mutant, "mutant", "", "put this mistake into the protocol, see above")
+	set.StringVar(&f.mutant, "mutant", "", "mistake to put into the protocol, see above")
 	set.StringSliceVar(&f.properties, "property", nil, "check only these properties")
 	set.BoolVar(&f.liveness, "liveness", false, "check NoHang by fair loops, not only by deadlock (default for up to 4 processes without symmetry)")
 	set.BoolVar(&f.symmetry, "symmetry", false, "take states that differ by a permutation of processes for one")
@@ -125,7 +125,7 @@ func run(cmd *cobra.Command, f flags) error {
 	if err := f.writeGraphs(cmd, cfg, opt); err != nil {
 		return err
 	}
-	report := runExplore(cmd, cfg, opt)
+	report := exploreWithMeter(cmd, cfg, opt)
 	if err := vacuous(report); err != nil {
 		return err
 	}
@@ -134,20 +134,26 @@ func run(cmd *cobra.Command, f flags) error {
 			return err
 		}
 	}
-	out := cmd.OutOrStdout()
-	if !f.json {
-		printReport(out, cfg, opt, report, f.coverage)
-		return exit(report)
+	if f.json {
+		l := newLine(cfg, opt, report)
+		if f.coverage {
+			l.Reached = outcomes(report.Reached)
+		}
+		printJSON(cmd.OutOrStdout(), l)
+		if report.Why != "" {
+			fmt.Fprintln(cmd.ErrOrStderr(), "not finished:", report.Why)
+		}
+	} else {
+		printReport(cmd.OutOrStdout(), cfg, opt, report, f.coverage)
 	}
-	if report.Why != "" {
-		fmt.Fprintln(cmd.ErrOrStderr(), "not finished:", report.Why)
+	if report.Verdict != spec.Verified {
+		cli.Reproduce(cmd, reproduce(cfg, opt))
 	}
-	printJSON(out, newLine(cfg, opt, report, f.coverage))
 	return exit(report)
 }
 
-// explore explores, with a meter.
-func runExplore(cmd *cobra.Command, cfg model.Config, opt explore.Options) explore.Report {
+// exploreWithMeter explores, and shows how far it is.
+func exploreWithMeter(cmd *cobra.Command, cfg model.Config, opt explore.Options) explore.Report {
 	opt.MaxMemory = forStates(opt.MaxMemory)
 	meter := newMeter(cfg)
 	defer meter.finish()
@@ -158,13 +164,13 @@ func runExplore(cmd *cobra.Command, cfg model.Config, opt explore.Options) explo
 // --max-memory is about the whole process, in bytes.
 const (
 	leastMemory = 16 << 20      // the least that it makes sense for
-	mostMemory  = 1e6 * 1 << 30 // the most, for no machine has so much
+	mostMemory  = 1e6 * 1 << 30 // the most: no machine has so much
 	codeMemory  = 4 << 20       // what the process takes that is not the Go heap's
 	restMemory  = 4 << 20       // what it takes in the heap before there is any state
 )
 
-// forStates returns how much of a limit on the process may be counted as taken by
-// tables, states and graphs; the rest is room for the garbage between.
+// forStates returns how much of a limit on the process may be taken by
+// states and graphs; the rest is room for garbage.
 func forStates(limit int64) int64 { return max(0, limit-codeMemory-restMemory) * 4 / 5 }
 
 // keepMemory has the garbage collector work as hard as the limit, if there is one,
@@ -261,7 +267,7 @@ func parseBytes(text string) (int64, error) {
 	return int64(n), nil
 }
 
-// vacuous returns an error when everything held because nothing happened.
+// vacuous returns an error when everything holds because nothing happens.
 func vacuous(r explore.Report) error {
 	if r.Verdict != spec.Verified {
 		return nil
@@ -274,7 +280,7 @@ func vacuous(r explore.Report) error {
 	return fmt.Errorf("nothing was violated, but no call ever returned either: the question is empty; give more rounds or another scenario")
 }
 
-// exit is how the command ends after the report was printed.
+// exit returns how the command ends after the report was printed.
 func exit(r explore.Report) error {
 	if r.Interrupted {
 		return cli.Exit(spec.ExitInterrupted)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,17 +20,22 @@ import (
 // check runs the command and returns what it printed and how it ended.
 func check(t *testing.T, ctx context.Context, args ...string) (stdout string, err error) {
 	t.Helper()
-	var out bytes.Buffer
+	stdout, _, err = checkBoth(ctx, args...)
+	return stdout, err
+}
+
+func checkBoth(ctx context.Context, args ...string) (stdout, stderr string, err error) {
+	var out, errs bytes.Buffer
 	cmd := command()
 	cmd.SetArgs(args)
 	cmd.SetOut(&out)
-	cmd.SetErr(io.Discard)
+	cmd.SetErr(&errs)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	err = cmd.ExecuteContext(ctx)
-	return out.String(), err
+	return out.String(), errs.String(), err
 }
 
-func TestCheck_ExitCodes(t *testing.T) {
+func TestUnit_ExitCodes(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	graph := filepath.Join(t.TempDir(), "graph")
@@ -66,8 +70,8 @@ func TestCheck_ExitCodes(t *testing.T) {
 	}
 }
 
-// TestCheck_BadFlags: an error that says what to do, and nothing printed.
-func TestCheck_BadFlags(t *testing.T) {
+// TestUnit_BadFlags: an error that says what to do, and nothing printed.
+func TestUnit_BadFlags(t *testing.T) {
 	for args, want := range map[string]string{
 		"--max-memory NaNGB":                    "500MB",
 		"--max-memory InfGB":                    "500MB",
@@ -109,13 +113,13 @@ func TestCheck_BadFlags(t *testing.T) {
 	}
 }
 
-// TestCheck_ReproducesItself runs the command that a failure prints and finds
-// the same counterexample.
-func TestCheck_ReproducesItself(t *testing.T) {
-	out, _ := check(t, context.Background(), "--scenario", "growing", "--procs", "3")
-	_, line, ok := strings.Cut(out, "reproduce: go run ./model/check ")
+// TestUnit_Reproduces runs the command that a failure prints and finds the same
+// counterexample.
+func TestUnit_Reproduces(t *testing.T) {
+	out, stderr, _ := checkBoth(context.Background(), "--scenario", "growing", "--procs", "3")
+	_, line, ok := strings.Cut(stderr, "reproduce: go run ./model/check ")
 	if !ok {
-		t.Fatalf("check printed no way to reproduce:\n%s", out)
+		t.Fatalf("check printed no way to reproduce: %q", stderr)
 	}
 	if again, _ := check(t, context.Background(), strings.Fields(line)...); table(again) != table(out) {
 		t.Errorf("reproduced:\n%s\nwant:\n%s", again, out)
@@ -129,7 +133,7 @@ func table(out string) string {
 	return rest
 }
 
-func TestCheck_JSONIsOneResult(t *testing.T) {
+func TestUnit_JSONIsOneResult(t *testing.T) {
 	out, _ := check(t, context.Background(), "--scenario", "crash", "--procs", "2", "--mutant", "no-drain", "--json")
 	var r line
 	if err := json.Unmarshal([]byte(out), &r); err != nil || strings.Count(out, "\n") != 1 {
@@ -140,8 +144,11 @@ func TestCheck_JSONIsOneResult(t *testing.T) {
 	}
 }
 
-// TestCheck_All asks every question; one JSON object a line, all as expected.
-func TestCheck_All(t *testing.T) {
+// TestUnit_All asks every question; one JSON object a line, all as expected.
+func TestUnit_All(t *testing.T) {
+	if testing.Short() {
+		t.Skip("package explore asks the same questions")
+	}
 	out, err := check(t, context.Background(), "--scenario", "all", "--json")
 	if err != nil {
 		t.Errorf("check --scenario all: %v, want all as expected", err)
@@ -152,11 +159,14 @@ func TestCheck_All(t *testing.T) {
 	}
 	fails := 0
 	for _, line := range lines {
-		var a answer
+		var a struct {
+			Expected   spec.Expectation `json:"expected"`
+			AsExpected bool             `json:"as_expected"`
+		}
 		if err := json.Unmarshal([]byte(line), &a); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if !a.AsIs {
+		if !a.AsExpected {
 			t.Errorf("not as expected: %s", line)
 		}
 		if a.Expected == spec.Fails {
@@ -164,13 +174,13 @@ func TestCheck_All(t *testing.T) {
 		}
 	}
 	if fails == 0 {
-		t.Error("nothing is expected to fail: the table is empty talk")
+		t.Error("nothing is expected to fail: the table is empty")
 	}
 }
 
-// TestCheck_GraphsAreStable writes each graph twice, and its size is that of
+// TestUnit_GraphsAreStable writes each graph twice, and its size is that of
 // the exploration.
-func TestCheck_GraphsAreStable(t *testing.T) {
+func TestUnit_GraphsAreStable(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string) (dot, lines string) {
 		base := filepath.Join(dir, name)
@@ -197,9 +207,9 @@ func TestCheck_GraphsAreStable(t *testing.T) {
 	}
 }
 
-// TestCheck_LeavesNoHalfGraph: a graph that is cut short leaves no file behind,
+// TestUnit_LeavesNoHalfGraph: a graph that is cut short leaves no file behind,
 // but a word on stderr.
-func TestCheck_LeavesNoHalfGraph(t *testing.T) {
+func TestUnit_LeavesNoHalfGraph(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, c := range []struct {
@@ -211,13 +221,8 @@ func TestCheck_LeavesNoHalfGraph(t *testing.T) {
 		{"", "interrupted", cancelled},
 	} {
 		path := filepath.Join(t.TempDir(), "g.json")
-		var stderr bytes.Buffer
-		cmd := command()
-		cmd.SetArgs(append(strings.Fields(c.args), "--procs", "4", "--graph-json", path))
-		cmd.SetErr(&stderr)
-		cmd.SilenceErrors, cmd.SilenceUsage = true, true
-		cmd.ExecuteContext(c.ctx)
-		if text := stderr.String(); !strings.Contains(text, c.why) || !strings.Contains(text, path) || strings.Count(text, "\n") != 1 {
+		_, text, _ := checkBoth(c.ctx, append(strings.Fields(c.args), "--procs", "4", "--graph-json", path)...)
+		if !strings.Contains(text, c.why) || !strings.Contains(text, path) || strings.Count(text, "\n") != 1 {
 			t.Errorf("check --graph-json %s %s: %q on stderr, want a line with the path and %q", path, c.args, text, c.why)
 		}
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
@@ -226,15 +231,18 @@ func TestCheck_LeavesNoHalfGraph(t *testing.T) {
 	}
 }
 
-// TestCheck_GoTestReplays runs the test that check writes for a deadlock, a
+// TestUnit_GoTestReplays runs the test that check writes for a deadlock, a
 // loop and a state that violates a property.
-func TestCheck_GoTestReplays(t *testing.T) {
-	for _, args := range []string{
+func TestUnit_GoTestReplays(t *testing.T) {
+	for i, args := range []string{
 		"--scenario crash --procs 2",
 		"--mutant test-again",
 		"--mutant never-first --procs 2 --property NoHang", // its loop closes but for the rounds
 		"--scenario split-lock --procs 2 --property Quiescent",
 	} {
+		if testing.Short() && i > 0 {
+			break // each takes two builds
+		}
 		path := filepath.Join(t.TempDir(), "replay_test.go")
 		check(t, context.Background(), append(strings.Fields(args), "--go-test", path)...)
 		if out, err := exec.Command("go", "test", path).CombinedOutput(); err != nil {
@@ -251,9 +259,9 @@ func TestCheck_GoTestReplays(t *testing.T) {
 	}
 }
 
-// TestCheck_CoverageSaysWhatHappened: every step of a call and of withdrawal
+// TestUnit_CoverageSaysWhatHappened: every step of a call and of withdrawal
 // is taken in withdraw, none of construction.
-func TestCheck_CoverageSaysWhatHappened(t *testing.T) {
+func TestUnit_CoverageSaysWhatHappened(t *testing.T) {
 	out, _ := check(t, context.Background(), "--scenario", "withdraw", "--coverage", "--json")
 	var c line
 	if err := json.Unmarshal([]byte(out), &c); err != nil {
@@ -276,8 +284,8 @@ func TestCheck_CoverageSaysWhatHappened(t *testing.T) {
 	}
 }
 
-// TestCheck_MaxMemoryStops: a limit that the states do not fit into.
-func TestCheck_MaxMemoryStops(t *testing.T) {
+// TestUnit_MaxMemoryStops: a limit that the states do not fit into.
+func TestUnit_MaxMemoryStops(t *testing.T) {
 	out, err := check(t, context.Background(), "--procs", "6", "--max-memory", "20MB", "--json")
 	var r model.Result
 	if json.Unmarshal([]byte(out), &r); r.Verdict != spec.Unfinished || !errors.Is(err, cli.Exit(spec.ExitUnfinished)) {
@@ -285,8 +293,8 @@ func TestCheck_MaxMemoryStops(t *testing.T) {
 	}
 }
 
-// TestCheck_VacuousIsAnError: verified with no call completed says nothing.
-func TestCheck_VacuousIsAnError(t *testing.T) {
+// TestUnit_VacuousIsAnError: verified with no call completed says nothing.
+func TestUnit_VacuousIsAnError(t *testing.T) {
 	r := explore.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: 2}, explore.Options{})
 	if err := vacuous(r); err != nil {
 		t.Errorf("vacuous: %v, want no error where calls return", err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,13 +18,11 @@ func printJSON(w io.Writer, v any) {
 	json.NewEncoder(w).Encode(v)
 }
 
-const header = "scenario\tprocs\trounds\tverdict\tproperty\tgenerated\tdistinct\tdepth\tseconds"
-
 func printReport(w io.Writer, cfg model.Config, opt explore.Options, r explore.Report, coverage bool) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, header)
+	fmt.Fprintln(t, "scenario\tprocs\trounds\tverdict\tproperty\tgenerated\tdistinct\tdepth\tseconds")
 	fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%d\t%d\t%d\t%.2f\n", title(cfg), r.Procs, rounds(r.Rounds), r.Verdict,
-		dash(r.Property), r.Generated, r.Distinct, r.Depth, r.Seconds)
+		cmp.Or(r.Property, "-"), r.Generated, r.Distinct, r.Depth, r.Seconds)
 	t.Flush()
 	if r.Verdict == spec.Verified && !opt.Liveness {
 		fmt.Fprintln(w, "\nNoHang was checked for deadlock only; --liveness looks for fair loops too")
@@ -38,9 +37,6 @@ func printReport(w io.Writer, cfg model.Config, opt explore.Options, r explore.R
 		p, _ := spec.ParseProperty(r.Property)
 		fmt.Fprintf(w, "\n%s fails: %s.\nA shortest counterexample:\n\n", r.Property, p.Doc())
 		fmt.Fprint(w, r.Trace.Text(r.Loop))
-	}
-	if r.Verdict != spec.Verified {
-		fmt.Fprintf(w, "\nreproduce: %s\n", reproduce(cfg, opt))
 	}
 }
 
@@ -62,21 +58,20 @@ func title(cfg model.Config) string {
 // A line is a result with what else was asked, for --json.
 type line struct {
 	model.Result
-	Control   bool      `json:"control,omitempty"`
-	WeakReads bool      `json:"weak_reads,omitempty"`
-	Mutant    string    `json:"mutant,omitempty"`
-	Symmetry  bool      `json:"symmetry,omitempty"`
-	Checked   []string  `json:"checked,omitempty"` // names of spec.Property; empty: all
-	Reached   []outcome `json:"reached,omitempty"` // with --coverage
+	Control    bool             `json:"control,omitempty"`
+	WeakReads  bool             `json:"weak_reads,omitempty"`
+	Mutant     string           `json:"mutant,omitempty"`
+	Symmetry   bool             `json:"symmetry,omitempty"`    // Distinct counts orbits
+	Checked    []string         `json:"checked,omitempty"`     // names of spec.Property; empty: all
+	Expected   spec.Expectation `json:"expected,omitempty"`    // with --scenario all: of each property
+	AsExpected *bool            `json:"as_expected,omitempty"` // with --scenario all
+	Reached    []outcome        `json:"reached,omitempty"`     // with --coverage
 }
 
-func newLine(cfg model.Config, opt explore.Options, r explore.Report, coverage bool) line {
+func newLine(cfg model.Config, opt explore.Options, r explore.Report) line {
 	l := line{Result: r.Result, Control: cfg.Control, WeakReads: cfg.WeakReads, Symmetry: opt.Symmetry, Checked: names(opt.Check)}
 	if cfg.Mutant != nil {
 		l.Mutant = cfg.Mutant.Name
-	}
-	if coverage {
-		l.Reached = outcomes(r.Reached)
 	}
 	return l
 }
@@ -103,7 +98,7 @@ func outcomes(reached []explore.Reached) []outcome {
 	return list
 }
 
-// printCoverage prints what was seen to happen, and which steps never were.
+// printCoverage prints what happened, and which steps never were taken.
 func printCoverage(w io.Writer, reached []explore.Reached) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nat\twhat\tnext\ttimes")
@@ -129,7 +124,7 @@ func printCoverage(w io.Writer, reached []explore.Reached) {
 	}
 }
 
-// reproduce is the command that finds the same again.
+// reproduce returns the command that finds the same again.
 func reproduce(cfg model.Config, opt explore.Options) string {
 	line := fmt.Sprintf("go run ./model/check --scenario %v --procs %d --rounds %d", cfg.Scenario, cfg.Procs, cfg.Rounds)
 	if cfg.Control {
@@ -161,14 +156,7 @@ func reproduce(cfg model.Config, opt explore.Options) string {
 
 func rounds(n int) string {
 	if n == 0 {
-		return "any"
+		return "unbounded"
 	}
 	return fmt.Sprint(n)
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
