@@ -1,11 +1,7 @@
-// Package model is the barrier as a state machine, and an explorer that visits
-// every state of it.
-//
-// The machine is three pure functions on small values, told one step at a time
-// beside spec/PROTOCOL.md: Init gives the first state, Enabled what can happen in
-// a state, Apply the state after it. A Config says who calls how often and what
-// goes wrong. Whoever holds another implementation against the model needs nothing
-// else.
+// Package model is the barrier as a state machine: three pure functions on small
+// values. Init returns the first state, Enabled what can happen in a state, and
+// Apply the state after it. A Config says who calls how often and what goes wrong.
+// The steps stand in step.go in the order of spec/PROTOCOL.md.
 //
 //	cfg := model.Config{Scenario: spec.Reuse, Procs: 3}
 //	s := model.Init(cfg)
@@ -13,12 +9,11 @@
 //		fmt.Println(a, model.Apply(cfg, s, a))
 //	}
 //
-// Explore checks every property in every state and returns a Report: a verdict,
-// the size of the graph, and a shortest counterexample if there is one. States
-// hands out the graph itself. Violates and Stuck judge a single state, Replay runs
-// a trace, and Mutants are mistakes that a checker must find.
+// Violates and Stuck judge a state. A Trace is a behaviour that can be printed and
+// replayed. Mutants are mistakes that a checker must find, and Questions what
+// decides each scenario. A Machine is the barrier for package explore, which visits
+// every state.
 //
-// Limits: 16 processes; rounds bounded by 20 or not at all; without symmetry
-// about eight processes fit into a common machine's memory. The package does no
-// I/O; its commands are check, prove and bench below it.
+// A Config has up to 16 processes, and up to 20 rounds or unboundedly many. The
+// package does no I/O; the commands are check, prove and bench below it.
 package model

@@ -2,8 +2,8 @@ package model
 
 import "sharedbarrier/spec"
 
-// Violates reports whether s alone refutes the safety property p. NoHang is no
-// property of a state: of it, Violates reports false for every state.
+// Violates reports whether s alone refutes the safety property p. For NoHang,
+// which is no property of a state, it reports false.
 func Violates(cfg Config, s State, p spec.Property) bool { return s.violations(&cfg)>>p&1 != 0 }
 
 // violations returns the safety properties that s refutes, as bits.
@@ -71,9 +71,9 @@ const (
 		1<<spec.TestFlag | 1<<spec.UncountEnter | 1<<spec.UnlockWithdraw
 )
 
-// Stuck reports whether nobody can take a step in s, though not everybody
-// rests: a deadlock, which refutes NoHang. What may still happen to a process (it
-// gives up, abandons its wait, dies) need not happen, and does not count.
+// Stuck reports whether no process can take a step in s, though not all rest: a
+// deadlock, which refutes NoHang. What may still happen to a process (it gives up,
+// abandons its wait, dies) need not happen, and does not count.
 func Stuck(cfg Config, s State) bool {
 	if s.allRest(&cfg) {
 		return false

@@ -3,7 +3,7 @@ package model
 import "sharedbarrier/spec"
 
 // A Question is one row of the table of scenarios: what is checked, at which
-// size, and what the answer has been since it was first asked.
+// size, and what the answer is.
 type Question struct {
 	Config   Config
 	Check    []spec.Property
@@ -12,16 +12,16 @@ type Question struct {
 	Expect   spec.Expectation
 }
 
-// A decision says which properties fail in a scenario, each with the smallest size
-// at which it does, and the size at which the others hold.
+// A decision has the properties that fail in a scenario, each with the smallest
+// size at which it does, and the size at which the others are checked.
 //
-// That a property holds at one size says nothing of the next. All but single are asked with
-// four processes: one more than any that fails needs for it, and what still takes
-// about a second, with symmetry where that is many states. (For callers that keep the
-// rules there is the proof for every number.) No bound on rounds is the better choice
-// wherever the scenario allows it. Where the party count changes between rounds 1
-// and 2, three rounds show what is left over from the change; before them and after
-// them the count is constant.
+// A property that holds at one size may fail at the next. All but single are asked
+// with four processes: one more than any that fails needs for it, and what takes
+// about a second, with symmetry where that is many states. (Where callers keep the
+// rules, the proof covers every number.) Unbounded rounds show most, where the
+// scenario allows them. Where the party count changes between rounds 1 and 2, three
+// rounds show what is left over from the change: before and after them the count is
+// constant.
 type decision struct {
 	scenario spec.Scenario
 	fails    map[spec.Property]size

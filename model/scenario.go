@@ -12,10 +12,10 @@ import (
 type Config struct {
 	Scenario spec.Scenario
 	Procs    int // 1 to MaxProcs
-	Rounds   int // calls that each process makes before it rests; 0: no bound, rounds are relative
+	Rounds   int // calls that each process makes before it rests; 0: unbounded, rounds are relative
 
-	// Control asks for the scenario's neighbour, which is one condition away and
-	// keeps what PROTOCOL.md asks of callers. See ControlOf.
+	// Control asks for the control of the scenario: the same situation, but callers
+	// keep what PROTOCOL.md asks of them. See ControlOf.
 	Control bool
 
 	// WeakReads lets AwaitDrain and AwaitFlag return any value that the word
@@ -26,11 +26,11 @@ type Config struct {
 	Mutant *Mutant
 }
 
-// maxRounds keeps the table of a protocol small; no bound shows all.
+// maxRounds keeps a packed state small. Unbounded rounds show everything.
 const maxRounds = 20
 
-// ControlOf says what is different in the scenario's control, or nothing if there is
-// none.
+// ControlOf returns what is different in the scenario's control, or nothing if it
+// has none.
 func ControlOf(sc spec.Scenario) string {
 	switch sc {
 	case spec.LateConstruction:
@@ -68,11 +68,11 @@ func (cfg Config) Validate() error {
 	}
 	switch {
 	case cfg.Rounds > maxRounds:
-		return fmt.Errorf("%d rounds: give at most %d, or 0 for no bound, which covers any number", cfg.Rounds, maxRounds)
+		return fmt.Errorf("%d rounds: give at most %d, or 0 for unbounded, which covers every number", cfg.Rounds, maxRounds)
 	case cfg.Procs < least || cfg.Procs > MaxProcs:
 		return fmt.Errorf("scenario %v with %d processes: give from %d to %d", cfg.Scenario, cfg.Procs, least, MaxProcs)
 	case cfg.Rounds < 0:
-		return fmt.Errorf("%d rounds: give 1 or more, or 0 for no bound", cfg.Rounds)
+		return fmt.Errorf("%d rounds: give 1 or more, or 0 for unbounded", cfg.Rounds)
 	case NeedsBound(cfg) && cfg.Rounds == 0:
 		return fmt.Errorf("scenario %v counts rounds from the first: give a bound on rounds of 2 or more", cfg.Scenario)
 	case cfg.Control && ControlOf(cfg.Scenario) == "":
@@ -151,7 +151,7 @@ func (s *State) mayBegin(cfg *Config, p int) bool {
 }
 
 // heldBack reports whether the control lets the process, which is outside, call
-// only when nobody holds it back.
+// only when no process holds it back.
 func (me *proc) heldBack(cfg *Config) bool {
 	switch {
 	case !cfg.Control || me.step != spec.Call:
@@ -228,7 +228,7 @@ func (s *State) canHappen(cfg *Config, p int, e spec.Event) bool {
 	}
 }
 
-// canGiveUp reports whether a call that is at the step minds its context.
+// canGiveUp reports whether a call that is at the step looks at its context.
 func canGiveUp(step spec.Step) bool {
 	switch step {
 	case spec.LockInit, spec.LockEnter, spec.AwaitDrain, spec.LockFirst, spec.AwaitFlag:
@@ -238,7 +238,7 @@ func canGiveUp(step spec.Step) bool {
 	}
 }
 
-// canRelink reports whether the lock file can be unlinked and made anew.
+// canRelink reports whether the lock file can be unlinked and made again.
 func (s *State) canRelink(cfg *Config) bool {
 	return cfg.Scenario == spec.SplitLock && !cfg.Control && s.linked == 0
 }

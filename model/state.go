@@ -9,7 +9,7 @@ import (
 // MaxProcs is the largest number of processes that a State holds.
 const MaxProcs = 16
 
-// free is the holder of a lock that nobody holds.
+// free is the holder of a lock that no process holds.
 const free int8 = -1
 
 // A State is everything that is true between two steps: who holds the lock,
@@ -32,7 +32,7 @@ type proc struct {
 	noticed bool  // the awaited value has been there since the poll began (Config.WeakReads)
 	value   int32 // what it read; 0 unless read
 	parties int32 // party count of its call; 0 outside
-	rounds  int32 // calls completed; relative when rounds are not bounded
+	rounds  int32 // calls completed; relative when rounds are unbounded
 }
 
 // Words returns the three words of the segment.
@@ -61,7 +61,7 @@ func (s State) Inside(p int) bool { return s.procs[p].inside() }
 func (me *proc) inside() bool { return stepsInside>>(me.step&31)&1 != 0 }
 
 // String returns the words, the holder and, for each process up to the last
-// that is not as new, its step and rounds.
+// that has moved, its step and rounds.
 func (s State) String() string {
 	last := 0
 	for p := range MaxProcs {
@@ -108,7 +108,7 @@ func (s *State) leastRounds(cfg *Config) int32 {
 type Snapshot struct {
 	Words    spec.Words    `json:"words"`
 	Lock     int           `json:"lock"`               // holder, -1 if free
-	Relinked bool          `json:"relinked,omitempty"` // the lock file was made anew, and
+	Relinked bool          `json:"relinked,omitempty"` // the lock file was made again, and
 	OldLock  *int          `json:"old_lock,omitempty"` // this is the holder of the one that was unlinked
 	Procs    []ProcSummary `json:"procs"`
 }
