@@ -34,6 +34,9 @@ func runLockstep(t *testing.T, stdin string, args ...string) (c *command, code i
 		if json.Unmarshal(line, &r) == nil {
 			reports = append(reports, r)
 		}
+		if slices.Contains(args, "--json") && bytes.Contains(line, []byte("null")) {
+			t.Errorf("lockstep %q prints %s; want no null, an empty list is []", args, line)
+		}
 	}
 	return c, code, reports
 }
@@ -106,6 +109,42 @@ func TestProc_LockstepDifference(t *testing.T) {
 				t.Errorf("%q with --port %s: exit code %d, want %d\n%s%s", c.reproduce, port, code, want, p.out.String(), p.err.String())
 			}
 		}
+	}
+}
+
+// TestProc_LockstepEnds ends the command by each signal, once with the lock file
+// in the folder of the segments. Nothing is left, after kill -9 by the next
+// start.
+func TestProc_LockstepEnds(t *testing.T) {
+	for _, c := range []struct {
+		signal syscall.Signal
+		temp   string // empty: that of the command
+		code   int
+	}{
+		{syscall.SIGTERM, "", spec.ExitInterrupted},
+		{syscall.SIGHUP, "", spec.ExitInterrupted},
+		{syscall.SIGQUIT, "/dev/shm", spec.ExitInterrupted},
+		{syscall.SIGKILL, "/dev/shm", -1},
+		{syscall.SIGKILL, "", -1},
+	} {
+		p := newCommand(t, "lockstep", "--random", "--steps", "1000000000", "--procs", "2")
+		if c.temp != "" {
+			p.Env = append(p.Env, "TMPDIR="+c.temp)
+		}
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		p.awaitWorkers(t, 2)
+		signal(t, p.Process.Pid, c.signal)
+		if code := p.exitCode(t); code != c.code || p.err.Len() > 0 {
+			t.Errorf("%v: exit code %d, stderr %q; want %d and nothing", c.signal, code, p.err.String(), c.code)
+		}
+		if c.signal == syscall.SIGKILL {
+			if next, code, _ := runLockstep(t, "", "--moves", "0"); code != spec.ExitOK {
+				t.Errorf("the next start: exit code %d, %s", code, next.err.String())
+			}
+		}
+		p.checkNothingLeft(t)
 	}
 }
 
