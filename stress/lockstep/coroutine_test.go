@@ -93,6 +93,9 @@ func (c *coroutine) Close() error {
 // Holds asks the kernel whether the lock is held through the descriptor of the
 // party's handle: /proc/locks knows only the process that all parties share.
 func (c *coroutine) Holds(string) (bool, error) {
+	if c.barrier == nil {
+		return false, nil // it is dead
+	}
 	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", c.lock))
 	return bytes.Contains(info, []byte("FLOCK  ADVISORY  WRITE")), err
 }

@@ -107,6 +107,9 @@ func (s *session) goOn(p int, answers []string) (err error) {
 	case s.returned[p] < crashRounds:
 		answers[p], err = s.Ask(p, fmt.Sprintf("call %d", len(s.parties)))
 		s.begun[p]++
+		if want := "at " + spec.Call.String(); err == nil && answers[p] != want {
+			err = &difference{s.answerOf(p), quoted(answers[p]), quoted(want)}
+		}
 	default:
 		return nil
 	}

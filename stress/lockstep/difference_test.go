@@ -1,0 +1,391 @@
+//go:build linux
+
+package lockstep
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/model"
+	"sharedbarrier/model/explore"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/port"
+)
+
+// tampered is a right party whose answers pass through a fault, which can change
+// the words and the lock before lockstep looks at them.
+type tampered struct {
+	*coroutine
+	fault func(request, answer string) string // nil: none
+	end   error                               // of Close
+}
+
+func (p *tampered) Ask(request string) (string, error) {
+	answer, err := p.coroutine.Ask(request)
+	if p.fault != nil {
+		answer = p.fault(request, answer)
+	}
+	return answer, err
+}
+
+func (p *tampered) Can() port.Capabilities {
+	can := p.coroutine.Can()
+	can.SplitRMW = true // for the moves of split-lock before a read and a write
+	return can
+}
+
+func (p *tampered) Close() error { return errors.Join(p.end, p.coroutine.Close()) }
+
+// A bench is two tampered parties with a lock of a process that is none of them.
+type bench struct {
+	parties [2]*tampered
+	foreign *os.File
+}
+
+func (b *bench) start(p int, _ bool) (party, error) {
+	b.parties[p] = &tampered{coroutine: newCoroutine(false, nil)}
+	return b.parties[p], nil
+}
+
+// session starts a session that has made the moves.
+func (b *bench) session(t *testing.T, sc spec.Scenario, moves string) *session {
+	t.Helper()
+	cfg := model.Config{Scenario: sc, Procs: 2}
+	if model.NeedsBound(cfg) {
+		cfg.Rounds = 2
+	}
+	s, err := newSession(cfg, b.start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	if b.foreign, err = os.Open(s.lockPath); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.foreign.Close() })
+	for _, m := range schedule(t, moves) {
+		if err := s.move(m); err != nil {
+			t.Fatalf("move %v of %q: %v", m, moves, err)
+		}
+	}
+	return s
+}
+
+// alone leads p1 to AwaitFlag after p0 has died in its call.
+const alone = "0:2 0x 1:2 1 1 1 1 1 1 1 1 1 1 1 1"
+
+func schedule(t *testing.T, moves string) Schedule {
+	t.Helper()
+	s, err := ParseSchedule(moves)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// The faults. A bench is b, and the party that answers is p0.
+func store(w spec.Word, v int32) func(*bench) {
+	return func(b *bench) { b.parties[0].words.store(w, v) }
+}
+
+func take(b *bench, by int)    { unix.Flock(b.parties[by].lock, unix.LOCK_EX|unix.LOCK_NB) }
+func release(b *bench, by int) { unix.Flock(b.parties[by].lock, unix.LOCK_UN) }
+func takeForeign(b *bench)     { unix.Flock(int(b.foreign.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
+func all(list ...func(*bench)) func(*bench) {
+	return func(b *bench) {
+		for _, f := range list {
+			f(b)
+		}
+	}
+}
+
+// TestHazard_Comparisons plants one fault in the last of the moves, which is all
+// that is wrong. It must be the difference. Without it the same moves pass.
+func TestHazard_Comparisons(t *testing.T) {
+	holds, freed := "0:2 0", "0:2 0 0 0" // p0 is at InitExit, and past UnlockInit
+	takes := func(by int) func(*bench) { return func(b *bench) { take(b, by) } }
+	releases := func(by int) func(*bench) { return func(b *bench) { release(b, by) } }
+	for _, c := range []struct {
+		name, scenario, moves string
+		fault                 func(*bench)
+		answer                string // of p0; empty: as it is
+		want                  string
+	}{
+		{"enter", "withdraw", holds, store(spec.Enter, 1), "", "words: got enter=1 exit=-1 flag=1, want enter=0"},
+		{"exit", "withdraw", holds, store(spec.Exit, 0), "", "words: got enter=0 exit=0 flag=1, want enter=0 exit=-1"},
+		{"flag", "withdraw", holds, store(spec.Flag, 0), "", "words: got enter=0 exit=-1 flag=0, want enter=0 exit=-1 flag=1"},
+		{"lock is free", "withdraw", holds, releases(0), "", "holder of the lock: got none, want p0"},
+		{"lock of the peer", "withdraw", holds, all(releases(0), takes(1)), "", "holder of the lock: got p1, want p0"},
+		{"lock of another", "withdraw", holds, all(releases(0), takeForeign), "", "holder of the lock: got another process, want p0"},
+		{"lock is held", "withdraw", freed, takes(0), "", "holder of the lock: got p0, want none"},
+		{"lock is held by the peer", "withdraw", freed, takes(1), "", "holder of the lock: got p1, want none"},
+		{"lock is held by another", "withdraw", freed, takeForeign, "", "holder of the lock: got another process, want none"},
+		{"answer", "withdraw", holds, all(), "at UnlockInit", `answer of p0 (its line 4): got "at UnlockInit", want "at InitExit"`},
+		{"error where it takes the lock", "withdraw", holds, all(), "error no", `got "error no", want "at InitExit"`},
+		{"error of words in range", "withdraw", freed, all(), "error no", `got "error no", want "at LockEnter"`},
+		{"goes on where blocked", "withdraw", "1:2 1 0:2 0", all(), "at InitExit", `which must be blocked: got "at InitExit", want "at LockInit"`},
+		{"writes where blocked", "withdraw", "1:2 1 0:2 0", store(spec.Enter, 1), "", "words: got enter=1"},
+		{"releases where blocked", "withdraw", "1:2 1 0:2 0", releases(1), "", "holder of the lock: got none, want p1"},
+		{"old lock is free", "split-lock", "1:2 1 * 0:2", releases(1), "", "the unlinked lock file is locked: got false, want true"},
+		{"old lock is held", "split-lock", "* 0:2", takeForeign, "", "the unlinked lock file is locked: got true, want false"},
+	} {
+		sc, err := spec.ParseScenario(c.scenario)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, last := c.moves[:strings.LastIndexByte(c.moves, ' ')], schedule(t, c.moves[strings.LastIndexByte(c.moves, ' '):])[0]
+		var b bench
+		s := b.session(t, sc, before)
+		b.parties[0].fault = func(request, answer string) string {
+			if request != "go" {
+				return answer
+			}
+			if c.fault(&b); c.answer != "" {
+				return c.answer
+			}
+			return answer
+		}
+		err = s.move(last)
+		var diff *difference
+		if !errors.As(err, &diff) || !strings.Contains(err.Error(), c.want) || !s.differs() {
+			t.Errorf("%s: after %q got %v, want the difference %s", c.name, c.moves, err, c.want)
+		}
+		var right bench
+		if err := right.session(t, sc, before).move(last); err != nil {
+			t.Errorf("%s: without the fault: got %v, want no difference", c.name, err)
+		}
+	}
+}
+
+// TestHazard_Opening: the words and the lock are compared once all have opened
+// the barrier, and so is what each answers.
+func TestHazard_Opening(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		opened func(b *bench, p *tampered) string // the answer of p1, the first to open
+		want   string
+	}{
+		{"right", func(*bench, *tampered) string { return "opened" }, ""},
+		{"words", func(_ *bench, p *tampered) string { p.words.store(spec.Enter, 1); return "opened" }, "words: got enter=1"},
+		{"lock", func(b *bench, _ *tampered) string { take(b, 1); return "opened" }, "holder of the lock: got p1, want none"},
+		{"answer", func(*bench, *tampered) string { return "closed" }, `got "closed", want "at MakeEnter"`},
+		{"order of construction", func(*bench, *tampered) string { return "at MakeExit" }, `got "at MakeExit", want "at MakeEnter"`},
+	} {
+		var b bench
+		s, err := newSession(withdrawTwo, func(i int, splitRMW bool) (party, error) {
+			started, err := b.start(i, splitRMW)
+			if p := b.parties[i]; i == 1 {
+				p.fault = func(request, answer string) string {
+					if strings.HasPrefix(request, "open ") {
+						return c.opened(&b, p)
+					}
+					return answer
+				}
+			}
+			return started, err
+		})
+		if err == nil {
+			s.Close()
+		}
+		if got := errors.Join(err); (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: newSession: got %v, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestHazard_WhereNoneCanMove: in a deadlock, and in each state of a tour, each
+// party tries. One that goes on then is a difference that no other move shows.
+func TestHazard_WhereNoneCanMove(t *testing.T) {
+	var b bench
+	s := b.session(t, spec.Crash, alone)
+	if stuck, err := s.stuck(); !stuck || err != nil {
+		t.Errorf("a right party: stuck: got %v, %v, want true, and no difference\n%s", stuck, err, s.table())
+	}
+	b.parties[1].fault = func(string, string) string { return "at LockExit" }
+	if _, err := s.stuck(); err == nil {
+		t.Errorf("a party that goes on: stuck: got no difference")
+	}
+
+	last := map[*tampered]string{}
+	d := driver{cfg: withdrawTwo, start: func(i int, splitRMW bool) (party, error) {
+		started, err := b.start(i, splitRMW)
+		p := b.parties[i]
+		p.fault = func(_, answer string) string {
+			if answer == last[p] { // it is blocked
+				return "at RaiseFlag"
+			}
+			last[p] = answer
+			return answer
+		}
+		return started, err
+	}}
+	if rep := tourOf(t, d); rep.Verdict != spec.Violated || !strings.Contains(rep.Why, "must be blocked") {
+		t.Errorf("tour of parties that go on only where they are blocked: got %v, %s; want violated", rep.Verdict, rep.Why)
+	}
+}
+
+// TestHazard_IncompleteTour: a tour that leaves out an edge has not passed.
+func TestHazard_IncompleteTour(t *testing.T) {
+	cfg := model.Config{Scenario: spec.Single, Procs: 1}
+	g := explore.NewGraph(model.NewMachine(cfg))
+	tour, err := CoveringTour(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := driver{cfg: cfg, start: coroutines(cfg.Scenario, nil)}
+	rep, err := d.tour(t.Context(), g, tour[:len(tour)-1])
+	if err == nil || rep.Covered != rep.Edges-1 {
+		t.Errorf("tour without its last edge: got %v, %d of %d edges, %v; want an error", rep.Verdict, rep.Covered, rep.Edges, err)
+	}
+}
+
+// TestHazard_Refutation: a schedule that does not show its property is a
+// difference. What refutes no property of the model is only replayed.
+func TestHazard_Refutation(t *testing.T) {
+	for _, c := range []struct {
+		cfg             model.Config
+		property, moves string
+		lasso           bool
+		want            spec.Verdict
+	}{
+		{model.Config{Scenario: spec.Crash, Procs: 2, Rounds: 1}, "NoHang", alone, false, spec.Passed},
+		{model.Config{Scenario: spec.Crash, Procs: 2, Rounds: 1}, "NoHang", "0:2 0x 1:2 1 1 1", false, spec.Violated},
+		{model.Config{Scenario: spec.Crash, Procs: 2, Rounds: 1}, "NoEarlyExit", alone, false, spec.Violated},
+		{model.Config{Scenario: spec.Crash, Procs: 2, Rounds: 1}, "NoHang", "0:2", true, spec.Passed},
+		{model.Config{Scenario: spec.Crash, Procs: 2, Rounds: 1}, "TypeOK", "0:2", false, spec.Passed},
+	} {
+		d := driver{cfg: c.cfg, start: coroutines(c.cfg.Scenario, nil)}
+		rep, err := d.refute(t.Context(), "schedule", Counterexample{c.cfg, c.property, schedule(t, c.moves), c.lasso})
+		if err != nil || rep.Verdict != c.want || c.want == spec.Violated && !strings.Contains(rep.Why, "does not lead to a violation of "+c.property) {
+			t.Errorf("refute %s by %q, lasso %v: got %v, %s, %v; want %v", c.property, c.moves, c.lasso, rep.Verdict, rep.Why, err, c.want)
+		}
+	}
+}
+
+// TestHazard_Refusal: an error is right only of a party that takes a step at
+// which PROTOCOL.md, section 9, allows it, with a word out of range for its call.
+func TestHazard_Refusal(t *testing.T) {
+	cfg := model.Config{Scenario: spec.Surplus, Procs: 3}
+	var g explore.Graph[model.State, model.Action]
+	s := session{cfg: cfg}
+	out, in := 0, 0
+	for i := range g.Grow(model.NewMachine(cfg)) {
+		if i == 20000 {
+			break // the first with a word out of range come before
+		}
+		before := g.States[i]
+		for _, a := range model.Enabled(cfg, before) {
+			if a.Proc < 0 {
+				continue
+			}
+			w, n := before.Words(), int32(before.Parties(a.Proc))
+			right := (a.Step == spec.InitExit || a.Step == spec.TestFirst) && a.Event == spec.NoEvent && (w.Enter > n || w.Exit > n)
+			if right {
+				out++
+			} else if a.Step == spec.InitExit || a.Step == spec.TestFirst {
+				in++
+			}
+			if got := s.refuses(before, a, "error out of range"); got != right {
+				t.Fatalf("refuses(%v, %v, error): got %v, want %v", before, a, got, right)
+			}
+			if s.refuses(before, a, "at LockInit") {
+				t.Fatalf("refuses(%v, %v, at LockInit): got true", before, a)
+			}
+		}
+	}
+	if out == 0 || in == 0 {
+		t.Errorf("got %d edges with a word out of range and %d with none, want some of both", out, in)
+	}
+}
+
+// TestHazard_UnmodelledDeath: where the model does not know the death, the words
+// must stay, the lock be free, and no call return early.
+func TestHazard_UnmodelledDeath(t *testing.T) {
+	cfg, moves, ok := CrashSchedule(2, spec.UncountEnter) // p0 holds the lock
+	if !ok {
+		t.Fatal("no schedule leads to UncountEnter")
+	}
+	for _, c := range []struct {
+		name string
+		die  func(b *bench)
+		asks string // the request of p1, after the death, that it answers with returned
+		want string
+	}{
+		{"right", func(*bench) {}, "", ""},
+		{"words", func(b *bench) { b.parties[1].words.store(spec.Enter, 7) }, "", "words: got enter=7"},
+		{"lock", func(b *bench) { take(b, 1) }, "", "holder of the lock: got p1, want none"},
+		{"return", func(*bench) {}, "go", "calls begun"},
+		{"return at once", func(*bench) {}, "call 2", `got "returned", want "at Call"`},
+	} {
+		var b bench
+		d := driver{cfg: cfg, start: func(i int, splitRMW bool) (party, error) {
+			started, err := b.start(i, splitRMW)
+			if i == 0 {
+				started = &mortal{started, func() {
+					c.die(&b)
+					b.parties[1].fault = func(request, answer string) string {
+						switch {
+						case request == c.asks:
+							return "returned"
+						case c.asks != "" && strings.HasPrefix(request, "call "):
+							return "at Call"
+						default:
+							return answer
+						}
+					}
+				}}
+			}
+			return started, err
+		}}
+		rep, err := d.crash(t.Context(), spec.UncountEnter, moves)
+		want := spec.Violated
+		if c.want == "" {
+			want = spec.Passed
+		}
+		if err != nil || rep.Verdict != want || !strings.Contains(rep.Why, c.want) {
+			t.Errorf("%s: crash: got %v, %s, %v; want %v, %q", c.name, rep.Verdict, rep.Why, err, want, c.want)
+		}
+	}
+}
+
+// mortal is a party that does something more when it is killed first.
+type mortal struct {
+	party
+	die func()
+}
+
+func (m *mortal) Kill() {
+	m.party.Kill()
+	if die := m.die; die != nil {
+		m.die = nil
+		die()
+	}
+}
+
+// TestHazard_End: a party that is outside and does not end in order is an error,
+// unless its context has ended.
+func TestHazard_End(t *testing.T) {
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		moves string
+		end   error
+		want  error
+	}{
+		{"1:2", nil, nil},
+		{"1:2", broken, broken},
+		{"1:2", context.Canceled, nil},
+		{"0:2", broken, nil}, // it is in a call
+	} {
+		var b bench
+		s := b.session(t, spec.Withdraw, c.moves)
+		b.parties[0].end = c.end
+		if err := s.Close(); !errors.Is(err, c.want) {
+			t.Errorf("Close after %q of a party that ends with %v: got %v, want %v", c.moves, c.end, err, c.want)
+		}
+	}
+}
