@@ -47,7 +47,7 @@ func (s *State) actions(cfg *Config, list []Action) []Action {
 	}
 	for p := range s.procs[:cfg.Procs] {
 		step := s.procs[p].step
-		if s.canStep(cfg, p, ready) {
+		if ready>>(step&31)&1 != 0 && s.canStep(cfg, p) {
 			a := Action{Proc: p, Step: step}
 			if step == spec.Call {
 				a.Parties = int(cfg.parties(p, int(s.procs[p].rounds)+1))
@@ -110,35 +110,29 @@ func (s *State) allows(cfg *Config, a Action) bool {
 		return a.Event == cfg.event() && s.canHappen(cfg, a.Proc, a.Event)
 	}
 	me := &s.procs[a.Proc]
-	return a.Step == me.step && (a.Step == spec.Call) == (a.Parties > 0) && s.canStep(cfg, a.Proc, s.ready())
+	return a.Step == me.step && (a.Step == spec.Call) == (a.Parties > 0) && s.canStep(cfg, a.Proc)
 }
 
-// canStep reports whether process p can take the step that it is at, where ready
-// is what s.ready returns.
-func (s *State) canStep(cfg *Config, p int, ready uint32) bool {
+// canStep reports whether process p can take the step that it is at.
+func (s *State) canStep(cfg *Config, p int) bool {
 	me := &s.procs[p]
 	switch {
-	case me.dead:
+	case me.dead || s.ready()>>(me.step&31)&1 == 0:
 		return false
-	case ready>>(me.step&31)&1 != 0:
-		return true
 	case me.step == spec.Call:
 		return !s.rests(cfg, p) && s.mayBegin(cfg, p)
-	default:
+	case me.step == spec.AwaitDrain || me.step == spec.AwaitFlag:
 		return me.noticed || me.goes(s.words)
+	default:
+		return true
 	}
 }
 
-// ready returns the steps, as bits, that every process which is at one of them can
-// take: those that wait for nothing, and those for the lock while it is free.
+// ready returns the steps, as bits, that do not wait for the lock, or all while it
+// is free.
 func (s *State) ready() uint32 {
-	const (
-		locks = 1<<spec.LockInit | 1<<spec.LockEnter | 1<<spec.LockFirst | 1<<spec.LockExit | 1<<spec.LockWithdraw
-		waits = locks | 1<<spec.Call | 1<<spec.AwaitDrain | 1<<spec.AwaitFlag
-		all   = 1<<(spec.MakeFlag+1) - 1
-	)
 	if s.locks[s.linked] == free {
-		return all&^waits | locks
+		return 1<<32 - 1
 	}
-	return all &^ waits
+	return ^uint32(1<<spec.LockInit | 1<<spec.LockEnter | 1<<spec.LockFirst | 1<<spec.LockExit | 1<<spec.LockWithdraw)
 }

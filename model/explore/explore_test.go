@@ -118,7 +118,7 @@ func TestUnit_LimitsAreNeverVerified(t *testing.T) {
 	}
 }
 
-// TestUnit_FullShardIsNeverVerified: a shard numbers its states with 24
+// TestUnit_FullShardIsNeverVerified: a shard numbers its states with 26
 // bits; beyond that states are left out, which must show even if nothing is left
 // to expand.
 func TestUnit_FullShardIsNeverVerified(t *testing.T) {

@@ -36,13 +36,13 @@ type search[P packed, S, A any] struct {
 }
 
 const (
-	shardBits = 7
+	shardBits = 5
 	numShards = 1 << shardBits
 	chunkSize = 1 << 11 // states that one worker expands in one go, at most
 	batchSize = 1 << 4  // chunks between two looks at the limits, at most
 
-	leastBatch = 1 << 7 // states between two looks, at least
-	leastChunk = 1 << 8 // states for which it is worth while to wake a worker
+	leastBatch = 1 << 7  // states between two looks, at least
+	leastChunk = 1 << 10 // states for which it is worth while to wake a worker
 )
 
 // A finding is a property that some state of a level violates.

@@ -29,12 +29,15 @@ func mix(x uint64) uint64 {
 type shard[P packed] struct {
 	blocks []*[blockSize]P
 	count  uint32
-	index  []uint32 // open addressing: 0, or tag<<24 | number+1
+	index  []uint32 // open addressing: 0, or the tag above numberBits and the number+1
 }
 
 const (
 	blockSize = 1 << 8
-	shardRoom = 1<<24 - 1 // states that one shard can number
+
+	numberBits = 26
+	numberMask = 1<<numberBits - 1
+	shardRoom  = numberMask // states that one shard can number
 )
 
 func (h *shard[P]) at(i uint32) *P { return &h.blocks[i/blockSize][i%blockSize] }
@@ -46,7 +49,7 @@ func (h *shard[P]) find(s *P, hash uint64) (i uint32, place int, ok bool) {
 		return 0, 0, false
 	}
 	place = home(hash, len(h.index))
-	tag := uint32(hash) << 24
+	tag := uint32(hash) << numberBits
 	for ; ; place++ {
 		if place == len(h.index) {
 			place = 0
@@ -55,8 +58,8 @@ func (h *shard[P]) find(s *P, hash uint64) (i uint32, place int, ok bool) {
 		if entry == 0 {
 			return 0, place, false
 		}
-		if entry&(0xff<<24) == tag {
-			if i := entry&(1<<24-1) - 1; *h.at(i) == *s {
+		if entry&^numberMask == tag {
+			if i := entry&numberMask - 1; *h.at(i) == *s {
 				return i, place, true
 			}
 		}
@@ -83,7 +86,7 @@ func (h *shard[P]) add(s *P, hash uint64, room uint32) bool {
 		h.blocks = append(h.blocks, new([blockSize]P))
 	}
 	h.blocks[i/blockSize][i%blockSize] = *s
-	h.index[place] = uint32(hash)<<24 | (i + 1)
+	h.index[place] = uint32(hash)<<numberBits | (i + 1)
 	h.count++
 	return true
 }
@@ -102,7 +105,7 @@ func (h *shard[P]) grow() {
 				place = 0
 			}
 		}
-		index[place] = uint32(code)<<24 | (i + 1)
+		index[place] = uint32(code)<<numberBits | (i + 1)
 	}
 	h.index = index
 }
