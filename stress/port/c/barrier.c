@@ -112,9 +112,15 @@ static bool segment_attach(const char *name)
 static char lock_path[4096];
 static int lock_fd = -1; /* the locked descriptor; -1: not held */
 
+/* lock_open makes the lock file only if it is missing: in a sticky directory the
+ * kernel refuses to open the file of another user with O_CREAT
+ * (fs.protected_regular). */
 static int lock_open(void)
 {
-	int flags = O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+#ifdef MUTANT_RECORD_LOCK
+	flags |= O_RDWR;
+#endif
 #ifdef MUTANT_NO_CLOEXEC
 	flags &= ~O_CLOEXEC;
 #endif
@@ -122,11 +128,18 @@ static int lock_open(void)
 	static int link = -1; /* a second name of the first file */
 	char path[64];
 	if (link < 0)
-		link = open(lock_path, flags, 0600);
+		link = open(lock_path, flags | O_CREAT, 0600);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", link);
 	return open(path, O_RDWR | O_CLOEXEC);
 #endif
-	return open(lock_path, flags, 0600);
+	for (;;) {
+		int fd = open(lock_path, flags);
+		if (fd >= 0 || errno != ENOENT)
+			return fd;
+		fd = open(lock_path, flags | O_CREAT | O_EXCL, 0600);
+		if (fd >= 0 || errno != EEXIST)
+			return fd;
+	}
 }
 
 /* take makes one attempt to lock a descriptor. It returns 0 or the system's error. */
@@ -152,8 +165,13 @@ static int lock_try(void)
 			fail("open %s: %s", lock_path, strerror(errno));
 			return -1;
 		}
-		int why = take(fd);
 		struct stat st;
+		if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+			close(fd);
+			fail("%s is not a regular file", lock_path);
+			return -1;
+		}
+		int why = take(fd);
 		if (why == 0 && fstat(fd, &st) < 0)
 			why = errno;
 #ifdef MUTANT_OLD_LOCK_FILE

@@ -3,11 +3,16 @@
 package registry_test
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/spec/intercept"
+	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/port/registry"
 )
 
@@ -58,5 +63,46 @@ func TestUnit_Flags(t *testing.T) {
 		if !slices.Equal(got, names) {
 			t.Errorf("Flags(%q) = %s: a shell and Parse make %q of it", names, registry.Flags(names), got)
 		}
+	}
+}
+
+// TestProc_LockFileOfAnotherUser: a port opens a lock file that exists without
+// O_CREAT, which the kernel refuses in a sticky directory if the file belongs to
+// another user (fs.protected_regular). It makes one that is missing.
+func TestProc_LockFileOfAnotherUser(t *testing.T) {
+	for _, name := range []string{"c", "rust"} {
+		t.Run(name, func(t *testing.T) {
+			porttest.Need(t, name)
+			_, segment, lockPath := porttest.NewBarrier(t)
+			refuse := func(c intercept.Call) unix.Errno {
+				if c.Args[2]&unix.O_CREAT != 0 {
+					return unix.EACCES
+				}
+				return 0
+			}
+			allow := func(intercept.Call) unix.Errno { return 0 }
+			for i, answer := range []func(intercept.Call) unix.Errno{refuse, allow} {
+				if i == 1 {
+					if err := os.Remove(lockPath); err != nil {
+						t.Fatal(err)
+					}
+				}
+				intercept.Run(t, intercept.All(unix.SYS_OPENAT), answer, func() {
+					p, err := registry.Start(t.Context(), name)
+					if err == nil {
+						err = p.Open(segment, lockPath)
+					}
+					if err == nil {
+						err = p.Wait(t.Context(), 1)
+					}
+					if err == nil {
+						err = p.Close()
+					}
+					if err != nil {
+						t.Errorf("a call of one party, lock file missing: %v: got %v, want nil", i == 1, err)
+					}
+				})
+			}
+		})
 	}
 }

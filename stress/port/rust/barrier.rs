@@ -28,6 +28,7 @@ const PROT_READ_WRITE: c_int = 1 | 2;
 const MAP_SHARED: c_int = 1;
 const LOCK_EX_NB: c_int = 2 | 4;
 const LOCK_UN: c_int = 8;
+const O_NONBLOCK: c_int = 0o4000;
 const O_NOFOLLOW: c_int = if cfg!(any(target_arch = "arm", target_arch = "aarch64")) { 0o100000 } else { 0o400000 };
 
 // ---- The segment (section 2) ----
@@ -82,12 +83,28 @@ struct Lock {
 }
 
 impl Lock {
+    /// Opens the lock file, and makes it only if it is missing: in a sticky directory the kernel
+    /// refuses to open the file of another user with O_CREAT (fs.protected_regular).
+    fn open(&self) -> io::Result<File> {
+        loop {
+            match OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(&self.path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Ok(file) if !file.metadata()?.is_file() => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the lock file is not a regular file"));
+                }
+                opened => return opened,
+            }
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made,
+            }
+        }
+    }
+
     /// Makes one attempt. False: another process has the lock.
     fn attempt(&mut self) -> io::Result<bool> {
         loop {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(O_NOFOLLOW);
-            let file = options.open(&self.path)?;
+            let file = self.open()?;
             if unsafe { flock(file.as_raw_fd(), LOCK_EX_NB) } != 0 {
                 return match io::Error::last_os_error() {
                     e if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
