@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -31,15 +32,26 @@ const (
 	closed
 )
 
+// An Option widens what Create, Attach and Construct accept.
+type Option uint8
+
+// TrustOthers accepts a segment or a lock file of another user even if its
+// group or all users may write it. Without it these are ErrUntrusted.
+const TrustOthers Option = 1
+
 // Create makes the segment and returns a handle of the new barrier, which is
 // ready to use. The segment appears under its name with spec.Initial in it.
 // Create makes the lock file if it is missing, and leaves it if it then fails.
-// It needs /proc.
+// Where /dev/shm has no files without a name (O_TMPFILE), or there is no /proc,
+// Create makes the segment as /dev/shm/.sharedbarrier-*; a process that dies
+// just then leaves that file.
 //
 // It fails with fs.ErrExist if the segment exists, with ErrName, ErrNoSpace,
-// ErrNotRegular or ErrNoFlock, or with the system's error.
-func Create(name, lockPath string) (*Barrier, error) {
-	return open(name, lockPath, createSegment)
+// ErrNotRegular, ErrUntrusted or ErrNoFlock, or with the system's error.
+func Create(name, lockPath string, options ...Option) (*Barrier, error) {
+	return open(name, lockPath, options, func(name string, _ bool) (*segment, error) {
+		return createSegment(name)
+	})
 }
 
 // Attach returns a handle of a barrier that another process made. It never
@@ -50,19 +62,20 @@ func Create(name, lockPath string) (*Barrier, error) {
 // It fails with fs.ErrNotExist if there is no such segment, ErrSize if it is
 // not spec.Size bytes long, ErrCorrupt if the words are those of no barrier,
 // ErrNoSpace if its page is missing and /dev/shm has none left, with ErrName,
-// ErrNotRegular or ErrNoFlock, the error of ctx, or the system's error. If it
-// fails before the segment is ready it makes no lock file.
-func Attach(ctx context.Context, name, lockPath string) (*Barrier, error) {
+// ErrNotRegular, ErrUntrusted or ErrNoFlock, the error of ctx, or the system's
+// error. If it fails before the segment is ready it makes no lock file.
+func Attach(ctx context.Context, name, lockPath string, options ...Option) (*Barrier, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	segment, err := attachSegment(ctx, name)
+	trust := slices.Contains(options, TrustOthers)
+	segment, err := attachSegment(ctx, name, trust)
 	if err != nil {
 		return nil, err
 	}
-	lock, err := openLock(lockPath)
+	lock, err := openLock(lockPath, trust)
 	if err != nil {
-		return nil, errors.Join(err, segment.unmap())
+		return nil, errors.Join(err, segment.close())
 	}
 	return &Barrier{segment: segment, lock: lock}, nil
 }
@@ -78,8 +91,8 @@ func Attach(ctx context.Context, name, lockPath string) (*Barrier, error) {
 //
 // It fails as Create does, except with fs.ErrExist, and with ErrSize if the
 // segment exists and is neither empty nor spec.Size bytes long.
-func Construct(name, lockPath string) (*Barrier, error) {
-	b, err := open(name, lockPath, constructSegment)
+func Construct(name, lockPath string, options ...Option) (*Barrier, error) {
+	b, err := open(name, lockPath, options, constructSegment)
 	if err != nil {
 		return nil, err
 	}
@@ -104,15 +117,16 @@ func Remove(name, lockPath string) error {
 }
 
 // open opens the lock file first, so that it makes no segment if that fails.
-func open(name, lockPath string, segmentOf func(name string) (*segment, error)) (*Barrier, error) {
+func open(name, lockPath string, options []Option, segmentOf func(name string, trust bool) (*segment, error)) (*Barrier, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	lock, err := openLock(lockPath)
+	trust := slices.Contains(options, TrustOthers)
+	lock, err := openLock(lockPath, trust)
 	if err != nil {
 		return nil, err
 	}
-	segment, err := segmentOf(name)
+	segment, err := segmentOf(name, trust)
 	if err != nil {
 		return nil, errors.Join(err, lock.close())
 	}
@@ -132,8 +146,10 @@ func checkName(name string) error {
 }
 
 // Reset writes the initial words, without the lock (PROTOCOL.md, section 6). It
-// is for a barrier in which a party died, or a call found ErrCorrupt, and must
-// not run while any party calls. It calls the hook before each of its steps.
+// is for a barrier in which a party died, a call found ErrCorrupt, or a call
+// withdrew and the party count changes. All parties must be outside: none has a
+// call that has not returned, and none begins one until Reset returns in the
+// one process that resets. It calls the hook before each of its steps.
 //
 // It fails with ErrClosed, with ErrBusy while Wait or another Reset runs, and
 // with ErrSize if a peer truncated the segment.
@@ -158,7 +174,7 @@ func (b *Barrier) SetHook(hook func(spec.Step)) { b.hook = hook }
 // Words returns the three words. It does not block, and may run at the same
 // time as Wait. It reads each word atomically; all three are a state of the
 // protocol only if no process takes a step in between. It fails with ErrClosed,
-// and with ErrSize if a peer truncated the segment.
+// and with ErrSize if a peer changed the size of the segment.
 func (b *Barrier) Words() (spec.Words, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -168,31 +184,39 @@ func (b *Barrier) Words() (spec.Words, error) {
 	return b.segment.read()
 }
 
-// Close unmaps the segment and closes the lock file. It neither changes the
+// Close unmaps the segment and closes it and the lock file. It neither changes the
 // words nor removes a file. It fails with ErrClosed if the handle is closed,
 // and with ErrBusy while Wait or Reset runs: end the context of the call first.
 func (b *Barrier) Close() error {
 	if err := b.claim(closed); err != nil {
 		return err
 	}
-	return errors.Join(b.segment.unmap(), b.lock.close())
+	return errors.Join(b.segment.close(), b.lock.close())
 }
 
 // Wait blocks until the given number of parties have called it in the same
 // round, and then returns nil (PROTOCOL.md, section 4).
 //
-// If ctx ends first, Wait undoes its effect on the words, as if the call had
-// not been made, and returns the error of ctx (section 5). It notices the end
-// of ctx within one spec.Tick. To withdraw, or to finish a round that is
-// complete, it then still waits for the lock, for as long as another process
-// holds it. If ctx has ended before the call, Wait takes no step.
+// If ctx ends first, Wait withdraws and returns the error of ctx (section 5): it
+// no longer counts in enter. It notices the end of ctx within one spec.Tick. To
+// withdraw, or to finish a round that is complete, it then still waits for the
+// lock, for as long as another process holds it. If ctx has ended before the
+// call, Wait takes no step.
+//
+// A withdrawn call may leave exit = parties and flag = 0. Then a round with the
+// same party count can follow at once. A round with another count cannot: its
+// calls fail with ErrCorrupt or wait until their contexts end. To go on with
+// those who are there, for example after a time limit, end all calls first, have
+// one process call Reset, and only then call with the new count.
 //
 // Before its first step it fails with ErrParties, ErrClosed or ErrBusy. If a
 // word is out of range for parties it fails with ErrCorrupt (section 9): at
 // InitExit, with the words unchanged, or at TestFirst, before it counts itself.
-// It also fails with ErrSize if a peer truncated the segment, and with errors
-// of the lock file. If such an error comes after CountEnter the words still
-// count the call, and the barrier must be constructed again.
+// It also fails with ErrSize if a peer changed the size of the segment, which
+// it notices when the call begins and within one spec.Tick while it waits, with
+// ErrNoSpace if the page of the segment is gone, and with errors of the lock
+// file. If such an error comes after CountEnter the words still count the call,
+// and the barrier must be constructed again.
 func (b *Barrier) Wait(ctx context.Context, parties int) error {
 	if parties < 1 || parties > math.MaxInt32 {
 		return fmt.Errorf("%w: %d, want 1 to %d", ErrParties, parties, math.MaxInt32)

@@ -12,7 +12,7 @@ import (
 // library, which opens the file each time and does not compare.
 func BenchmarkLock(b *testing.B) {
 	b.Run("lock=ours", func(b *testing.B) {
-		l, err := openLock(filepath.Join(b.TempDir(), "lock"))
+		l, err := openLock(filepath.Join(b.TempDir(), "lock"), false)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -26,7 +26,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 		// Section 4: a call.
 
 		case spec.Call:
-			step = spec.LockInit
+			step, err = spec.LockInit, b.segment.checkSize()
 
 		case spec.LockInit:
 			step, err = pause.acquire(ctx, spec.LockInit, spec.InitExit)
@@ -67,7 +67,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			if exit := words.load(spec.Exit); exit == n { // the store of InitExit or CountExit, without the lock
 				step = spec.LockFirst
 			} else {
-				pause.word(spec.AwaitDrain, spec.Exit, exit)
+				err = pause.word(spec.AwaitDrain, spec.Exit, exit)
 			}
 
 		case spec.LockFirst:
@@ -108,7 +108,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			} else if flag := words.load(spec.Flag); flag != spec.Down { // the store of RaiseFlag, without the lock
 				step = spec.LockExit
 			} else {
-				pause.word(spec.AwaitFlag, spec.Flag, flag)
+				err = pause.word(spec.AwaitFlag, spec.Flag, flag)
 			}
 
 		case spec.LockExit:

@@ -20,7 +20,8 @@ var (
 	ErrClosed = errors.New("barrier handle is closed")
 	// ErrBusy: another call of Wait or Reset is running on the handle.
 	ErrBusy = errors.New("barrier handle is in use")
-	// ErrSize: the segment is not exactly spec.Size bytes: not a barrier.
+	// ErrSize: the segment is not exactly spec.Size bytes: not a barrier, or a
+	// peer has changed its size.
 	ErrSize = errors.New("segment has the wrong size")
 	// ErrNotRegular: the name is that of a symbolic link, a directory, a FIFO
 	// or the like. None of these is followed or opened.
@@ -29,6 +30,9 @@ var (
 	ErrNoSpace = errors.New("no space left in /dev/shm")
 	// ErrNoFlock: the file system of the lock file has no flock(2).
 	ErrNoFlock = errors.New("file system does not support flock")
+	// ErrUntrusted: the segment or the lock file belongs to another user, and
+	// its group or all users may write it. TrustOthers accepts it.
+	ErrUntrusted = errors.New("third users can write it")
 	// ErrCorrupt: the words are out of range. The error is a *CorruptError.
 	ErrCorrupt = errors.New("barrier words are out of range")
 )

@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFlags make a missing lock file, open it read-only since its contents are
-// never used, refuse a symbolic link, and close it on exec so that no child
-// inherits the lock. With O_NONBLOCK a FIFO does not block the opening; reopen
-// refuses it.
-const lockFlags = unix.O_CREAT | unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
+// lockFlags open the lock file read-only since its contents are never used,
+// refuse a symbolic link, and close the file on exec so that no child inherits
+// the lock. With O_NONBLOCK a FIFO does not block the opening; reopen refuses
+// it.
+const lockFlags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 
 // A lock is the lock file of a barrier, taken with flock(2) (PROTOCOL.md,
 // section 3).
@@ -24,25 +24,41 @@ const lockFlags = unix.O_CREAT | unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLO
 // µs here (BenchmarkLock), and rounds of 2, 4 and 8 processes took 4 to 5 times
 // as long with it. stress/lockprobe checks this lock with that library.
 type lock struct {
-	path string
-	fd   int
-	held bool
+	path  string
+	trust bool // TrustOthers
+	fd    int
+	held  bool
+	local bool // the file is in a file system of localTypes
 	// linkedAt is the change time of the open file when the path last named it;
 	// zero: compare with the path.
 	linkedAt unix.Timespec
 }
 
 // ctimeGranularity is longer than the clock tick from which kernels take change
-// times, at most 10 ms. A change time that is not older proves nothing, since
-// the next change may have the same one.
+// times, at most 10 ms, and than the unit of a time that is fine. A change time
+// that is not older proves nothing, since the next change may have the same
+// one.
 const ctimeGranularity = 20 * time.Millisecond
 
-func openLock(path string) (*lock, error) {
+// localTypes are file systems in which this machine's kernel gives a file a new
+// change time when it is renamed, linked or unlinked. Others may answer with a
+// time that they have cached, or take it from another machine's clock.
+var localTypes = map[uint32]bool{
+	unix.TMPFS_MAGIC: true, unix.EXT4_SUPER_MAGIC: true, unix.XFS_SUPER_MAGIC: true,
+	unix.BTRFS_SUPER_MAGIC: true, unix.F2FS_SUPER_MAGIC: true, unix.OVERLAYFS_SUPER_MAGIC: true,
+}
+
+// fine reports whether a change time has a part below a millisecond. Then its
+// file system does not store whole seconds or the like, as ext4 does in inodes
+// of 128 bytes.
+func fine(ctime unix.Timespec) bool { return ctime.Nsec%1e6 != 0 }
+
+func openLock(path string, trust bool) (*lock, error) {
 	path, err := filepath.Abs(path) // the working directory may change
 	if err != nil {
 		return nil, fmt.Errorf("lock file: %w", err)
 	}
-	l := &lock{path: path, fd: -1}
+	l := &lock{path: path, trust: trust, fd: -1}
 	if err := l.reopen(); err != nil {
 		return nil, err
 	}
@@ -94,7 +110,8 @@ func (l *lock) try() (bool, error) {
 // current reports whether the path names the open file. To compare with the
 // path takes longer than the rest of an acquisition, so current skips it while
 // the change time of the file is the same: to rename, link or unlink a file
-// changes that. It does not notice that a directory above was replaced.
+// changes that. It relies on change times only in localTypes, and only on those
+// that are fine. It does not notice that a directory above was replaced.
 func (l *lock) current() (bool, error) {
 	var open, linked unix.Stat_t
 	if err := unix.Fstat(l.fd, &open); err != nil {
@@ -103,7 +120,7 @@ func (l *lock) current() (bool, error) {
 	if open.Nlink == 0 {
 		return false, nil
 	}
-	if open.Ctim == l.linkedAt {
+	if open.Ctim == l.linkedAt && fine(l.linkedAt) {
 		return true, nil
 	}
 	switch err := unix.Lstat(l.path, &linked); {
@@ -112,14 +129,16 @@ func (l *lock) current() (bool, error) {
 	case err != nil:
 		return false, err
 	}
-	if linked.Dev != open.Dev || linked.Ino != open.Ino {
+	if !sameFile(&open, &linked) {
 		return false, nil
 	}
-	if time.Since(time.Unix(open.Ctim.Unix())) > ctimeGranularity {
+	if l.local && fine(open.Ctim) && time.Since(time.Unix(open.Ctim.Unix())) > ctimeGranularity {
 		l.linkedAt = open.Ctim
 	}
 	return true, nil
 }
+
+func sameFile(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
 
 // release releases the lock if it is held. It unlocks and does not close, since
 // a child that inherited the descriptor would keep the lock held.
@@ -135,30 +154,43 @@ func (l *lock) release() error {
 }
 
 func (l *lock) flock(how int) error {
-	for {
-		if err := unix.Flock(l.fd, how); err != unix.EINTR {
-			return err
-		}
-	}
+	_, err := retryEINTR(func() (int, error) { return 0, unix.Flock(l.fd, how) })
+	return err
 }
 
 // reopen closes the open file and opens the one that the path names.
 func (l *lock) reopen() error {
-	fd, err := retryEINTR(func() (int, error) { return unix.Open(l.path, lockFlags, 0o600) })
+	fd, err := openOrMake(l.path)
 	if err != nil {
 		return l.error("open", err)
 	}
-	var st unix.Stat_t
-	if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-		err = ErrNotRegular
+	var fs unix.Statfs_t
+	if err = vet(fd, l.trust); err == nil {
+		err = unix.Fstatfs(fd, &fs)
 	}
 	if err != nil {
 		unix.Close(fd)
 		return l.error("open", err)
 	}
 	l.close()
-	l.fd, l.linkedAt = fd, unix.Timespec{}
+	l.fd, l.local, l.linkedAt = fd, localTypes[uint32(fs.Type)], unix.Timespec{}
 	return nil
+}
+
+// openOrMake opens the file, and makes it only if it is missing: in a sticky
+// directory the kernel refuses to open the file of another user with O_CREAT
+// (fs.protected_regular).
+func openOrMake(path string) (int, error) {
+	for {
+		fd, err := openFile(path, lockFlags)
+		if err != unix.ENOENT {
+			return fd, err
+		}
+		fd, err = openFile(path, lockFlags|unix.O_CREAT|unix.O_EXCL)
+		if err != unix.EEXIST { // else another process made it meanwhile
+			return fd, err
+		}
+	}
 }
 
 func (l *lock) close() error {
@@ -187,6 +219,8 @@ func (l *lock) error(op string, err error) error {
 		err = fmt.Errorf("%w (%w)", ErrNotRegular, err)
 	case unix.ENOENT:
 		err = fmt.Errorf("its directory is missing, make it first (%w)", err)
+	case unix.EACCES:
+		err = fmt.Errorf("give this user the right to read it, and to make it if it is missing (%w)", err)
 	}
 	return fmt.Errorf("%s lock file %q: %w", op, l.path, err)
 }

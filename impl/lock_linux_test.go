@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/intercept"
 )
 
 // TestUnit_LockFollowsThePath: a call acquires the lock of the file that the
@@ -24,10 +26,11 @@ func TestUnit_LockFollowsThePath(t *testing.T) {
 		{"it was removed", func() error { return os.Remove(path) }},
 		{"it was removed and made", func() error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) }},
 		{"it was linked and removed", func() error { return errors.Join(os.Link(path, path+".link"), os.Remove(path)) }},
+		{"its name is that of a link to it", func() error { return errors.Join(os.Rename(path, path+".real"), os.Link(path+".real", path)) }},
 		{"another has its name", func() error { return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600)) }},
 	} {
-		// Until calls no longer compare with the path.
-		for b.lock.linkedAt == (unix.Timespec{}) {
+		// Until calls no longer compare with the path, if they may.
+		for b.lock.local && fine(ctimeOf(t, path)) && b.lock.linkedAt == (unix.Timespec{}) {
 			if err := b.Wait(t.Context(), 1); err != nil {
 				t.Fatal(err)
 			}
@@ -50,11 +53,193 @@ func TestUnit_LockFollowsThePath(t *testing.T) {
 	}
 }
 
+// TestUnit_ChangeTimes: calls stop comparing with the path only once the change
+// time is fine and older than a tick of the kernel's clock, and only in file
+// systems that are known.
+func TestUnit_ChangeTimes(t *testing.T) {
+	for _, tc := range []struct {
+		nanoseconds int64
+		want        bool
+	}{{0, false}, {500e6, false}, {123e6, false}, {1e6 - 100, true}, {123_456_000, true}, {999_999_999, true}} {
+		if got := fine(unix.NsecToTimespec(1e18 + tc.nanoseconds)); got != tc.want {
+			t.Errorf("fine(change time with %d ns): got %v, want %v", tc.nanoseconds, got, tc.want)
+		}
+	}
+	b, _, path := create(t)
+	// Without a mount there is one file system: two files differ by inode there.
+	if a, b := (unix.Stat_t{Dev: 1, Ino: 2}), (unix.Stat_t{Dev: 3, Ino: 2}); sameFile(&a, &b) {
+		t.Error("sameFile(equal inodes on two devices): got true, want false")
+	}
+	wait := func() {
+		if err := b.Wait(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const tick = 10 * time.Millisecond // by which a change time is older than its change
+	for {
+		changed := time.Now()
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		trusted := b.lock.linkedAt == ctimeOf(t, path)
+		if time.Since(changed) < ctimeGranularity-tick { // a slow machine tries again
+			if trusted {
+				t.Errorf("a change time that is younger than %v is trusted", ctimeGranularity)
+			}
+			break
+		}
+	}
+	b.lock.local = false
+	for old := time.Now(); time.Since(old) < 2*ctimeGranularity; {
+		wait()
+	}
+	if b.lock.linkedAt == ctimeOf(t, path) {
+		t.Error("a change time is trusted in a file system that is not known")
+	}
+	// Some file systems have no change times: the zero time is not one that was
+	// seen.
+	b.lock.linkedAt = unix.Timespec{Sec: 1e9}
+	if fine(b.lock.linkedAt) {
+		t.Error("fine(whole seconds): got true, want false")
+	}
+}
+
+func ctimeOf(t *testing.T, path string) unix.Timespec {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Ctim
+}
+
+// TestUnit_LockFileBecomesALink: a call refuses a symbolic link that has taken
+// the lock file's place, even one that leads to the lock file.
+func TestUnit_LockFileBecomesALink(t *testing.T) {
+	b, _, path := create(t)
+	if err := errors.Join(os.Rename(path, path+".real"), os.Symlink(path+".real", path)); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, "Wait", b.Wait(t.Context(), 1), ErrNotRegular)
+	if b.lock.held {
+		t.Error("the failed call holds the lock")
+	}
+}
+
+// TestUnit_LockFileOfAnotherUser: a lock file in a sticky directory that belongs
+// to another user is opened without O_CREAT, which the kernel refuses then
+// (fs.protected_regular).
+func TestUnit_LockFileOfAnotherUser(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	creating := func(c intercept.Call) bool { return c.Args[2]&unix.O_CREAT != 0 }
+	for _, tc := range []struct {
+		what   string
+		answer func(intercept.Call) unix.Errno
+	}{
+		{"missing", func(intercept.Call) unix.Errno { return 0 }},
+		{"there", func(c intercept.Call) unix.Errno {
+			if creating(c) {
+				return unix.EACCES
+			}
+			return 0
+		}},
+		{"made meanwhile", func(c intercept.Call) unix.Errno {
+			if creating(c) {
+				if err := os.WriteFile(path, nil, 0o600); err != nil {
+					t.Error(err)
+				}
+			}
+			return 0
+		}},
+	} {
+		if tc.what == "made meanwhile" {
+			os.Remove(path)
+		}
+		intercept.Run(t, intercept.All(unix.SYS_OPENAT), tc.answer, func() {
+			l, err := openLock(path, false)
+			if err != nil {
+				t.Errorf("openLock of a file that is %s: got %v, want nil", tc.what, err)
+				return
+			}
+			l.close()
+		})
+	}
+	// The same with the kernel's own answer, where it has one.
+	if text, err := os.ReadFile("/proc/sys/fs/protected_regular"); err != nil || string(text) == "0\n" || os.Getuid() != 0 {
+		t.Skipf("fs.protected_regular is %q, %v, and the user %d: only 1 or 2, and root, show the kernel's own answer", text, err, os.Getuid())
+	}
+	if err := errors.Join(os.Chmod(filepath.Dir(path), 0o777|os.ModeSticky), os.Chown(path, otherUser, otherUser)); err != nil {
+		t.Fatal(err)
+	}
+	l, err := openLock(path, false)
+	if err != nil {
+		t.Fatalf("openLock of a file of another user: got %v, want nil", err)
+	}
+	l.close()
+}
+
+const otherUser = 12345
+
+// TestUnit_Trust: a file of another user is refused if third users can write
+// it, unless TrustOthers is passed.
+func TestUnit_Trust(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a file to another user")
+	}
+	for _, tc := range []struct {
+		owner int
+		mode  os.FileMode
+		want  error
+	}{
+		{0, 0o600, nil}, {0, 0o666, nil}, {otherUser, 0o600, nil}, {otherUser, 0o644, nil},
+		{otherUser, 0o620, ErrUntrusted}, {otherUser, 0o602, ErrUntrusted}, {otherUser, 0o666, ErrUntrusted},
+	} {
+		for _, which := range []string{"segment", "lock file"} {
+			b, name, lockPath := create(t)
+			path := map[string]string{"segment": shm + name, "lock file": lockPath}[which]
+			if err := errors.Join(os.Chown(path, tc.owner, tc.owner), os.Chmod(path, tc.mode)); err != nil {
+				t.Fatal(err)
+			}
+			for _, open := range []func(options ...Option) (*Barrier, error){
+				func(options ...Option) (*Barrier, error) { return Attach(t.Context(), name, lockPath, options...) },
+				func(options ...Option) (*Barrier, error) { return Construct(name, lockPath, options...) },
+			} {
+				call := fmt.Sprintf("opening a barrier with a %s of user %d, mode %v", which, tc.owner, tc.mode)
+				b, err := open()
+				wantError(t, call, err, tc.want)
+				if err == nil {
+					b.Close()
+				}
+				b, err = open(TrustOthers)
+				wantError(t, call+", TrustOthers", err, nil)
+				if err == nil {
+					b.Close()
+				}
+			}
+			// A handle that must reopen the lock file looks again.
+			if which == "lock file" {
+				wantError(t, "reopening it", b.lock.reopen(), tc.want)
+			}
+			if which == "lock file" && tc.want != nil {
+				_, err := Create(name+"x", lockPath)
+				wantError(t, "Create with that lock file", err, tc.want)
+				c, err := Create(name+"x", lockPath, TrustOthers)
+				wantError(t, "Create with that lock file, TrustOthers", err, nil)
+				if err == nil {
+					c.Close()
+					os.Remove(shm + name + "x")
+				}
+			}
+		}
+	}
+}
+
 // newcomerTakes reports whether a process that opens the lock file now gets the
 // lock. It releases the lock.
 func newcomerTakes(t *testing.T, path string) bool {
 	t.Helper()
-	l, err := openLock(path)
+	l, err := openLock(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +296,7 @@ func TestUnit_LockFileKinds(t *testing.T) {
 
 func TestUnit_LockPathIsAbsolute(t *testing.T) {
 	t.Chdir(t.TempDir())
-	l, err := openLock("lock")
+	l, err := openLock("lock", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,11 +17,12 @@ const (
 	lockSpins = 4
 	yields    = 6
 
-	// A waiter for the lock sleeps for so long between attempts. In the
-	// kernel's own queue for flock(2) it could not notice the end of its
-	// context. That queue measured no faster.
+	// A waiter for the lock sleeps for so long between attempts: each nap is
+	// longer than the last one by lockNapMin. In the kernel's own queue for
+	// flock(2) it could not notice the end of its context. That queue measured
+	// no faster.
 	lockNapMin = 50 * time.Microsecond
-	lockNapMax = time.Millisecond
+	lockNapMax = 5 * time.Millisecond
 )
 
 // A waiter notices the end of its context within a tick. A negative constant
@@ -44,20 +45,24 @@ func (p *pause) failed(step spec.Step) int {
 	return p.tries
 }
 
-// word waits for at most a tick, or until the word that held v changes.
-func (p *pause) word(step spec.Step, word spec.Word, v int32) {
+// word waits for at most a tick, or until the word that held v changes. It fails
+// with ErrSize.
+func (p *pause) word(step spec.Step, word spec.Word, v int32) error {
 	switch tries := p.failed(step); {
 	case tries <= wordSpins:
 	case tries <= wordSpins+yields:
 		yield()
 	default:
-		p.b.segment.sleep(word, v)
+		if woken := p.b.segment.sleep(word, v); !woken {
+			return p.b.segment.checkSize()
+		}
 	}
+	return nil
 }
 
 // acquire makes one attempt at the lock. It returns step held if it succeeds,
 // and step wait, after a pause, if another process holds the lock. It fails
-// with the error of ctx or of the lock file.
+// with the error of ctx or of the lock file, and with ErrSize.
 func (p *pause) acquire(ctx context.Context, wait, held spec.Step) (spec.Step, error) {
 	if err := ctx.Err(); err != nil {
 		return wait, err
@@ -71,10 +76,15 @@ func (p *pause) acquire(ctx context.Context, wait, held spec.Step) (spec.Step, e
 	case tries <= lockSpins+yields:
 		yield()
 	default:
-		naps := tries - lockSpins - yields
-		nap(min(time.Duration(naps)*lockNapMin, lockNapMax))
+		nap(lockNap(tries - lockSpins - yields))
+		return wait, p.b.segment.checkSize()
 	}
 	return wait, nil
+}
+
+// lockNap returns the length of a waiter's k-th nap.
+func lockNap(k int) time.Duration {
+	return min(time.Duration(k)*lockNapMin, lockNapMax)
 }
 
 // yield lets other processes run; runtime.Gosched lets other goroutines run.

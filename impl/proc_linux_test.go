@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,10 +23,10 @@ import (
 
 // roles are the programs of the other processes in these tests.
 var roles = map[string]func(args []string) error{
-	"rounds":   roleRounds,
-	"hold":     roleHold,
-	"full shm": roleFullShm,
-	"no flock": roleNoFlock,
+	"rounds":       roleRounds,
+	"hold":         roleHold,
+	"full shm":     roleFullShm,
+	"coarse times": roleCoarseTimes,
 }
 
 // TestMain runs a role in a process that start starts.
@@ -260,15 +261,46 @@ func roleFullShm(args []string) error {
 	if _, err := Construct("sized", args[0]); !errors.Is(err, ErrNoSpace) {
 		return fmt.Errorf("Construct of a segment without a page: got %v, want %v", err, ErrNoSpace)
 	}
-	b, err := Attach(context.Background(), "full0", args[0]) // has its page
-	if err != nil {
-		return fmt.Errorf("Attach to a segment with a page: got %v, want nil", err)
+	// As in Attach where there is no fallocate.
+	s, err := openSegment("open", "sized", false)
+	if err == nil {
+		err = s.enmap()
 	}
-	return b.Close()
+	if err != nil {
+		return err
+	}
+	if _, err := s.read(); !errors.Is(err, ErrNoSpace) || errors.Is(err, ErrSize) {
+		return fmt.Errorf("access to a segment without a page: got %v, want %v", err, ErrNoSpace)
+	}
+	if err := s.close(); err != nil {
+		return err
+	}
+	// These have their pages.
+	if _, err := Create("full0", args[0]); !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("Create of a segment that exists: got %v, want %v", err, os.ErrExist)
+	}
+	for _, open := range []func() (*Barrier, error){
+		func() (*Barrier, error) { return Attach(context.Background(), "full0", args[0]) },
+		func() (*Barrier, error) { return Construct("full0", args[0]) },
+	} {
+		b, err := open()
+		if err != nil {
+			return fmt.Errorf("Attach or Construct of a segment with a page: got %v, want nil", err)
+		}
+		if err := b.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func TestProc_FullShm(t *testing.T) {
-	cmd := reexec.Command(t.Context(), "full shm", filepath.Join(t.TempDir(), "lock"))
+func TestProc_FullShm(t *testing.T) { startMounting(t, "full shm", filepath.Join(t.TempDir(), "lock")) }
+
+// startMounting runs a role in a mount namespace of its own. It skips the test
+// if the role may not mount.
+func startMounting(t *testing.T, role string, args ...string) {
+	t.Helper()
+	cmd := reexec.Command(t.Context(), role, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	if os.Getuid() != 0 {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
@@ -276,6 +308,9 @@ func TestProc_FullShm(t *testing.T) {
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
 	out, err := cmd.CombinedOutput()
+	if role == "coarse times" && string(out) == "may not mount" {
+		t.Skip("cannot mount an image: no loop device, or not root")
+	}
 	if errors.Is(err, unix.EPERM) || string(out) == "may not mount" {
 		toolcache.Require(t, toolcache.Missing("no right to make a mount namespace; run as root or allow unprivileged user namespaces"))
 	}
@@ -284,27 +319,59 @@ func TestProc_FullShm(t *testing.T) {
 	}
 }
 
-// roleNoFlock makes flock(2) fail with each error of a file system without it.
-// EBADF is that of one that emulates flock with record locks.
-func roleNoFlock(args []string) error {
-	for _, errno := range []unix.Errno{unix.EOPNOTSUPP, unix.ENOLCK, unix.EBADF} { // the newest filter counts
-		if err := failFlock(errno); err != nil {
+// roleCoarseTimes mounts an ext4 image whose change times are whole seconds,
+// and replaces a lock file there while a lock is open and its change time is
+// old.
+func roleCoarseTimes(args []string) error {
+	image, dir := args[0], args[1]
+	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	if err == nil {
+		err = exec.Command("mount", "-o", "loop", image, dir).Run()
+	}
+	if err != nil {
+		fmt.Print("may not mount")
+		return nil
+	}
+	path := filepath.Join(dir, "lock")
+	for range 3 { // the change may come in the next second
+		l, err := openLock(path, false)
+		if err != nil {
 			return err
 		}
-		_, err := Create(args[0], args[1])
-		if !errors.Is(err, ErrNoFlock) {
-			return fmt.Errorf("Create: got %v, want %v", err, ErrNoFlock)
+		defer l.close()
+		for opened := time.Now(); time.Since(opened) < 2*ctimeGranularity; {
+			if held, err := l.try(); !held {
+				return fmt.Errorf("try: got %v, %v, want true", held, err)
+			}
+			l.release()
 		}
+		if err := errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600)); err != nil {
+			return err
+		}
+		newcomer, err := openLock(path, false)
+		if err != nil {
+			return err
+		}
+		defer newcomer.close()
+		for _, l := range []*lock{newcomer, l} {
+			held, err := l.try()
+			if err != nil || held != (l == newcomer) {
+				return fmt.Errorf("try after the lock file was replaced: got %v, %v, want true for the first one alone", held, err)
+			}
+		}
+		newcomer.release()
 	}
 	return nil
 }
 
-func TestProc_NoFlock(t *testing.T) {
-	name, lockPath := newNames(t)
-	if out, err := reexec.Command(t.Context(), "no flock", name, lockPath).CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, out)
+func TestProc_CoarseTimes(t *testing.T) {
+	dir := t.TempDir()
+	image := filepath.Join(dir, "image")
+	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 4<<20)); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := os.Lstat(shm + name); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("Lstat after a failed Create: got %v, want no segment", err)
+	if out, err := exec.Command("mkfs.ext4", "-q", "-F", "-I", "128", image).CombinedOutput(); err != nil {
+		t.Skipf("cannot make a file system: %v: %s", err, out)
 	}
+	startMounting(t, "coarse times", image, t.TempDir())
 }

@@ -2,11 +2,14 @@ package impl
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,39 +23,73 @@ const shm = "/dev/shm/"
 // openFlags refuse a symbolic link and do not block on a FIFO.
 const openFlags = unix.O_RDWR | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 
-// A segment is the mapped file of the words.
+// A segment is the file of the words, open and mapped.
 type segment struct {
 	name    string
-	mapping []byte
+	fd      int
+	mapping []byte // nil: not mapped
 	*words
 }
 
 // createSegment makes the segment with its initial words, or fails with
-// fs.ErrExist. Until the segment is complete the file has no name (O_TMPFILE),
-// so no process can attach to half a barrier, and a process that dies meanwhile
-// leaves nothing.
-func createSegment(name string) (*segment, error) {
-	fd, err := unix.Open(shm, unix.O_RDWR|unix.O_CLOEXEC|unix.O_TMPFILE, 0o600)
-	if err != nil {
-		return nil, pathError("create segment", name, err)
+// fs.ErrExist. Until the segment is complete the file does not have its name,
+// so no process can attach to half a barrier.
+func createSegment(name string) (_ *segment, err error) {
+	const op = "create segment"
+	var st unix.Stat_t
+	if unix.Lstat(shm+name, &st) == nil { // it matters more than that /dev/shm is full
+		return nil, pathError(op, name, unix.EEXIST)
 	}
-	defer unix.Close(fd)
-	if err := reserve(fd, 0); err != nil {
-		return nil, pathError("create segment", name, err)
-	}
-	s, err := mapSegment(fd, name)
+	fd, path, err := openNew()
 	if err != nil {
+		return nil, pathError(op, name, err)
+	}
+	s := &segment{name: name, fd: fd}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if strings.HasPrefix(path, shm) {
+		defer unix.Unlink(path)
+	}
+	if err := reserve(fd); err != nil {
+		return nil, pathError(op, name, err)
+	}
+	if err := s.enmap(); err != nil {
 		return nil, err
 	}
 	for _, word := range spec.AllWords {
 		s.store(word, word.Initial()) // for Attach and the first call
 	}
-	self := "/proc/self/fd/" + strconv.Itoa(fd)
-	if err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, shm+name, unix.AT_SYMLINK_FOLLOW); err != nil {
-		s.unmap()
-		return nil, pathError("create segment", name, err)
+	if err := unix.Linkat(unix.AT_FDCWD, path, unix.AT_FDCWD, shm+name, unix.AT_SYMLINK_FOLLOW); err != nil {
+		return nil, pathError(op, name, err)
 	}
 	return s, nil
+}
+
+// openNew makes an empty file in /dev/shm and returns the path from which it
+// can be linked. The file has no name (O_TMPFILE), so that a process that dies
+// leaves nothing. Where that is impossible, also since there is no /proc, the
+// file has a name of its own.
+func openNew() (fd int, path string, err error) {
+	fd, err = openFile(shm, unix.O_RDWR|unix.O_CLOEXEC|unix.O_TMPFILE)
+	if err == nil {
+		path = "/proc/self/fd/" + strconv.Itoa(fd)
+		if unix.Access(path, unix.F_OK) == nil {
+			return fd, path, nil
+		}
+		unix.Close(fd)
+	} else if !unsupported(err) {
+		return -1, "", err
+	}
+	for {
+		path = fmt.Sprintf("%s.sharedbarrier-%016x", shm, rand.Uint64())
+		fd, err = openFile(path, openFlags|unix.O_CREAT|unix.O_EXCL)
+		if err != unix.EEXIST {
+			return fd, path, err
+		}
+	}
 }
 
 // errRemoved: the open segment has no name, so no process will construct it.
@@ -61,71 +98,67 @@ var errRemoved = errors.New("removed before it was constructed")
 // attachSegment maps the segment. It waits, a tick at a time, while a peer must
 // still size or construct it. If the segment is removed meanwhile, it goes on
 // with the one that has the name then.
-func attachSegment(ctx context.Context, name string) (*segment, error) {
+func attachSegment(ctx context.Context, name string, trust bool) (*segment, error) {
 	for {
-		s, err := attachOpened(ctx, name)
-		if err != errRemoved {
+		s, err := attachOpened(ctx, name, trust)
+		if !errors.Is(err, errRemoved) {
 			return s, err
 		}
 	}
 }
 
-func attachOpened(ctx context.Context, name string) (*segment, error) {
-	fd, err := openSegment(name)
-	if err != nil {
-		return nil, pathError("attach to segment", name, err)
-	}
-	defer unix.Close(fd)
-	for {
-		switch size, err := sizeOf(fd); {
-		case err != nil:
-			return nil, pathError("attach to segment", name, err)
-		case size == spec.Size:
-			// The peer may have sized it without its page. Attach must not size
-			// it.
-			if err := reserve(fd, unix.FALLOC_FL_KEEP_SIZE); err != nil {
-				return nil, pathError("attach to segment", name, err)
-			}
-			return awaitConstruction(ctx, fd, name)
-		case size != 0:
-			return nil, pathError("attach to segment", name, wrongSize(size))
-		}
-		if err := tick(ctx); err != nil {
-			return nil, fmt.Errorf("attach to segment %q: it is empty, and its maker has not sized it: %w", name, err)
-		}
-		if removed(fd) {
-			return nil, errRemoved
-		}
-	}
-}
-
-// awaitConstruction maps a segment of the right size and waits while its words
-// are unconstructed.
-func awaitConstruction(ctx context.Context, fd int, name string) (*segment, error) {
-	s, err := mapSegment(fd, name)
+func attachOpened(ctx context.Context, name string, trust bool) (_ *segment, err error) {
+	const op = "attach to segment"
+	s, err := openSegment(op, name, trust)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	for {
+		size, err := s.size()
+		if err != nil {
+			return nil, pathError(op, name, err)
+		}
+		if size == spec.Size {
+			break
+		}
+		if size != 0 {
+			return nil, pathError(op, name, wrongSize(size))
+		}
+		if err := s.tick(ctx); err != nil {
+			return nil, pathError(op, name, fmt.Errorf("it is empty, and its maker has not sized it: %w", err))
+		}
+	}
+	// The peer may have sized it without its page. Attach must not size it. Where
+	// the file system cannot reserve the page without that, the first load in
+	// awaitConstruction does it.
+	if err := fallocate(s.fd, unix.FALLOC_FL_KEEP_SIZE); err != nil && !unsupported(err) {
+		return nil, pathError(op, name, err)
+	}
+	if err := s.enmap(); err != nil {
+		return nil, err
+	}
+	return s, s.awaitConstruction(ctx)
+}
+
+// awaitConstruction waits while the words are unconstructed.
+func (s *segment) awaitConstruction(ctx context.Context) error {
 	for {
 		w, err := s.read()
-		if err != nil {
-			s.unmap()
-			return nil, err
+		switch {
+		case err != nil:
+			return err
+		case w.Enter < 0 || w.Exit < spec.NotSet || w.Flag != spec.Down && w.Flag != spec.Up:
+			return &CorruptError{Name: s.name, Words: w}
+		case !unconstructed(w):
+			return nil
 		}
-		if w.Enter < 0 || w.Exit < spec.NotSet || w.Flag != spec.Down && w.Flag != spec.Up {
-			s.unmap()
-			return nil, &CorruptError{Name: name, Words: w}
-		}
-		if !unconstructed(w) {
-			return s, nil
-		}
-		if err := tick(ctx); err != nil {
-			s.unmap()
-			return nil, fmt.Errorf("attach to segment %q: its words (%v) are not constructed: %w", name, w, err)
-		}
-		if removed(fd) {
-			s.unmap()
-			return nil, errRemoved
+		if err := s.tick(ctx); err != nil {
+			return pathError("attach to segment", s.name, fmt.Errorf("its words (%v) are not constructed: %w", w, err))
 		}
 	}
 }
@@ -137,81 +170,144 @@ func awaitConstruction(ctx context.Context, fd int, name string) (*segment, erro
 func unconstructed(w spec.Words) bool { return w == spec.Words{} }
 
 // constructSegment maps the segment. It makes the segment or sizes it if
-// necessary, and does not reset the words of one that exists.
-func constructSegment(name string) (*segment, error) {
+// necessary. It looks before it makes one, since the page of a new one may be
+// one too many.
+func constructSegment(name string, trust bool) (*segment, error) {
 	for {
-		s, err := createSegment(name)
-		if !errors.Is(err, fs.ErrExist) {
+		s, err := reopenSegment(name, trust)
+		if !errors.Is(err, fs.ErrNotExist) {
 			return s, err
 		}
-		s, err = reopenSegment(name)
-		if !errors.Is(err, fs.ErrNotExist) { // else it was removed meanwhile
+		s, err = createSegment(name)
+		if !errors.Is(err, fs.ErrExist) { // else it was made meanwhile
 			return s, err
 		}
 	}
 }
 
-func reopenSegment(name string) (*segment, error) {
-	fd, err := openSegment(name)
+func reopenSegment(name string, trust bool) (*segment, error) {
+	const op = "construct segment"
+	s, err := openSegment(op, name, trust)
 	if err != nil {
-		return nil, pathError("construct segment", name, err)
+		return nil, err
 	}
-	defer unix.Close(fd)
-	size, err := sizeOf(fd)
+	size, err := s.size()
 	switch {
 	case err != nil:
 	case size == 0, size == spec.Size: // made, and perhaps sized, by a peer that is about to do the same
-		err = reserve(fd, 0)
+		err = reserve(s.fd)
 	default:
 		err = wrongSize(size)
 	}
 	if err != nil {
-		return nil, pathError("construct segment", name, err)
+		err = pathError(op, name, err)
+	} else {
+		err = s.enmap()
 	}
-	return mapSegment(fd, name)
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
-func openSegment(name string) (fd int, err error) {
-	return retryEINTR(func() (int, error) { return unix.Open(shm+name, openFlags, 0) })
+// openSegment opens the segment without mapping it.
+func openSegment(op, name string, trust bool) (*segment, error) {
+	fd, err := openFile(shm+name, openFlags)
+	if err != nil {
+		return nil, pathError(op, name, err)
+	}
+	if err := vet(fd, trust); err != nil {
+		unix.Close(fd)
+		return nil, pathError(op, name, err)
+	}
+	return &segment{name: name, fd: fd}, nil
 }
 
-// sizeOf returns the size of a regular file in bytes.
-func sizeOf(fd int) (int64, error) {
+// vet fails with ErrNotRegular, and with ErrUntrusted if the open file belongs
+// to another user and third users can write it.
+func vet(fd int, trust bool) error {
+	const others = unix.S_IWGRP | unix.S_IWOTH
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return 0, err
+	switch err := unix.Fstat(fd, &st); {
+	case err != nil:
+		return err
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return ErrNotRegular
+	case !trust && int(st.Uid) != unix.Geteuid() && st.Mode&others != 0:
+		return fmt.Errorf("%w: it belongs to user %d and has mode %04o; chmod go-w it, or pass TrustOthers if all who may write it are trusted", ErrUntrusted, st.Uid, st.Mode&0o7777)
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return 0, ErrNotRegular
-	}
-	return st.Size, nil
+	return nil
 }
 
-// removed reports whether the open file has lost its name.
-func removed(fd int) bool {
+// size returns the size of the file in bytes.
+func (s *segment) size() (int64, error) {
 	var st unix.Stat_t
-	return unix.Fstat(fd, &st) == nil && st.Nlink == 0
+	err := unix.Fstat(s.fd, &st)
+	return st.Size, err
 }
 
-// reserve sizes the segment, unless the mode keeps its size, and reserves its
-// page. Without that, the first access to a segment on a full /dev/shm is a
-// SIGBUS.
-func reserve(fd int, mode uint32) error {
+// checkSize fails with ErrSize if a peer has changed the size of the segment.
+// The words do not show that: a page that keeps a part of a truncated segment,
+// or is longer than it, stays mapped.
+func (s *segment) checkSize() error {
+	size, err := s.size()
+	if err == nil && size != spec.Size {
+		err = fmt.Errorf("a peer has changed its size: %w", wrongSize(size))
+	}
+	if err != nil {
+		return pathError("access segment", s.name, err)
+	}
+	return nil
+}
+
+// reserve sizes the segment and reserves its page. Without that, the first
+// access to a segment on a full /dev/shm is a SIGBUS. Where the file system has
+// no fallocate, reserve writes the initial words.
+func reserve(fd int) error {
+	err := fallocate(fd, 0)
+	if !unsupported(err) {
+		return err
+	}
+	var page []byte
+	for _, word := range spec.AllWords {
+		page = binary.NativeEndian.AppendUint32(page, uint32(word.Initial()))
+	}
+	_, err = retryEINTR(func() (int, error) { return unix.Pwrite(fd, page, 0) })
+	return err
+}
+
+func fallocate(fd int, mode uint32) error {
 	_, err := retryEINTR(func() (int, error) { return 0, unix.Fallocate(fd, mode, 0, spec.Size) })
 	return err
 }
 
-func mapSegment(fd int, name string) (*segment, error) {
-	mapping, err := unix.Mmap(fd, 0, spec.Size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return nil, pathError("map segment", name, err)
-	}
-	return &segment{name, mapping, wordsOf(mapping)}, nil
+// unsupported reports whether a file system or a sandbox lacks what was asked
+// for. EISDIR is the answer of one that does not know O_TMPFILE.
+func unsupported(err error) bool {
+	return err == unix.EOPNOTSUPP || err == unix.ENOSYS || err == unix.EINVAL || err == unix.EISDIR
 }
 
-func (s *segment) unmap() error {
-	if err := unix.Munmap(s.mapping); err != nil {
-		return pathError("unmap segment", s.name, err)
+func openFile(path string, flags int) (fd int, err error) {
+	return retryEINTR(func() (int, error) { return unix.Open(path, flags, 0o600) })
+}
+
+func (s *segment) enmap() (err error) {
+	s.mapping, err = unix.Mmap(s.fd, 0, spec.Size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return pathError("map segment", s.name, err)
+	}
+	s.words = wordsOf(s.mapping)
+	return nil
+}
+
+// close unmaps the segment, if it is mapped, and closes its file.
+func (s *segment) close() (err error) {
+	if s.mapping != nil {
+		err = unix.Munmap(s.mapping)
+	}
+	if err = errors.Join(err, unix.Close(s.fd)); err != nil {
+		return pathError("close segment", s.name, err)
 	}
 	return nil
 }
@@ -229,15 +325,15 @@ func (s *segment) snapshot() spec.Words {
 	return spec.Words{Enter: s.load(spec.Enter), Exit: s.load(spec.Exit), Flag: s.load(spec.Flag)}
 }
 
-// read is snapshot outside a call.
+// read is snapshot outside a call. It fails with ErrSize.
 func (s *segment) read() (w spec.Words, err error) {
 	defer s.catchFault(debug.SetPanicOnFault(true), &err)
-	return s.snapshot(), nil
+	return s.snapshot(), s.checkSize()
 }
 
-// catchFault is deferred around every access to the words. A segment that a
-// peer truncated has no page, and an access to it is a SIGBUS; catchFault turns
-// that into ErrSize. Other panics pass.
+// catchFault is deferred around every access to the words. An access to a page
+// that is not there is a SIGBUS; catchFault turns that into ErrSize if a peer
+// has truncated the segment, else into ErrNoSpace. Other panics pass.
 func (s *segment) catchFault(panicOnFault bool, err *error) {
 	debug.SetPanicOnFault(panicOnFault)
 	switch p := recover().(type) {
@@ -246,21 +342,29 @@ func (s *segment) catchFault(panicOnFault bool, err *error) {
 		if !s.contains(p.Addr()) {
 			panic(p)
 		}
-		*err = pathError("access segment", s.name, fmt.Errorf("%w: a peer has truncated it", ErrSize))
+		if *err = s.checkSize(); *err == nil {
+			*err = pathError("access segment", s.name, unix.ENOSPC)
+		}
 	default:
 		panic(p)
 	}
 }
 
-func tick(ctx context.Context) error {
+// tick waits for a tick. It fails with the error of ctx, and with errRemoved if
+// the segment has lost its name.
+func (s *segment) tick(ctx context.Context) error {
 	timer := time.NewTimer(spec.Tick)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
-		return nil
 	}
+	var st unix.Stat_t
+	if unix.Fstat(s.fd, &st) == nil && st.Nlink == 0 {
+		return errRemoved
+	}
+	return nil
 }
 
 func retryEINTR(call func() (int, error)) (int, error) {

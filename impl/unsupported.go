@@ -20,17 +20,19 @@ type (
 	lock    struct{}
 )
 
-func createSegment(string) (*segment, error)                  { return nil, errUnsupported }
-func attachSegment(context.Context, string) (*segment, error) { return nil, errUnsupported }
-func constructSegment(string) (*segment, error)               { return nil, errUnsupported }
-func removeSegment(string) error                              { return errUnsupported }
-func (*segment) read() (spec.Words, error)                    { return spec.Words{}, errUnsupported }
-func (*segment) unmap() error                                 { return errUnsupported }
+func createSegment(string) (*segment, error) { return nil, errUnsupported }
+func attachSegment(context.Context, string, bool) (*segment, error) {
+	return nil, errUnsupported
+}
+func constructSegment(string, bool) (*segment, error) { return nil, errUnsupported }
+func removeSegment(string) error                      { return errUnsupported }
+func (*segment) read() (spec.Words, error)            { return spec.Words{}, errUnsupported }
+func (*segment) close() error                         { return errUnsupported }
 
-func openLock(string) (*lock, error) { return nil, errUnsupported }
-func removeLock(string) error        { return errUnsupported }
-func (*lock) release() error         { return errUnsupported }
-func (*lock) close() error           { return errUnsupported }
+func openLock(string, bool) (*lock, error) { return nil, errUnsupported }
+func removeLock(string) error              { return errUnsupported }
+func (*lock) release() error               { return errUnsupported }
+func (*lock) close() error                 { return errUnsupported }
 
 func (*Barrier) call(context.Context, int32) error { return errUnsupported }
 func (*Barrier) construct() error                  { return errUnsupported }
