@@ -165,11 +165,16 @@ func TestUnit_LockFileOfAnotherUser(t *testing.T) {
 			l.close()
 		})
 	}
-	// The same with the kernel's own answer, where it has one.
-	if text, err := os.ReadFile("/proc/sys/fs/protected_regular"); err != nil || string(text) == "0\n" || os.Getuid() != 0 {
-		t.Skipf("fs.protected_regular is %q, %v, and the user %d: only 1 or 2, and root, show the kernel's own answer", text, err, os.Getuid())
+}
+
+// TestUnit_ProtectedRegular is the same with the kernel's own answer.
+func TestUnit_ProtectedRegular(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/fs/protected_regular")
+	if err != nil || string(text) == "0\n" || os.Getuid() != 0 {
+		t.Skipf("fs.protected_regular is %q, %v, and the user %d; want 1 or 2, and root", text, err, os.Getuid())
 	}
-	if err := errors.Join(os.Chmod(filepath.Dir(path), 0o777|os.ModeSticky), os.Chown(path, otherUser, otherUser)); err != nil {
+	path := filepath.Join(t.TempDir(), "lock")
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chmod(filepath.Dir(path), 0o777|os.ModeSticky), os.Chown(path, otherUser, otherUser)); err != nil {
 		t.Fatal(err)
 	}
 	l, err := openLock(path, false)
