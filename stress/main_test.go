@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	ossignal "os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -350,6 +351,8 @@ var kills = flag.Int("kills", 0, "runs of TestProc_Kills (0: a few)")
 // catches, nothing is left. After kill -9, the next start at the latest removes
 // the rest.
 func TestProc_Kills(t *testing.T) {
+	ossignal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // the program must not inherit that nohup has started the test
+	defer ossignal.Reset(syscall.SIGHUP)
 	runs := *kills
 	if runs == 0 {
 		runs = 12

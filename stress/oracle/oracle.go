@@ -175,7 +175,7 @@ func (l *Ledger) Entry(worker int) Entry {
 // Rounds returns the number of rounds that all workers have returned from.
 func (l *Ledger) Rounds() int64 {
 	rounds := l.entries[0].returned.Load()
-	for i := range l.entries {
+	for i := 1; i < len(l.entries); i++ {
 		rounds = min(rounds, l.entries[i].returned.Load())
 	}
 	return rounds

@@ -3,8 +3,11 @@
 package oracle
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -55,6 +58,119 @@ func TestHazard_EarlyExitNamesTheMissingWorker(t *testing.T) {
 	if got := maker.Violations(); got != 1 {
 		t.Errorf("Violations() = %d, want 1", got)
 	}
+}
+
+// Return looks at every worker: in each round, each set of workers is missing
+// once. All workers return, so that each has seen the violations.
+func TestHazard_EarlyExitNamesAllMissingWorkers(t *testing.T) {
+	const workers = 3
+	maker, l := newLedger(t, workers, 0)
+	violations := int64(0)
+	for missing := range 1 << workers {
+		round := int64(10 * (missing + 1)) // no worker has begun the rounds between
+		var want []Violation
+		for party := range workers {
+			if missing>>party&1 == 0 {
+				l.Begin(party, round, 0)
+			} else {
+				want = append(want, Violation{Round: round, Party: party, Begun: round - 10})
+			}
+		}
+		for worker := range workers {
+			for i := range want {
+				want[i].Worker = worker
+			}
+			if got := l.Return(worker, round); !slices.Equal(got, want) {
+				t.Errorf("Return(%d, %d) while %03b are missing = %v, want %v", worker, round, missing, got, want)
+			}
+			violations += int64(len(want))
+			if got := l.Entry(worker).Returned; got != round {
+				t.Errorf("Entry(%d).Returned = %d after the return from %d", worker, got, round)
+			}
+		}
+		if got := maker.Violations(); got != violations {
+			t.Errorf("Violations() = %d after round %d, want %d", got, round, violations)
+		}
+		for party := range workers {
+			l.Begin(party, round, 0)
+		}
+	}
+}
+
+// A run is over when its last round is known and every worker has returned from
+// it.
+func TestUnit_OverAfterTheLastReturn(t *testing.T) {
+	maker, l := newLedger(t, 2, 9)
+	for _, c := range []struct {
+		what string
+		do   func()
+		want bool
+	}{
+		{"nothing", func() {}, false},
+		{"the first round", func() { l.Begin(0, 1, 0); l.Begin(1, 1, 0); l.Return(0, 1); l.Return(1, 1) }, false},
+		{"the begin of the last one", func() { maker.RequestStop(); l.Begin(0, 2, 0); l.Begin(1, 2, 0) }, false},
+		{"the return of worker 1", func() { l.Return(1, 2) }, false},
+		{"the return of all", func() { l.Return(0, 2) }, true},
+	} {
+		if c.do(); maker.Over() != c.want {
+			t.Errorf("after %s: Over() = %v, want %v", c.what, maker.Over(), c.want)
+		}
+	}
+}
+
+// After Seal and Close no process has a descriptor or a mapping of the ledger,
+// and no child inherits one before.
+func TestUnit_LedgerLeavesNoWayIn(t *testing.T) {
+	maker, err := NewLedger(1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if flags, err := unix.FcntlInt(maker.File().Fd(), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("flags of the descriptor: %#x, %v; want close-on-exec", flags, err)
+	}
+	fd, err := unix.Dup(int(maker.File().Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker, err := OpenLedger(os.NewFile(uintptr(fd), "ledger"), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string, descriptors, mappings int) {
+		t.Helper()
+		links, err := filepath.Glob("/proc/self/fd/*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		open := 0
+		for _, link := range links {
+			if to, _ := os.Readlink(link); strings.HasPrefix(to, "/memfd:ledger") {
+				open++
+			}
+		}
+		maps, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mapped := strings.Count(string(maps), "/memfd:ledger"); open != descriptors || mapped != mappings {
+			t.Errorf("%s: %d descriptors and %d mappings of the ledger, want %d and %d", when, open, mapped, descriptors, mappings)
+		}
+	}
+	check("when a worker has mapped it", 1, 2)
+	if err := maker.Seal(); err != nil {
+		t.Error(err)
+	}
+	check("after Seal", 0, 2)
+	if err := errors.Join(worker.Close(), maker.Close()); err != nil {
+		t.Error(err)
+	}
+	check("after Close", 0, 0)
+	unsealed, err := NewLedger(1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unsealed.Close()
+	check("after Close without Seal", 0, 0)
 }
 
 func TestUnit_LastBeginIsOfTheRound(t *testing.T) {
@@ -113,4 +229,5 @@ func TestUnit_LastRoundByCountAndByRequest(t *testing.T) {
 	check("begun before the request", 7, false)
 	l.Begin(0, 8, 0)
 	check("begun after the request", 8, true)
+	check("the round before the last", 7, false)
 }
