@@ -54,7 +54,7 @@ check was left out, 130 interrupted.`,
 	f := cmd.Flags()
 	f.StringVar(&q.Port, "port", "", "NAME of the port (ports: "+registry.Names+")")
 	f.DurationVar(&q.For, "for", 2*time.Second, "how long each stress run takes")
-	f.DurationVar(&q.Stall, "stall", 10*time.Second, "longest time without a completed round before a stress run counts as a hang")
+	f.DurationVar(&q.Stall, "stall", 10*time.Second, "longest time without progress before a stress run counts as a hang")
 	f.DurationVar(&q.Limit, "limit", port.Limit, "longest time for an answer of the port, outside of the tours and the stress runs")
 	f.Uint64Var(&q.Seed, "seed", 0, "seed of the pauses (0: draw one)")
 	f.StringArrayVar(&q.Without, "without", nil, "CHECK to leave out, repeatable")

@@ -351,13 +351,15 @@ var kills = flag.Int("kills", 0, "runs of TestProc_Kills (0: a few)")
 // catches, nothing is left. After kill -9, the next start at the latest removes
 // the rest.
 func TestProc_Kills(t *testing.T) {
-	ossignal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // the program must not inherit that nohup has started the test
-	defer ossignal.Reset(syscall.SIGHUP)
 	runs := *kills
 	if runs == 0 {
 		runs = 12
 	}
 	signals := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGKILL}
+	for _, s := range signals[:len(signals)-1] { // the program must not ignore one because the test does, after nohup or &
+		ossignal.Notify(make(chan os.Signal, 1), s)
+		defer ossignal.Reset(s)
+	}
 	random := rand.New(rand.NewPCG(1, 2))
 	left := map[string]int{}
 	for run := range runs {

@@ -26,11 +26,18 @@ var reports = map[string]Report{
 	"hang": {
 		Version: version, Verdict: spec.Hang, Procs: 2, Rounds: 9, Calls: 18, Rate: 900, Seed: 42, Environment: machine,
 		Hang: &Hang{
-			Why: "no round was completed for 10s", Words: &spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: 1,
+			Why: "no worker made progress for 10s", Words: &spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: 1,
 			Workers: []Worker{
 				{Worker: 0, PID: 100, Step: new(spec.AwaitFlag), Begun: 10, Returned: 9, State: "running"},
 				{Worker: 1, PID: 101, Step: new(spec.CountEnter), Begun: 10, Returned: 9, State: "stopped"},
 			},
+		},
+	},
+	"interrupted": {
+		Version: version, Verdict: spec.Unfinished, Procs: 1, Rounds: 9, Calls: 9, Rate: 900, Seed: 42, Interrupted: true, Environment: machine,
+		Hang: &Hang{
+			Why: "no worker made progress for 10s", Words: &spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: -1,
+			Workers: []Worker{{Worker: 0, PID: 100, Step: new(spec.AwaitFlag), Begun: 10, Returned: 9, State: "running"}},
 		},
 	},
 	"ports": {

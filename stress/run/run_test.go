@@ -257,6 +257,37 @@ func TestUnit_Progress(t *testing.T) {
 	}
 }
 
+// An interrupted run is unfinished, unless the rounds that it was asked for were
+// made. Nothing that it finds then is a hang.
+func TestUnit_InterruptedVerdict(t *testing.T) {
+	ledger, err := oracle.NewLedger(1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledger.Close()
+	ledger.Begin(0, 2, 0)
+	ledger.Return(0, 2)
+	hang := &Hang{}
+	for _, c := range []struct {
+		asked       int64
+		interrupted bool
+		hang        *Hang
+		want        spec.Verdict
+	}{
+		{0, false, nil, spec.Passed},
+		{0, true, nil, spec.Unfinished},
+		{2, true, nil, spec.Passed},
+		{3, true, nil, spec.Unfinished},
+		{3, true, hang, spec.Unfinished},
+		{3, false, hang, spec.Hang},
+	} {
+		r := &run{Config: Config{Rounds: c.asked}, ledger: ledger, begun: true, interrupted: c.interrupted}
+		if got := r.report(c.hang, c.interrupted); got.Verdict != c.want || got.Hang != c.hang {
+			t.Errorf("2 of %d rounds, interrupted %v, hang %v: %v, %v; want %v", c.asked, c.interrupted, c.hang, got.Verdict, got.Hang, c.want)
+		}
+	}
+}
+
 func TestHazard_DeadWorkerIsAHang(t *testing.T) {
 	var pids []int
 	s := at("real")

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -78,15 +79,20 @@ func start(ctx context.Context, cmd *exec.Cmd, attributes *syscall.SysProcAttr) 
 	return neverBegan(ctx, cmd.ProcessState.Sys().(syscall.WaitStatus))
 }
 
+// patience is how long Start waits for an interrupt that has hit the child.
+var patience = 10 * time.Second
+
 // neverBegan returns why a child ended before its exec.
 func neverBegan(ctx context.Context, status syscall.WaitStatus) error {
-	switch by := status.Signal(); by {
+	switch status.Signal() {
 	case unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGABRT:
-		<-ctx.Done()
-		return ctx.Err()
-	default:
-		return fmt.Errorf("the child ended before its exec: %v", by)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(patience):
+		}
 	}
+	return fmt.Errorf("the child ended before its exec: %v", status.Signal())
 }
 
 // Wait blocks until cmd has ended, kills the rest of its group, and returns

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sharedbarrier/spec/reexec"
 )
@@ -141,6 +142,15 @@ func TestUnit_ChildEndsBeforeItsExec(t *testing.T) {
 			t.Errorf("hit by %v: got %v, want the error of the context: %v", c.signal, err, c.waits)
 		}
 		cancel()
+	}
+}
+
+// A signal for the child alone does not block Start for good.
+func TestUnit_SignalForTheChildAlone(t *testing.T) {
+	defer func(before time.Duration) { patience = before }(patience)
+	patience = time.Millisecond
+	if err := neverBegan(t.Context(), syscall.WaitStatus(syscall.SIGINT)); err == nil || !strings.Contains(err.Error(), "interrupt") {
+		t.Errorf("SIGINT for the child alone: %v, want an error that names the signal", err)
 	}
 }
 
