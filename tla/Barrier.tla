@@ -40,11 +40,11 @@ Next == \E p \in Procs : Begin(p) \/ Leave(p) \/ GiveUp(p)
 
 Spec == Init /\ [][Next]_<<inside, completed>>
 
-(* A process that may leave does, in the end.                                 *)
+(* A process that may leave a round leaves it at some time.                   *)
 Live == \A p \in Procs : MayLeave(p) ~> ~inside[p]
 
 -------------------------------------------------------------------------------
-(* What follows, and makes the barrier safe to use again.                     *)
+(* This follows, and makes the barrier safe to use again.                     *)
 
 NoEarlyExit == \A p, q \in Procs : completed[p] <= Begun(q)
 

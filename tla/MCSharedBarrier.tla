@@ -50,8 +50,8 @@ MCMayGiveUp(p) == \/ Scenario = "withdraw"
                   \/ Scenario = "abandon" /\ Control /\ p = 0
 
 -----------------------------------------------------------------------------
-(* The environment.  env.happened has the events that happen at most once   *)
-(* and have.  env.read[p] is what p has read and not written yet.           *)
+(* The environment.  env.happened has those events that have happened and   *)
+(* cannot happen again.  env.read[p] is what p has read and not written yet.*)
 
 Nothing == -2  \* no value of any word
 
@@ -60,8 +60,8 @@ MCEnvOK == /\ env.happened \subseteq {"Die", "Relink"}
 
 MCDead(p) == p = 0 /\ "Die" \in env.happened
 
-\* With two locks about, a read and a write under the lock are two steps under
-\* one label.
+\* Where there may be two locks, a read and a write under the lock are two steps
+\* under one label.
 MCReadWrite(p, word, Update(_)) ==
     IF Scenario = "split-lock" /\ env.read[p] = Nothing
     THEN /\ env' = [env EXCEPT !.read[p] = word]

@@ -64,7 +64,7 @@ Release(p) == lock' = IF lock = p THEN None ELSE lock
 n(p) == Count(p, rounds[p] + 1)  \* the party count of the call of p
 
 \* A read of a word and the write of Update(what was read): one step, by the
-\* lock.  MCSharedBarrier makes two of it.
+\* lock.  MCSharedBarrier makes two steps of it.
 ReadWrite(p, word, Update(_)) == Update(word) /\ UNCHANGED env
 
 \* p has made all its calls.
@@ -290,7 +290,7 @@ Next  == Steps \/ \E p \in Procs : GiveUp(p)
 
 Spec == Init /\ [][Next]_vars
 
-\* Each process keeps taking steps, and in the end no call gives up any more.
+\* Each process keeps taking steps, and from some time on no call gives up.
 Fairness == \A p \in Procs : WF_vars(Step(p))
 LiveSpec == Spec /\ Fairness /\ <>[][Steps]_vars
 
