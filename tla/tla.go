@@ -1,6 +1,6 @@
-// Package tla holds the protocol in TLA+: the modules, and the table of the
-// questions that TLC answers about them. README.md says how to read them;
-// package tlc runs them.
+// Package tla has the protocol in TLA+: the modules, and the table of the
+// questions that TLC answers about them. README.md says how to read them.
+// Package tlc runs them.
 package tla
 
 import "embed"

@@ -1,5 +1,5 @@
 // Command check asks TLC the questions of tla/questions.json and compares its
-// answers with those that stand there.
+// answers with the expected ones in that file.
 //
 //	go run ./tla/check                          every question that takes two minutes at most
 //	go run ./tla/check --class long             all of them
@@ -30,11 +30,13 @@ func commandWith(o *options) *cobra.Command {
 		Use:   "check [question ...]",
 		Short: "ask TLC the questions of tla/questions.json and compare its answers",
 		Long: `Asks TLC the questions of tla/questions.json and compares verdict, states and depth with
-the answers there. Without arguments and filters it asks all that take two minutes at
-most each. One run of TLC answers all questions about the same states that must hold.
+the answers there. Without arguments and filters it asks every question that takes two
+minutes at most. One run of TLC answers all questions about the same states whose formulas
+must hold.
 
-TLC is the jar that ` + tlc.JarVariable + ` names, or one in the user's cache folder, or is
-fetched there with mvn, or as the official release. Its SHA-256 is checked before every run.`,
+The command runs the TLC jar that ` + tlc.JarVariable + ` names, or else the one in the user's
+cache folder. If there is neither, it fetches one into that folder, with mvn or as the
+official release. It checks the jar's SHA-256 before every run.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			o.read(cmd, names)
@@ -43,14 +45,14 @@ fetched there with mvn, or as the official release. Its SHA-256 is checked befor
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.scenario, "scenario", "all", "only this scenario: all, "+strings.Join(scenarioNames(), ", "))
-	flags.IntVar(&o.procs, "procs", 0, "only questions about this number of processes; with --simulate, any number")
-	flags.IntVar(&o.rounds, "rounds", 0, "only questions about this number of rounds; 0: unbounded")
+	flags.IntVar(&o.procs, "procs", 0, "only questions about this number of processes (default: any); with --simulate, the number to try")
+	flags.IntVar(&o.rounds, "rounds", 0, "only questions about this number of rounds; 0: unbounded (default: any)")
 	flags.StringVar(&o.class, "class", string(tlc.Medium), "the longest class to ask: short (seconds), medium (up to two minutes), long")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a line")
-	flags.BoolVar(&o.trace, "trace", false, "print expected counterexamples, too")
+	flags.BoolVar(&o.trace, "trace", false, "print the expected counterexamples too")
 	flags.IntVar(&o.workers, "workers", 1, "threads of TLC; depth and counterexamples are exact only with 1")
 	flags.StringVar(&o.memory, "memory", "", "largest Java heap, such as 4g (default: Java's own choice)")
-	flags.DurationVar(&o.limit, "limit", 0, "time after which a question is given up (default: by its class)")
+	flags.DurationVar(&o.limit, "limit", 0, "give up a question after this long (default: by its class)")
 	flags.IntVar(&o.distributed, "distributed", 0, "use TLC's server and this number of worker processes on this machine; until they end, their ports are open to the network, without authentication")
 	flags.BoolVar(&o.jar, "jar", false, "find or fetch the TLC jar and print its path only")
 	flags.BoolVar(&o.cfg, "cfg", false, "print the configurations of the questions only, as .cfg files of MCSharedBarrier")

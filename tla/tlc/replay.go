@@ -8,10 +8,10 @@ import (
 	"sharedbarrier/model"
 )
 
-// Replay returns how many steps TLC takes along the traces, in all, with the
-// constants of r.Question. It stops in a trace at the first step that is no
-// behaviour of MCSharedBarrier or leads to other words. Errors are those of
-// Check.
+// Replay has TLC take the steps of the traces, with the constants of
+// r.Question, and returns how many it takes in all. In each trace TLC stops at
+// the first step that MCSharedBarrier does not allow or that leads to other
+// words. Errors are those of Check.
 func (r Run) Replay(ctx context.Context, traces ...model.Trace) (steps int, err error) {
 	r.schedule = schedule(traces)
 	q := r.Question

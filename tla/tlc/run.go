@@ -40,7 +40,7 @@ type Run struct {
 	Simulate    int64         // random behaviours to try instead of all states; 0: all states
 	Seed        int64         // of the random behaviours: the same seed tries the same ones
 	Distributed int           // worker processes of TLC's own server; 0: none
-	Small       bool          // it takes seconds: Java starts fast rather than runs fast
+	Small       bool          // the question takes seconds: let Java start fast, not run fast
 	Dump        string        // file to write the state graph to, see ReadGraph; empty: none
 	Progress    func(Progress)
 
@@ -50,7 +50,7 @@ type Run struct {
 // An Outcome is TLC's answer.
 type Outcome struct {
 	model.Result
-	Note string // how it was found, if that is not plain
+	Note string // how it was found, if not by one run over all states
 	Log  []byte // all that TLC printed
 }
 
@@ -108,10 +108,10 @@ func (r Run) Check(ctx context.Context) (Outcome, error) {
 	return out, nil
 }
 
-// CheckAll answers a group of questions, as Group returns it, in place of
-// r.Question. All are put to one TLC. If it finds one refuted, each is put to a
-// TLC of its own, which names the property. The answers have the order of the
-// questions. With an error of Check the last answer is the one it belongs to.
+// CheckAll answers a group of questions, as Group returns it, and ignores
+// r.Question. One TLC answers all of them. If it refutes one, CheckAll runs a
+// TLC for each question, which names the property. The answers have the order
+// of the questions. If Check fails, the last answer is the one of that run.
 func (r Run) CheckAll(ctx context.Context, group []Question) (answers []Outcome, err error) {
 	r.Question = join(group)
 	joint, err := r.Check(ctx)
