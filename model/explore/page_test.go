@@ -50,6 +50,9 @@ var grounds = []struct {
 // TestHazard_MutantsAreCaught tries every mutant with every property, and
 // prints the table of which property catches which.
 func TestHazard_MutantsAreCaught(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestConform_Naive tries every mutant")
+	}
 	table := "| mutant | mistake | `NoEarlyExit` | `WordsInRange` | `LockExclusive` | `NoHang` | `Quiescent` |\n|---|---|---|---|---|---|---|\n"
 	catches := map[spec.Property]int{}
 	for i := range model.Mutants {
