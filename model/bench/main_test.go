@@ -16,9 +16,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestBench_PageIsOfThisModel: times cannot be checked, but the number of
+// TestGolden_Page: times cannot be checked, but the number of
 // states can, and that each size has each engine.
-func TestBench_PageIsOfThisModel(t *testing.T) {
+func TestGolden_Page(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -51,8 +51,8 @@ func fake(name, states string) engine {
 	}}
 }
 
-// TestBench_EnginesMustAgree: different numbers of states make no table.
-func TestBench_EnginesMustAgree(t *testing.T) {
+// TestUnit_EnginesMustAgree: different numbers of states make no table.
+func TestUnit_EnginesMustAgree(t *testing.T) {
 	f := flags{procs: []int{2}, runs: 3}
 	if _, err := measure(context.Background(), []engine{fake("a", "10"), fake("b", "11")}, f); err == nil || !strings.Contains(err.Error(), "do not explore the same") {
 		t.Errorf("measure with engines that disagree: %v, want an error", err)
@@ -63,15 +63,15 @@ func TestBench_EnginesMustAgree(t *testing.T) {
 	}
 }
 
-func TestBench_MedianOfEach(t *testing.T) {
+func TestUnit_MedianOfEach(t *testing.T) {
 	m := median([]sample{{seconds: 9, megabyte: 1}, {seconds: 1, megabyte: 7}, {seconds: 2, megabyte: 3}})
 	if m.seconds != 2 || m.megabyte != 3 {
 		t.Errorf("median: %v seconds and %v MB, want 2 and 3", m.seconds, m.megabyte)
 	}
 }
 
-// TestBench_MeasuresMemory: a process that holds 64 MB is seen to.
-func TestBench_MeasuresMemory(t *testing.T) {
+// TestProc_MeasuresMemory: a process that holds 64 MB is seen to.
+func TestProc_MeasuresMemory(t *testing.T) {
 	shell, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip("no sh: install a POSIX shell")

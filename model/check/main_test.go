@@ -284,15 +284,6 @@ func TestUnit_CoverageSaysWhatHappened(t *testing.T) {
 	}
 }
 
-// TestUnit_MaxMemoryStops: a limit that the states do not fit into.
-func TestUnit_MaxMemoryStops(t *testing.T) {
-	out, err := check(t, context.Background(), "--procs", "6", "--max-memory", "20MB", "--json")
-	var r model.Result
-	if json.Unmarshal([]byte(out), &r); r.Verdict != spec.Unfinished || !errors.Is(err, cli.Exit(spec.ExitUnfinished)) {
-		t.Errorf("check --max-memory 20MB: %s, %v, want unfinished", out, err)
-	}
-}
-
 // TestUnit_VacuousIsAnError: verified with no call completed says nothing.
 func TestUnit_VacuousIsAnError(t *testing.T) {
 	r := explore.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: 2}, explore.Options{})
