@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
-	"strings"
 	"text/template"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/model/explore"
 )
 
@@ -78,13 +79,10 @@ func writeGoTest(path string, cfg model.Config, opt explore.Options, r model.Res
 		fmt.Fprintf(os.Stderr, "%s is not written: there is no counterexample to replay\n", path)
 		return nil
 	}
-	var text strings.Builder
-	err := template.Must(template.New("").Parse(goTest)).Execute(&text, map[string]any{
-		"Command": reproduce(cfg, opt), "Config": cfg, "Result": r,
-		"Loop": r.Loop - 1, // the entry, from 0, that it begins with, and the state before that
+	return cli.WriteFile(path, func(w io.Writer) error {
+		return template.Must(template.New("").Parse(goTest)).Execute(w, map[string]any{
+			"Command": reproduce(cfg, opt), "Config": cfg, "Result": r,
+			"Loop": r.Loop - 1, // the entry, from 0, that it begins with, and the state before that
+		})
 	})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, []byte(text.String()), 0o666)
 }

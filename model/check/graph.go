@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +39,8 @@ func (f flags) writeGraphs(cmd *cobra.Command, cfg model.Config, opt explore.Opt
 		if file.path == "" {
 			continue
 		}
-		if err := writeGraph(file.path, cfg, g, file.write); err != nil {
+		err := cli.WriteFile(file.path, func(w io.Writer) error { return file.write(w, cfg, g) })
+		if err != nil {
 			return err
 		}
 	}
@@ -72,7 +71,7 @@ func (u unfinished) Error() string { return u.text }
 type graph = explore.Graph[model.State, model.Action]
 
 // A graphWriter writes a whole graph.
-type graphWriter func(io.Writer, model.Config, *graph)
+type graphWriter func(io.Writer, model.Config, *graph) error
 
 // newGraph returns the graph of cfg, or an error when it is beyond a limit, or ctx
 // has ended.
@@ -84,21 +83,6 @@ func newGraph(ctx context.Context, cfg model.Config, opt explore.Options) (*grap
 		}
 	}
 	return g, nil
-}
-
-// writeGraph writes one file, and leaves none behind that is not complete.
-func writeGraph(path string, cfg model.Config, g *graph, write graphWriter) error {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	buffer := bufio.NewWriter(file)
-	write(buffer, cfg, g)
-	if err := errors.Join(buffer.Flush(), file.Close()); err != nil {
-		os.Remove(path)
-		return err
-	}
-	return nil
 }
 
 // stateMemory is what a state of a graph takes, in bytes.
@@ -121,7 +105,7 @@ func within(ctx context.Context, opt explore.Options, states int64) error {
 }
 
 // writeDot writes the graph for Graphviz: a state is its words and steps.
-func writeDot(w io.Writer, cfg model.Config, g *graph) {
+func writeDot(w io.Writer, cfg model.Config, g *graph) error {
 	fmt.Fprintf(w, "digraph %q {\n\tnode [shape=box, fontname=monospace]\n", title(cfg))
 	for id, s := range g.States {
 		label := strings.ReplaceAll(s.Words().String(), " ", `\l`) + `\l`
@@ -133,12 +117,17 @@ func writeDot(w io.Writer, cfg model.Config, g *graph) {
 			fmt.Fprintf(w, "\t%d -> %d [label=%q]\n", id, e.To, e.Action.String())
 		}
 	}
-	fmt.Fprintln(w, "}")
+	_, err := fmt.Fprintln(w, "}")
+	return err
 }
+
+// graphVersion is the version of the lines of --graph-json.
+const graphVersion = 1
 
 // A node is one line of --graph-json.
 type node struct {
-	ID int `json:"id"`
+	Version int `json:"version"`
+	ID      int `json:"id"`
 	model.Snapshot
 	Edges []link `json:"edges"`
 }
@@ -150,13 +139,16 @@ type link struct {
 	To      int    `json:"to"`
 }
 
-func writeGraphJSON(w io.Writer, cfg model.Config, g *graph) {
+func writeGraphJSON(w io.Writer, cfg model.Config, g *graph) error {
 	lines := json.NewEncoder(w)
 	for id, s := range g.States {
-		n := node{ID: id, Snapshot: s.Snapshot(cfg), Edges: []link{}}
+		n := node{Version: graphVersion, ID: id, Snapshot: s.Snapshot(cfg), Edges: []link{}}
 		for _, e := range g.Edges[id] {
 			n.Edges = append(n.Edges, link{e.Action.Proc, e.Action.Label(), e.Action.Parties, e.To})
 		}
-		lines.Encode(n) // the buffer keeps an error until it is flushed
+		if err := lines.Encode(n); err != nil {
+			return err
+		}
 	}
+	return nil
 }

@@ -132,7 +132,11 @@ func write(conditions []proof.Condition, dir string, out io.Writer) error {
 		}
 	}
 	for _, c := range conditions {
-		if err := os.WriteFile(filepath.Join(dir, c.Name+extension), []byte(c.SMT()), 0o644); err != nil {
+		err := cli.WriteFile(filepath.Join(dir, c.Name+extension), func(w io.Writer) error {
+			_, err := io.WriteString(w, c.SMT())
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}

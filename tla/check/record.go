@@ -3,11 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
+	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 
+	"sharedbarrier/model/cli"
 	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
@@ -35,21 +34,8 @@ func record(path string, all []tlc.Question, rows []row) error {
 		lines = append(lines, line)
 	}
 	text = append(append(head[:len(head):len(head)], start...), bytes.Join(lines, []byte(",\n"))...)
-	return replace(path, append(text, "\n]}\n"...))
-}
-
-// replace writes the file whole or not at all.
-func replace(path string, text []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // nothing is there once it has its name
-	_, err = temp.Write(text)
-	if err = errors.Join(err, temp.Chmod(0o644), temp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
+	text = append(text, "\n]}\n"...)
+	return cli.WriteFile(path, func(w io.Writer) error { _, err := w.Write(text); return err })
 }
 
 // answered is the question with the row's answer. A question without a class
