@@ -9,13 +9,15 @@ which the port lacks are left out. A schedule ends where the port refuses a word
 may. The last line counts both. This program sees whether the lock is held, and not by which process.
 
 Exit code: 0 every schedule that was played went as the file says, 1 one did not, 2 usage or
-environment, 75 every schedule was left out, 130 interrupted.
+environment, or a file that is not of that format, 75 every schedule was left out, 130 interrupted.
 """
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import struct
@@ -26,6 +28,9 @@ import time
 
 WORDS = struct.Struct("=iii")  # enter, exit, flag, in the machine's own byte order
 LONGEST = 4096  # bytes of an answer
+COLUMNS = ["proc", "request", "answer", "enter", "exit", "flag", "holder"]
+REQUEST = re.compile(r"call [0-9]{1,10}|go|giveup|abandon|kill|relink")
+MOST = 1024  # processes
 
 
 class Different(Exception):
@@ -38,6 +43,77 @@ class LeftOut(Exception):
 
 class Unusable(Exception):
     """The file or the command is missing or wrong."""
+
+
+def whole(value, least, most):
+    """Return whether value is an integer from least to most. True and False are none."""
+    return type(value) is int and least <= value <= most
+
+
+def texts(value):
+    """Return whether value is a list of strings."""
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)
+
+
+def fault_of(file):
+    """Say what is wrong with the file, which is what JSON gave; None: it can be played."""
+    if not isinstance(file, dict) or not whole(file.get("version"), 0, 1 << 31):
+        return "it has no version"
+    if file["version"] != 2:
+        return f"version {file['version']}, and this program reads version 2"
+    if not isinstance(file.get("scenario"), str) or not file["scenario"].isprintable():
+        return "scenario is no name"
+    if file.get("columns") != COLUMNS:
+        return f"columns is not {', '.join(COLUMNS)}"
+    moves, schedules = file.get("moves"), file.get("schedules")
+    if not isinstance(moves, list):
+        return "moves is no list"
+    if not isinstance(schedules, list) or not schedules:
+        return "schedules is no list, or empty"
+    for number, move in enumerate(moves):
+        if not is_move(move):
+            return f"move {number} is not {', '.join(COLUMNS)}, with a request of section 5"
+    for number, schedule in enumerate(schedules):
+        if not isinstance(schedule, dict):
+            return f"schedule {number} is no object"
+        fault = fault_of_schedule(schedule, moves)
+        if fault:
+            return f"schedule {number}: {fault}"
+    return None
+
+
+def is_move(move):
+    """Return whether move is one that a runner can make."""
+    if not isinstance(move, list) or len(move) != len(COLUMNS):
+        return False
+    p, request, answer, *words, holder = move
+    return (whole(p, -1, MOST) and isinstance(request, str) and isinstance(answer, str) and whole(holder, -1, MOST)
+            and all(whole(w, -1 << 31, (1 << 31) - 1) for w in words)
+            and bool(REQUEST.fullmatch(request)) and (p == -1) == (request == "relink"))
+
+
+def fault_of_schedule(schedule, moves):
+    """Say what is wrong with the schedule; None: it can be played."""
+    procs, start, run = (schedule.get(key) for key in ("procs", "start", "moves"))
+    if not isinstance(schedule.get("name"), str):
+        return "name is no string"
+    if not whole(procs, 1, MOST):
+        return f"procs is no number from 1 to {MOST}"
+    for key in ("needs", "shows"):
+        if not texts(schedule.get(key)):
+            return f"{key} is no list of strings"
+    if not texts(start) or len(start) != procs or not set(start) <= {"Call", "MakeEnter"}:
+        return "start is no list of Call or MakeEnter, one for each process"
+    if not isinstance(run, list) or not all(whole(index, 0, len(moves) - 1) for index in run):
+        return f"moves is no list of numbers from 0 to {len(moves) - 1}"
+    dead = set()
+    for index in run:
+        p, request, *_ = moves[index]
+        if p >= procs or p in dead:
+            return f"move {index} is of process {p}, which does not exist, or is dead"
+        if request == "kill":
+            dead.add(p)
+    return None
 
 
 class Port:
@@ -115,7 +191,8 @@ class Run:
         for port in self.ports:
             if port:
                 port.kill()
-        os.remove("/dev/shm/" + self.name)
+        with contextlib.suppress(FileNotFoundError):  # the port has removed it
+            os.remove("/dev/shm/" + self.name)
         self.folder.cleanup()
 
     def open(self, p):
@@ -139,7 +216,8 @@ class Run:
             raise Different(f"p{p} answers {answer!r} to open")
 
     def relink(self):
-        os.remove(self.lock)
+        with contextlib.suppress(FileNotFoundError):  # a port may unlink it when it unlocks
+            os.remove(self.lock)
         open(self.lock, "x").close()
         for p, port in enumerate(self.ports):
             if port.late:
@@ -147,18 +225,26 @@ class Run:
                 self.open(p)
 
     def check(self, words, holder):
-        with open("/dev/shm/" + self.name, "rb") as segment:
-            got = WORDS.unpack(segment.read())
+        try:
+            with open("/dev/shm/" + self.name, "rb") as segment:
+                got = segment.read(WORDS.size + 1)
+        except OSError as error:
+            raise Different(f"the segment: {error.strerror}") from None
+        if len(got) != WORDS.size:
+            raise Different(f"the segment is not of {WORDS.size} bytes")
+        got = WORDS.unpack(got)
         if got != words:
             raise Different(f"the words are {got}, want {words}")
         try:
-            with open(self.lock) as lock:
+            with open(self.lock, opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)) as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 free = True
         except FileNotFoundError:
             free = True
         except BlockingIOError:
             free = False
+        except OSError as error:
+            raise Different(f"the lock file: {error.strerror}") from None
         if free != (holder == -1):
             raise Different(f"the lock is {'free' if free else 'held'}, want {'it held by p%d' % holder if free else 'it free'}")
 
@@ -198,12 +284,13 @@ def read(path):
     try:
         with open(path, encoding="utf-8") as text:
             file = json.load(text)
-        if file["version"] != 2:
-            raise Unusable(f"{path}: version {file['version']}, and this program reads version 2")
     except OSError as error:
         raise Unusable(f"{path}: {error.strerror}") from None
-    except (ValueError, LookupError, TypeError):
-        raise Unusable(f"{path}: no file of vectors") from None
+    except (ValueError, RecursionError):
+        raise Unusable(f"{path}: no file of vectors: it is no JSON in UTF-8, or nested too deeply") from None
+    fault = fault_of(file)
+    if fault:
+        raise Unusable(f"{path}: no file of vectors: {fault}; spec/PORTS.md, section 5, has the format")
     return file
 
 
@@ -236,10 +323,20 @@ def main():
     parser.add_argument("command", metavar="COMMAND")
     parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER)
     args = parser.parse_args()
+    if not 0 < args.limit < 1e6:
+        parser.error(f"--limit is {args.limit}; give a number of seconds above 0")
+    sys.stdout.reconfigure(errors="backslashreplace")  # a name may have what the terminal cannot show
+    sys.stderr.reconfigure(errors="backslashreplace")
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(number, signal.default_int_handler)
     try:
         return play(args.file, [args.command, *args.arguments], args.limit)
     except Unusable as unusable:
         print(unusable, file=sys.stderr)
+        return 2
+    except OSError as error:  # of the folder or of the segment
+        print(f"{error.filename or 'play.py'}: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -3,15 +3,19 @@
 package vectors
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"sharedbarrier/model"
@@ -188,6 +192,35 @@ func TestHazard_WrongShows(t *testing.T) {
 	}
 }
 
+// TestHazard_WrongMoves: follow refuses a move of which one column is wrong, or
+// that is not enabled. The move is the first by which p0 takes the lock.
+func TestHazard_WrongMoves(t *testing.T) {
+	cfg := model.Config{Scenario: spec.Reuse, Procs: 2}
+	for name, spoil := range map[string]func(*Move){
+		"nothing":    func(*Move) {},
+		"answer":     func(m *Move) { m.Answer = "at UnlockInit" },
+		"no step":    func(m *Move) { m.Answer = "returned" },
+		"enter":      func(m *Move) { m.Words.Enter++ },
+		"exit":       func(m *Move) { m.Words.Exit++ },
+		"flag":       func(m *Move) { m.Words.Flag ^= 1 },
+		"holder":     func(m *Move) { m.Holder = 1 },
+		"no holder":  func(m *Move) { m.Holder = -1 },
+		"outside":    func(m *Move) { m.Proc = 1 },
+		"no request": func(m *Move) { m.Request = "giveup" },
+	} {
+		moves := []Move{
+			{0, "call 2", "at Call", spec.Initial, -1},
+			{0, "go", "at LockInit", spec.Initial, -1},
+			{0, "go", "at InitExit", spec.Initial, 0},
+		}
+		spoil(&moves[2])
+		err := follow(cfg, File{Moves: moves}, Schedule{Moves: []int{0, 1, 2}}, map[string]bool{})
+		if (err == nil) != (name == "nothing") {
+			t.Errorf("a move with a wrong column (%s): follow: got %v", name, err)
+		}
+	}
+}
+
 var findPython = sync.OnceValues(func() (path string, err error) {
 	const missing = toolcache.Missing("no Python 3.9 or newer; install one that is called python3")
 	path, _, err = toolcache.Ask(context.Background(), missing, "python3", "-c", "import sys; assert sys.version_info >= (3, 9)")
@@ -316,7 +349,10 @@ func TestHazard_PlayMisbehaving(t *testing.T) {
 		{"two lines", patient, vectors, hello + `read -r r; printf 'ok\nok\n'; sleep 1000`, 1, "to white"},
 		{"refuses the mode", patient, vectors, hello + "read -r r; echo error no; sleep 1000", 1, "to white"},
 		{"no such file", patient, "no-such-file", "", 2, "no-such-file: No such file"},
-		{"no vectors", patient, notVectors, "", 2, "no file of vectors"},
+		{"no vectors", patient, notVectors, "", 2, "no file of vectors: it has no version"},
+		{"removes the segment", patient, vectors, hello + mode + `read -r o name path; echo opened; read -r c; rm "/dev/shm/$name"; echo at Call; read -r r`, 1, "the segment: No such file"},
+		{"truncates the segment", patient, vectors, hello + mode + `read -r o name path; echo opened; read -r c; : >"/dev/shm/$name"; echo at Call; read -r r`, 1, "not of 12 bytes"},
+		{"replaces the lock file", patient, vectors, hello + mode + `read -r o name path; echo opened; read -r c; rm -f "$path"; mkdir "$path"; echo at Call; read -r r`, 1, "the lock file: Is a directory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -332,4 +368,102 @@ func TestHazard_PlayMisbehaving(t *testing.T) {
 	}
 	play(t, 2, "no-such-command: No such file", vectors, "no-such-command")
 	play(t, 2, "usage:", vectors)
+	play(t, 2, "--limit is nan", "--limit", "nan", vectors, "true")
+}
+
+// TestProc_PlayIsInterrupted: a signal ends play.py, its port and its files.
+func TestProc_PlayIsInterrupted(t *testing.T) {
+	python, err := findPython()
+	toolcache.Require(t, err)
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		temp := t.TempDir()
+		cmd := exec.Command(python, "play.py", filepath.Join(folder, "reuse-2.json"),
+			"sh", "-c", `echo port 1 white; read -r r; echo ok; read -r open name path; echo "$name" >&2; exec sleep 1000`)
+		cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+		stderr, err := cmd.StderrPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(stderr)
+		lines.Scan()
+		segment := "/dev/shm/" + lines.Text()
+		if _, err := os.Stat(segment); err != nil {
+			t.Errorf("while the port opens: %v", err)
+		}
+		cmd.Process.Signal(s)
+		more := lines.Scan() // ends with the port
+		cmd.Wait()
+		left, _ := os.ReadDir(temp)
+		if _, err := os.Stat(segment); cmd.ProcessState.ExitCode() != 130 || more || len(left) > 0 || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%v: got exit code %d, stderr %q, left %v, segment: %v; want 130 and nothing", s, cmd.ProcessState.ExitCode(), lines.Text(), left, err)
+		}
+	}
+}
+
+// TestHazard_BadFiles spoils each value of a file of vectors in several ways.
+// play.py refuses it in one line, or can play it: it raises nothing else.
+func TestHazard_BadFiles(t *testing.T) {
+	python, err := findPython()
+	toolcache.Require(t, err)
+	// With a port that says what play.py wants to hear first.
+	const spoil = `
+import copy, json, sys
+import play
+class Port(play.Port):
+    def __init__(self, command, limit):
+        self.late = self.ahead = False
+        self.parties, self.at = 0, ""
+    def greet(self):
+        self.capabilities = ["white", "withdraw", "abandon", "splitRMW"]
+    def ask(self, request):
+        return {"white": "ok", "splitRMW": "ok", "open": "opened"}.get(request.split(" ")[0], "at Call")
+    def kill(self):
+        pass
+play.Port = Port
+file = json.load(open(sys.argv[1]))
+file["schedules"] = file["schedules"][:1]
+def places(value, path=()):
+    for key in value if isinstance(value, dict) else range(min(len(value), 3)) if isinstance(value, list) else ():
+        yield path + (key,)
+        yield from places(value[key], path + (key,))
+texts = ["", "null", "[]", "{", "[" * 100000, "9" * 10000, '{"version":2}', '{"version":2.0}', "\0", '"\\ud800"']
+for *path, last in places(file):
+    for value in (None, True, -1, 2**40, 1.5, "", "\x1b[2J", [], {}, ["x"], [None], [1, 2, 3, 4, 5, 6, 7], "gone"):
+        spoilt = copy.deepcopy(file)
+        inner = spoilt
+        for key in path:
+            inner = inner[key]
+        if value == "gone":
+            del inner[last]
+        else:
+            inner[last] = value
+        texts.append(json.dumps(spoilt))
+refused = played = 0
+for text in texts:
+    open(sys.argv[2], "w").write(text)
+    try:
+        play.play(sys.argv[2], ["port"], 1)
+        played += 1
+    except play.Unusable as unusable:
+        assert "\n" not in str(unusable) and "\x1b" not in str(unusable), unusable
+        refused += 1
+    except BaseException as error:
+        print(type(error), error, text[:1000])
+        raise
+print(refused, played, file=sys.stderr)
+sys.exit(refused < 100 or played < 10)
+`
+	for _, name := range []string{"abandon.json", "late-construction.json"} {
+		cmd := exec.Command(python, "-B", "-c", spoil, filepath.Join(folder, name), filepath.Join(t.TempDir(), "spoilt"))
+		cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), "PYTHONPATH=.")
+		var counts strings.Builder
+		cmd.Stderr = &counts
+		if out, err := cmd.Output(); err != nil {
+			t.Errorf("%s: %v\n%s\n%s", name, err, out, counts.String())
+		}
+		t.Logf("%s: refused and played: %s", name, counts.String())
+	}
 }
