@@ -168,12 +168,20 @@ func TestHazard_Opening(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		opened func(b *bench, p *tampered) string // the answer of p1, the first to open
-		want   string
+		want   string                             // empty: no difference
 	}{
 		{"right", func(*bench, *tampered) string { return "opened" }, ""},
 		{"words", func(_ *bench, p *tampered) string { p.words.store(spec.Enter, 1); return "opened" }, "words: got enter=1"},
 		{"lock", func(b *bench, _ *tampered) string { take(b, 1); return "opened" }, "holder of the lock: got p1, want none"},
 		{"answer", func(*bench, *tampered) string { return "closed" }, `got "closed", want "at MakeEnter"`},
+		{"end of construction", func(_ *bench, p *tampered) string {
+			answers := []string{"at MakeExit", "at MakeFlag", "closed"}
+			p.fault = func(string, string) string {
+				defer func() { answers = answers[1:] }()
+				return answers[0]
+			}
+			return "at MakeEnter"
+		}, `to open: got "closed", want "opened"`},
 		{"order of construction", func(*bench, *tampered) string { return "at MakeExit" }, `got "at MakeExit", want "at MakeEnter"`},
 	} {
 		var b bench
@@ -271,35 +279,80 @@ func TestHazard_Refutation(t *testing.T) {
 // which PROTOCOL.md, section 9, allows it, with a word out of range for its call.
 func TestHazard_Refusal(t *testing.T) {
 	cfg := model.Config{Scenario: spec.Surplus, Procs: 3}
-	var g explore.Graph[model.State, model.Action]
 	s := session{cfg: cfg}
 	out, in := 0, 0
-	for i := range g.Grow(model.NewMachine(cfg)) {
-		if i == 20000 {
-			break // the first with a word out of range come before
+	eachEdge(cfg, func(before model.State, a model.Action) {
+		checks := a.Step == spec.InitExit || a.Step == spec.TestFirst
+		wrong := outOfRange(before.Words(), int32(before.Parties(a.Proc)))
+		switch {
+		case checks && wrong:
+			out++
+		case checks:
+			in++
 		}
-		before := g.States[i]
-		for _, a := range model.Enabled(cfg, before) {
-			if a.Proc < 0 {
-				continue
-			}
-			w, n := before.Words(), int32(before.Parties(a.Proc))
-			right := (a.Step == spec.InitExit || a.Step == spec.TestFirst) && a.Event == spec.NoEvent && (w.Enter > n || w.Exit > n)
-			if right {
-				out++
-			} else if a.Step == spec.InitExit || a.Step == spec.TestFirst {
-				in++
-			}
-			if got := s.refuses(before, a, "error out of range"); got != right {
-				t.Fatalf("refuses(%v, %v, error): got %v, want %v", before, a, got, right)
-			}
-			if s.refuses(before, a, "at LockInit") {
-				t.Fatalf("refuses(%v, %v, at LockInit): got true", before, a)
-			}
+		if got := s.refuses(before, a, "error out of range"); got != (checks && wrong) || s.refuses(before, a, "at LockInit") {
+			t.Fatalf("refuses(%v, %v, error): got %v, want %v, and no refusal by another answer", before, a, got, checks && wrong)
 		}
-	}
+	})
 	if out == 0 || in == 0 {
 		t.Errorf("got %d edges with a word out of range and %d with none, want some of both", out, in)
+	}
+	for _, c := range []struct {
+		words spec.Words
+		want  bool
+	}{
+		{spec.Initial, false},
+		{spec.Words{Enter: 2, Exit: 2, Flag: spec.Down}, false},
+		{spec.Words{Enter: -1, Exit: 0, Flag: spec.Up}, true},
+		{spec.Words{Enter: 3, Exit: 0, Flag: spec.Up}, true},
+		{spec.Words{Enter: 0, Exit: -2, Flag: spec.Up}, true},
+		{spec.Words{Enter: 0, Exit: 3, Flag: spec.Up}, true},
+		{spec.Words{Enter: 0, Exit: 0, Flag: 2}, true},
+		{spec.Words{Enter: 0, Exit: 0, Flag: -1}, true},
+	} {
+		if got := outOfRange(c.words, 2); got != c.want {
+			t.Errorf("outOfRange(%v, 2): got %v, want %v", c.words, got, c.want)
+		}
+	}
+}
+
+// eachEdge calls do for the first edges of the state graph that processes take.
+func eachEdge(cfg model.Config, do func(before model.State, a model.Action)) {
+	const most = 20_000 // states: the first with a word out of range come before
+	var g explore.Graph[model.State, model.Action]
+	for i := range g.Grow(model.NewMachine(cfg)) {
+		for _, a := range model.Enabled(cfg, g.States[i]) {
+			if a.Proc >= 0 {
+				do(g.States[i], a)
+			}
+		}
+		if i == most {
+			return
+		}
+	}
+}
+
+// TestHazard_LeftOut: a party may go past the write of an InitExit, in
+// split-lock only, and only if that has nothing to write.
+func TestHazard_LeftOut(t *testing.T) {
+	for _, sc := range []spec.Scenario{spec.SplitLock, spec.Withdraw} {
+		cfg := model.Config{Scenario: sc, Procs: 2}
+		s := session{cfg: cfg}
+		may := 0
+		eachEdge(cfg, func(before model.State, a model.Action) {
+			s.state = model.Apply(cfg, before, a)
+			reads := a.Step == spec.InitExit && s.state.Step(a.Proc) == spec.InitExit
+			right := sc == spec.SplitLock && reads && before.Words().Exit != spec.NotSet
+			if right {
+				may++
+			}
+			if got := s.leavesOut(before, a, "at UnlockInit"); got != right || s.leavesOut(before, a, "at InitExit") {
+				t.Fatalf("leavesOut(%v, %v, at UnlockInit): got %v, want %v, and not of another answer", before, a, got, right)
+			}
+		})
+		if (may > 0) != (sc == spec.SplitLock) {
+			t.Errorf("scenario %v: %d edges at which a party may leave out the write", sc, may)
+		}
 	}
 }
 
