@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"sharedbarrier/model/cli/procgroup"
 )
@@ -23,13 +25,34 @@ func InstallPython(ctx context.Context, path, requirements string) error {
 	if err := os.WriteFile(list, []byte(requirements), 0o644); err != nil {
 		return err
 	}
-	if out, err := procgroup.CombinedOutput(ctx, exec.Command("python3", "-m", "venv", path)); err != nil {
+	venv := exec.Command("python3", "-I", "-m", "venv", path)
+	venv.Env = withoutPython(os.Environ())
+	if out, err := procgroup.CombinedOutput(ctx, venv); err != nil {
 		return fmt.Errorf("%w (python3 -m venv: %w: %s)", NoPython, err, LastLine(out))
 	}
-	pip := exec.Command(filepath.Join(path, "bin", "python3"), "-m", "pip", "install", "--quiet",
+	pip := exec.Command(filepath.Join(path, "bin", "python3"), "-I", "-m", "pip", "install", "--quiet",
 		"--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", list)
+	pip.Env = venv.Env
 	if out, err := procgroup.CombinedOutput(ctx, pip); err != nil {
 		return fmt.Errorf("pip install: %w: %s; pip must reach a package index", err, LastLine(out))
 	}
 	return nil
+}
+
+// ofTheIndex are the settings of pip that say how it reaches a package index.
+var ofTheIndex = []string{"INDEX_URL", "EXTRA_INDEX_URL", "FIND_LINKS", "NO_INDEX", "TRUSTED_HOST", "CERT", "CLIENT_CERT",
+	"PROXY", "TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES", "CACHE_DIR", "CONFIG_FILE"}
+
+// withoutPython returns the environment without the variables that tell Python
+// where modules are, and pip where and what to install, such as PIP_TARGET.
+func withoutPython(environment []string) (rest []string) {
+	for _, variable := range environment {
+		name, _, _ := strings.Cut(variable, "=")
+		setting, ofPip := strings.CutPrefix(name, "PIP_")
+		if strings.HasPrefix(name, "PYTHON") || ofPip && !slices.Contains(ofTheIndex, setting) {
+			continue
+		}
+		rest = append(rest, variable)
+	}
+	return rest
 }

@@ -5,6 +5,7 @@ package toolcache
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -53,8 +54,8 @@ func (e Entry) Get() (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(folder, e.Name+e.hash())
-	if _, err := os.Stat(path); err == nil {
-		if err := e.check(path); err != nil {
+	if _, err := os.Lstat(path); err == nil {
+		if err := cmp.Or(private(path), e.check(path)); err != nil {
 			return "", fmt.Errorf("%w: remove %s and try again", err, path)
 		}
 		return path, nil
@@ -107,15 +108,19 @@ func (e Entry) say(line string) {
 	}
 }
 
-// Folder returns the cache folder of the project, which it makes if it is
-// missing.
+// Folder returns the cache folder of the project, and makes it if it is
+// missing. It fails if another user could write what is in it, since the tools
+// in it are run.
 func Folder() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("no cache folder for tools: %w; set XDG_CACHE_HOME or HOME", err)
 	}
 	folder := filepath.Join(cache, "sharedbarrier")
-	return folder, os.MkdirAll(folder, 0o755)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", err
+	}
+	return folder, private(folder)
 }
 
 // Missing is the error about a tool that is missing or does not work. Its text

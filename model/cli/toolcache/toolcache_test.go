@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -83,6 +85,43 @@ func TestUnit_GetLeavesNothingAfterAnError(t *testing.T) {
 	}
 	if _, err := broken.Get(); !errors.Is(err, want) || !strings.Contains(err.Error(), "remove "+path) {
 		t.Errorf("Get of a broken entry: got %v, want %v and what to remove", err, want)
+	}
+}
+
+// TestUnit_WhatOthersCanWriteIsNotRun makes the folder and then an entry
+// writable for others, and the entry a link.
+func TestUnit_WhatOthersCanWriteIsNotRun(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no mode on Windows")
+	}
+	empty(t)
+	e := Entry{Name: "tool", Make: func(path string) error { return os.Mkdir(path, 0o755) }}
+	path, err := e.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, writable := range []string{path, filepath.Dir(path)} {
+		if err := os.Chmod(writable, 0o757); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.Get(); err == nil || !strings.Contains(err.Error(), "other users can write "+writable) {
+			t.Errorf("Get when others can write %s: got %q, %v", writable, got, err)
+		}
+		os.Chmod(writable, 0o755)
+	}
+	if err := errors.Join(os.Rename(path, path+".moved"), os.Symlink(path+".moved", path)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := e.Get(); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+		t.Errorf("Get of a link: got %q, %v, want an error", got, err)
+	}
+}
+
+// TestUnit_PipSeesNoSettings shows which variables Python and pip get.
+func TestUnit_PipSeesNoSettings(t *testing.T) {
+	got := withoutPython([]string{"PATH=p", "PIP_TARGET=t", "PIP_USER=1", "PIP_CERT=c", "PYTHONPATH=m", "PIP_INDEX_URL=i", "PIPX=x"})
+	if want := []string{"PATH=p", "PIP_CERT=c", "PIP_INDEX_URL=i", "PIPX=x"}; !slices.Equal(got, want) {
+		t.Errorf("withoutPython: got %q, want %q", got, want)
 	}
 }
 

@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/model/cli/toolcache"
 )
 
@@ -83,12 +85,28 @@ func Find(ctx context.Context, say func(string)) (Solver, error) {
 
 func binary(home string) string { return filepath.Join(home, "bin", "z3") }
 
-// identify asks the binary for its version.
+// trial has a question whose answer is sat and one whose answer is unsat.
+const trial = "(declare-const x Int) (assert (> x 1)) (check-sat) (assert (< x 1)) (check-sat) (exit)"
+
+// identify asks the binary for its version, and two questions whose answers
+// are known: a program that answers unsat to everything would prove everything.
 func identify(ctx context.Context, path string) (Solver, error) {
 	_, said, err := toolcache.Ask(ctx, ErrMissing, path, "--version")
 	version, ok := strings.CutPrefix(strings.TrimSpace(said), "Z3 version ")
-	if err == nil && !ok {
-		err = fmt.Errorf("%w (%s is not Z3: it prints %q)", ErrMissing, path, said)
+	switch {
+	case err != nil:
+		return Solver{}, err
+	case !ok:
+		return Solver{}, fmt.Errorf("%w (%s is not Z3: it prints %q)", ErrMissing, path, said)
 	}
-	return Solver{Path: path, Version: version}, err
+	cmd := exec.Command(path, "-in")
+	cmd.Stdin = strings.NewReader(trial)
+	answers, err := procgroup.Output(ctx, cmd)
+	switch got := strings.Fields(string(answers)); {
+	case ctx.Err() != nil:
+		return Solver{}, ctx.Err()
+	case err != nil || !slices.Equal(got, []string{"sat", "unsat"}):
+		return Solver{}, fmt.Errorf("%w (%s answers %q to a question that is sat and one that is unsat)", ErrMissing, path, got)
+	}
+	return Solver{Path: path, Version: version}, nil
 }

@@ -47,7 +47,7 @@ func cancelled(t *testing.T) (ctx context.Context, command string) {
 	return ctx, "echo > '" + fifo + "'; "
 }
 
-const saysVersion = `echo "Z3 version 0.0.1"`
+const saysVersion = `case "$1" in --version) echo "Z3 version 0.0.1";; *) echo sat; echo unsat;; esac`
 
 // bare gives the test an environment without Z3. It returns a PATH with the
 // programs that a shell script needs, without python3, and a function that
@@ -97,7 +97,8 @@ func TestUnit_FindOrder(t *testing.T) {
 func TestUnit_FindWhatIsNoZ3(t *testing.T) {
 	path, _ := bare(t)
 	script(t, filepath.Join(path, "z3"), saysVersion)
-	for _, wrong := range []string{filepath.Join(t.TempDir(), "nothing"), script(t, filepath.Join(t.TempDir(), "cvc5"), "echo This is cvc5")} {
+	for _, wrong := range []string{filepath.Join(t.TempDir(), "nothing"), script(t, filepath.Join(t.TempDir(), "cvc5"), "echo This is cvc5"),
+		script(t, filepath.Join(t.TempDir(), "always"), strings.Replace(saysVersion, "echo sat", "echo unsat", 1))} {
 		t.Setenv(z3.PathVariable, wrong)
 		if s, err := z3.Find(t.Context(), quiet); !errors.Is(err, z3.ErrMissing) || !strings.Contains(err.Error(), z3.PathVariable) || !strings.Contains(err.Error(), wrong) {
 			t.Errorf("Find() = %+v, %v, want ErrMissing with %s and %s", s, err, z3.PathVariable, wrong)
@@ -108,21 +109,21 @@ func TestUnit_FindWhatIsNoZ3(t *testing.T) {
 // python stands in for python3 -m venv DIR, and for the pip in DIR, which
 // checks that it must check hashes and then runs INSTALL.
 const python = `
-[ "$1 $2" = "-m venv" ] || exit 9
-mkdir -p "$3/bin"
-cat > "$3/bin/python3" <<'END'
+[ "$1 $2 $3" = "-I -m venv" ] || exit 9
+mkdir -p "$4/bin"
+cat > "$4/bin/python3" <<'END'
 #!/bin/sh
 case "$*" in *"--require-hashes -r "*) ;; *) echo "no hashes asked for"; exit 9;; esac
 HERE="${0%/python3}"
 INSTALL
 END
-chmod +x "$3/bin/python3"`
+chmod +x "$4/bin/python3"`
 
 // TestUnit_FindInstalls: Find installs z3 once, and says to remove what it
 // finds broken later.
 func TestUnit_FindInstalls(t *testing.T) {
 	path, cached := bare(t)
-	script(t, filepath.Join(path, "python3"), strings.Replace(python, "INSTALL", `printf '#!/bin/sh\necho "Z3 version 4.16.0"\n' > "$HERE/z3"; chmod +x "$HERE/z3"`, 1))
+	script(t, filepath.Join(path, "python3"), strings.Replace(python, "INSTALL", `printf '#!/bin/sh\n[ "$1" = -in ] && echo "sat unsat" || echo "Z3 version 4.16.0"\n' > "$HERE/z3"; chmod +x "$HERE/z3"`, 1))
 	said := 0
 	var s z3.Solver
 	for range 2 {
