@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -97,11 +98,11 @@ func hangup() context.Context {
 }
 
 // isOfGoRun reports whether go run has built the executable, which it then
-// starts itself: its path is …/go-build123/b001/exe/NAME.
-func isOfGoRun(path string) bool {
-	exe := filepath.Dir(path)
-	return filepath.Base(exe) == "exe" && strings.HasPrefix(filepath.Base(filepath.Dir(filepath.Dir(exe))), "go-build")
-}
+// starts itself, in …/go-build123/b001/exe/NAME, or in its cache, in
+// …/HASH-d/NAME.
+func isOfGoRun(path string) bool { return ofGoRun.MatchString(filepath.ToSlash(path)) }
+
+var ofGoRun = regexp.MustCompile(`/(go-build[0-9]+/b[0-9]+/exe|[0-9a-f]{64}-d)/[^/]+$`)
 
 // awaitParent calls gone when the parent of this process has ended. It looks
 // ten times a second.

@@ -198,8 +198,13 @@ func TestProc_EndOfGoRun(t *testing.T) {
 	if err := os.WriteFile(copied, binary, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if !isOfGoRun(copied) || isOfGoRun(self) {
-		t.Errorf("isOfGoRun(%q), isOfGoRun(%q): got %v, %v, want true, false", copied, self, isOfGoRun(copied), isOfGoRun(self))
+	for path, want := range map[string]bool{
+		copied: true, "/home/u/.cache/go-build/d6/" + strings.Repeat("d6", 32) + "-d/stress": true,
+		self: false, "/usr/bin/stress": false,
+	} {
+		if got := isOfGoRun(path); got != want {
+			t.Errorf("isOfGoRun(%q): got %v, want %v", path, got, want)
+		}
 	}
 	cmd := reexec.Command(t.Context(), "parent")
 	cmd.Env = append(cmd.Env, copyVariable+"="+copied)
