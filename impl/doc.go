@@ -45,5 +45,5 @@
 // [errors.ErrUnsupported]. The machine of /dev/shm and the lock file must be
 // the one that all parties run on. All parties of a round must pass the same
 // count, and exactly so many must call. When a party dies in a call the words
-// keep its half step and the others wait: give Wait a context that ends.
+// keep what it wrote, and the others wait. Give Wait a context that ends.
 package impl

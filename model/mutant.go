@@ -40,7 +40,7 @@ var Mutants = []Mutant{
 	{Name: "no-lock-enter", Doc: "TestFirst and CountEnter without the lock", Turns: []Turn{{spec.UnlockInit, spec.LockEnter, spec.TestFirst}}},
 	{Name: "never-first", Doc: "TestFirst never finds enter = 0", Turns: []Turn{{spec.TestFirst, spec.UnlockFirst, spec.CountEnter}}},
 	{Name: "always-first", Doc: "TestFirst always finds enter = 0", Turns: []Turn{{spec.TestFirst, spec.CountEnter, spec.UnlockFirst}},
-		Why: "while a round gathers, exit is n, since nobody counts out before all have counted in: AwaitDrain goes on at once, and the flag is down already"},
+		Why: "while a round gathers, exit is n, since no process counts out before all have counted in: AwaitDrain goes on at once, and the flag is down already"},
 	{Name: "drain-locked", Doc: "AwaitDrain under the lock", Turns: []Turn{
 		{spec.TestFirst, spec.UnlockFirst, spec.AwaitDrain}, {spec.AwaitDrain, spec.LockFirst, spec.LowerFlag}}},
 	{Name: "no-drain", Doc: "no AwaitDrain", Turns: []Turn{{spec.UnlockFirst, spec.AwaitDrain, spec.LockFirst}}},
@@ -58,7 +58,7 @@ var Mutants = []Mutant{
 	{Name: "raise-two", Doc: "RaiseFlag sets flag to 2", Put: Put{At: spec.RaiseFlag, Word: spec.Flag, Value: 2}},
 	{Name: "raise-before-reset", Doc: "RaiseFlag before ResetExit", Turns: []Turn{
 		{spec.ResetEnter, spec.ResetExit, spec.RaiseFlag}, {spec.RaiseFlag, spec.UnlockEnter, spec.ResetExit}, {spec.ResetExit, spec.RaiseFlag, spec.UnlockEnter}},
-		Why: "both are in one critical section, and who sees the flag up too early must take the lock next"},
+		Why: "both are in one critical section, and a process that sees the flag up too early must take the lock next"},
 	{Name: "keep-lock-enter", Doc: "no UnlockEnter", Turns: []Turn{
 		{spec.CountEnter, spec.UnlockEnter, spec.AwaitFlag}, {spec.RaiseFlag, spec.UnlockEnter, spec.AwaitFlag}}},
 	{Name: "no-await-flag", Doc: "no AwaitFlag", Turns: []Turn{{spec.UnlockEnter, spec.AwaitFlag, spec.LockExit}}},

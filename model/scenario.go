@@ -64,7 +64,7 @@ func (cfg Config) Validate() error {
 	case spec.Shrinking, spec.Growing, spec.Disagreeing, spec.Surplus:
 		least = 2
 	case spec.Fork:
-		return fmt.Errorf("scenario fork is about the handles of real processes and is not the model's to decide")
+		return fmt.Errorf("scenario fork is about the handles of real processes, which the model does not have")
 	}
 	switch {
 	case cfg.Rounds > maxRounds:

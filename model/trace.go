@@ -8,7 +8,7 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Trace is a behaviour from the initial state on: who did what, and the words
+// A Trace is a behaviour from the initial state on: which process took which step, and the words
 // after it. It starts from the words of spec.Initial.
 type Trace []Entry
 

@@ -185,7 +185,7 @@ func (w *worker) report(failure error) {
 
 // abandon ends a worker whose parent is gone. Every worker removes what the
 // parent would have removed; removing it twice does no harm. A port is killed
-// first, since it might make a segment anew. The worker kills its group last,
+// first, since it might make a new segment. The worker kills its group last,
 // which has what the port has started.
 func (w *worker) abandon() {
 	if w.Port != "" {
