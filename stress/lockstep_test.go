@@ -218,12 +218,13 @@ func TestProc_LockstepWrongPorts(t *testing.T) {
 	const opens = `exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open name path; echo opened; read -r call; `
 	for _, c := range []struct{ port, want string }{
 		{"echo at Call; read -r go; echo at LockInit; read -r go; echo what; read -r end", `its line 6 is "what"`},
+		{`echo at Call; read -r go; printf 'error \033[2J\n'; read -r end`, `"error \x1b[2J"`},
 		{`echo at Call; read -r go; : >"/dev/shm/$name"; echo at LockInit; read -r end`, "wrong size"},
 		{`echo at Call; read -r go; rm -f "$path"; mkfifo "$path"; echo at LockInit; read -r end`, "not a regular file"},
 		{"exec 3<&0; setsid sh -c 'while read -r request; do :; done' <&3 & exit 3", "exit status 3"},
 	} {
 		p, code, _ := runLockstep(t, "", "--port", opens+c.port, "--procs", "1", "--scenario", "single", "--moves", "0 0")
-		if code != spec.ExitSafety || !strings.Contains(p.out.String(), c.want) {
+		if code != spec.ExitSafety || !strings.Contains(p.out.String(), c.want) || strings.Contains(p.out.String()+p.err.String(), "\x1b") {
 			t.Errorf("port %q: exit code %d, stdout %s, stderr %s; want 12 and %q", c.port, code, p.out.String(), p.err.String(), c.want)
 		}
 		p.checkNothingLeft(t)

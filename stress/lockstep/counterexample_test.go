@@ -48,3 +48,22 @@ func TestUnit_ReadTraces(t *testing.T) {
 		}
 	}
 }
+
+// TestUnit_NoTraces: what is no trace of the model is an error that says so.
+func TestUnit_NoTraces(t *testing.T) {
+	const question, call = `"version":2,"scenario":"reuse","procs":2,`, `"proc":0,"label":"Call","parties":2`
+	for text, want := range map[string]string{
+		"":                                       "have no trace",
+		"{":                                      "line 1 is no result",
+		"\n" + `{"version":9}`:                   "line 2 has version 9, want 2",
+		`{` + question + `"trace":null}`:         "have no trace",
+		`{` + question + `"trace":[{"proc":0}]}`: "line 1: model: entry 1",
+		`{` + question + `"trace":[{` + call + `}]}`:               "leaves enter=0 exit=-1 flag=1, not enter=0 exit=0 flag=0",
+		`{"version":2,"scenario":"x","trace":[{}]}`:                "line 1: ",
+		`{"version":2,"scenario":"reuse","procs":-1,"trace":[{}]}`: "line 1: scenario reuse with -1 processes",
+	} {
+		if list, err := readTraces(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("readTraces(%q): got %v, %v, want %q", text, list, err, want)
+		}
+	}
+}

@@ -80,7 +80,11 @@ func (s *session) surviveUnmodelled(ctx context.Context, rep *Report) error {
 			answers[p] = "at " + s.state.Step(p).String()
 		}
 	}
-	for before := []string(nil); !slices.Equal(answers, before); {
+	const most = 1000 // turns: many more than the steps of a call
+	for turn, before := 0, []string(nil); !slices.Equal(answers, before); turn++ {
+		if turn == most {
+			return &difference{"the end of the calls", fmt.Sprintf("%q after %d steps of each", answers[1:], most), "a return, or a step that blocks"}
+		}
 		before = slices.Clone(answers)
 		for p := 1; p < len(answers); p++ {
 			if err := errors.Join(ctx.Err(), s.goOn(p, answers)); err != nil {
@@ -114,8 +118,11 @@ func (s *session) goOn(p int, answers []string) (err error) {
 		return nil
 	}
 	s.steps++
-	if err != nil || answers[p] != "returned" {
+	switch {
+	case err != nil || strings.HasPrefix(answers[p], "at "):
 		return err
+	case answers[p] != "returned":
+		return &difference{s.answerOf(p), quoted(answers[p]), `a step, or "returned"`}
 	}
 	if s.returned[p]++; s.returned[p] > slices.Min(s.begun) {
 		return &difference{"calls begun", fmt.Sprint(s.begun), fmt.Sprintf("at least %d of each, as p%d has returned from so many", s.returned[p], p)}

@@ -275,6 +275,27 @@ func TestHazard_Refutation(t *testing.T) {
 	}
 }
 
+// TestHazard_NotRefuted: a replay that ends otherwise is no refutation: by a
+// difference of its own, or by an interrupt.
+func TestHazard_NotRefuted(t *testing.T) {
+	cfg := model.Config{Scenario: spec.Crash, Procs: 2, Rounds: 1}
+	c := Counterexample{cfg, "NoHang", schedule(t, "0:2 0"), false}
+	var b bench
+	d := driver{cfg: cfg, start: func(i int, splitRMW bool) (party, error) {
+		started, err := b.start(i, splitRMW)
+		b.parties[i].fault = func(request, answer string) string { return strings.Replace(answer, "at InitExit", "at RaiseFlag", 1) }
+		return started, err
+	}}
+	if rep, err := d.refute(t.Context(), "schedule", c); err != nil || rep.Verdict != spec.Violated || !strings.Contains(rep.Why, "at RaiseFlag") {
+		t.Errorf("refute with a wrong party: got %v, %s, %v; want its difference", rep.Verdict, rep.Why, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if rep, err := d.refute(ctx, "schedule", c); err != nil || rep.Verdict != spec.Unfinished {
+		t.Errorf("refute, interrupted: got %v, %s, %v; want unfinished", rep.Verdict, rep.Why, err)
+	}
+}
+
 // TestHazard_Refusal: an error is right only of a party that takes a step at
 // which PROTOCOL.md, section 9, allows it, with a word out of range for its call.
 func TestHazard_Refusal(t *testing.T) {
@@ -366,25 +387,31 @@ func TestHazard_UnmodelledDeath(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		die  func(b *bench)
-		asks string // the request of p1, after the death, that it answers with returned
+		asks string // the request of p1, after the death, that it answers with says
+		says string
 		want string
 	}{
-		{"right", func(*bench) {}, "", ""},
-		{"words", func(b *bench) { b.parties[1].words.store(spec.Enter, 7) }, "", "words: got enter=7"},
-		{"lock", func(b *bench) { take(b, 1) }, "", "holder of the lock: got p1, want none"},
-		{"return", func(*bench) {}, "go", "calls begun"},
-		{"return at once", func(*bench) {}, "call 2", `got "returned", want "at Call"`},
+		{"right", func(*bench) {}, "", "", ""},
+		{"words", func(b *bench) { b.parties[1].words.store(spec.Enter, 7) }, "", "", "words: got enter=7"},
+		{"lock", func(b *bench) { take(b, 1) }, "", "", "holder of the lock: got p1, want none"},
+		{"return", func(*bench) {}, "go", "returned", "calls begun"},
+		{"error", func(*bench) {}, "go", "error no", `got "error no", want a step`},
+		{"no end", func(*bench) {}, "go", "at", "after 1000 steps of each"},
+		{"return at once", func(*bench) {}, "call 2", "returned", `got "returned", want "at Call"`},
 	} {
 		var b bench
+		asked := 0
 		d := driver{cfg: cfg, start: func(i int, splitRMW bool) (party, error) {
 			started, err := b.start(i, splitRMW)
 			if i == 0 {
 				started = &mortal{started, func() {
 					c.die(&b)
 					b.parties[1].fault = func(request, answer string) string {
-						switch {
+						switch asked++; {
+						case request == c.asks && c.says == "at": // another step each time
+							return "at " + spec.CallSteps[asked%len(spec.CallSteps)].String()
 						case request == c.asks:
-							return "returned"
+							return c.says
 						case c.asks != "" && strings.HasPrefix(request, "call "):
 							return "at Call"
 						default:

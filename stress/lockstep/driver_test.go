@@ -5,12 +5,19 @@ package lockstep
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/port"
 )
 
@@ -103,6 +110,18 @@ func TestUnit_EndOfTheContext(t *testing.T) {
 	}
 }
 
+// TestUnit_Environment: what the system refuses to the runner is an error, and no
+// verdict about the parties.
+func TestUnit_Environment(t *testing.T) {
+	for _, refused := range []error{unix.ENOLCK, unix.EMFILE, lockprobe.ErrUnseen} {
+		d := driver{cfg: withdrawTwo, start: fallibles(func() (string, error) { return "", fmt.Errorf("try the lock: %w", refused) })}
+		rep, err := d.random(t.Context(), 1, 1000)
+		if !errors.Is(err, refused) || rep.Verdict != spec.Unfinished {
+			t.Errorf("after %v: got %v, %v; want unfinished and the error", refused, rep.Verdict, err)
+		}
+	}
+}
+
 // TestUnit_Shorten: after a difference the moves are made again. If it does not
 // repeat, that is the end. A silence, which takes as long as the limit each time,
 // is not repeated, and ends the shortening of another difference, as do the end
@@ -156,4 +175,40 @@ func TestUnit_Shorten(t *testing.T) {
 			t.Errorf("%s: from %q shorten has made %q; shorter: got %v, want %v", c.name, rep.Schedule, short.Schedule, shorter, c.shorter)
 		}
 	}
+}
+
+// TestProc_Holds: a port holds a lock that its child holds, wherever the lock was
+// taken. It does not hold one of another process, or none.
+func TestProc_Holds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	f, err := os.Create(path)
+	if err == nil {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(script string, files ...*os.File) process {
+		cmd := exec.Command("sh", "-c", script)
+		cmd.ExtraFiles = files
+		p, err := port.Start(t.Context(), "test", cmd, port.Limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Kill)
+		return process{Port: p}
+	}
+	other, family := start("echo port 1; read -r end"), start("sleep 1000 & exec 3<&-; echo port 1; read -r end", f)
+	check := func(when string, p process, want bool) {
+		t.Helper()
+		if got, err := p.Holds(path); got != want || err != nil {
+			t.Errorf("Holds %s: got %v, %v, want %v", when, got, err, want)
+		}
+	}
+	check("of the port whose child shares the lock", family, true)
+	f.Close()
+	check("of the port whose child has the lock alone", family, true)
+	check("of another port", other, false)
+	family.Kill()
+	check("when none holds it", other, false)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -128,7 +129,7 @@ func (s *session) take(a model.Action) error {
 	answer, want, err := s.exchange(Exchanges(s.state, a))
 	switch {
 	case s.refuses(before, a, answer):
-		text := strings.TrimPrefix(answer, "error ")
+		text := plain(strings.TrimPrefix(answer, "error "))
 		s.refused, s.state = strings.ReplaceAll(text, s.segment, "NAME"), before // the same for the same run
 		return s.judge(a, answer, answer, corrupt, err)
 	case s.leavesOut(before, a, answer):
@@ -218,7 +219,7 @@ func (s *session) judge(a model.Action, answer, want, result string, err error) 
 		result = differs
 	}
 	s.trace = append(s.trace, model.Entry{Proc: a.Proc, Label: a.Label(), Parties: a.Parties, Words: words})
-	s.notes = append(s.notes, note{s.state.Holder(), answer, result})
+	s.notes = append(s.notes, note{s.state.Holder(), plain(answer), result})
 	return err
 }
 
@@ -233,6 +234,13 @@ func (s *session) compare() error {
 		old = old || p != holder && s.state.Alive(p) && s.state.Step(p).Holds() && s.refused == ""
 	}
 	return errors.Join(s.check(s.state.Words(), holder), s.checkOld(old))
+}
+
+// plain returns the text of a party as a terminal may show it: a control
+// character becomes its escape sequence in Go.
+func plain(text string) string {
+	quoted := strconv.Quote(text)
+	return quoted[1 : len(quoted)-1]
 }
 
 // stuck reports whether no process can move by the model and not all are done.
