@@ -40,6 +40,13 @@ var barriers = map[string]opener{
 			}
 		})
 	},
+	"stays": func(context.Context, assignment, func(spec.Step)) (barrier, error) {
+		return ends(func() { select {} }), nil
+	},
+	"dies-closing": func(context.Context, assignment, func(spec.Step)) (barrier, error) {
+		return ends(func() { syscall.Kill(0, syscall.SIGKILL) }), nil
+	},
+
 	"fails": func(ctx context.Context, a assignment, hook func(spec.Step)) (barrier, error) {
 		b, err := open(ctx, a, hook)
 		return &fails{barrier: b, left: 10 + a.Worker}, err
@@ -56,6 +63,12 @@ type noWaiting struct{}
 
 func (noWaiting) Wait(context.Context, int) error { return nil }
 func (noWaiting) Close() error                    { return nil }
+
+// ends is a barrier for one party that calls itself when it is closed.
+type ends func()
+
+func (ends) Wait(context.Context, int) error { return nil }
+func (e ends) Close() error                  { e(); return nil }
 
 // blocks returns from no call.
 type blocks struct{}

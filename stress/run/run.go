@@ -68,12 +68,14 @@ type setting struct {
 	parent   string           // directory in which the run makes its own; empty: os.TempDir
 	started  func(pids []int) // unless nil, called when all workers are ready, before their first call
 	startUp  time.Duration    // the workers must be ready after max(startUp, Stall); longer than a port's limit
+	ending   time.Duration    // after the last call has returned, the workers are killed that did not end; longer than a port's limit
 	lastCall time.Duration    // after the end of ctx, longest time without progress, unless Stall is shorter
 }
 
 var defaults = setting{
 	worker:   func() *exec.Cmd { return exec.Command("/proc/self/exe", workerCommand) },
 	startUp:  time.Minute,
+	ending:   time.Minute,
 	lastCall: 10 * time.Second,
 }
 
@@ -235,8 +237,8 @@ func (r *run) watch(ctx context.Context) *Hang {
 			}
 			over := r.ledger.Over()
 			switch why := r.overdue(&idle); {
-			case over && idle.steps > max(r.Stall, r.startUp):
-				return nil // the workers had only to end
+			case over && idle.steps > r.ending:
+				return nil
 			case !over && why != "":
 				if h := r.hang(why); !r.ledger.Over() && slices.Equal(idle.entries, r.entries()) {
 					return h

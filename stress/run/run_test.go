@@ -257,6 +257,19 @@ func TestUnit_Progress(t *testing.T) {
 	}
 }
 
+// A run in which all calls have returned has passed, even if its worker then
+// dies, or does not end.
+func TestProc_NoHangAfterTheLastReturn(t *testing.T) {
+	for _, barrier := range []string{"dies-closing", "stays"} {
+		s := at(barrier)
+		s.ending = 100 * time.Millisecond
+		rep := mustRun(t, s, Config{Procs: 1, Rounds: 3})
+		if rep.Verdict != spec.Passed || rep.Rounds != 3 || rep.Calls != 3 {
+			t.Errorf("a worker that %s: %v after %d rounds and %d calls, want passed, 3, 3; %+v", barrier, rep.Verdict, rep.Rounds, rep.Calls, rep.Hang)
+		}
+	}
+}
+
 // An interrupted run is unfinished, unless the rounds that it was asked for were
 // made. Nothing that it finds then is a hang.
 func TestUnit_InterruptedVerdict(t *testing.T) {
