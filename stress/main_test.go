@@ -352,8 +352,11 @@ var kills = flag.Int("kills", 0, "runs of TestProc_Kills (0: a few)")
 // the rest.
 func TestProc_Kills(t *testing.T) {
 	runs := *kills
-	if runs == 0 {
-		runs = 12
+	switch {
+	case runs == 0 && testing.Short():
+		runs = 6
+	case runs == 0:
+		runs = 18
 	}
 	signals := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGKILL}
 	for _, s := range signals[:len(signals)-1] { // the program must not ignore one because the test does, after nohup or &
