@@ -35,15 +35,15 @@ type tableState struct {
 
 type tableEdge struct {
 	local, shared uint8
-	how           how
+	flags         flags
 }
 
-type how uint8
+type flags uint8
 
 const (
-	completes how = 1 << iota // the process completes a round
-	event                     // not a step
-	escapes                   // leads beyond what can be packed
+	completes flags = 1 << iota // the process completes a round
+	event                       // not a step
+	escapes                     // leads beyond what can be packed
 )
 
 type tableAction struct {
@@ -51,8 +51,8 @@ type tableAction struct {
 	edge tableEdge
 }
 
-// hows are in about the frequency that makes graphs large enough.
-var hows = rapid.SampledFrom([]how{0, 0, 0, 0, 0, 0, 0, 0, completes, completes, completes, completes, completes, event, event, escapes})
+// flagSets are as frequent as makes graphs large enough.
+var flagSets = rapid.SampledFrom([]flags{0, 0, 0, 0, 0, 0, 0, 0, completes, completes, completes, completes, completes, event, event, escapes})
 
 func drawTable(t *rapid.T) *table {
 	small := func(name string, least, most int) int {
@@ -78,12 +78,12 @@ func drawTable(t *rapid.T) *table {
 	for range m.locals * m.shareds {
 		var edges []tableEdge
 		for range rapid.SampledFrom([]int{0, 1, 1, 2}).Draw(t, "edges") {
-			edges = append(edges, tableEdge{local(), shared(), hows.Draw(t, "how")})
+			edges = append(edges, tableEdge{local(), shared(), flagSets.Draw(t, "flags")})
 		}
 		m.edges = append(m.edges, edges)
 	}
 	for range m.shareds {
-		m.alone = append(m.alone, tableEdge{0, shared(), how(small("alone", 0, 1)) * event})
+		m.alone = append(m.alone, tableEdge{0, shared(), flags(small("alone", 0, 1)) * event})
 	}
 	for range m.locals {
 		m.waits = append(m.waits, rapid.Bool().Draw(t, "waits"))
@@ -103,7 +103,7 @@ func (m *table) Actions(s *tableState, list []tableAction) []tableAction {
 			list = append(list, tableAction{p, e})
 		}
 	}
-	if e := m.alone[s.shared]; e.how == event {
+	if e := m.alone[s.shared]; e.flags == event {
 		list = append(list, tableAction{-1, e})
 	}
 	return list
@@ -111,12 +111,12 @@ func (m *table) Actions(s *tableState, list []tableAction) []tableAction {
 
 func (m *table) Next(s *tableState, a tableAction, to *tableState) {
 	*to = *s
-	to.shared, to.escaped = a.edge.shared, a.edge.how&escapes != 0
+	to.shared, to.escaped = a.edge.shared, a.edge.flags&escapes != 0
 	if a.proc < 0 {
 		return
 	}
 	to.locals[a.proc] = a.edge.local
-	if a.edge.how&completes == 0 {
+	if a.edge.flags&completes == 0 {
 		return
 	}
 	to.rounds[a.proc] = min(to.rounds[a.proc]+1, 3)
@@ -133,7 +133,7 @@ func (m *table) Next(s *tableState, a tableAction, to *tableState) {
 func (m *table) Procs() int { return m.procs }
 
 func (m *table) Proc(a tableAction) int {
-	if a.edge.how&event != 0 {
+	if a.edge.flags&event != 0 {
 		return -1
 	}
 	return a.proc
