@@ -40,7 +40,8 @@ func lockstepCommand() *cobra.Command {
 		Long: `Starts white-box ports as processes. Lets exactly one of them take one step at a
 time. After each step it compares with the model which step the port announces
 next, the words in the real segment, and which process holds the real lock. A step
-that is blocked in the model must really be blocked.
+that is blocked in the model must really be blocked. /proc/PID/fdinfo of a port, and
+of the processes that it has started, shows who holds the lock.
 
   go run ./stress lockstep                                 every edge of the state graph for 2 and 3 processes
   go run ./stress lockstep --port go=2 --port python       the same, for this mix of 3

@@ -236,11 +236,19 @@ func (s *session) compare() error {
 	return errors.Join(s.check(s.state.Words(), holder), s.checkOld(old))
 }
 
-// plain returns the text of a party as a terminal may show it: a control
-// character becomes its escape sequence in Go.
+// plain returns the text of a party as a terminal may show it, with escapes for
+// control characters.
 func plain(text string) string {
-	quoted := strconv.Quote(text)
-	return quoted[1 : len(quoted)-1]
+	var b strings.Builder
+	for _, r := range text {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRune(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
 }
 
 // stuck reports whether no process can move by the model and not all are done.
