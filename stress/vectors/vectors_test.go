@@ -348,6 +348,8 @@ func TestHazard_PlayMisbehaving(t *testing.T) {
 		{"hello in bytes", patient, vectors, `printf '\377\376\n'; sleep 1000`, 1, "first"},
 		{"two lines", patient, vectors, hello + `read -r r; printf 'ok\nok\n'; sleep 1000`, 1, "to white"},
 		{"refuses the mode", patient, vectors, hello + "read -r r; echo error no; sleep 1000", 1, "to white"},
+		{"opens wrongly", patient, vectors, hello + mode + "read -r r; echo closed; sleep 1000", 1, "answers 'closed' to open"},
+		{"errs without a reason", patient, vectors, hello + mode + opened + "read -r c; echo at Call; read -r r; echo at LockInit; read -r r; echo error no; read -r r", 1, "the answer is 'error no'"},
 		{"no such file", patient, "no-such-file", "", 2, "no-such-file: No such file"},
 		{"no vectors", patient, notVectors, "", 2, "no file of vectors: it has no version"},
 		{"removes the segment", patient, vectors, hello + mode + `read -r o name path; echo opened; read -r c; rm "/dev/shm/$name"; echo at Call; read -r r`, 1, "the segment: No such file"},
@@ -369,6 +371,29 @@ func TestHazard_PlayMisbehaving(t *testing.T) {
 	play(t, 2, "no-such-command: No such file", vectors, "no-such-command")
 	play(t, 2, "usage:", vectors)
 	play(t, 2, "--limit is nan", "--limit", "nan", vectors, "true")
+}
+
+// TestHazard_PlayRefusal: play.py takes an error for right only at a step, and
+// with words, at which a port may refuse them.
+func TestHazard_PlayRefusal(t *testing.T) {
+	python, err := findPython()
+	toolcache.Require(t, err)
+	const script = `
+import play
+port = play.Port.__new__(play.Port)
+port.parties = 2
+steps = ["", "opened", "at Call", "at LockInit", "at InitExit", "at TestFirst", "at CountEnter", "at AwaitFlag"]
+for port.at in steps:
+    for words, wrong in [((0, -1, 1), False), ((2, 2, 0), False), ((-1, 0, 1), True), ((3, 0, 1), True),
+                         ((0, -2, 1), True), ((0, 3, 1), True), ((0, 0, 2), True), ((0, 0, -1), True)]:
+        want = wrong and port.at in ("at InitExit", "at TestFirst")
+        assert port.may_refuse(words) == want, (port.at, words, want)
+`
+	cmd := exec.Command(python, "-B", "-c", script)
+	cmd.Env = append(os.Environ(), "PYTHONPATH=.")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("may_refuse: %v\n%s", err, out)
+	}
 }
 
 // TestProc_PlayIsInterrupted: a signal ends play.py, its port and its files.
