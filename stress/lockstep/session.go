@@ -184,7 +184,7 @@ func (s *session) able(a model.Action) error {
 // leavesOut reports whether the party has gone past the write of an InitExit
 // that has nothing to write, as it may (spec/PORTS.md, section 1).
 func (s *session) leavesOut(before model.State, a model.Action, answer string) bool {
-	return s.cfg.Scenario == spec.SplitLock && a.Step == spec.InitExit && s.state.Step(a.Proc) == spec.InitExit &&
+	return a.Step == spec.InitExit && s.state.Step(a.Proc) == spec.InitExit && // in split-lock
 		before.Words().Exit != spec.NotSet && answer == "at "+spec.UnlockInit.String()
 }
 
