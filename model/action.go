@@ -35,8 +35,8 @@ func (a Action) String() string {
 }
 
 // Enabled lists what can happen in s: what the environment does to no process,
-// and then by process, the step that it can take before what may happen to it. A
-// poll is enabled only when it would go on, so no action leads back to s.
+// and then by process, the step that it can take before what may happen to it.
+// A poll is enabled only when it would go on, so no action leads back to s.
 func Enabled(cfg Config, s State) []Action { return s.actions(&cfg, nil) }
 
 // actions appends to list what can happen in s.
@@ -128,8 +128,8 @@ func (s *State) canStep(cfg *Config, p int) bool {
 	}
 }
 
-// ready returns the steps, as bits, that do not wait for the lock, or all while it
-// is free.
+// ready returns the steps, as bits, that do not wait for the lock, or all while
+// it is free.
 func (s *State) ready() uint32 {
 	if s.locks[s.linked] == free {
 		return 1<<32 - 1

@@ -9,9 +9,9 @@ import (
 // A Machine is the barrier of a Config in the form that package explore takes.
 // Several goroutines may call its methods at once.
 //
-// Pack keeps exactly what tells a state from others of the same Config. It leaves
-// out the party count of a call, which scenario and round determine, and keeps a
-// relative count of rounds up to maxAhead.
+// Pack keeps exactly what tells a state from others of the same Config. It
+// leaves out the party count of a call, which scenario and round determine, and
+// keeps a relative count of rounds up to maxAhead.
 type Machine struct {
 	cfg        Config
 	odd        int // the process that differs from the others; -1: none
@@ -28,15 +28,15 @@ type Machine struct {
 	procs      []proc                                // what unpackProc returns, if plain
 }
 
-// maxAhead is the largest relative count of rounds that Pack keeps: 3 stands for
-// any more. Two ahead violates NoEarlyExit, and nothing else depends on the
+// maxAhead is the largest relative count of rounds that Pack keeps: 3 stands
+// for any more. Two ahead violates NoEarlyExit, and nothing else depends on the
 // counts, so no verdict depends on what 3 stands for.
 const maxAhead = 3
 
-// A packed state has, from the lowest bit on: enter, exit, flag, the holder of the
-// lock file, and in split-lock which file is linked and the holder of the other
-// one. A process has its step, if not plain what else there is of it, and its
-// rounds; it does not lie in two words.
+// A packed state has, from the lowest bit on: enter, exit, flag, the holder of
+// the lock file, and in split-lock which file is linked and the holder of the
+// other one. A process has its step, if not plain what else there is of it, and
+// its rounds; it does not lie in two words.
 const (
 	wordBits = 5
 	exitAt   = wordBits
@@ -81,10 +81,10 @@ func NewMachine(cfg Config) *Machine {
 	return m
 }
 
-// wordRange returns the least value that enter and exit may have to be packed, and
-// how far above it the greatest is. Where callers keep the rules the words stay in
-// range. Where they do not, each call of each round may add one, and the range
-// ends somewhere.
+// wordRange returns the least value that enter and exit may have to be packed,
+// and how far above it the greatest is. Where callers keep the rules the words
+// stay in range. Where they do not, each call of each round may add one, and
+// the range ends somewhere.
 func (cfg *Config) wordRange() (low int32, span uint32) {
 	n := uint32(cfg.Procs)
 	if misuse := ControlOf(cfg.Scenario) != "" && !cfg.Control; misuse || cfg.Mutant != nil {
@@ -121,8 +121,8 @@ func (m *Machine) Init() State { return Init(m.cfg) }
 // Actions appends to list what Enabled lists in s.
 func (m *Machine) Actions(s *State, list []Action) []Action { return s.actions(&m.cfg, list) }
 
-// Next makes to, which is zero or another state of m, the state after a, which must
-// be enabled in s.
+// Next makes to, which is zero or another state of m, the state after a, which
+// must be enabled in s.
 func (m *Machine) Next(s *State, a Action, to *State) {
 	n := m.cfg.Procs
 	to.words, to.locks, to.linked = s.words, s.locks, s.linked
@@ -157,9 +157,9 @@ func (m *Machine) Waiting(s *State) (procs uint16) {
 // Violations returns the safety properties that s alone refutes, as bits.
 func (m *Machine) Violations(s *State) uint8 { return s.violations(&m.cfg) }
 
-// A Transition is a kind of edge: the step or the event, and the step to which it
-// leads the process. The steps of Relink, which leads no process anywhere, are
-// spec.Call.
+// A Transition is a kind of edge: the step or the event, and the step to which
+// it leads the process. The steps of Relink, which leads no process anywhere,
+// are spec.Call.
 type Transition struct {
 	Step  spec.Step
 	Event spec.Event // NoEvent: the step itself
@@ -192,8 +192,8 @@ func (m *Machine) Transition(kind int) Transition {
 // Words returns how many words a packed state takes.
 func (m *Machine) Words() int { return m.words }
 
-// Pack packs s into the words. It returns false if the words of the segment have
-// gone further out of range than it follows.
+// Pack packs s into the words. It returns false if the words of the segment
+// have gone further out of range than it follows.
 func (m *Machine) Pack(s *State, to []uint64) bool {
 	shared, ok := m.packShared(s)
 	clear(to)
@@ -218,7 +218,8 @@ func (m *Machine) Repack(a Action, s *State, to []uint64) bool {
 	return ok
 }
 
-// Unpack makes s, which is zero or another state of m, the state that was packed.
+// Unpack makes s, which is zero or another state of m, the state that was
+// packed.
 func (m *Machine) Unpack(from []uint64, s *State) {
 	m.unpackShared(from[0]&(1<<(m.sharedBits&63)-1), s)
 	for p := range s.procs[:m.cfg.Procs] {
@@ -295,8 +296,8 @@ func (m *Machine) unpackProc(field uint64, p int) (me proc) {
 // alike and may be permuted in any state.
 func (m *Machine) Alike() (from, to int) { return m.alike[0], m.alike[1] }
 
-// Represent sorts interchangeable processes, so that all permutations of a state
-// become one.
+// Represent sorts interchangeable processes, so that all permutations of a
+// state become one.
 func (m *Machine) Represent(s *State) {
 	for i := m.alike[0] + 1; i < m.alike[1]; i++ {
 		for j := i; j > m.alike[0] && m.key(s, j-1) > m.key(s, j); j-- {

@@ -13,7 +13,8 @@ type Mutant struct {
 	Why   string // why it is no mistake while the party count stays; empty: it is one
 }
 
-// A Turn is a wrong turn: the step From goes on to Instead where it should go on to To.
+// A Turn is a wrong turn: the step From goes on to Instead where it should go
+// on to To.
 type Turn struct{ From, To, Instead spec.Step }
 
 // An Off has the step At count with n + By instead of n.
@@ -111,7 +112,8 @@ func (s *State) move(cfg *Config, p int, parties int32) {
 	m.turn(at, me)
 }
 
-// turn makes the wrong turn, if m has one there, of a process that was at a step.
+// turn makes the wrong turn, if m has one there, of a process that was at a
+// step.
 func (m *Mutant) turn(at spec.Step, me *proc) {
 	if m == nil {
 		return

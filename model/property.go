@@ -39,8 +39,8 @@ func (s *State) violations(cfg *Config) (set uint8) {
 	return set
 }
 
-// exitedEarly reports whether a process has completed a round that a party of it
-// has not begun.
+// exitedEarly reports whether a process has completed a round that a party of
+// it has not begun.
 func (s *State) exitedEarly(cfg *Config) bool {
 	var completed int32
 	for p := range cfg.Procs {
@@ -72,8 +72,8 @@ const (
 )
 
 // Stuck reports whether no process can take a step in s, though not all rest: a
-// deadlock, which refutes NoHang. What may still happen to a process (it gives up,
-// abandons its wait, dies) need not happen, and does not count.
+// deadlock, which refutes NoHang. What may still happen to a process (it gives
+// up, abandons its wait, dies) need not happen, and does not count.
 func Stuck(cfg Config, s State) bool {
 	if s.allRest(&cfg) {
 		return false

@@ -15,20 +15,21 @@ type Question struct {
 // A decision has the properties that fail in a scenario, each with the smallest
 // size at which it does, and the size at which the others are checked.
 //
-// A property that holds at one size may fail at the next. All but single are asked
-// with four processes: one more than any that fails needs for it, and what takes
-// about a second, with symmetry where that is many states. (Where callers keep the
-// rules, the proof covers every number.) Unbounded rounds show most, where the
-// scenario allows them. Where the party count changes between rounds 1 and 2, three
-// rounds show what is left over from the change: before and after them the count is
-// constant.
+// A property that holds at one size may fail at the next. All but single are
+// asked with four processes: one more than any that fails needs for it, and
+// what takes about a second, with symmetry where that is many states. (Where
+// callers keep the rules, the proof covers every number.) Unbounded rounds show
+// most, where the scenario allows them. Where the party count changes between
+// rounds 1 and 2, three rounds show what is left over from the change: before
+// and after them the count is constant.
 type decision struct {
 	scenario spec.Scenario
 	fails    map[spec.Property]size
 	holds    size
 }
 
-// A size is smaller than another if it has fewer processes, or as many and fewer rounds.
+// A size is smaller than another if it has fewer processes, or as many and
+// fewer rounds.
 type size struct{ procs, rounds int }
 
 type sizes = map[spec.Property]size
@@ -96,9 +97,9 @@ const ResultVersion = 2
 // checker prints it as one JSON object a line; the same run prints the same
 // bytes, Seconds aside.
 //
-// The loop of a trace can be repeated without end, each turn with the same words.
-// How many rounds the processes are ahead of each other need not be the same after
-// a turn: no step depends on it.
+// The loop of a trace can be repeated without end, each turn with the same
+// words. How many rounds the processes are ahead of each other need not be the
+// same after a turn: no step depends on it.
 type Result struct {
 	Version   int          `json:"version"`   // ResultVersion
 	Scenario  string       `json:"scenario"`  // name of a spec.Scenario

@@ -14,8 +14,8 @@ type Config struct {
 	Procs    int // 1 to MaxProcs
 	Rounds   int // calls that each process makes before it rests; 0: unbounded, rounds are relative
 
-	// Control asks for the control of the scenario: the same situation, but callers
-	// keep what PROTOCOL.md asks of them. See ControlOf.
+	// Control asks for the control of the scenario: the same situation, but
+	// callers keep what PROTOCOL.md asks of them. See ControlOf.
 	Control bool
 
 	// WeakReads lets AwaitDrain and AwaitFlag return any value that the word
@@ -29,8 +29,8 @@ type Config struct {
 // maxRounds keeps a packed state small. Unbounded rounds show everything.
 const maxRounds = 20
 
-// ControlOf returns what is different in the scenario's control, or nothing if it
-// has none.
+// ControlOf returns what is different in the scenario's control, or nothing if
+// it has none.
 func ControlOf(sc spec.Scenario) string {
 	switch sc {
 	case spec.LateConstruction:
@@ -209,8 +209,8 @@ func (cfg *Config) event() spec.Event {
 	}
 }
 
-// canHappen reports whether e, which is the event of the scenario, can happen to
-// process p. Of those that happen to one process only it is process 0.
+// canHappen reports whether e, which is the event of the scenario, can happen
+// to process p. Of those that happen to one process only it is process 0.
 func (s *State) canHappen(cfg *Config, p int, e spec.Event) bool {
 	me := &s.procs[p]
 	if me.dead || p != 0 && cfg.Scenario != spec.Withdraw {

@@ -96,8 +96,8 @@ func reachable(cfg Config) []State {
 	return list
 }
 
-// TestUnit_Pack_KeepsTheState packs and unpacks every state, in scenarios that need
-// every part of it.
+// TestUnit_Pack_KeepsTheState packs and unpacks every state, in scenarios that
+// need every part of it.
 func TestUnit_Pack_KeepsTheState(t *testing.T) {
 	for _, cfg := range []Config{
 		{Scenario: spec.Withdraw, Procs: 3},

@@ -8,8 +8,8 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Trace is a behaviour from the initial state on: which process took which step, and the words
-// after it. It starts from the words of spec.Initial.
+// A Trace is a behaviour from the initial state on: which process took which
+// step, and the words after it. It starts from the words of spec.Initial.
 type Trace []Entry
 
 // An Entry is one line of a trace.
@@ -20,8 +20,8 @@ type Entry struct {
 	Words   spec.Words `json:"words"`             // after the step
 }
 
-// TraceOf returns the trace of actions, each of which must be enabled where it is
-// applied.
+// TraceOf returns the trace of actions, each of which must be enabled where it
+// is applied.
 func TraceOf(cfg Config, actions []Action) Trace {
 	t := Trace{}
 	s := Init(cfg)
@@ -32,9 +32,10 @@ func TraceOf(cfg Config, actions []Action) Trace {
 	return t
 }
 
-// Replay applies the trace, of this or another engine, to the initial state, and
-// returns all states, the initial one first. The error names the first entry that
-// cannot happen or leaves other words; the states before it are returned too.
+// Replay applies the trace, of this or another engine, to the initial state,
+// and returns all states, the initial one first. The error names the first
+// entry that cannot happen or leaves other words; the states before it are
+// returned too.
 func (t Trace) Replay(cfg Config) ([]State, error) {
 	states := []State{Init(cfg)}
 next:
@@ -74,8 +75,9 @@ func (e Entry) step(quote string) string {
 	return quote + e.Label + quote
 }
 
-// Rows returns the trace as the rows of a table, the head first: number, process,
-// step, and each word after it, with the value before where that was another.
+// Rows returns the trace as the rows of a table, the head first: number,
+// process, step, and each word after it, with the value before where that was
+// another.
 func (t Trace) Rows() [][]string {
 	rows := [][]string{{"#", "process", "step", "enter", "exit", "flag"}}
 	before := spec.Initial
@@ -110,8 +112,8 @@ func (t Trace) Text(loop int) string {
 }
 
 // Schedule returns the trace as the rows of a short table in Markdown, the head
-// first: a row has the first and the last of the steps that one process takes in
-// a row, and the words after them. Calls and events begin rows of their own.
+// first: a row has the first and the last of the steps that one process takes
+// in a row, and the words after them. Calls and events begin rows of their own.
 func (t Trace) Schedule() [][]string {
 	rows := [][]string{{"process", "steps", "words after"}}
 	for len(t) > 0 {

@@ -32,8 +32,8 @@ func (e engine) runs(others int) int {
 	return others
 }
 
-// prepare builds the engines in dir and returns those whose tools are there, ours
-// first.
+// prepare builds the engines in dir and returns those whose tools are there,
+// ours first.
 func prepare(ctx context.Context, dir string, rounds int) (engines []engine, err error) {
 	for _, p := range []func(context.Context, string, int) (engine, error){ours, stateright, tlc} {
 		e, err := p(ctx, dir, rounds)

@@ -1,17 +1,18 @@
 //go:build linux
 
 // Command bench runs three model checkers side by side on the same question,
-// scenario reuse with bounded rounds and no symmetry, and prints wall time, peak
-// memory and the ratios: the explorer of this project, Stateright (a Rust program
-// in stateright/ that it builds with cargo), and TLC (Java, the spec in tla/ and
-// the jar that TLA2TOOLS_JAR names or that go run ./tla/check has fetched).
+// scenario reuse with bounded rounds and no symmetry, and prints wall time,
+// peak memory and the ratios: the explorer of this project, Stateright (a Rust
+// program in stateright/ that it builds with cargo), and TLC (Java, the spec in
+// tla/ and the jar that TLA2TOOLS_JAR names or that go run ./tla/check has
+// fetched).
 //
 //	go run ./model/bench            # from the root of the repository
 //	go run ./model/bench --update   # also writes the table into model/bench/README.md
 //
 // The engines take turns, so that other load hits them alike, and the median
-// counts. They must agree on the number of states, or there is no table. An engine
-// whose tool is missing is left out with a line that says so.
+// counts. They must agree on the number of states, or there is no table. An
+// engine whose tool is missing is left out with a line that says so.
 package main
 
 import (

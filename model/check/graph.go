@@ -17,9 +17,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// writeGraphs writes the files that --dot and --graph-json ask for, in this order.
-// Of one that is not finished it says so on stderr, and returns how the command
-// ends.
+// writeGraphs writes the files that --dot and --graph-json ask for, in this
+// order. Of one that is not finished it says so on stderr, and returns how the
+// command ends.
 func (f flags) writeGraphs(cmd *cobra.Command, cfg model.Config, opt explore.Options) error {
 	if f.dot == "" && f.graphJSON == "" {
 		return nil
@@ -47,7 +47,8 @@ func (f flags) writeGraphs(cmd *cobra.Command, cfg model.Config, opt explore.Opt
 	return nil
 }
 
-// graphEnds returns an error when the graph may have no end and there is no limit.
+// graphEnds returns an error when the graph may have no end and there is no
+// limit.
 func graphEnds(ctx context.Context, cfg model.Config, opt explore.Options) error {
 	if cfg.Rounds > 0 || opt.MaxStates > 0 || opt.MaxMemory > 0 {
 		return nil
@@ -73,8 +74,8 @@ type graph = explore.Graph[model.State, model.Action]
 // A graphWriter writes a whole graph.
 type graphWriter func(io.Writer, model.Config, *graph) error
 
-// newGraph returns the graph of cfg, or an error when it is beyond a limit, or ctx
-// has ended.
+// newGraph returns the graph of cfg, or an error when it is beyond a limit, or
+// ctx has ended.
 func newGraph(ctx context.Context, cfg model.Config, opt explore.Options) (*graph, error) {
 	g := &graph{}
 	for range g.Grow(model.NewMachine(cfg)) {

@@ -173,8 +173,8 @@ const (
 // states and graphs; the rest is room for garbage.
 func forStates(limit int64) int64 { return max(0, limit-codeMemory-restMemory) * 4 / 5 }
 
-// keepMemory has the garbage collector work as hard as the limit, if there is one,
-// asks for. The function that it returns undoes that.
+// keepMemory has the garbage collector work as hard as the limit, if there is
+// one, asks for. The function that it returns undoes that.
 func keepMemory(limit int64) (undo func()) {
 	if limit == 0 {
 		return func() {}
@@ -229,8 +229,8 @@ func (f flags) options(cmd *cobra.Command, cfg model.Config) (explore.Options, e
 	return opt, cmp.Or(opt.Validate(), f.distinctFiles())
 }
 
-// distinctFiles returns an error when two flags name the same file, of which only
-// the last would be left.
+// distinctFiles returns an error when two flags name the same file, of which
+// only the last would be left.
 func (f flags) distinctFiles() error {
 	taken := map[string]string{}
 	for _, file := range [][2]string{{"--dot", f.dot}, {"--graph-json", f.graphJSON}, {"--go-test", f.goTest}} {

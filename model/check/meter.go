@@ -54,10 +54,10 @@ func (m *meter) show(p explore.Progress) {
 	m.bar.Set("left", left(p, rate))
 }
 
-// left says how long the phase still takes at so many states a second, where that
-// can be known. How many states are yet to be found cannot: in reuse with 7
-// processes a level falls from 108430 states to 7 half way, and rises again. How
-// many are yet to be looked at for loops is known.
+// left says how long the phase still takes at so many states a second, where
+// that can be known. How many states are yet to be found cannot: in reuse with
+// 7 processes a level falls from 108430 states to 7 half way, and rises again.
+// How many are yet to be looked at for loops is known.
 func left(p explore.Progress, rate float64) string {
 	if p.Phase != explore.Looping || rate <= 0 {
 		return "time left unknown"

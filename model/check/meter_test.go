@@ -12,9 +12,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestUnit_Meter_TimeLeft feeds the meter a whole exploration, with a level half way
-// that is almost empty, at 1000 states a second: what it says of the time left is
-// true, and where it can be known it is said.
+// TestUnit_Meter_TimeLeft feeds the meter a whole exploration, with a level
+// half way that is almost empty, at 1000 states a second: what it says of the
+// time left is true, and where it can be known it is said.
 func TestUnit_Meter_TimeLeft(t *testing.T) {
 	var reports []explore.Progress
 	explore.Explore(context.Background(), model.Config{Scenario: spec.Reuse, Procs: 5},
@@ -39,8 +39,8 @@ func TestUnit_Meter_TimeLeft(t *testing.T) {
 	}
 }
 
-// TestUnit_Meter_NeverCountsOnADip: levels that get smaller and smaller, as before
-// the second half of an exploration, say nothing of the time left.
+// TestUnit_Meter_NeverCountsOnADip: levels that get smaller and smaller, as
+// before the second half of an exploration, say nothing of the time left.
 func TestUnit_Meter_NeverCountsOnADip(t *testing.T) {
 	for i, queue := range []int64{1, 108430, 53421, 9317, 448, 7, 43} {
 		p := explore.Progress{Phase: explore.Exploring, Distinct: 108430 * int64(i+1), Queue: queue, Depth: i + 1}
@@ -50,8 +50,8 @@ func TestUnit_Meter_NeverCountsOnADip(t *testing.T) {
 	}
 }
 
-// TestUnit_Meter_CountsWhatIsLookedAt: the bar counts states found, and then those
-// looked at, of how many.
+// TestUnit_Meter_CountsWhatIsLookedAt: the bar counts states found, and then
+// those looked at, of how many.
 func TestUnit_Meter_CountsWhatIsLookedAt(t *testing.T) {
 	m := newMeter(model.Config{Scenario: spec.Reuse, Procs: 2})
 	defer m.finish()

@@ -81,8 +81,8 @@ func plainBarrier(cfg model.Config, check []spec.Property) plain[model.State] {
 	}
 }
 
-// key spells a state out, every part of it; relative rounds up to 3, as beyond that
-// the explorer does not count them.
+// key spells a state out, every part of it; relative rounds up to 3, as beyond
+// that the explorer does not count them.
 func key(cfg model.Config, s model.State) string {
 	all := s.Snapshot(cfg)
 	b := make([]byte, 0, 100)

@@ -122,8 +122,9 @@ func (x *search[P, S, A]) unpack(w *worker[P, S, A], s *P) {
 	x.Unpack(w.words[:len(*s)], &w.from)
 }
 
-// pack packs the state w.to into w.words; with symmetry, the one that stands for its
-// permutations, which w.to then is too. It returns false if it cannot be packed.
+// pack packs the state w.to into w.words; with symmetry, the one that stands
+// for its permutations, which w.to then is too. It returns false if it cannot
+// be packed.
 func (x *search[P, S, A]) pack(w *worker[P, S, A]) bool {
 	if x.Symmetry {
 		x.symmetric.Represent(&w.to)
@@ -132,9 +133,9 @@ func (x *search[P, S, A]) pack(w *worker[P, S, A]) bool {
 	return x.Pack(&w.to, w.words[:len(p)])
 }
 
-// send adds the state w.to, which was packed into w.words unless that failed, to the
-// lists, and notes the first safety property that it violates: it is new then, and
-// in the next level.
+// send adds the state w.to, which was packed into w.words unless that failed,
+// to the lists, and notes the first safety property that it violates: it is new
+// then, and in the next level.
 func (x *search[P, S, A]) send(w *worker[P, S, A], lists *[numShards][]P, packed bool) {
 	if !packed {
 		w.escaped = true

@@ -24,8 +24,8 @@ type Reached struct {
 	Count int64
 }
 
-// Explore runs the machine of cfg. It blocks and ends as Run does. It panics if cfg
-// or opt is not valid.
+// Explore runs the machine of cfg. It blocks and ends as Run does. It panics if
+// cfg or opt is not valid.
 func Explore(ctx context.Context, cfg model.Config, opt Options) Report {
 	start := time.Now()
 	m := model.NewMachine(cfg)

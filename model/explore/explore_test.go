@@ -12,8 +12,8 @@ import (
 
 // TestConform_Naive compares Explore with the naive exploration on all that it
 // counts and on the counterexample, in every scenario and on every mutant: all
-// properties at once, and then, where misuse ends that at the first violation, each
-// for itself, so that what lies beyond is compared too.
+// properties at once, and then, where misuse ends that at the first violation,
+// each for itself, so that what lies beyond is compared too.
 func TestConform_Naive(t *testing.T) {
 	most, deepest := 4, 50
 	if testing.Short() {
@@ -37,7 +37,8 @@ func TestConform_Naive(t *testing.T) {
 		}
 		for _, p := range spec.AllProperties {
 			check := []spec.Property{p}
-			// Some spaces have no end, and others are too large for the naive way.
+			// Some spaces have no end, and others are too large for the naive
+			// way.
 			if r := Explore(t.Context(), cfg, Options{Check: check, MaxStates: 10_000}); r.Verdict == spec.Verified {
 				deep++
 				agree(t, cfg, check)
@@ -118,9 +119,9 @@ func TestUnit_LimitsAreNeverVerified(t *testing.T) {
 	}
 }
 
-// TestUnit_FullShardIsNeverVerified: a shard numbers its states with 26
-// bits; beyond that states are left out, which must show even if nothing is left
-// to expand.
+// TestUnit_FullShardIsNeverVerified: a shard numbers its states with 26 bits;
+// beyond that states are left out, which must show even if nothing is left to
+// expand.
 func TestUnit_FullShardIsNeverVerified(t *testing.T) {
 	m := model.NewMachine(model.Config{Scenario: spec.Reuse, Procs: 3})
 	for room, want := range map[uint32]end{5: tooManyStates, 100: complete} {
@@ -132,9 +133,9 @@ func TestUnit_FullShardIsNeverVerified(t *testing.T) {
 	}
 }
 
-// TestUnit_Symmetry_DecidesTheSame compares every scenario with and without symmetry, for
-// all properties, and for each where misuse ends that early: the same verdict at the
-// same depth by the same counterexample, with fewer states.
+// TestUnit_Symmetry_DecidesTheSame compares every scenario with and without
+// symmetry, for all properties, and for each where misuse ends that early: the
+// same verdict at the same depth by the same counterexample, with fewer states.
 func TestUnit_Symmetry_DecidesTheSame(t *testing.T) {
 	for _, cfg := range configs(3) {
 		checks := [][]spec.Property{spec.AllProperties}
@@ -172,9 +173,10 @@ func TestUnit_Symmetry_SixteenProcesses(t *testing.T) {
 	}
 }
 
-// TestUnit_WeakReads_ReachNoNewViolation is the claim of PROTOCOL.md, Memory order:
-// with polls that may return stale values all that held still holds. There are more
-// states, so staleness is real; but what is in them apart from it is nothing new.
+// TestUnit_WeakReads_ReachNoNewViolation is the claim of PROTOCOL.md, Memory
+// order: with polls that may return stale values all that held still holds.
+// There are more states, so staleness is real; but what is in them apart from
+// it is nothing new.
 func TestUnit_WeakReads_ReachNoNewViolation(t *testing.T) {
 	for n := 2; n <= 4; n++ {
 		for _, sc := range []spec.Scenario{spec.Reuse, spec.Withdraw} {

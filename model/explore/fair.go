@@ -36,9 +36,9 @@ func newGraph(procs int, nodes, arcs int64) *graph {
 func (g *graph) counts(v uint32) bool { return g.part[v] != 0 && g.part[v] != unfair }
 
 // hung puts into g.part the strongly connected parts in which process p waits
-// all the time and every process is treated fairly, and reports whether there is
-// any. It calls look at each node and ends when that returns false; then what it
-// found means nothing.
+// all the time and every process is treated fairly, and reports whether there
+// is any. It calls look at each node and ends when that returns false; then
+// what it found means nothing.
 func (g *graph) hung(p int, look func() bool) (found bool) {
 	clear(g.part)
 	parts := uint32(0)
@@ -62,8 +62,8 @@ func (g *graph) assign(nodes []uint32, part uint32) {
 }
 
 // fair reports whether a run that stays in the part, and sees all of it again
-// and again, is fair to every process: it takes steps, or is now and then unable
-// to.
+// and again, is fair to every process: it takes steps, or is now and then
+// unable to.
 func (g *graph) fair(nodes []uint32) bool {
 	treated, arcs := uint16(0), 0
 	for _, v := range nodes {
@@ -88,8 +88,8 @@ func (g *graph) out(v uint32) []arc { return g.arcs[g.first[v]:g.first[v+1]] }
 
 // components calls yield with each strongly connected component of the nodes
 // that count; yield must give them a part. It calls look at each node, and ends
-// early when that returns false. (Tarjan's algorithm, with a stack of its own, and
-// all it may need of memory made at once.)
+// early when that returns false. (Tarjan's algorithm, with a stack of its own,
+// and all it may need of memory made at once.)
 func (g *graph) components(counts func(uint32) bool, look func() bool, yield func([]uint32)) {
 	type frame struct{ node, arc uint32 }
 	var (
@@ -147,16 +147,17 @@ func (g *graph) components(counts func(uint32) bool, look func() bool, yield fun
 	}
 }
 
-// A visit is a node on a path, with the processes that were treated fairly on it.
+// A visit is a node on a path, with the processes that were treated fairly on
+// it.
 type visit struct {
 	node    uint32
 	before  uint32 // the visit before, by its place in the list
 	treated uint16
 }
 
-// cycle returns a shortest path of at least one arc from start back to it, in its
-// part, on which every process is treated fairly: the nodes after start. It returns
-// nil if none has fewer than bound arcs.
+// cycle returns a shortest path of at least one arc from start back to it, in
+// its part, on which every process is treated fairly: the nodes after start. It
+// returns nil if none has fewer than bound arcs.
 func (g *graph) cycle(start uint32, bound int) []uint32 {
 	visits := []visit{{node: start}} // where it is unable counts when the path comes back
 	type key struct {

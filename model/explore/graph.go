@@ -7,8 +7,8 @@ import (
 
 // A Graph is the states of a machine and the edges between them. States are
 // numbered in the order in which a breadth-first search meets them; 0 is the
-// initial one. It takes whole states, about 700 bytes each for the barrier, where
-// Run takes 12.
+// initial one. It takes whole states, about 700 bytes each for the barrier,
+// where Run takes 12.
 type Graph[S comparable, A any] struct {
 	States []S
 	Edges  [][]Edge[A] // by state, in the order of Actions
@@ -23,8 +23,9 @@ type Edge[A any] struct {
 	To     int
 }
 
-// NewGraph returns the whole graph of m, which must be finite and should be small.
-// The barrier without a bound on rounds is finite where NoEarlyExit holds.
+// NewGraph returns the whole graph of m, which must be finite and should be
+// small. The barrier without a bound on rounds is finite where NoEarlyExit
+// holds.
 func NewGraph[S comparable, A any](m Steps[S, A]) *Graph[S, A] {
 	g := &Graph[S, A]{}
 	for range g.Grow(m) {
@@ -32,9 +33,10 @@ func NewGraph[S comparable, A any](m Steps[S, A]) *Graph[S, A] {
 	return g
 }
 
-// Grow fills g, which must be empty, with the graph of m. It yields the number of
-// each state, in ascending order, once the edges of that state are in g, together
-// with the states that they lead to. The caller may end it at any state.
+// Grow fills g, which must be empty, with the graph of m. It yields the number
+// of each state, in ascending order, once the edges of that state are in g,
+// together with the states that they lead to. The caller may end it at any
+// state.
 func (g *Graph[S, A]) Grow(m Steps[S, A]) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		number := map[S]int{}

@@ -72,9 +72,9 @@ func schedule(cfg model.Config, r Report) string {
 		r.Property, len(r.Trace), cfg.Scenario, cfg.Procs, rounds, golden.Table(r.Trace.Schedule()))
 }
 
-// TestHazard_EventsAreNoWayOut: what may happen to a process need not happen, so
-// a state in which nothing else can is stuck. It is not where a step can be taken
-// too, and not where everybody rests, as dying and Relink still may.
+// TestHazard_EventsAreNoWayOut: what may happen to a process need not happen,
+// so a state in which nothing else can is stuck. It is not where a step can be
+// taken too, and not where everybody rests, as dying and Relink still may.
 func TestHazard_EventsAreNoWayOut(t *testing.T) {
 	for event, sc := range map[spec.Event]spec.Scenario{
 		spec.GiveUp: spec.Withdraw, spec.Die: spec.Crash, spec.Abandon: spec.AbandonWait, spec.Relink: spec.SplitLock,

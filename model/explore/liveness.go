@@ -5,8 +5,9 @@ import (
 	"math"
 )
 
-// A lasso is a behaviour in which a process waits without end though every process
-// is treated fairly: a path to a state, and a cycle from there back to it.
+// A lasso is a behaviour in which a process waits without end though every
+// process is treated fairly: a path to a state, and a cycle from there back to
+// it.
 type lasso struct {
 	level int      // of the state
 	start place    // of the state
@@ -21,11 +22,11 @@ func (l *lasso) length() int {
 	return l.level + len(l.cycle)
 }
 
-// liveness looks for a shortest lasso in what a complete search has found; nil: there
-// is none. In its cycle one process waits in every state, and each process takes a
-// step or is at some point unable to; such a cycle exists if and only if a strongly
-// connected part of the graph is of that kind. Events happen only finitely often, so
-// no cycle has any.
+// liveness looks for a shortest lasso in what a complete search has found; nil:
+// there is none. In its cycle one process waits in every state, and each
+// process takes a step or is at some point unable to; such a cycle exists if
+// and only if a strongly connected part of the graph is of that kind. Events
+// happen only finitely often, so no cycle has any.
 //
 // It ends as complete, or early for want of memory or because ctx has ended.
 func (x *search[P, S, A]) liveness(ctx context.Context) (best *lasso, why end) {
@@ -65,9 +66,9 @@ func (x *search[P, S, A]) watched() (list []int) {
 // graphBytes is what the graph and the search for its parts take at most.
 func (x *search[P, S, A]) graphBytes() int64 { return 8*x.generated + 32*x.distinct }
 
-// looker reports that so many states are to be looked at, and returns a function
-// that is to be called for each. Now and then that reports how many are left, and
-// returns false if ctx has ended.
+// looker reports that so many states are to be looked at, and returns a
+// function that is to be called for each. Now and then that reports how many
+// are left, and returns false if ctx has ended.
 func (x *search[P, S, A]) looker(ctx context.Context, all int64) func() bool {
 	const often = 1 << 12
 	x.report(Looping, all)
@@ -121,10 +122,10 @@ func (x *search[P, S, A]) base(shard int) (n uint32) {
 	return n
 }
 
-// shortest returns the lasso of the fewest steps, of those in the parts that count
-// and best; of equals the first, by the level and the place of its start. Of all
-// states of a cycle the start is the first, so a cycle need not pass a start that was
-// tried before. Once ctx has ended it returns early.
+// shortest returns the lasso of the fewest steps, of those in the parts that
+// count and best; of equals the first, by the level and the place of its start.
+// Of all states of a cycle the start is the first, so a cycle need not pass a
+// start that was tried before. Once ctx has ended it returns early.
 func (x *search[P, S, A]) shortest(ctx context.Context, g *graph, best *lasso) *lasso {
 	for level := range x.levels {
 		if ctx.Err() != nil {

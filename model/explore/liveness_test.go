@@ -50,8 +50,8 @@ func TestConform_LivenessIsTheFixedPoint(t *testing.T) {
 	}
 }
 
-// TestUnit_Liveness_Interrupted: the end of the context ends the search for fair
-// loops, whenever it comes. Progress reports how far the search is.
+// TestUnit_Liveness_Interrupted: the end of the context ends the search for
+// fair loops, whenever it comes. Progress reports how far the search is.
 func TestUnit_Liveness_Interrupted(t *testing.T) {
 	cfg := model.Config{Scenario: spec.Reuse, Procs: 5}
 	var reports []Progress

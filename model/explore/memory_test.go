@@ -8,9 +8,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// TestUnit_Memory_EndsCloseToTheLimit: what is counted is hardly more than the limit,
-// though a batch of states could bring many times as much, and most of the limit is
-// used.
+// TestUnit_Memory_EndsCloseToTheLimit: what is counted is hardly more than the
+// limit, though a batch of states could bring many times as much, and most of
+// the limit is used.
 func TestUnit_Memory_EndsCloseToTheLimit(t *testing.T) {
 	const limit = 8 << 20
 	for _, cfg := range []model.Config{
@@ -27,8 +27,8 @@ func TestUnit_Memory_EndsCloseToTheLimit(t *testing.T) {
 	}
 }
 
-// TestUnit_Memory_GraphIsWhatItIsSaidToTake: nothing that the search for loops makes
-// grows beyond what was made for it at the start.
+// TestUnit_Memory_GraphIsWhatItIsSaidToTake: nothing that the search for loops
+// makes grows beyond what was made for it at the start.
 func TestUnit_Memory_GraphIsWhatItIsSaidToTake(t *testing.T) {
 	m := model.NewMachine(model.Config{Scenario: spec.Withdraw, Procs: 4})
 	x := newSearch[[1]uint64](m, Options{})

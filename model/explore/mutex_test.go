@@ -10,7 +10,8 @@ import (
 // again and again, by Peterson's algorithm or by one of those that do not work.
 type mutex struct{ waits wait }
 
-// A wait is what a process that wants to enter does while the other one wants to.
+// A wait is what a process that wants to enter does while the other one wants
+// to.
 type wait string
 
 const (
@@ -114,7 +115,8 @@ func (m mutex) Unpack(from []uint64, s *mutexState) {
 func (m mutex) Kinds() int                            { return int(yield) + 1 }
 func (m mutex) Kind(p mutexAction, s *mutexState) int { return int(s.at[p]) }
 
-// TestUnit_Mutex: a machine that holds, and three that fail each in another way.
+// TestUnit_Mutex: a machine that holds, and three that fail each in another
+// way.
 func TestUnit_Mutex(t *testing.T) {
 	for _, c := range []struct {
 		waits    wait

@@ -24,8 +24,8 @@ type plainEdge[S any] struct {
 	escapes bool // Machine.Pack returns false
 }
 
-// A plainOutcome is what naive finds out. Path has the keys of the states after the
-// initial one.
+// A plainOutcome is what naive finds out. Path has the keys of the states after
+// the initial one.
 type plainOutcome struct {
 	Verdict             spec.Verdict
 	Property            spec.Property
@@ -34,8 +34,8 @@ type plainOutcome struct {
 	Path                []string
 }
 
-// naive explores by the simplest means there are, as the oracle for Run: a map of
-// strings, one level after the other.
+// naive explores by the simplest means there are, as the oracle for Run: a map
+// of strings, one level after the other.
 func naive[S any](m plain[S]) (o plainOutcome) {
 	o.Verdict, o.Generated = spec.Verified, 1
 	first := m.key(m.init)
@@ -86,8 +86,9 @@ func naive[S any](m plain[S]) (o plainOutcome) {
 	return o
 }
 
-// A world is a graph as the oracle for liveness wants it: for each state, by its
-// number, the steps of processes, who waits, and how far it is from the first.
+// A world is a graph as the oracle for liveness wants it: for each state, by
+// its number, the steps of processes, who waits, and how far it is from the
+// first.
 type world struct {
 	steps [][]worldStep
 	waits []uint16
@@ -123,9 +124,9 @@ func worldOf[S any](m plain[S]) *world {
 	return w
 }
 
-// hangsFairly decides whether there is a fair loop by another algorithm than Run:
-// Emerson and Lei's greatest fixed point of the states in which process p waits
-// and from which, for each process, something fair to it lies ahead.
+// hangsFairly decides whether there is a fair loop by another algorithm than
+// Run: Emerson and Lei's greatest fixed point of the states in which process p
+// waits and from which, for each process, something fair to it lies ahead.
 func (w *world) hangsFairly() bool {
 	for p := range w.procs {
 		set := map[int]bool{}
@@ -147,7 +148,8 @@ func (w *world) hangsFairly() bool {
 	return false
 }
 
-// fairTo reports whether process q cannot move in s, or can and stay in the set.
+// fairTo reports whether process q cannot move in s, or can and stay in the
+// set.
 func (w *world) fairTo(q, s int, set map[int]bool) bool {
 	able := false
 	for _, e := range w.steps[s] {

@@ -89,8 +89,8 @@ func TestHazard_MutantsAreCaught(t *testing.T) {
 
 // try returns the first ground on which p catches the mutant, and the length of
 // the counterexample there; a question mark if none does and on some the words
-// go so far out of range that the explorer does not follow. Every other ground is
-// explored to its end.
+// go so far out of range that the explorer does not follow. Every other ground
+// is explored to its end.
 func try(t *testing.T, m *model.Mutant, p spec.Property) (mark, steps string) {
 	for _, g := range grounds {
 		g.cfg.Mutant = m

@@ -19,9 +19,9 @@ func (x *search[P, S, A]) goal(f finding) func(*worker[P, S, A], place) bool {
 }
 
 // path returns, of the shortest paths from the initial state to a goal in the
-// given level, the first in the order of Actions, and the state where it ends. It
-// marks the states from which a goal can be reached, the last level first, and
-// then goes from one marked state to the next.
+// given level, the first in the order of Actions, and the state where it ends.
+// It marks the states from which a goal can be reached, the last level first,
+// and then goes from one marked state to the next.
 func (x *search[P, S, A]) path(level int, goal func(*worker[P, S, A], place) bool) (path []A, last S) {
 	w := &x.workers[0]
 	marks := x.newMarks()

@@ -45,8 +45,8 @@ func TestHazard_EveryScenarioIsDecided(t *testing.T) {
 	golden.Part(t, "../README.md", "table", "scenarios", table)
 }
 
-// TestHazard_SmallestSizes: a property that fails in a scenario holds at every size
-// below that of its question, and hazards show it there.
+// TestHazard_SmallestSizes: a property that fails in a scenario holds at every
+// size below that of its question, and hazards show it there.
 func TestHazard_SmallestSizes(t *testing.T) {
 	for _, q := range model.Questions() {
 		if q.Expect != spec.Fails {

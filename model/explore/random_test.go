@@ -10,9 +10,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A table is a small machine that rapid draws and that has nothing to do with the
-// barrier: processes that each have a local state and share another, any edges,
-// some bad states, some in which to rest.
+// A table is a small machine that rapid draws and that has nothing to do with
+// the barrier: processes that each have a local state and share another, any
+// edges, some bad states, some in which to rest.
 type table struct {
 	procs, locals, shareds int
 	init                   tableState
@@ -26,7 +26,8 @@ type table struct {
 	spread                 bool          // a packed state has a process in every other word
 }
 
-// A tableState has the local states and, up to 3, the rounds of up to 4 processes.
+// A tableState has the local states and, up to 3, the rounds of up to 4
+// processes.
 type tableState struct {
 	shared         uint8
 	locals, rounds [4]uint8
@@ -237,16 +238,16 @@ func plainTable(m *table) plain[tableState] {
 	}
 }
 
-// often is rapid.Check with ten times as many draws: they are quick, and four in
-// five make a graph of a few states only.
+// often is rapid.Check with ten times as many draws: they are quick, and four
+// in five make a graph of a few states only.
 func often(t *testing.T, check func(*rapid.T)) {
 	for range 10 {
 		rapid.Check(t, check)
 	}
 }
 
-// TestConform_RandomMachines compares Run with the naive exploration on machines
-// that rapid draws.
+// TestConform_RandomMachines compares Run with the naive exploration on
+// machines that rapid draws.
 func TestConform_RandomMachines(t *testing.T) {
 	often(t, func(t *rapid.T) {
 		m := drawTable(t)
@@ -284,8 +285,8 @@ func keys(m *table, path []tableAction) (list []string) {
 	return list
 }
 
-// TestConform_RandomLiveness compares the search for fair loops with the fixed point
-// on machines that rapid draws.
+// TestConform_RandomLiveness compares the search for fair loops with the fixed
+// point on machines that rapid draws.
 func TestConform_RandomLiveness(t *testing.T) {
 	loops, none, compared := 0, 0, 0
 	often(t, func(t *rapid.T) {

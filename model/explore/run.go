@@ -7,9 +7,9 @@ import (
 	"sharedbarrier/spec"
 )
 
-// Options say how to explore and what to check. Check, Liveness and Symmetry are
-// part of the question: verdict and counts depend on them. The limits decide
-// whether there is an answer; Workers and Progress change nothing in it.
+// Options say how to explore and what to check. Check, Liveness and Symmetry
+// are part of the question: verdict and counts depend on them. The limits
+// decide whether there is an answer; Workers and Progress change nothing in it.
 type Options struct {
 	Workers   int             // goroutines; 0: GOMAXPROCS
 	Symmetry  bool            // take states that differ by a permutation of interchangeable processes for one
@@ -66,15 +66,17 @@ type Outcome[A any] struct {
 	Bytes       int64         // memory that the states took
 }
 
-// Run visits every state of m, breadth first, and checks the safety properties in
-// each, and NoHang: that there is no deadlock and, if asked, no fair loop, in which
-// a process waits all the time though each process takes steps or is at some
-// point unable to. It ends at the first level that holds a violation. Of a
-// counterexample with a loop, none takes fewer steps to the loop and once around.
+// Run visits every state of m, breadth first, and checks the safety properties
+// in each, and NoHang: that there is no deadlock and, if asked, no fair loop,
+// in which a process waits all the time though each process takes steps or is
+// at some point unable to. It ends at the first level that holds a violation.
+// Of a counterexample with a loop, none takes fewer steps to the loop and once
+// around.
 //
-// Run blocks until it is done, a limit is reached or ctx ends; in the last two cases
-// the verdict is unfinished and the outcome has what was counted. It panics if
-// opt is not valid, or asks for symmetry of a machine that is not Symmetric.
+// Run blocks until it is done, a limit is reached or ctx ends; in the last two
+// cases the verdict is unfinished and the outcome has what was counted. It
+// panics if opt is not valid, or asks for symmetry of a machine that is not
+// Symmetric.
 func Run[S, A any](ctx context.Context, m Machine[S, A], opt Options) Outcome[A] {
 	if err := opt.Validate(); err != nil {
 		panic("explore: " + err.Error())

@@ -120,8 +120,9 @@ func (x *search[P, S, A]) run(ctx context.Context) (end, finding) {
 	}
 }
 
-// batch returns how many of so many states to expand before the next look at the
-// limits. Where memory is short these are few, so that it ends close to the limit.
+// batch returns how many of so many states to expand before the next look at
+// the limits. Where memory is short these are few, so that it ends close to the
+// limit.
 func (x *search[P, S, A]) batch(left int) int {
 	n := min(left, x.chunk*batchSize)
 	if x.MaxMemory > 0 {
@@ -133,8 +134,8 @@ func (x *search[P, S, A]) batch(left int) int {
 }
 
 // mayTake returns how many bytes lists and shards grow by when n states are
-// expanded, if each has as many edges as any so far, and all lead to new states:
-// those spread over the shards, if not quite evenly.
+// expanded, if each has as many edges as any so far, and all lead to new
+// states: those spread over the shards, if not quite evenly.
 func (x *search[P, S, A]) mayTake(n int) (bytes int64) {
 	edges := n * x.fan
 	each := uint32(2*edges/numShards + 16)
@@ -184,8 +185,8 @@ func (x *search[P, S, A]) frontier() (total int) {
 	return total
 }
 
-// worst returns the first of what was found, by level and property; nil: nothing,
-// or what was found may not be in the store.
+// worst returns the first of what was found, by level and property; nil:
+// nothing, or what was found may not be in the store.
 func (x *search[P, S, A]) worst() (first *finding) {
 	for w := range x.workers {
 		if x.workers[w].full {

@@ -2,8 +2,8 @@ package explore
 
 import "math/bits"
 
-// A packed state is as many words as a machine needs, or more, of which the rest
-// are zero.
+// A packed state is as many words as a machine needs, or more, of which the
+// rest are zero.
 type packed interface {
 	[1]uint64 | [2]uint64 | [3]uint64 | [4]uint64 | [8]uint64
 }
@@ -113,7 +113,8 @@ func (h *shard[P]) grow() {
 // bytes is the memory that the shard takes.
 func (h *shard[P]) bytes() int64 { return shardBytes[P](len(h.blocks), len(h.index)) }
 
-// mayTake is the memory that the shard takes more when so many states are added.
+// mayTake is the memory that the shard takes more when so many states are
+// added.
 func (h *shard[P]) mayTake(more uint32) int64 {
 	count := h.count + more
 	index := len(h.index)
