@@ -69,6 +69,7 @@ type setting struct {
 	started  func(pids []int) // unless nil, called when all workers are ready, before their first call
 	startUp  time.Duration    // the workers must be ready after max(startUp, Stall); longer than a port's limit
 	ending   time.Duration    // after the last call has returned, the workers are killed that did not end; longer than a port's limit
+	spread   time.Duration    // a signal for the whole run ends a worker and ctx within this time
 	lastCall time.Duration    // after the end of ctx, longest time without progress, unless Stall is shorter
 }
 
@@ -76,6 +77,7 @@ var defaults = setting{
 	worker:   func() *exec.Cmd { return exec.Command("/proc/self/exe", workerCommand) },
 	startUp:  time.Minute,
 	ending:   time.Minute,
+	spread:   time.Second,
 	lastCall: 10 * time.Second,
 }
 
@@ -161,7 +163,7 @@ func (r *run) awaitReady(ctx context.Context) (*Hang, error) {
 			select {
 			case ok := <-p.ready:
 				if !ok {
-					if <-p.gone; isInterrupt(ctx, p) {
+					if <-p.gone; r.isInterrupt(ctx, p) {
 						return nil, ctx.Err()
 					}
 					return nil, fmt.Errorf("%v did not begin: %w", p, p.failure())
@@ -218,15 +220,12 @@ func (r *run) watch(ctx context.Context) *Hang {
 			r.ledger.RequestStop()
 			idle = idleness{entries: r.entries(), looked: time.Now()}
 		case p := <-r.exits:
-			switch {
-			case p.cmd.ProcessState.Success(), r.ledger.Over() && p.found == nil:
+			if p.cmd.ProcessState.Success() || r.ledger.Over() && p.found == nil {
 				left--
-			case r.ledger.Violations() > 0:
-				return nil // the verdict stands, and may be why the worker failed
-			default:
-				r.interrupted = r.interrupted || isInterrupt(ctx, p)
-				return r.hang(fmt.Sprintf("%v died: %v", p, p.failure()))
+				break
 			}
+			r.interrupted = r.interrupted || r.isInterrupt(ctx, p)
+			return r.hang(fmt.Sprintf("%v died: %v", p, p.failure()))
 		case <-ticker.C:
 			if r.ledger.Violations() > 0 {
 				return nil
@@ -250,15 +249,15 @@ func (r *run) watch(ctx context.Context) *Hang {
 }
 
 // isInterrupt reports whether an interrupting signal has ended the process, and
-// ends ctx too, within a second: such a signal may be for the whole run, and
-// the worker the first to get it.
-func isInterrupt(ctx context.Context, p *process) bool {
+// ends ctx too: such a signal may be for the whole run, and the worker the first
+// to get it.
+func (r *run) isInterrupt(ctx context.Context, p *process) bool {
 	switch p.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() {
 	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT:
 		select {
 		case <-ctx.Done():
 			return true
-		case <-time.After(time.Second):
+		case <-time.After(r.spread):
 		}
 	}
 	return false

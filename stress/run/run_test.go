@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -128,13 +129,14 @@ func TestProc_RealBarrierPasses(t *testing.T) {
 func TestHazard_OracleCatchesWrongBarriers(t *testing.T) {
 	for _, c := range []struct {
 		barrier string
+		rounds  int64
 		want    spec.Verdict
 	}{
-		{"no-waiting", spec.Violated},
-		{"early-by-one", spec.Violated},
-		{"early-by-none", spec.Passed},
+		{"no-waiting", 0, spec.Violated}, // ends with the first early exit
+		{"early-by-one", 2000, spec.Violated},
+		{"early-by-none", 2000, spec.Passed},
 	} {
-		rep := mustRun(t, at(c.barrier), Config{Procs: 4, Rounds: 2000, Pauses: true})
+		rep := mustRun(t, at(c.barrier), Config{Procs: 4, Rounds: c.rounds, Pauses: true})
 		if rep.Verdict != c.want {
 			t.Errorf("barrier %s: %v, want %v", c.barrier, rep.Verdict, c.want)
 		}
@@ -369,6 +371,34 @@ func TestHazard_InterruptedHang(t *testing.T) {
 	}
 	if h := rep.Hang; h == nil || h.Why != "no worker made progress for 100ms" || len(h.Workers) != 2 {
 		t.Errorf("the state is %+v, want why, and 2 workers", h)
+	}
+}
+
+// A signal for the whole run ends a worker first, and then the context. That is
+// an interrupt. The control is a signal for the worker alone.
+func TestHazard_SignalForTheWholeRun(t *testing.T) {
+	for whole, want := range map[bool]spec.Verdict{true: spec.Unfinished, false: spec.Hang} {
+		ctx, cancel := context.WithCancel(t.Context())
+		s, worker := at("blocks"), 0
+		s.started = func(pids []int) {
+			worker = pids[1]
+			go func() {
+				for syscall.Kill(worker, 0) == nil {
+					runtime.Gosched()
+				}
+				if whole {
+					cancel()
+				}
+			}()
+		}
+		if s.spread = 0; whole {
+			s.spread = patient
+		}
+		rep, err := runIn(t, ctx, s, Config{Procs: 2, Progress: func(int64) { syscall.Kill(worker, syscall.SIGTERM) }})
+		if err != nil || rep.Verdict != want {
+			t.Errorf("SIGTERM for the whole run %v: %v, %v, want %v", whole, rep.Verdict, err, want)
+		}
+		cancel()
 	}
 }
 
