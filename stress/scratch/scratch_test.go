@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"sharedbarrier/impl"
 	"sharedbarrier/spec/reexec"
@@ -18,7 +19,7 @@ func TestMain(m *testing.M) {
 	reexec.Main(m, map[string]func(){"run": func() {
 		s := mustMake(os.Args[1])
 		fmt.Printf("%s\n%s\n", s.Dir, s.Segment)
-		select {}
+		time.Sleep(time.Hour) // until it is killed; without a goroutine, select {} would end it
 	}})
 }
 

@@ -35,7 +35,7 @@ func starter() {
 		}
 	}
 	fmt.Println("started")
-	select {}
+	time.Sleep(time.Hour) // until it is killed
 }
 
 // TestProc_EndOfTheRunner kills a runner whose two commands watch nothing:
