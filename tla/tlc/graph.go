@@ -50,6 +50,9 @@ func ReadGraph(dot io.Reader) (Graph, error) {
 		if err != nil {
 			return g, err
 		}
+		if len(g.States) > 0 && len(state.Steps) != len(g.States[0].Steps) {
+			return g, fmt.Errorf("states with different numbers of processes in TLC's graph: %v and %v", g.States[0], state)
+		}
 		if match[3] != "" && g.Initial >= 0 {
 			return g, fmt.Errorf("two initial states in TLC's graph, and SharedBarrier has one: %v and %v", g.States[g.Initial], state)
 		}

@@ -205,13 +205,22 @@ func (f *findings) state(body string) error {
 	}
 	state, err := parseState(text)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrTLC, err)
 	}
-	action := match[2]
 	if len(f.behaviour) == 0 {
-		action = ""
+		f.behaviour = []transition{{"", state}}
+		return nil
 	}
-	f.behaviour = append(f.behaviour, transition{action, state})
+	return f.add(transition{match[2], state})
+}
+
+// add appends a transition from the last state, unless it cannot be one.
+func (f *findings) add(t transition) error {
+	from := f.behaviour[len(f.behaviour)-1].to
+	if len(from.Steps) != len(t.to.Steps) || t.action == spec.Call.String() && from.mover(t.to) < 0 {
+		return fmt.Errorf("%w: no action %s leads from %v to %v", ErrTLC, t.action, from, t.to)
+	}
+	f.behaviour = append(f.behaviour, t)
 	return nil
 }
 
@@ -223,9 +232,12 @@ func (f *findings) initialState(body string) error {
 		return nil
 	}
 	state, err := parseState(body[at:])
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrTLC, err)
+	}
 	f.behaviour = []transition{{"", state}}
 	f.Depth = 1
-	return err
+	return nil
 }
 
 // back reads "29: Back to state: <GiveUp line …>", the last step of a lasso.
@@ -238,8 +250,7 @@ func (f *findings) back(body string) error {
 	if f.loop < 1 || f.loop > len(f.behaviour) {
 		return fmt.Errorf("%w: back to state %d of %d", ErrTLC, f.loop, len(f.behaviour))
 	}
-	f.behaviour = append(f.behaviour, transition{match[2], f.behaviour[f.loop-1].to})
-	return nil
+	return f.add(transition{match[2], f.behaviour[f.loop-1].to})
 }
 
 // property names what was refuted: a spec.Property where it is one.

@@ -3,6 +3,7 @@ package tlc
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -115,18 +116,22 @@ func TestUnit_Group(t *testing.T) {
 	}
 }
 
-// A lasso: after the last step comes step Loop again.
-func TestUnit_ReadLasso(t *testing.T) {
+// lasso is the output of a run that refutes a temporal property.
+func lasso() string {
 	state := func(n, action, pc string) string {
 		return "@!@!@STARTMSG 2217:4 @!@!@\n" + n + ": <" + action + " line 1 of module SharedBarrier>\n" +
 			strings.Replace(stateText, "Call", pc, 1) + "\n@!@!@ENDMSG 2217 @!@!@\n"
 	}
-	output := "@!@!@STARTMSG 2116:1 @!@!@\nTemporal properties were violated.\n@!@!@ENDMSG 2116 @!@!@\n" +
+	return "@!@!@STARTMSG 2116:1 @!@!@\nTemporal properties were violated.\n@!@!@ENDMSG 2116 @!@!@\n" +
 		state("1", "Initial predicate", "Call") + state("2", "Call", "LockInit") + state("3", "GiveUp", "Call") +
 		state("4", "Call", "LockInit") +
 		"@!@!@STARTMSG 2122:4 @!@!@\n3: Back to state: <GiveUp line 1 of module SharedBarrier>\n@!@!@ENDMSG 2122 @!@!@\n"
+}
+
+// A lasso: after the last step comes step Loop again.
+func TestUnit_ReadLasso(t *testing.T) {
 	var f findings
-	if err := f.read(strings.NewReader(output), func(Progress) {}); err != nil {
+	if err := f.read(strings.NewReader(lasso()), func(Progress) {}); err != nil {
 		t.Fatal(err)
 	}
 	var got model.Result
@@ -153,14 +158,65 @@ func TestUnit_ReadFailures(t *testing.T) {
 	}
 }
 
-// A graph has one initial state, and edges between states.
-func TestUnit_ReadGraphRefuses(t *testing.T) {
+// FuzzOutput reads output that TLC might print: each is a result or an error.
+func FuzzOutput(f *testing.F) {
+	log, err := os.ReadFile("../testdata/late-worker.log")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{
+		string(log), lasso(),
+		strings.Replace(lasso(), `"LockInit"`, `"Call"`, 1),                                // Call, and no process moves
+		strings.Replace(lasso(), `read |-> (0 :> -2)`, `read |-> (0 :> -2 @@ 1 :> -2)`, 1), // processes differ
+		strings.Replace(lasso(), `rounds = (0 :> 0)`, `rounds = ({} :> 0)`, 1),             // no key
+		strings.Replace(lasso(), `happened |-> {}`, `happened |-> {{}}`, 1),                // no label
+		strings.Replace(lasso(), `lock = -1`, `lock = `+strings.Repeat("{", 1<<16), 1),     // nested
+		strings.Replace(lasso(), `exit = -1`, `exit = 4294967295`, 1),                      // no word
+		strings.Replace(lasso(), "2116:1", "2107:1", 1) + "violated\n" + stateText + "\n",  // initial state
+	} {
+		f.Add(seed)
+	}
+	q := Question{Scenario: "shrinking", Procs: 2, Properties: []string{"NoHang"}}
+	f.Fuzz(func(t *testing.T, output string) {
+		var f findings
+		if err := f.read(strings.NewReader(output), func(Progress) {}); err != nil {
+			return
+		}
+		var result model.Result
+		f.fill(&result, q)
+		if n := len(f.behaviour); n > 0 && len(result.Trace) > n-1 {
+			t.Errorf("a trace of %d entries from %d states", len(result.Trace), n)
+		}
+	})
+}
+
+// FuzzGraph reads graphs that TLC might dump: each is a graph or an error.
+func FuzzGraph(f *testing.F) {
+	first, second, edge := graphLines()
+	f.Add(first + second + edge)
+	f.Add(first + strings.Replace(second, "0 :>", "1 :>", -1) + edge)
+	f.Add(strings.Replace(first, `(0 :> -2)`, `(0 :> -2 @@ 1 :> 0)`, 1) + second + edge)
+	f.Fuzz(func(t *testing.T, dot string) {
+		g, err := ReadGraph(strings.NewReader(dot))
+		if err == nil && len(g.Edges) != len(g.States) {
+			t.Errorf("a graph of %d states has the edges of %d", len(g.States), len(g.Edges))
+		}
+	})
+}
+
+// graphLines returns two nodes of a graph and an edge between them.
+func graphLines() (first, second, edge string) {
 	label := func(pc string) string {
 		return strings.NewReplacer("Call", pc, "\\", "\\\\", "\"", "\\\"", "\n", "\\n").Replace(stateText)
 	}
-	first := `1 [label="` + label("Call") + `",style = filled]` + "\n"
-	second := `-2 [label="` + label("LockInit") + `"];` + "\n"
-	edge := `1 -> -2 [label="Call",color="black",fontcolor="black"];` + "\n"
+	return `1 [label="` + label("Call") + `",style = filled]` + "\n",
+		`-2 [label="` + label("LockInit") + `"];` + "\n",
+		`1 -> -2 [label="Call",color="black",fontcolor="black"];` + "\n"
+}
+
+// A graph has one initial state, and edges between states.
+func TestUnit_ReadGraphRefuses(t *testing.T) {
+	first, second, edge := graphLines()
 	if g, err := ReadGraph(strings.NewReader(first + second + edge)); err != nil || len(g.Edges[0]) != 1 || g.Edges[0][0] != (Edge{0, "Call", 1}) {
 		t.Fatalf("ReadGraph = %+v, %v; want two states and the edge p0:Call", g, err)
 	}

@@ -53,7 +53,13 @@ func parseState(text string) (s State, err error) {
 		p.want("=")
 		vars[name] = p.value()
 	}
-	word := func(name string) int32 { return int32(vars[name].(int)) }
+	word := func(name string) int32 {
+		n := vars[name].(int)
+		if int(int32(n)) != n {
+			panic(fmt.Sprintf("%s = %d is no word", name, n))
+		}
+		return int32(n)
+	}
 	s.Words = spec.Words{Enter: word("enter"), Exit: word("exit"), Flag: word("flag")}
 	s.Lock = vars["lock"].(int)
 	for _, label := range byProc[string](vars["pc"]) {
@@ -65,6 +71,9 @@ func parseState(text string) (s State, err error) {
 	}
 	env := vars["env"].(map[value]value)
 	s.Rounds, s.Read = byProc[int](vars["rounds"]), byProc[int](env["read"])
+	if n := len(s.Steps); n == 0 || len(s.Rounds) != n || len(s.Read) != n {
+		return s, fmt.Errorf("no state of MCSharedBarrier: %d steps, %d rounds, %d reads in %q", n, len(s.Rounds), len(s.Read), text)
+	}
 	happened := env["happened"].([]value)
 	s.Dead = slices.Contains(happened, value(spec.Die.String()))
 	s.Relinked = slices.Contains(happened, value(spec.Relink.String()))
@@ -81,8 +90,8 @@ func byProc[T any](v value) []T {
 	return list
 }
 
-// mover returns the process that moved from s to next, or -1 for the
-// environment. Every action changes the step of one process or what it has
+// mover returns the process that moved from s to next, a state of as many
+// processes, or -1 for the environment. Every action changes the step of one process or what it has
 // read, except Die, which only process 0 has, and Relink.
 func (s State) mover(next State) int {
 	for p := range s.Steps {

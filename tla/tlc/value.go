@@ -13,13 +13,17 @@ type value any
 
 // A parser reads values. It panics with a text where there is none.
 type parser struct {
-	text string
-	rest []string // tokens
+	text  string
+	rest  []string // tokens
+	depth int      // of the value that is being read
 }
+
+// deepest is how deep values of the spec are nested, and more.
+const deepest = 10
 
 var token = regexp.MustCompile(`"[^"]*"|-?\d+|\w+|:>|@@|\|->|/\\|\S`)
 
-func parse(text string) *parser { return &parser{text, token.FindAllString(text, -1)} }
+func parse(text string) *parser { return &parser{text: text, rest: token.FindAllString(text, -1)} }
 
 func (p *parser) peek() string {
 	if len(p.rest) == 0 {
@@ -42,6 +46,10 @@ func (p *parser) want(t string) {
 }
 
 func (p *parser) value() value {
+	if p.depth++; p.depth > deepest {
+		panic(fmt.Sprintf("values nested too deep: %q", p.text))
+	}
+	defer func() { p.depth-- }()
 	switch t := p.next(); {
 	case strings.HasPrefix(t, `"`) && len(t) > 1:
 		return t[1 : len(t)-1]
