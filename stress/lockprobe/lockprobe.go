@@ -46,9 +46,10 @@ func Holder(path string) (int, error) {
 // that of the system.
 //
 // A process that is yielded held the lock at some moment of the call. One that
-// holds the lock throughout is always yielded, unless it belongs to another user
-// and this process may not look at it. Such a process is yielded only if
-// /proc/locks names it, which can leave a lock out while others change.
+// holds the lock throughout is always yielded, unless this process may not look
+// at it, as at one of another user. Such a process is yielded only if /proc/locks
+// names it. That list can leave a lock out while others change: Holders looks at
+// it once, or a hundred times if one of likely is such a process.
 func Holders(path string, likely ...int) iter.Seq2[int, error] {
 	return func(yield func(int, error) bool) {
 		info, err := regular(path)
@@ -64,16 +65,24 @@ func Holders(path string, likely ...int) iter.Seq2[int, error] {
 			return
 		}
 		stat := info.Sys().(*syscall.Stat_t)
+		looks := 1
 		for _, pid := range likely {
-			if held, _ := holds(pid, stat); held && !yield(pid, nil) {
+			held, err := holds(pid, stat)
+			if held && !yield(pid, nil) {
 				return
 			}
+			if errors.Is(err, fs.ErrPermission) {
+				looks = 100
+			}
 		}
-		// A guess that spares the search.
-		listed, unlisted := listed(stat)
-		if listed > 0 {
-			held, err := holds(listed, stat)
-			if (held || errors.Is(err, fs.ErrPermission)) && !yield(listed, nil) {
+		// The list spares a search, and shows what may not be looked at.
+		pid, unlisted := -1, error(nil)
+		for i := 0; i < looks && pid < 0; i++ {
+			pid, unlisted = listed(stat)
+		}
+		if pid > 0 {
+			held, err := holds(pid, stat)
+			if (held || errors.Is(err, fs.ErrPermission)) && !yield(pid, nil) {
 				return
 			}
 		}

@@ -28,6 +28,7 @@ func TestUnit_ReadTraces(t *testing.T) {
 	}{
 		{0, length, ""},
 		{1, 3 * length, ""},
+		{length, 0, "line 1: model: entry"}, // it cannot happen twice in a row
 		{length + 1, 0, "line 1: its loop begins at entry"},
 		{-1, 0, "line 1: its loop begins at entry"},
 	} {
