@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"sharedbarrier/spec"
 )
 
@@ -126,6 +128,98 @@ func TestUnit_Construction(t *testing.T) {
 		t.Errorf("Reset: got %v and steps %v, want nil and %v", err, steps, spec.ConstructionSteps)
 	}
 	wantWords(t, b, spec.Initial)
+}
+
+// TestUnit_ResetAfterWithdrawal: a withdrawal leaves exit and flag changed, and
+// the next round can have the same party count, or another one after a Reset.
+func TestUnit_ResetAfterWithdrawal(t *testing.T) {
+	b, _, _ := create(t)
+	withdraw := func(parties int) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		b.SetHook(func(s spec.Step) {
+			if s == spec.AwaitFlag {
+				cancel()
+			}
+		})
+		defer b.SetHook(nil)
+		wantError(t, "Wait that withdraws", b.Wait(ctx, parties), context.Canceled)
+		wantWords(t, b, spec.Words{Exit: int32(parties), Flag: spec.Down})
+	}
+	withdraw(2)
+	withdraw(2)
+	wantError(t, "Wait with a smaller count", b.Wait(t.Context(), 1), ErrCorrupt)
+	if err := b.Reset(); err != nil {
+		t.Errorf("Reset: got %v, want nil", err)
+	}
+	wantWords(t, b, spec.Initial)
+	withdraw(3)
+	if err := b.Reset(); err != nil {
+		t.Errorf("Reset: got %v, want nil", err)
+	}
+	if err := b.Wait(t.Context(), 1); err != nil {
+		t.Errorf("Wait with another count after Reset: got %v, want nil", err)
+	}
+}
+
+// TestUnit_Remove: Remove unlinks both files, and each if the other is missing.
+func TestUnit_Remove(t *testing.T) {
+	for _, missing := range []string{"neither", "segment", "lock file"} {
+		_, name, lockPath := create(t)
+		paths := map[string]string{"segment": shm + name, "lock file": lockPath}
+		if path, is := paths[missing]; is {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := Remove(name, lockPath); err != nil {
+			t.Errorf("Remove, %s missing: got %v, want nil", missing, err)
+		}
+		for what, path := range paths {
+			if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("Remove, %s missing, leaves the %s: Lstat: %v", missing, what, err)
+			}
+		}
+	}
+	name, lockPath := newNames(t)
+	if err := errors.Join(os.Mkdir(shm+name, 0o700), os.Mkdir(lockPath, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if Remove(name, lockPath) == nil {
+		t.Error("Remove of a directory in the segment's place: got nil, want an error")
+	}
+	if err := os.Remove(shm + name); err != nil {
+		t.Fatal(err)
+	}
+	if Remove(name, lockPath) == nil {
+		t.Error("Remove of a directory in the lock file's place: got nil, want an error")
+	}
+	os.Remove(lockPath)
+}
+
+// TestUnit_CloseOnExec: no descriptor of a handle is inherited.
+func TestUnit_CloseOnExec(t *testing.T) {
+	for _, use := range uses {
+		name, lockPath := newNames(t)
+		if use.exists {
+			b, err := Create(name, lockPath)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Close()
+		}
+		b, err := use.open(name, lockPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, fd := range map[string]int{"segment": b.segment.fd, "lock file": b.lock.fd} {
+			if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+				t.Errorf("descriptor of the %s after %s: got flags %#x, %v, want close-on-exec", what, use.call, flags, err)
+			}
+		}
+		b.Close()
+	}
 }
 
 func TestUnit_BadNames(t *testing.T) {

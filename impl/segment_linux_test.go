@@ -257,6 +257,20 @@ func TestUnit_TruncatedByPeer(t *testing.T) {
 	}
 }
 
+// TestUnit_SizeChangedByPeer: a call refuses to begin, and Words to answer, while
+// the segment does not have its size. Its page stays mapped.
+func TestUnit_SizeChangedByPeer(t *testing.T) {
+	b, name, _ := create(t)
+	for _, size := range []int64{1, spec.Size - 1, spec.Size + 1, 4096} {
+		if err := os.Truncate(shm+name, size); err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, fmt.Sprintf("Wait on %d bytes", size), b.Wait(t.Context(), 1), ErrSize)
+		_, err := b.Words()
+		wantError(t, fmt.Sprintf("Words of %d bytes", size), err, ErrSize)
+	}
+}
+
 // TestUnit_HookPanics: a panic of the hook passes and releases the lock.
 func TestUnit_HookPanics(t *testing.T) {
 	b, _, _ := create(t)
