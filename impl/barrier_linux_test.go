@@ -69,7 +69,7 @@ func wantError(t testing.TB, call string, got, want error) {
 }
 
 func TestUnit_RoundsOfManyParties(t *testing.T) {
-	const parties, rounds = 5, 200
+	const parties, rounds = 5, 50
 	_, name, lockPath := create(t)
 	var begun [parties]atomic.Int64
 	var group sync.WaitGroup

@@ -290,23 +290,27 @@ func TestUnit_WaitersSleep(t *testing.T) {
 			}
 			spins = lockSpins
 		}
-		attempts, slept := 0, 0
+		attempts := 0
+		var slept atomic.Int64
 		b.SetHook(func(s spec.Step) {
-			if s == tc.step {
-				attempts++
+			if s != tc.step {
+				return
+			}
+			if attempts++; attempts == 2*(spins+yields+sleeps) {
+				t.Errorf("%d attempts at %v with %d sleeps", attempts, s, slept.Load())
+				cancel()
 			}
 		})
 		intercept.Run(t, append(intercept.All(unix.SYS_NANOSLEEP), intercept.Futex), func(c intercept.Call) unix.Errno {
 			var length unix.Timespec
 			switch {
 			case tc.step == spec.LockInit && c.Number == unix.SYS_NANOSLEEP:
-				slept++
 				memory(t, c.Args[0], &length)
-				if want := min(int64(slept)*50e3, 5e6); length.Nano() != want {
-					t.Errorf("nap %d at the lock: got %d ns, want %d", slept, length.Nano(), want)
+				if k := slept.Add(1); length.Nano() != min(k*50e3, 5e6) {
+					t.Errorf("nap %d at the lock: got %d ns, want %d", k, length.Nano(), min(k*50e3, 5e6))
 				}
 			case tc.step != spec.LockInit && c.Number == unix.SYS_FUTEX && c.Args[0] == addressOf(b, tc.word) && c.Args[1] == 0:
-				slept++
+				slept.Add(1)
 				memory(t, c.Args[3], &length)
 				w := tc.words
 				if seen := map[spec.Word]int32{spec.Exit: w.Exit, spec.Flag: w.Flag}[tc.word]; length.Nano() != int64(spec.Tick) || int32(c.Args[2]) != seen {
@@ -315,7 +319,7 @@ func TestUnit_WaitersSleep(t *testing.T) {
 			default:
 				return 0 // the Go runtime's
 			}
-			if slept == sleeps {
+			if slept.Load() == sleeps {
 				if tc.size == spec.Size {
 					cancel()
 				} else if err := os.Truncate(shm+name, tc.size); err != nil {
@@ -330,8 +334,8 @@ func TestUnit_WaitersSleep(t *testing.T) {
 		if tc.want != ErrSize && tc.step != spec.LockInit || tc.step == spec.LockInit && tc.want == context.Canceled {
 			want++ // the attempt that finds the context ended
 		}
-		if attempts != want || slept != sleeps {
-			t.Errorf("attempts and sleeps at %v: got %d, %d, want %d, %d", tc.step, attempts, slept, want, sleeps)
+		if attempts != want || slept.Load() != sleeps {
+			t.Errorf("attempts and sleeps at %v: got %d, %d, want %d, %d", tc.step, attempts, slept.Load(), want, sleeps)
 		}
 	}
 }

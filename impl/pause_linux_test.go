@@ -43,6 +43,20 @@ func TestUnit_CancelledAsleep(t *testing.T) {
 	wantWords(t, b, spec.Words{Enter: 0, Exit: 2, Flag: spec.Down})
 }
 
+// TestUnit_AttemptsAreThoseOfAStep: a call that blocks at another step spins
+// again before it sleeps.
+func TestUnit_AttemptsAreThoseOfAStep(t *testing.T) {
+	var p pause
+	for i, want := range []struct {
+		step  spec.Step
+		tries int
+	}{{spec.LockInit, 1}, {spec.LockInit, 2}, {spec.AwaitDrain, 1}, {spec.AwaitDrain, 2}, {spec.LockInit, 1}} {
+		if got := p.failed(want.step); got != want.tries {
+			t.Errorf("failed(%v), call %d: got %d, want %d", want.step, i, got, want.tries)
+		}
+	}
+}
+
 // A sleeper is a thread that sleeps on a word, again and again.
 type sleeper struct {
 	thread  int
