@@ -265,6 +265,7 @@ func TestUnit_SizeChangedByPeer(t *testing.T) {
 		if err := os.Truncate(shm+name, size); err != nil {
 			t.Fatal(err)
 		}
+		b.segment.setWords(spec.Initial) // no step waits
 		wantError(t, fmt.Sprintf("Wait on %d bytes", size), b.Wait(t.Context(), 1), ErrSize)
 		_, err := b.Words()
 		wantError(t, fmt.Sprintf("Words of %d bytes", size), err, ErrSize)
