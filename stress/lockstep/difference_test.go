@@ -88,7 +88,7 @@ func schedule(t *testing.T, moves string) Schedule {
 	return s
 }
 
-// The faults. A bench is b, and the party that answers is p0.
+// The faults.
 func store(w spec.Word, v int32) func(*bench) {
 	return func(b *bench) { b.parties[0].words.store(w, v) }
 }
@@ -113,7 +113,7 @@ func TestHazard_Comparisons(t *testing.T) {
 	for _, c := range []struct {
 		name, scenario, moves string
 		fault                 func(*bench)
-		answer                string // of p0; empty: as it is
+		answer                string // of the last move; empty: as it is
 		want                  string
 	}{
 		{"enter", "withdraw", holds, store(spec.Enter, 1), "", "words: got enter=1 exit=-1 flag=1, want enter=0"},
@@ -132,6 +132,7 @@ func TestHazard_Comparisons(t *testing.T) {
 		{"writes where blocked", "withdraw", "1:2 1 0:2 0", store(spec.Enter, 1), "", "words: got enter=1"},
 		{"releases where blocked", "withdraw", "1:2 1 0:2 0", releases(1), "", "holder of the lock: got none, want p1"},
 		{"old lock is free", "split-lock", "1:2 1 * 0:2", releases(1), "", "the unlinked lock file is locked: got false, want true"},
+		{"old lock of p0 is free", "split-lock", "0:2 0 * 1:2", releases(0), "", "the unlinked lock file is locked: got false, want true"},
 		{"old lock is held", "split-lock", "* 0:2", takeForeign, "", "the unlinked lock file is locked: got true, want false"},
 	} {
 		sc, err := spec.ParseScenario(c.scenario)
@@ -141,7 +142,7 @@ func TestHazard_Comparisons(t *testing.T) {
 		before, last := c.moves[:strings.LastIndexByte(c.moves, ' ')], schedule(t, c.moves[strings.LastIndexByte(c.moves, ' '):])[0]
 		var b bench
 		s := b.session(t, sc, before)
-		b.parties[0].fault = func(request, answer string) string {
+		b.parties[last.Proc].fault = func(request, answer string) string {
 			if request != "go" {
 				return answer
 			}
