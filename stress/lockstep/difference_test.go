@@ -470,3 +470,63 @@ func TestHazard_End(t *testing.T) {
 		}
 	}
 }
+
+// TestHazard_EndOfADifference: after a difference the parties are nowhere in
+// particular, and are not asked to end in order.
+func TestHazard_EndOfADifference(t *testing.T) {
+	var b bench
+	s := b.session(t, spec.Withdraw, "1:2")
+	b.parties[0].end = errors.New("broken")
+	b.parties[1].fault = func(string, string) string { return "at RaiseFlag" }
+	if err := s.move(Move{Proc: 1}); err == nil {
+		t.Error("a wrong answer: got no difference")
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close after a difference: got %v, want nil", err)
+	}
+}
+
+// unable is a party with some capabilities only.
+type unable struct {
+	party
+	can port.Capabilities
+}
+
+func (u unable) Can() port.Capabilities { return u.can }
+
+// TestUnit_Able: which capability each action needs.
+func TestUnit_Able(t *testing.T) {
+	all := port.Capabilities{White: true, Withdraw: true, Abandon: true, SplitRMW: true}
+	for _, c := range []struct {
+		scenario spec.Scenario
+		action   model.Action
+		lacks    func(*port.Capabilities) // nil: needs none
+	}{
+		{spec.Withdraw, model.Action{Event: spec.GiveUp}, func(c *port.Capabilities) { c.Withdraw = false }},
+		{spec.AbandonWait, model.Action{Event: spec.Abandon}, func(c *port.Capabilities) { c.Abandon = false }},
+		{spec.SplitLock, model.Action{Step: spec.InitExit}, func(c *port.Capabilities) { c.SplitRMW = false }},
+		{spec.SplitLock, model.Action{Step: spec.CountEnter}, func(c *port.Capabilities) { c.SplitRMW = false }},
+		{spec.SplitLock, model.Action{Step: spec.CountExit}, func(c *port.Capabilities) { c.SplitRMW = false }},
+		{spec.SplitLock, model.Action{Step: spec.LockInit}, nil},
+		{spec.SplitLock, model.Action{Proc: -1, Event: spec.Relink}, nil},
+		{spec.Crash, model.Action{Event: spec.Die, Step: spec.CountExit}, nil},
+		{spec.Withdraw, model.Action{Step: spec.CountExit}, nil},
+	} {
+		able := func(can port.Capabilities) bool {
+			s := session{cfg: model.Config{Scenario: c.scenario}, testbed: &testbed{parties: []party{unable{can: can}}}}
+			return s.able(c.action) == nil
+		}
+		if c.lacks == nil {
+			if !able(port.Capabilities{}) {
+				t.Errorf("%v in scenario %v, with no capability: got an error", c.action, c.scenario)
+			}
+			continue
+		}
+		without, only := all, port.Capabilities{}
+		c.lacks(&without)
+		if !able(all) || able(without) || able(only) {
+			t.Errorf("%v in scenario %v: able with all, without one, with none: got %v, %v, %v; want true, false, false",
+				c.action, c.scenario, able(all), able(without), able(only))
+		}
+	}
+}
