@@ -231,6 +231,7 @@ func TestUnit_BadNames(t *testing.T) {
 		wantError(t, fmt.Sprintf("Attach(%.20q)", name), err, ErrName)
 		wantError(t, fmt.Sprintf("Remove(%.20q)", name), Remove(name, lockPath), ErrName)
 	}
+	wantError(t, "checkName of 255 bytes", checkName(strings.Repeat("x", 255)), nil)
 	if _, err := os.Lstat(lockPath); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a bad name left the lock file behind: Lstat: %v", err)
 	}
