@@ -185,11 +185,12 @@ func TestUnit_Usage(t *testing.T) {
 	}
 }
 
-// fake writes a z3 that prints its version and otherwise runs body.
+// fake writes a z3 that passes the trial of Find and otherwise runs body.
 func fake(t *testing.T, body string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "z3")
-	text := "#!/bin/sh\n[ \"$1\" = --version ] && exec echo 'Z3 version 0'\n" + body + "\n"
+	text := "#!/bin/sh\n[ \"$1\" = --version ] && exec echo 'Z3 version 0'\n" +
+		"[ \"$1\" = -in ] && exec echo sat unsat\n" + body + "\n"
 	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
