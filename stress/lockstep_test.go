@@ -190,7 +190,7 @@ func TestProc_LockstepBadFlags(t *testing.T) {
 		{"", []string{"--moves", " "}, "--moves: it is empty"},
 		{"", []string{"--schedule", ""}, "--schedule"},
 		{"", []string{"--moves", "0 x"}, `"x" is no move`},
-		{"", []string{"--moves", "7"}, "no process 7"},
+		{"", []string{"--moves", "3"}, "no process 3 of 3"},
 		{"", []string{"--moves", "0~", "--scenario", "fork"}, "fork"},
 		{"", []string{"--schedule", "/nowhere"}, "/nowhere"},
 		{"", []string{"--schedule", empty}, "no trace"},
