@@ -15,8 +15,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sharedbarrier/spec"
@@ -33,11 +35,17 @@ type Options struct {
 	Seed  uint64        // of the pauses of the stress runs
 	Limit time.Duration // how long the port may take for an answer outside of the tours; 0: port.Limit
 
+	// Thorough gives the checks that try as much as their time allows ten times as
+	// much, and waits for longer than any time limit of a port.
+	Thorough bool
+
 	// Without names the checks that are left out.
 	Without []string
 
 	// Progress, unless nil, is called with the name of each check that begins.
 	Progress func(check string)
+
+	brief bool // the checks that take their time take less of it
 
 	turn *sync.Mutex // held during a stress run; nil: another may run at the same time
 }
@@ -49,24 +57,40 @@ type Check struct {
 	// run returns what the check has found. An error says why the port has not
 	// passed, or is notAsked.
 	run func(*subject) (found string, err error)
+	// early checks begin with the first one, and mostly wait.
+	early bool
 }
 
 // Checks lists all checks in the order in which Run makes them. What fails first
 // says most about the mistake.
 var Checks = []Check{
-	{"conversation", "it opens, refuses requests that are not in place, and ends", conversation},
-	{"attaching", "it writes nothing to a segment that it opens, and refuses a file that is no segment", attaching},
-	{"tour n=2", "each edge of the state graph for 2 processes, step by step", tour(2)},
-	{"tour n=3", "each edge of the state graph for 3 processes, step by step", tour(3)},
-	{"lock file", "it locks the file that the path names now, and no child inherits the descriptor", lockFile},
-	{"alone", "calls of one party, one after the other", alone},
-	{"in a call", "it refuses requests that are not in place, abandons if it can, and ends with its input", inCall},
-	{"withdrawal", "a call that gives up undoes its effect on the words", withdrawal},
-	{"out of range", "it refuses to call when a word is out of range; or it checks no words, as the original", outOfRange},
-	{"no wake", "it notices what a peer writes that wakes no process", noWake},
-	{"stress", "4 processes of it", stress(4)},
-	{"mixed with go", "2 processes of it, and 2 of package impl", stress(2, "go", "go")},
-	{"unlinking peer", "3 processes of it, and one that keeps unlinking the lock file", stress(3, "go@unlink")},
+	{"conversation", "it opens, refuses requests that are not in place, and ends", conversation, false},
+	{"attaching", "it writes nothing to a segment that it opens, and refuses a file that is no segment", attaching, false},
+	{"tour n=2", "each edge of the state graph for 2 processes, step by step", tour(2), false},
+	{"tour n=3", "each edge of the state graph for 3 processes, step by step", tour(3), false},
+	{"lock file", "it locks the file that the path names now, and no child inherits the descriptor", lockFile, false},
+	{"lock path", "it takes the whole path of the lock file, and creates the file if it is missing", lockPaths, false},
+	{"lock stays", "it leaves the lock file where it is, and makes no other", lockStays, false},
+	{"lock contents", "it does not write to the lock file, nor truncate it", lockContents, false},
+	{"lock replaced", "it locks the file that the path names now, between two calls and while it waits", replaced, false},
+	{"lock replaced often", "it looks at the link count after it has locked", replacedOften, false},
+	{"lock released", "it unlocks, and does not only close; its descriptor is close-on-exec", closing, false},
+	{"alone", "calls of one party, one after the other", alone, false},
+	{"in a call", "it refuses requests that are not in place, abandons if it can, and ends with its input", inCall, false},
+	{"withdrawal", "a call that gives up undoes its effect on the words", withdrawal, false},
+	{"contended", "black box: between two sections of its call it writes nothing while another process holds the lock", contended, false},
+	{"schedules n=2", "black box: calls, give-ups and steps of one peer, with the words, the lock and the answers seen from outside", schedules(2), false},
+	{"schedules n=3", "the same with two peers, as far as the time allows", schedules(3), false},
+	{"out of range", "it refuses to call when a word is out of range; or it checks no words, as the original", outOfRange, false},
+	{"polls", "each poll waits for its own word and for no other", polls, false},
+	{"counts", "party counts up to 2³¹−1 that change between rounds, in each place of the round", counts, false},
+	{"pace", "it looks at its word in each tick, though a peer wakes no process", pace, false},
+	{"idle waits", "it does not burn a processor while it waits", idleWaits, false},
+	{"many calls", "it needs no more after many calls, and after many that gave up", manyCalls, false},
+	{"long waits", "it waits at each place for as long as its peer stands still", longWaits, true},
+	{"stress", "4 processes of it", stress(4), false},
+	{"mixed with go", "2 processes of it, and 2 of package impl", stress(2, "go", "go"), false},
+	{"unlinking peer", "3 processes of it, and one that keeps unlinking the lock file", stress(3, "go@unlink"), false},
 }
 
 // Version is the version of the JSON forms of Result and Score.
@@ -93,7 +117,8 @@ const errUnable = notAsked("the port does not offer it")
 type subject struct {
 	ctx context.Context
 	Options
-	can port.Capabilities
+	can     port.Capabilities
+	startup time.Duration // how long the port took to start
 }
 
 // Run makes the checks and stops after the first that fails. It ends with ctx and
@@ -109,17 +134,27 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	add := func(check string, verdict spec.Verdict, found string) {
 		results = append(results, Result{Version, o.Port, check, verdict, found})
 	}
+	if !sound.Load() {
+		if err := control(s); err != nil {
+			return nil, err
+		}
+		sound.Store(true)
+	}
+	began := time.Now()
 	p, err := s.start()
-	var wrong *port.Error
+	s.startup = time.Since(began)
 	switch {
-	case errors.As(err, &wrong):
+	case accuses(err):
 		add(Checks[0].Name, spec.Violated, err.Error())
-		return results, nil
+		return results, control(s)
 	case err != nil:
 		return nil, err
 	}
 	s.can = p.Can()
 	p.Kill()
+	waiting := s.begin()
+	defer waiting.end()
+	defer end()
 	for _, check := range Checks {
 		if slices.Contains(o.Without, check.Name) {
 			add(check.Name, spec.Unfinished, "left out")
@@ -128,22 +163,82 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 		if o.Progress != nil {
 			o.Progress(check.Name)
 		}
-		found, err := check.run(s)
+		found, err := waiting.result(s, check)
 		if ctx.Err() != nil {
 			return results, ctx.Err()
 		}
 		switch {
 		case errors.As(err, new(notAsked)):
 			add(check.Name, spec.Unfinished, err.Error())
-		case err != nil:
+		case accuses(err):
+			if control := control(s); control != nil {
+				return results, errors.Join(control, err)
+			}
 			add(check.Name, spec.Violated, err.Error())
 			return results, nil
+		case err != nil:
+			return results, fmt.Errorf("check %q: %w", check.Name, err)
 		default:
 			add(check.Name, spec.Passed, found)
 		}
 	}
 	return results, nil
 }
+
+// An outcome is what a check has returned.
+type outcome struct {
+	found string
+	err   error
+}
+
+// underway has the outcomes of the checks that have begun early, by name.
+type underway map[string]chan outcome
+
+func (s *subject) begin() underway {
+	u := underway{}
+	for _, check := range Checks {
+		if check.early && !slices.Contains(s.Without, check.Name) {
+			done := make(chan outcome, 1)
+			u[check.Name] = done
+			go func() {
+				found, err := check.run(s)
+				done <- outcome{found, err}
+			}()
+		}
+	}
+	return u
+}
+
+// result makes the check, or waits for it if it has begun.
+func (u underway) result(s *subject, check Check) (found string, err error) {
+	if done, early := u[check.Name]; early {
+		delete(u, check.Name)
+		got := <-done
+		return got.found, got.err
+	}
+	return check.run(s)
+}
+
+// end waits for the checks whose outcome is not wanted any more.
+func (u underway) end() {
+	for _, done := range u {
+		<-done
+	}
+}
+
+// budget is the time for a check that tries as much as it can.
+func (s *subject) budget() time.Duration {
+	switch {
+	case s.Thorough:
+		return 40 * time.Second
+	case s.brief:
+		return time.Second
+	}
+	return 4 * time.Second
+}
+
+// sound: control has passed in this process.
+var sound atomic.Bool
 
 // start starts a process of the port.
 func (s *subject) start() (*port.Port, error) {
@@ -178,8 +273,11 @@ func Scores(ctx context.Context, o Options, mutants []string, done func()) (scor
 	errs := make([]error, len(mutants))
 	var all sync.WaitGroup
 	var turn sync.Mutex
+	some := make(chan bool, 8) // more would only wait for each other
 	for i, mutant := range mutants {
 		all.Go(func() {
+			some <- true
+			defer func() { <-some }()
 			o := o
 			o.Port, o.turn = "c@"+mutant, &turn
 			results, err := Run(ctx, o)

@@ -3,6 +3,8 @@
 package conformance
 
 import (
+	"strings"
+
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
 )
@@ -16,8 +18,18 @@ func conversation(s *subject) (string, error) {
 		f.ask(request, "error")
 	}
 	f.ask(f.open(), port.Opened)
-	f.ask("call 0", "error")
+	before := f.words()
+	for _, request := range []string{"call 0", "call -1", "call 2147483648", "call x", "call 18446744073709551617", "white", f.open()} {
+		f.ask(request, "error")
+	}
+	f.expectWords(before)
 	f.try(func() error { return f.port.Close() })
+	f.try(func() error {
+		if left := f.port.Strays(); len(left) > 0 {
+			return finding("PORTS.md, section 2: end", "after close processes go on that it has started outside of its process group, and that the runner has ended: %s", strings.Join(left, ", "))
+		}
+		return nil
+	})
 	if f.err != nil {
 		return "", f.err
 	}
@@ -32,7 +44,10 @@ func conversation(s *subject) (string, error) {
 func inCall(s *subject) (string, error) {
 	f := s.waiting()
 	defer f.close()
-	f.ask("dance", "error")
+	for _, request := range []string{"dance", f.open(), "call 2", "close"} {
+		f.ask(request, "error")
+	}
+	f.expectWords(spec.Words{Enter: 1, Exit: 2, Flag: spec.Down})
 	if s.can.Abandon {
 		f.ask("abandon", port.Abandoned)
 		f.expectWords(spec.Words{Enter: 1, Exit: 2, Flag: spec.Down})

@@ -3,9 +3,7 @@
 package conformance
 
 import (
-	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,12 +26,15 @@ type fixture struct {
 // A setup is a barrier with names of its own, and the first error of the fixtures
 // that share it.
 type setup struct {
-	subject  *subject
-	files    *scratch.Scratch
-	lockPath string
-	segment  string // its name
-	barrier  *impl.Barrier
-	err      error
+	subject   *subject
+	files     *scratch.Scratch
+	lockPath  string
+	segment   string // its name
+	barrier   *impl.Barrier
+	shm       *os.File // the segment, open for writing; nil: not yet
+	elsewhere string   // a file that a check has made outside of the directory
+	opensAs   string   // the name that the port opens in place of segment
+	err       error
 }
 
 // fixture creates a barrier and starts the port, which has not opened it yet. The
@@ -45,8 +46,8 @@ func (s *subject) fixture() *fixture {
 		return err
 	})
 	f.try(func() (err error) {
-		// The space is there because a path may have some.
-		f.lockPath, f.segment = filepath.Join(f.files.Dir, "the lock"), f.files.Segment
+		// A path may have spaces, and characters that are not ASCII.
+		f.lockPath, f.segment = filepath.Join(f.files.Dir, "the löck"), f.files.Segment
 		f.barrier, err = impl.Create(f.segment, f.lockPath)
 		return err
 	})
@@ -94,6 +95,9 @@ func (f *fixture) kill() {
 // close kills the port and removes the barrier.
 func (f *fixture) close() {
 	f.kill()
+	if f.shm != nil {
+		f.shm.Close()
+	}
 	if f.barrier != nil {
 		f.barrier.Close()
 	}
@@ -149,7 +153,7 @@ func (f *fixture) expect(request, want string) {
 			return fmt.Errorf("%q did not come: %w", want, err)
 		}
 		if _, failed := port.Failure(got); got != want && !(failed && want == "error") {
-			return fmt.Errorf("it answers %.80q with %.80q, want %q", request, got, want)
+			return finding("PORTS.md, section 2", "it answers %.80q with %.300q, want %q", request, got, want)
 		}
 		return nil
 	})
@@ -167,7 +171,7 @@ func (f *fixture) openWhite() {
 	}
 	f.try(func() error {
 		if answer != port.Opened {
-			return fmt.Errorf("it answers open with %.80q, want %q", answer, port.Opened)
+			return finding("PORTS.md, section 3", "it answers open with %.300q, want %q", answer, port.Opened)
 		}
 		return nil
 	})
@@ -187,15 +191,28 @@ func (f *fixture) path() string { return "/dev/shm/" + f.segment }
 
 // set leaves v in a word and wakes no process.
 func (f *fixture) set(word spec.Word, v int32) {
-	f.try(func() error {
-		segment, err := os.OpenFile(f.path(), os.O_WRONLY, 0)
-		if err != nil {
-			return err
+	f.try(func() (err error) {
+		if f.shm == nil {
+			if f.shm, err = os.OpenFile(f.path(), os.O_WRONLY, 0); err != nil {
+				return err
+			}
 		}
-		defer segment.Close()
-		_, err = segment.WriteAt(binary.NativeEndian.AppendUint32(nil, uint32(v)), int64(word.Offset()))
+		_, err = f.shm.WriteAt(binary.NativeEndian.AppendUint32(nil, uint32(v)), int64(word.Offset()))
 		return err
 	})
+}
+
+// change writes the words that differ.
+func (f *fixture) change(from, to spec.Words) {
+	if from.Enter != to.Enter {
+		f.set(spec.Enter, to.Enter)
+	}
+	if from.Exit != to.Exit {
+		f.set(spec.Exit, to.Exit)
+	}
+	if from.Flag != to.Flag {
+		f.set(spec.Flag, to.Flag)
+	}
 }
 
 // setAll leaves w in the words.
@@ -219,20 +236,39 @@ func (f *fixture) expectWords(want spec.Words) {
 	got := f.words()
 	f.try(func() error {
 		if got != want {
-			return fmt.Errorf("the words are %v, want %v", got, want)
+			return finding("PROTOCOL.md, section 4", "the words are %v, want %v", got, want)
 		}
 		return nil
 	})
 }
 
-// awaitCounted waits until the port, which calls, is the only one counted.
+// patience is the time that the port has for its next move.
+func (f *fixture) patience() *port.Patience { return f.port.Patience(f.subject.Limit) }
+
+// awaitCounted waits until the port, which calls, is the only one counted. An
+// answer in place of that is a mistake.
 func (f *fixture) awaitCounted() {
-	limit, end := context.WithTimeout(f.subject.ctx, f.subject.Limit)
-	defer end()
-	for f.err == nil && f.words().Enter != 1 {
-		if limit.Err() != nil {
-			f.err = errors.New("it has not counted itself after " + f.subject.Limit.String())
-		}
+	f.await(func(w spec.Words) bool { return w.Enter == 1 }, "it has not counted itself")
+}
+
+// await waits until the words are right, and fails with what it waited for.
+func (f *fixture) await(right func(spec.Words) bool, late string) {
+	if f.err != nil {
+		return
+	}
+	for left := f.patience(); f.err == nil && !right(f.words()); {
+		f.try(func() error {
+			answer, came, err := f.port.TryReceive()
+			switch {
+			case err != nil:
+				return err
+			case came:
+				return finding("PORTS.md, section 2", "%s and answers %.300q; the words are %v", late, answer, f.words())
+			case left.Spent():
+				return finding("PROTOCOL.md, section 4", "%s after %v; the words are %v", late, f.subject.Limit, f.words())
+			}
+			return f.subject.ctx.Err()
+		})
 		time.Sleep(100 * time.Microsecond) // until the next look
 	}
 }

@@ -3,40 +3,70 @@
 package conformance
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/port"
 )
 
-// attaching has the port open a segment that is in use, and files that are no
-// segments.
+// attaching has the port open segments that are in use, in each phase of a round,
+// and files that are no segments.
 func attaching(s *subject) (string, error) {
-	f := s.fixture()
-	defer f.close()
-	used := spec.Words{Enter: 0, Exit: 2, Flag: spec.Up}
-	f.setAll(used)
-	f.ask(f.open(), port.Opened)
-	switch words := f.words(); {
-	case f.err != nil:
-		return "", f.err
-	case words == spec.Initial:
+	constructed := 0
+	inUse := []spec.Words{
+		{Enter: 0, Exit: 2, Flag: spec.Up}, {Enter: 1, Exit: 2, Flag: spec.Down}, {Enter: 0, Exit: 1, Flag: spec.Up},
+		{Enter: 0, Exit: 0, Flag: spec.Up}, {Enter: 2, Exit: 3, Flag: spec.Down},
+	}
+	for _, used := range inUse {
+		words, err := opening(s, false, used)
+		switch {
+		case err != nil:
+			return "", err
+		case words == spec.Initial:
+			constructed++
+		case words != used:
+			return "", finding("PROTOCOL.md, section 6", "on opening it leaves %v where %v was", words, used)
+		}
+		if constructed > 0 && words != spec.Initial {
+			return "", finding("PROTOCOL.md, section 6", "it constructs on opening in some states of the words, and not where they are %v", used)
+		}
+		if s.can.White {
+			words, err := opening(s, true, used)
+			if err != nil {
+				return "", err
+			}
+			if (words == spec.Initial) != (constructed > 0) {
+				return "", finding("PORTS.md, section 3", "it opens in white-box mode in another way than in black-box mode: it constructs in one of them only, or leaves %v where %v was", words, used)
+			}
+		}
+	}
+	if err := otherFiles(s); err != nil {
+		return "", err
+	}
+	if constructed > 0 {
 		return "", notAsked("it constructs on opening")
-	case words != used:
-		return "", fmt.Errorf("on opening it leaves %v where %v was", words, used)
+	}
+	if err := writesBack(s); err != nil {
+		return "", err
 	}
 	for _, bad := range []struct {
 		what  string
 		spoil func(*fixture) error
 	}{
 		{"is missing", func(f *fixture) error { return os.Remove(f.path()) }},
+		{"has 4 bytes", func(f *fixture) error { return os.Truncate(f.path(), 4) }},
 		{"has 11 bytes", func(f *fixture) error { return os.Truncate(f.path(), 11) }},
 		{"has 13 bytes", func(f *fixture) error { return os.Truncate(f.path(), 13) }},
+		{"has 4096 bytes", func(f *fixture) error { return os.Truncate(f.path(), 4096) }},
 		{"has enter -1", func(f *fixture) error { f.set(spec.Enter, -1); return f.err }},
 		{"has exit -2", func(f *fixture) error { f.set(spec.Exit, -2); return f.err }},
 		{"has flag 2", func(f *fixture) error { f.set(spec.Flag, 2); return f.err }},
@@ -45,7 +75,224 @@ func attaching(s *subject) (string, error) {
 			return "", fmt.Errorf("a segment that %s: %w", bad.what, err)
 		}
 	}
+	for _, words := range []int64{0, spec.Size} {
+		if err := waitsForMaker(s, words); err != nil {
+			return "", fmt.Errorf("a segment of %d bytes, all zero, whose maker is at work: %w", words, err)
+		}
+	}
 	return "it writes nothing, and refuses a file that is no segment", nil
+}
+
+// opening has the port open a segment with the words, and returns what they are
+// then.
+func opening(s *subject, white bool, used spec.Words) (spec.Words, error) {
+	f := s.fixture()
+	defer f.close()
+	f.setAll(used)
+	if !white {
+		f.ask(f.open(), port.Opened)
+		return f.words(), f.err
+	}
+	f.ask("white", port.OK)
+	f.send(f.open())
+	var made []string
+	answer := f.receive()
+	for strings.HasPrefix(answer, "at ") && f.err == nil {
+		made = append(made, strings.TrimPrefix(answer, "at "))
+		f.send("go")
+		answer = f.receive()
+	}
+	words := f.words()
+	f.try(func() error {
+		switch steps := strings.Join(made, " "); {
+		case answer != port.Opened:
+			return finding("PORTS.md, section 2", "it answers open with %.300q, want %q", answer, port.Opened)
+		case steps == "" && words != used:
+			return finding("PORTS.md, section 3", "on opening in white-box mode it makes the words %v of %v, and announces no step of a construction", words, used)
+		case steps != "" && steps != "MakeEnter MakeExit MakeFlag":
+			return finding("PROTOCOL.md, section 6", "it constructs by the steps %q", steps)
+		}
+		return nil
+	})
+	return words, f.err
+}
+
+// writesBack has the port open a segment whose words change all the time. Each
+// must stay as the runner has left it.
+func writesBack(s *subject) error {
+	words := []spec.Word{spec.Enter, spec.Exit}
+	if s.startup < 200*time.Millisecond {
+		words = slices.Repeat(words, 3)
+	}
+	for _, word := range words {
+		f := s.fixture()
+		before := spec.Words{Enter: 1, Exit: 1 << 20, Flag: spec.Down}
+		if word == spec.Exit {
+			before = spec.Words{Enter: 0, Exit: 1, Flag: spec.Up}
+		}
+		f.setAll(before)
+		f.send(f.open())
+		changes, wrong := int32(0), ""
+		var late int
+		for left := f.patience(); f.err == nil; changes = (changes + 1) % (1 << 19) {
+			look := func() {
+				if w := f.words(); f.err == nil && w != before {
+					wrong = w.String()
+				}
+			}
+			look()
+			if word == spec.Enter {
+				before.Enter = 1 + changes
+			} else {
+				before.Exit = 1 + changes
+			}
+			f.set(word, 1+changes)
+			look()
+			if changes%8 != 0 {
+				continue
+			}
+			if answer, came := f.tryAnswer(); came && late == 0 {
+				late = 1
+				if answer != port.Opened {
+					f.err = finding("PORTS.md, section 2", "it answers open with %.300q, want %q", answer, port.Opened)
+				}
+			} else if late > 0 {
+				late++
+			}
+			if late > 20 || left.Spent() {
+				break
+			}
+		}
+		if late == 0 && f.err == nil {
+			f.err = finding("PORTS.md, section 2", "it does not answer open")
+		}
+		if wrong != "" && f.err == nil {
+			f.err = finding("PROTOCOL.md, section 6", "it writes on opening: a peer's write of %v is undone, and the words are %s", word, wrong)
+		}
+		f.close()
+		if f.err != nil {
+			return f.err
+		}
+	}
+	return nil
+}
+
+func (f *fixture) tryAnswer() (answer string, came bool) {
+	f.try(func() (err error) {
+		answer, came, err = f.port.TryReceive()
+		return err
+	})
+	return answer, came
+}
+
+// waitsForMaker has the port open a segment that is not complete. It may wait, or
+// answer with an error, but it must not touch it. The maker then completes it.
+func waitsForMaker(s *subject, size int64) error {
+	f := s.fixture()
+	defer f.close()
+	f.try(func() error { return errors.Join(os.Truncate(f.path(), 0), os.Truncate(f.path(), size)) })
+	f.send(f.open())
+	answered := ""
+	for range 40 {
+		if answer, came := f.tryAnswer(); came {
+			answered = answer
+		}
+		bytes, err := os.ReadFile(f.path())
+		f.try(func() error { return err })
+		if f.err == nil && string(bytes) != string(make([]byte, size)) {
+			return finding("PROTOCOL.md, section 6", "it sizes or constructs what its maker is about to: its bytes are %v", bytes)
+		}
+		if answered != "" {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if answered == port.Opened {
+		return finding("PROTOCOL.md, section 2", "it opens it before its words are in place")
+	}
+	used := spec.Words{Enter: 0, Exit: 2, Flag: spec.Up}
+	f.try(func() error { return os.Truncate(f.path(), spec.Size) })
+	f.setAll(used)
+	if answered == "" {
+		f.receive() // opened, or an error of a port that does not wait any more
+	}
+	if words := f.words(); f.err == nil && words != used {
+		return finding("PROTOCOL.md, section 6", "it constructs when its maker has: the words are %v, want %v", words, used)
+	}
+	return f.err
+}
+
+// otherFiles has the port open what must not be opened: names that no segment has,
+// and files that are not regular.
+func otherFiles(s *subject) error {
+	for _, bad := range []struct {
+		what, clause string
+		name         func(f *fixture) (string, error)
+	}{
+		{"a name with slashes that leads to a file elsewhere", "PROTOCOL.md, section 2", func(f *fixture) (string, error) {
+			dir, err := os.MkdirTemp("", "sharedbarrier-elsewhere-")
+			if err != nil {
+				return "", err
+			}
+			f.elsewhere = filepath.Join(dir, "x")
+			return "../.." + f.elsewhere, os.WriteFile(f.elsewhere, initialBytes(), 0o600)
+		}},
+		{"the name ..", "PROTOCOL.md, section 2", func(*fixture) (string, error) { return "..", nil }},
+		{"a name of 256 bytes", "PROTOCOL.md, section 2", func(*fixture) (string, error) { return strings.Repeat("n", 256), nil }},
+		{"a symbolic link to a segment", "PROTOCOL.md, section 2", func(f *fixture) (string, error) {
+			f.elsewhere = f.path() + "-target"
+			return f.segment, errors.Join(os.Rename(f.path(), f.elsewhere), os.Symlink(f.elsewhere, f.path()))
+		}},
+		{"a directory", "PROTOCOL.md, section 2", func(f *fixture) (string, error) {
+			return f.segment, errors.Join(os.Remove(f.path()), os.Mkdir(f.path(), 0o700))
+		}},
+	} {
+		f := s.fixture()
+		f.try(func() error {
+			name, err := bad.name(f)
+			f.opensAs = name
+			return err
+		})
+		var before, after []byte
+		if f.elsewhere != "" {
+			before, _ = os.ReadFile(f.elsewhere)
+		}
+		f.send("open " + f.opensAs + " " + f.lockPath)
+		answer := f.receive()
+		f.try(func() error {
+			if _, failed := port.Failure(answer); !failed {
+				return finding(bad.clause, "it opens %s: it answers %.300q, want an error", bad.what, answer)
+			}
+			return nil
+		})
+		if f.elsewhere != "" {
+			after, _ = os.ReadFile(f.elsewhere)
+			f.try(func() error {
+				if string(before) != string(after) {
+					return finding(bad.clause, "it refuses %s, and has written to it", bad.what)
+				}
+				return nil
+			})
+			os.Remove(f.elsewhere)
+			if dir := filepath.Dir(f.elsewhere); dir != "/dev/shm" {
+				os.Remove(dir)
+			}
+		}
+		os.Remove(f.path())
+		f.close()
+		if f.err != nil {
+			return f.err
+		}
+	}
+	return nil
+}
+
+// initialBytes is a segment with its initial words.
+func initialBytes() (b []byte) {
+	for _, v := range []int32{spec.Initial.Enter, spec.Initial.Exit, spec.Initial.Flag} {
+		b = binary.NativeEndian.AppendUint32(b, uint32(v))
+	}
+	return b
 }
 
 // refusesOpen has the port open a segment that was spoilt. It must refuse that and
@@ -58,7 +305,7 @@ func refusesOpen(s *subject, spoil func(*fixture) error) error {
 	f.ask(f.open(), "error")
 	after, err := os.ReadFile(f.path())
 	if f.err == nil && (missing != nil && !errors.Is(err, fs.ErrNotExist) || string(after) != string(before)) {
-		return fmt.Errorf("its bytes were %v (%v), and are %v (%v)", before, missing, after, err)
+		return finding("PROTOCOL.md, section 6", "its bytes were %v (%v), and are %v (%v)", before, missing, after, err)
 	}
 	return f.err
 }
@@ -86,7 +333,7 @@ func outOfRange(s *subject) (string, error) {
 	case len(refused) == 0:
 		return "", notAsked("it checks no words")
 	case len(taken) > 0:
-		return "", fmt.Errorf("it refuses %s, and calls with %s", strings.Join(refused, " and "), strings.Join(taken, " and "))
+		return "", finding("PROTOCOL.md, section 9", "it refuses %s, and calls with %s", strings.Join(refused, " and "), strings.Join(taken, " and "))
 	}
 	return "refused", nil
 }
@@ -104,7 +351,7 @@ func refusesCall(s *subject, w spec.Words) (bool, error) {
 	f.try(func() error {
 		free, err := lockprobe.NewProbe(f.lockPath).Free()
 		if err == nil && !free {
-			err = errors.New("it refuses, and keeps the lock")
+			err = finding("PROTOCOL.md, section 9", "it refuses, and keeps the lock")
 		}
 		return err
 	})

@@ -3,12 +3,13 @@
 package conformance
 
 import (
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
+	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/run"
 )
 
@@ -30,7 +31,12 @@ func tour(n int) func(*subject) (string, error) {
 			case err != nil:
 				return "", err
 			case rep.Verdict != spec.Passed:
-				return "", fmt.Errorf("after %d steps: %s", rep.Steps, rep.Why)
+				last := ""
+				if moves := strings.Fields(rep.Schedule); len(moves) > 0 {
+					last = fmt.Sprintf(" (the last moves: %s)", strings.Join(moves[max(0, len(moves)-8):], " "))
+				}
+				return "", finding(fmt.Sprintf("PROTOCOL.md, sections 4 and 5; a table of the steps: go run ./stress lockstep --tour --procs %d --port %s", n, registry.Quoted(s.Port)),
+					"after %d steps%s: %s", rep.Steps, last, rep.Why)
 			case rep.Covered != rep.Edges:
 				return "", fmt.Errorf("only %d of %d edges were taken", rep.Covered, rep.Edges)
 			}
@@ -38,6 +44,20 @@ func tour(n int) func(*subject) (string, error) {
 		}
 		return found, nil
 	}
+}
+
+// described says in one line how a run hangs.
+func described(h *run.Hang) string {
+	var b strings.Builder
+	b.WriteString(h.Why)
+	if h.Words != nil {
+		fmt.Fprintf(&b, "; words %v", *h.Words)
+	}
+	fmt.Fprintf(&b, "; holder of the lock: %d", h.Holder)
+	for _, w := range h.Workers {
+		fmt.Fprintf(&b, "; %d (%s, pid %d) began %d calls, %d returned, %s", w.Worker, w.Port, w.PID, w.Begun, w.Returned, w.State)
+	}
+	return b.String()
 }
 
 // stress returns the check of a stress run of so many processes of the port
@@ -56,11 +76,11 @@ func stress(own int, others ...string) func(*subject) (string, error) {
 		case err != nil:
 			return "", err
 		case rep.Verdict == spec.Violated:
-			return "", fmt.Errorf("early exit: %v", *rep.Early)
+			return "", finding("HAZARDS.md, property 1", "early exit: %v", *rep.Early)
 		case rep.Verdict == spec.Hang:
-			return "", fmt.Errorf("hang: %s", rep.Hang.Why)
+			return "", finding("HAZARDS.md", "hang: %s", described(rep.Hang))
 		case rep.Rounds == 0 && s.ctx.Err() == nil:
-			return "", errors.New("not one round was completed")
+			return "", finding("PROTOCOL.md, section 4", "not one round was completed in %v", s.For)
 		}
 		return fmt.Sprintf("%d rounds", rep.Rounds), nil
 	}

@@ -34,36 +34,76 @@ type lines struct {
 	number int // of the last line, counted from 1
 }
 
-// next returns the next line without its newline. The zero deadline is none. The
+// next returns the next line without its newline. No limit waits without end. The
 // bytes are valid until the next call. At the end of the output the error is
-// io.EOF, at the deadline os.ErrDeadlineExceeded; any other error comes with what
-// was read of the wrong line.
-func (l *lines) next(deadline time.Time) ([]byte, error) {
-	if err := l.pipe.SetReadDeadline(deadline); err != nil {
-		return nil, err
-	}
+// io.EOF, when the limit is spent os.ErrDeadlineExceeded; any other error comes
+// with what was read of the wrong line. What lies in the pipe is read before the
+// limit counts.
+func (l *lines) next(limit *Patience) ([]byte, error) {
 	for {
-		if l.filled == len(l.buffer) {
-			l.number++
-			return l.buffer[:], errTooLong
+		var deadline time.Time
+		if limit != nil {
+			deadline = time.Now().Add(slice / 2)
+		}
+		if err := l.pipe.SetReadDeadline(deadline); err != nil {
+			return nil, err
 		}
 		n, err := l.read(l.buffer[l.filled:])
 		l.filled += n
-		read := l.buffer[:l.filled]
-		switch end := bytes.IndexByte(read, '\n'); {
-		case end >= 0 && end < len(read)-1:
-			l.number += 2
-			return bytes.TrimSuffix(read[end+1:], []byte("\n")), errTwoLines
-		case end >= 0:
-			l.number++
-			l.filled = 0
-			return checked(read[:end])
+		line, whole, wrong := l.take()
+		switch read := l.buffer[:l.filled]; {
+		case whole:
+			return line, wrong
 		case errors.Is(err, io.EOF) && len(read) > 0:
 			l.number++
 			return read, errCut
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if limit != nil && !limit.Spent() {
+				continue
+			}
+			if n, _ := l.rest(l.buffer[l.filled:]); n > 0 {
+				l.filled += n
+				continue
+			}
+			return nil, err
 		case err != nil:
 			return nil, err
 		}
+	}
+}
+
+// take takes the line out of the buffer, if it has a whole one or one that is too
+// long.
+func (l *lines) take() (line []byte, whole bool, err error) {
+	read := l.buffer[:l.filled]
+	switch end := bytes.IndexByte(read, '\n'); {
+	case end >= 0 && end < len(read)-1:
+		l.number += 2
+		return bytes.TrimSuffix(read[end+1:], []byte("\n")), true, errTwoLines
+	case end >= 0:
+		l.number++
+		l.filled = 0
+		line, err = checked(read[:end])
+		return line, true, err
+	case len(read) == len(l.buffer):
+		l.number++
+		return read, true, errTooLong
+	}
+	return nil, false, nil
+}
+
+// poll is next without waiting: whole is false if the next line is not there.
+func (l *lines) poll() (line []byte, whole bool, err error) {
+	ended := l.ended()
+	n, err := l.rest(l.buffer[l.filled:])
+	l.filled += n
+	switch line, whole, wrong := l.take(); {
+	case whole:
+		return line, true, wrong
+	case n == 0 && ended && errors.Is(err, io.EOF):
+		return nil, false, io.EOF
+	default:
+		return nil, false, nil
 	}
 }
 

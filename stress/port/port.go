@@ -56,7 +56,10 @@ type Port struct {
 	stderr tail
 
 	gone   chan struct{} // closed when the process has ended
+	told   chan struct{} // closed when its standard error was read
 	forget func() bool   // stops watching ctx
+	marked string        // its mark in the environment
+	strays sync.Map      // by process number, the names of strays that were killed
 }
 
 // Start starts cmd as the port with the name, in a process group of its own, and
@@ -101,10 +104,19 @@ func (p *Port) start() error {
 		return err
 	}
 	defer theirOut.Close()
-	p.stdin, p.stdout, p.gone = ourIn, ourOut, make(chan struct{})
+	ourErr, theirErr, err := os.Pipe()
+	if err != nil {
+		ourIn.Close()
+		ourOut.Close()
+		return err
+	}
+	defer theirErr.Close()
+	p.stdin, p.stdout, p.gone, p.told = ourIn, ourOut, make(chan struct{}), make(chan struct{})
 	p.lines.pipe, p.lines.gone = ourOut, p.gone
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, &p.stderr
-	p.cmd.WaitDelay = time.Second // a child of the port may keep its standard error open
+	// Files, so that to wait for the process is not to wait for a child that keeps
+	// one of them open.
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, theirErr
+	p.mark()
 	begin := func() error { return procgroup.StartMember(p.cmd) }
 	if p.leads {
 		begin = func() error { return procgroup.Start(p.ctx, p.cmd) }
@@ -112,9 +124,34 @@ func (p *Port) start() error {
 	if err := begin(); err != nil {
 		ourIn.Close()
 		ourOut.Close()
+		ourErr.Close()
 		return err
 	}
+	go p.listen(ourErr)
 	return nil
+}
+
+// listen keeps the end of the port's standard error. Once the process has ended
+// it reads what is there and does not wait for more.
+func (p *Port) listen(from *os.File) {
+	defer close(p.told)
+	defer from.Close()
+	go func() {
+		<-p.gone
+		from.SetReadDeadline(time.Now())
+	}()
+	if _, err := io.Copy(&p.stderr, from); !errors.Is(err, os.ErrDeadlineExceeded) {
+		return
+	}
+	var rest [tailSize]byte
+	pipe := lines{pipe: from}
+	for range 1000 { // a child may go on writing
+		n, err := pipe.rest(rest[:])
+		if err != nil {
+			return
+		}
+		p.stderr.Write(rest[:n])
+	}
 }
 
 // watch waits for the process.
@@ -130,7 +167,7 @@ func (p *Port) watch() {
 
 // greet reads the port's first line.
 func (p *Port) greet() error {
-	line, err := p.read(p.deadline())
+	line, err := p.read(p.limit)
 	if err != nil {
 		return err
 	}
@@ -170,7 +207,24 @@ func (p *Port) Send(request string) error {
 
 // Receive returns the next answer. It is one of those that a port may give at
 // all; the caller judges whether it is right in its place.
-func (p *Port) Receive() (answer string, err error) { return p.answer(p.deadline()) }
+func (p *Port) Receive() (answer string, err error) { return p.answer(p.limit) }
+
+// TryReceive is Receive, but does not wait: came is false if no answer is there.
+func (p *Port) TryReceive() (answer string, came bool, err error) {
+	line, whole, err := p.lines.poll()
+	switch {
+	case errors.Is(err, io.EOF):
+		return "", false, p.ended()
+	case err != nil:
+		return "", false, p.fault(ErrNonsense, string(line), err.Error())
+	case !whole:
+		return "", false, nil
+	}
+	if err := checkAnswer(string(line)); err != nil {
+		return "", false, p.fault(ErrNonsense, string(line), err.Error())
+	}
+	return string(line), true, nil
+}
 
 // Open has the port open the barrier.
 func (p *Port) Open(segment, lockPath string) error {
@@ -187,7 +241,7 @@ func (p *Port) Wait(ctx context.Context, n int) error {
 	if p.can.Withdraw {
 		defer context.AfterFunc(ctx, func() { p.write("giveup") })()
 	}
-	switch answer, err := p.answer(time.Time{}); {
+	switch answer, err := p.answer(0); {
 	case err != nil:
 		return err
 	case answer == Withdrawn && ctx.Err() != nil:
@@ -205,7 +259,7 @@ func (p *Port) Close() error {
 	if err := p.demand("close", Closed); err != nil {
 		return err
 	}
-	switch line, err := p.lines.next(p.deadline()); {
+	switch line, err := p.lines.next(p.patience(p.limit)); {
 	case err == nil || line != nil:
 		return p.fault(ErrNonsense, string(line), "nothing may follow")
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -225,18 +279,39 @@ func (p *Port) EndInput() error {
 	p.stdin.Close()
 	p.stdout.SetReadDeadline(time.Time{})
 	go io.Copy(io.Discard, p.stdout) // until Kill closes it
-	select {
-	case <-p.gone:
+	if p.awaitGone() {
 		return nil
-	case <-p.ctx.Done():
-		return p.interrupted()
-	case <-time.After(p.limit):
-		err := p.fault(ErrSilent, "", fmt.Sprintf("its input has ended, and it goes on for %v", p.limit))
-		if e := (*Error)(nil); errors.As(err, &e) {
-			e.Number = 0 // no line was due
-		}
-		return err
 	}
+	err := p.fault(ErrSilent, "", fmt.Sprintf("its input has ended, and it goes on for %v", p.limit))
+	if e := (*Error)(nil); errors.As(err, &e) {
+		e.Number = 0 // no line was due
+	}
+	return err
+}
+
+// awaitGone waits until the process has ended, for at most the limit. It returns
+// false then, and when the context ends.
+func (p *Port) awaitGone() bool {
+	for left := p.Patience(p.limit); ; {
+		select {
+		case <-p.gone:
+			return true
+		case <-p.ctx.Done():
+			return false
+		case <-time.After(slice / 2):
+			if left.Spent() {
+				return p.lines.ended()
+			}
+		}
+	}
+}
+
+// patience is Patience; nil if the limit is 0, which is none.
+func (p *Port) patience(limit time.Duration) *Patience {
+	if limit == 0 {
+		return nil
+	}
+	return p.Patience(limit)
 }
 
 // Kill kills the process and returns when it is gone. A Wait that is under way
@@ -247,9 +322,11 @@ func (p *Port) Kill() {
 }
 
 func (p *Port) end() {
+	p.killStrays()
 	p.cmd.Process.Kill() // fails only when it is gone
 	p.stdin.Close()      // ends children of the port that keep the streams open
 	<-p.gone
+	p.killAdopted()
 	p.stdout.Close()
 }
 
@@ -266,14 +343,14 @@ func (p *Port) expect(answer, want string) error {
 	if answer == want {
 		return nil
 	}
-	if text, is := Failure(answer); is {
-		return p.fault(ErrFailed, answer, text)
+	if _, is := Failure(answer); is {
+		return p.fault(ErrFailed, answer, "")
 	}
 	return p.fault(ErrNonsense, answer, fmt.Sprintf("want %q", want))
 }
 
-func (p *Port) answer(deadline time.Time) (string, error) {
-	line, err := p.read(deadline)
+func (p *Port) answer(limit time.Duration) (string, error) {
+	line, err := p.read(limit)
 	if err != nil {
 		return "", err
 	}
@@ -303,9 +380,9 @@ func (p *Port) write(request string) error {
 	return nil
 }
 
-// read returns the next line.
-func (p *Port) read(deadline time.Time) (string, error) {
-	line, err := p.lines.next(deadline)
+// read returns the next line. A limit of 0 is none.
+func (p *Port) read(limit time.Duration) (string, error) {
+	line, err := p.lines.next(p.patience(limit))
 	switch {
 	case err == nil:
 		return string(line), nil
@@ -321,12 +398,10 @@ func (p *Port) read(deadline time.Time) (string, error) {
 // ended says how a port ended that has closed its output. A port that stays has
 // the limit to end.
 func (p *Port) ended() error {
-	select {
-	case <-p.gone:
+	if p.awaitGone() {
 		return p.fault(ErrDied, "", p.cmd.ProcessState.String())
-	case <-time.After(p.limit):
-		return p.fault(ErrSilent, "", "it has closed its output and stays")
 	}
+	return p.fault(ErrSilent, "", "it has closed its output and stays")
 }
 
 // fault is the error of the given kind about the last line, or about the line
@@ -334,6 +409,9 @@ func (p *Port) ended() error {
 func (p *Port) fault(kind error, line, detail string) error {
 	if p.ctx.Err() != nil {
 		return p.interrupted() // and that is why anything else failed
+	}
+	if p.lines.ended() {
+		<-p.told
 	}
 	e := &Error{
 		Port: p.name, PID: p.PID(), Request: p.asked, Number: p.lines.number, Line: line,

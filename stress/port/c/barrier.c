@@ -27,6 +27,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,18 +68,33 @@ static bool fail(const char *format, ...)
 static bool segment_attach(const char *name)
 {
 	char path[300];
+#ifdef MUTANT_OPEN_ANY_NAME
+	if (strlen(name) > 255)
+		return fail("%s is no name of a segment", name);
+#else
 	if (*name == '\0' || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..") || strlen(name) > 255)
 		return fail("%s is no name of a segment", name);
+#endif
 	snprintf(path, sizeof path, "/dev/shm/%s", name);
 	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 #ifdef MUTANT_OPEN_CREATES
 	flags |= O_CREAT;
+#endif
+#ifdef MUTANT_OPEN_FOLLOWS_LINK
+	flags &= ~O_NOFOLLOW;
 #endif
 	int fd = open(path, flags, 0600);
 	if (fd < 0)
 		return fail("open %s: %s", path, strerror(errno));
 	struct stat st;
 	bool whole = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == sizeof *words;
+#ifdef MUTANT_OPEN_SIZES
+	if (!whole && S_ISREG(st.st_mode) && st.st_size == 0)
+		whole = ftruncate(fd, sizeof *words) == 0;
+#endif
+#ifdef MUTANT_OPEN_TAKES_PAGE
+	whole = whole || st.st_size == 4096;
+#endif
 #ifdef MUTANT_NO_SIZE_CHECK
 	whole = true;
 #endif
@@ -96,6 +112,28 @@ static bool segment_attach(const char *name)
 	if (mapping == MAP_FAILED)
 		return fail("map %s: %s", path, strerror(errno));
 	words = mapping;
+#ifdef MUTANT_OPEN_WRITES_BACK
+	int32_t was = GET(enter), left = GET(exit);
+	for (volatile int i = 0; i < 2000000; i++) {
+	}
+	SET(enter, was);
+	SET(exit, left);
+#endif
+	bool constructs = false;
+#ifdef MUTANT_OPEN_CONSTRUCTS
+	constructs = true;
+#endif
+#ifdef MUTANT_OPEN_CONSTRUCTS_IDLE
+	constructs = GET(enter) == 0;
+#endif
+#ifdef MUTANT_OPEN_CONSTRUCTS_ZERO
+	constructs = GET(enter) == 0 && GET(exit) == 0 && GET(flag) == DOWN;
+#endif
+	if (constructs) {
+		SET(enter, 0);
+		SET(exit, NOT_SET);
+		SET(flag, UP);
+	}
 	bool sound = GET(enter) >= 0 && GET(exit) >= NOT_SET && (GET(flag) == DOWN || GET(flag) == UP);
 #ifdef MUTANT_NO_WORDS_CHECK
 	sound = true;
@@ -112,14 +150,25 @@ static bool segment_attach(const char *name)
 static char lock_path[4096];
 static int lock_fd = -1; /* the locked descriptor; -1: not held */
 
+#ifdef MUTANT_KEEPS_DESCRIPTOR
+static int kept = -1; /* open since the last release */
+#endif
+
 /* lock_open makes the lock file only if it is missing: in a sticky directory the
  * kernel refuses to open the file of another user with O_CREAT
  * (fs.protected_regular). */
 static int lock_open(void)
 {
 	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-#ifdef MUTANT_RECORD_LOCK
+#if defined MUTANT_RECORD_LOCK || defined MUTANT_OFD_LOCK || defined MUTANT_BLACK_RECORD_LOCK || defined MUTANT_PID_IN_LOCK || defined MUTANT_TRUNCATE_LOCK
 	flags |= O_RDWR;
+#endif
+#ifdef MUTANT_KEEPS_DESCRIPTOR
+	if (kept >= 0) {
+		int fd = kept;
+		kept = -1;
+		return fd;
+	}
 #endif
 #ifdef MUTANT_NO_CLOEXEC
 	flags &= ~O_CLOEXEC;
@@ -142,12 +191,28 @@ static int lock_open(void)
 	}
 }
 
+/* The mistakes that begin with BLACK are made in black-box mode only. */
+static bool paced; /* white-box mode: the runner says when to try again */
+
 /* take makes one attempt to lock a descriptor. It returns 0 or the system's error. */
 static int take(int fd)
 {
 #ifdef MUTANT_RECORD_LOCK
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	return fcntl(fd, F_SETLK, &whole) < 0 ? (errno == EACCES || errno == EAGAIN ? EWOULDBLOCK : errno) : 0;
+#endif
+#ifdef MUTANT_OFD_LOCK
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	return fcntl(fd, F_OFD_SETLK, &all) < 0 ? (errno == EACCES || errno == EAGAIN ? EWOULDBLOCK : errno) : 0;
+#endif
+#ifdef MUTANT_BLACK_RECORD_LOCK
+	struct flock record = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	if (!paced)
+		return fcntl(fd, F_SETLK, &record) < 0 ? (errno == EACCES || errno == EAGAIN ? EWOULDBLOCK : errno) : 0;
+#endif
+#ifdef MUTANT_BLACK_LOCK_BLOCKS
+	if (!paced)
+		return flock(fd, LOCK_EX) < 0 ? errno : 0;
 #endif
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		if (errno != EINTR)
@@ -159,6 +224,20 @@ static int take(int fd)
  * another process does, and -1 if it fails. */
 static int lock_try(void)
 {
+#ifdef MUTANT_EXCL_LOCK
+	char beside[4200];
+	snprintf(beside, sizeof beside, "%s.lock", lock_path);
+	lock_fd = open(beside, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	return lock_fd >= 0;
+#endif
+#ifdef MUTANT_LOCK_ATTEMPTS
+	static int attempts;
+	if (!paced && ++attempts > 300) {
+		attempts = 0;
+		fail("no lock after 300 attempts");
+		return -1;
+	}
+#endif
 	for (;;) {
 		int fd = lock_open();
 		if (fd < 0) {
@@ -177,8 +256,21 @@ static int lock_try(void)
 #ifdef MUTANT_OLD_LOCK_FILE
 		st.st_nlink = 1;
 #endif
+#ifdef MUTANT_NO_LINK_COUNT
+		st.st_nlink = 1;
+#endif
 		if (why == 0 && st.st_nlink > 0) {
 			lock_fd = fd;
+#ifdef MUTANT_LOCK_ATTEMPTS
+			attempts = 0;
+#endif
+#ifdef MUTANT_PID_IN_LOCK
+			dprintf(fd, "%d", (int)getpid());
+#endif
+#ifdef MUTANT_TRUNCATE_LOCK
+			if (ftruncate(fd, 0) < 0)
+				return -1;
+#endif
 			return 1;
 		}
 		/* A peer has unlinked the file between the open and the flock. The others
@@ -199,14 +291,30 @@ static void lock_release(void)
 {
 	if (lock_fd < 0)
 		return;
+#ifdef MUTANT_EXCL_LOCK
+	char beside[4200];
+	snprintf(beside, sizeof beside, "%s.lock", lock_path);
+	unlink(beside);
+#endif
+#ifdef MUTANT_UNLINK_ON_RELEASE
+	unlink(lock_path);
+#endif
+#ifdef MUTANT_KEEPS_DESCRIPTOR
+	kept = lock_fd;
+	flock(lock_fd, LOCK_UN);
+	lock_fd = -1;
+	return;
+#endif
+#ifndef MUTANT_CLOSE_ONLY
 	flock(lock_fd, LOCK_UN); /* closing alone is not enough if a child has inherited it */
+#endif
+#ifndef MUTANT_LEAK_DESCRIPTOR
 	close(lock_fd);
+#endif
 	lock_fd = -1;
 }
 
 /* ---- Waiting (section 8) ---- */
-
-static bool paced; /* white-box mode: the runner says when to try again */
 
 /* word_wait sleeps while *word is v, for at most a tick, since a peer that changes
  * the word may wake no process. The futex is shared between processes, so there is
@@ -218,6 +326,12 @@ static void word_wait(_Atomic int32_t *word, int32_t v)
 	struct timespec tick = {0, 7 * 1000 * 1000};
 #ifdef MUTANT_SLOW_TICK
 	tick.tv_sec = 3;
+#endif
+#ifdef MUTANT_SLOW_POLL
+	tick.tv_nsec = 100 * 1000 * 1000;
+#endif
+#ifdef MUTANT_BUSY_WAIT
+	return;
 #endif
 	syscall(SYS_futex, word, FUTEX_WAIT, v, &tick, NULL, 0);
 }
@@ -268,6 +382,10 @@ static bool is_poll(enum step at) { return at == AwaitDrain || at == AwaitFlag; 
 /* Where the end of its context has an effect on the call. */
 static bool is_withdrawable(enum step at)
 {
+#ifdef MUTANT_BLACK_WITHDRAW_EXIT
+	if (at == LockExit && !paced)
+		return true;
+#endif
 	return at == LockInit || at == LockEnter || at == LockFirst || is_poll(at);
 }
 
@@ -285,17 +403,67 @@ static enum outcome out_of_range(int32_t n)
 	return FAILED;
 }
 
+#ifdef MUTANT_LEAK_THREAD
+static int idle(void *unused)
+{
+	(void)unused;
+	return pause();
+}
+#endif
+
 /* call makes one call with party count n. It has one case for each step, in the
  * order of the tables. After a step that blocks, at stays as it is for another
  * attempt. */
 static enum outcome call(int32_t n)
 {
 	int32_t v;
+#ifdef MUTANT_FIRST_COUNT
+	static int32_t first;
+	first = first == 0 ? n : first;
+	n = first;
+#endif
+#ifdef MUTANT_COUNT_8_BITS
+	n = (uint8_t)n;
+#endif
+#ifdef MUTANT_LEAK_MEMORY
+	static char *volatile leak;
+	leak = calloc(1, 1 << 20);
+	(void)leak;
+#endif
+#ifdef MUTANT_LEAK_THREAD
+	thrd_t thread;
+	thrd_create(&thread, idle, NULL);
+#endif
+#ifdef MUTANT_CALL_LIMIT
+	static int calls;
+	if (++calls > 40000) {
+		fail("no more calls");
+		return FAILED;
+	}
+#endif
+#if defined MUTANT_FEW_LOOKS || defined MUTANT_WAIT_LIMIT
+	int looks = 0;
+#endif
+#ifdef MUTANT_WAIT_LIMIT
+	time_t began = time(NULL);
+#endif
+#ifdef MUTANT_BLACK_WITHDRAWN_COMPLETE
+	bool gave_up = false;
+#endif
 	for (enum step at = Call;;) {
 		switch (before(at)) {
 		case GO_ON:
 			break;
 		case GIVE_UP:
+#ifdef MUTANT_BLACK_WITHDRAW_DRAIN
+			if (!paced && at == AwaitDrain) {
+				at = LockWithdraw;
+				continue;
+			}
+#endif
+#ifdef MUTANT_BLACK_WITHDRAWN_COMPLETE
+			gave_up = !paced;
+#endif
 			if (at != AwaitFlag)
 				return WITHDRAWN;
 			at = LockWithdraw;
@@ -306,6 +474,24 @@ static enum outcome call(int32_t n)
 #endif
 			return ABANDONED;
 		}
+#ifdef MUTANT_BLACK_WITHDRAW_UNLOCKED
+		if (at == LockWithdraw && !paced) {
+			at = TestFlag;
+			continue;
+		}
+#endif
+#ifdef MUTANT_BLACK_NO_LOCK_ENTER
+		if (at == LockEnter && !paced) {
+			at = TestFirst;
+			continue;
+		}
+#endif
+#ifdef MUTANT_BLACK_NO_LOCK_EXIT
+		if (at == LockExit && !paced) {
+			at = CountExit;
+			continue;
+		}
+#endif
 		if (is_acquire(at)) {
 #ifdef MUTANT_NO_LOCK_ENTER
 			if (at == LockEnter) {
@@ -373,6 +559,10 @@ static enum outcome call(int32_t n)
 #ifdef MUTANT_NO_DRAIN
 			v = n;
 #endif
+#ifdef MUTANT_BLACK_LOWER_UNLOCKED
+			if (v == n && !paced)
+				SET(flag, DOWN);
+#endif
 			if (v == n)
 				at = LockFirst;
 			else
@@ -393,6 +583,9 @@ static enum outcome call(int32_t n)
 			SET(enter, v);
 #ifdef MUTANT_COUNT_ENTER_EARLY
 			v++;
+#endif
+#ifdef MUTANT_FOUR_OF_FIVE
+			v = v == 4 && n > 4 ? n : v;
 #endif
 			at = v == n ? ResetEnter : UnlockEnter;
 			break;
@@ -422,6 +615,18 @@ static enum outcome call(int32_t n)
 #ifdef MUTANT_NO_AWAIT_FLAG
 			v = UP;
 #endif
+#ifdef MUTANT_BLACK_AWAIT_ENTER
+			v = paced ? v : GET(enter) == 0;
+#endif
+#ifdef MUTANT_FEW_LOOKS
+			v = ++looks > 200 ? UP : v;
+#endif
+#ifdef MUTANT_WAIT_LIMIT
+			if (looks++ > 0 && time(NULL) - began > 2) {
+				fail("the peers do not come");
+				return FAILED;
+			}
+#endif
 			if (v != DOWN)
 				at = LockExit;
 			else
@@ -444,6 +649,10 @@ static enum outcome call(int32_t n)
 			break;
 		case UnlockExit:
 			lock_release();
+#ifdef MUTANT_BLACK_WITHDRAWN_COMPLETE
+			if (gave_up)
+				return WITHDRAWN;
+#endif
 			return RETURNED;
 		case LockWithdraw:
 			at = TestFlag;
@@ -453,6 +662,9 @@ static enum outcome call(int32_t n)
 			at = UncountEnter;
 #else
 			at = GET(flag) != DOWN ? CountExit : UncountEnter;
+#endif
+#ifdef MUTANT_BLACK_NO_TEST_FLAG
+			at = paced ? at : UncountEnter;
 #endif
 			break;
 		case UncountEnter:
@@ -546,6 +758,12 @@ static enum wish before(enum step at)
 		while ((is_acquire(at) || is_poll(at)) && !pending && next_request(false)) {
 			pending = ends_call();
 #ifndef MUTANT_NO_REFUSAL
+#ifdef MUTANT_CLOSE_IN_CALL
+			if (!strcmp(request, "close")) {
+				say("closed", "");
+				exit(0);
+			}
+#endif
 			if (!pending)
 				out_of_place();
 #endif
@@ -571,6 +789,9 @@ static void do_call(const char *argument)
 	char *end;
 	errno = 0;
 	long n = strtol(argument, &end, 10);
+#ifdef MUTANT_WIDE_COUNT
+	n = n > INT32_MAX ? INT32_MAX : n;
+#endif
 	if (errno != 0 || *argument == '\0' || *end != '\0' || n < 1 || n > INT32_MAX) {
 		fail("call %.80s: want a party count of at least 1", argument);
 		say("error", failure);
@@ -578,7 +799,9 @@ static void do_call(const char *argument)
 	}
 	static const char *const answers[] = {"returned", "withdrawn", "abandoned", "error"};
 	enum outcome outcome = call((int32_t)n);
+#ifndef MUTANT_LATE_GIVEUP
 	pending = false; /* it crossed with the answer */
+#endif
 	say(answers[outcome], outcome == FAILED ? failure : "");
 }
 
@@ -591,6 +814,16 @@ static void do_open(char *argument)
 	}
 	*path++ = '\0';
 	strcpy(lock_path, path);
+#ifdef MUTANT_PATH_TO_SPACE
+	lock_path[strcspn(lock_path, " ")] = '\0';
+#endif
+#ifdef MUTANT_PATH_ASCII
+	char *to = lock_path;
+	for (const char *from = path; *from != '\0'; from++)
+		if ((unsigned char)*from < 128)
+			*to++ = *from;
+	*to = '\0';
+#endif
 	if (segment_attach(argument))
 		say("opened", "");
 	else
@@ -607,6 +840,10 @@ int main(void)
 			mode = white ? WHITE : SPLIT_RMW;
 			paced = true;
 			say("ok", "");
+#ifdef MUTANT_SECOND_OPEN
+		} else if (!strncmp(request, "open ", 5) && words != NULL) {
+			do_open(request + 5);
+#endif
 		} else if (!strncmp(request, "open ", 5) && words == NULL) {
 			do_open(request + 5);
 		} else if (!strncmp(request, "call ", 5) && words != NULL) {
@@ -617,6 +854,9 @@ int main(void)
 			return 0;
 		} else if (mode == BLACK && words != NULL && ends_call()) {
 			/* It crossed with the answer of its call. */
+#ifdef MUTANT_LATE_GIVEUP
+			pending = true;
+#endif
 		} else {
 			out_of_place();
 		}

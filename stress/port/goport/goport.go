@@ -90,9 +90,11 @@ func (p *goPort) obey(request, argument string) error {
 	switch {
 	case argument != "" && request != "open" && request != "call":
 		return fmt.Errorf("%q takes no argument", request)
-	case request == "giveup" && !p.white && p.giveUp != nil:
-		p.giveUp() // has no effect if it crossed with the call's answer
-	case request == "abandon" && !p.white && p.giveUp != nil:
+	case request == "giveup" && !p.white && p.barrier != nil:
+		if p.giveUp != nil {
+			p.giveUp() // has no effect if it crossed with the call's answer
+		}
+	case request == "abandon" && !p.white && p.barrier != nil:
 		p.abandon.Store(true)
 	case request == "white" && p.barrier == nil:
 		p.white = true

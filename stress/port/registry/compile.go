@@ -37,7 +37,7 @@ func CMutants() []string {
 	return slices.Compact(names)
 }
 
-var mutantMacro = regexp.MustCompile(`(?m)^#ifn?def MUTANT_(\w+)`)
+var mutantMacro = regexp.MustCompile(`(?m)^#if.*?\bMUTANT_(\w+)`)
 
 // macro is the inverse of CMutants: MUTANT_NO_DRAIN of no-drain.
 func macro(mutant string) string {

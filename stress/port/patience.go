@@ -1,0 +1,107 @@
+//go:build linux
+
+package port
+
+import (
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/model/cli/procgroup"
+)
+
+// slice is the longest time that a Patience counts between two looks. A runner
+// that was suspended, or that got no processor, has not watched for longer.
+const slice = 50 * time.Millisecond
+
+// A Patience is a limit on the time in which both the runner and the port ran.
+// Time in which the runner was suspended does not count. Time in which a process
+// of the port was stopped counts a tenth, since a port may stop itself for good.
+type Patience struct {
+	port *Port
+	left time.Duration
+	last time.Time
+}
+
+// Patience returns a limit that begins now.
+func (p *Port) Patience(limit time.Duration) *Patience {
+	return &Patience{port: p, left: limit, last: time.Now()}
+}
+
+// Spent reports whether the limit is over. The caller asks more often than every
+// 50 ms: of a longer time between two calls only that much counts.
+func (w *Patience) Spent() bool {
+	now := time.Now()
+	passed := min(now.Sub(w.last), slice)
+	w.last = now
+	if w.left > 0 && w.port.stopped() {
+		passed /= 10
+	}
+	w.left -= passed
+	return w.left <= 0
+}
+
+// stopped reports whether a process of the port is stopped or frozen.
+func (p *Port) stopped() bool {
+	for _, pid := range p.Processes() {
+		if is, err := procgroup.Stopped(pid); err == nil && is {
+			return true
+		}
+	}
+	return false
+}
+
+// Stop stops the port as SIGSTOP does, with the rest of its process group, and
+// waits for a moment until that has happened. It reports whether it has. Continue
+// lets the port go on.
+func (p *Port) Stop() bool {
+	if !p.leads || unix.Kill(-p.PID(), unix.SIGSTOP) != nil {
+		return false
+	}
+	for range 100 {
+		running := false
+		for _, pid := range p.Processes() {
+			for _, thread := range threads(pid) {
+				is, err := procgroup.Stopped(thread)
+				running = running || err == nil && !is
+			}
+		}
+		if !running {
+			return true
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	return false
+}
+
+// Continue undoes Stop.
+func (p *Port) Continue() {
+	if p.leads {
+		unix.Kill(-p.PID(), unix.SIGCONT) // fails only if it is gone
+	}
+}
+
+// threads lists the threads of a process.
+func threads(pid int) (list []int) {
+	entries, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task") // none: it has ended
+	for _, e := range entries {
+		if n, err := strconv.Atoi(e.Name()); err == nil {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// Processes lists the process that was started and its descendants that live.
+// Those whose parent has ended are missing.
+func (p *Port) Processes() []int { return family(p.PID()) }
+
+func family(pid int) []int {
+	list := []int{pid}
+	for i := 0; i < len(list); i++ {
+		list = append(list, children(list[i])...)
+	}
+	return list
+}
