@@ -184,9 +184,10 @@ func (b *Barrier) Words() (spec.Words, error) {
 	return b.segment.read()
 }
 
-// Close unmaps the segment and closes it and the lock file. It neither changes the
-// words nor removes a file. It fails with ErrClosed if the handle is closed,
-// and with ErrBusy while Wait or Reset runs: end the context of the call first.
+// Close unmaps the segment and closes it and the lock file. It neither changes
+// the words nor removes a file. It fails with ErrClosed if the handle is
+// closed, and with ErrBusy while Wait or Reset runs: end the context of the
+// call first.
 func (b *Barrier) Close() error {
 	if err := b.claim(closed); err != nil {
 		return err
@@ -197,17 +198,17 @@ func (b *Barrier) Close() error {
 // Wait blocks until the given number of parties have called it in the same
 // round, and then returns nil (PROTOCOL.md, section 4).
 //
-// If ctx ends first, Wait withdraws and returns the error of ctx (section 5): it
-// no longer counts in enter. It notices the end of ctx within one spec.Tick. To
-// withdraw, or to finish a round that is complete, it then still waits for the
-// lock, for as long as another process holds it. If ctx has ended before the
-// call, Wait takes no step.
+// If ctx ends first, Wait withdraws and returns the error of ctx (section 5):
+// it no longer counts in enter. It notices the end of ctx within one spec.Tick.
+// To withdraw, or to finish a round that is complete, it then still waits for
+// the lock, for as long as another process holds it. If ctx has ended before
+// the call, Wait takes no step.
 //
 // A withdrawn call may leave exit = parties and flag = 0. Then a round with the
 // same party count can follow at once. A round with another count cannot: its
 // calls fail with ErrCorrupt or wait until their contexts end. To go on with
-// those who are there, for example after a time limit, end all calls first, have
-// one process call Reset, and only then call with the new count.
+// those who are there, for example after a time limit, end all calls first,
+// have one process call Reset, and only then call with the new count.
 //
 // Before its first step it fails with ErrParties, ErrClosed or ErrBusy. If a
 // word is out of range for parties it fails with ErrCorrupt (section 9): at

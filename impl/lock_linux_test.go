@@ -70,7 +70,8 @@ func TestUnit_ChangeTimes(t *testing.T) {
 		}
 	}
 	b, _, path := create(t)
-	// Without a mount there is one file system: two files differ by inode there.
+	// Without a mount there is one file system: two files differ by inode
+	// there.
 	if a, b := (unix.Stat_t{Dev: 1, Ino: 2}), (unix.Stat_t{Dev: 3, Ino: 2}); sameFile(&a, &b) {
 		t.Error("sameFile(equal inodes on two devices): got true, want false")
 	}
@@ -138,9 +139,9 @@ func TestUnit_LockFileBecomesALink(t *testing.T) {
 	}
 }
 
-// TestUnit_LockFileOfAnotherUser: a lock file in a sticky directory that belongs
-// to another user is opened without O_CREAT, which the kernel refuses then
-// (fs.protected_regular).
+// TestUnit_LockFileOfAnotherUser: a lock file in a sticky directory that
+// belongs to another user is opened without O_CREAT, which the kernel refuses
+// then (fs.protected_regular).
 func TestUnit_LockFileOfAnotherUser(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	creating := func(c intercept.Call) bool { return c.Args[2]&unix.O_CREAT != 0 }

@@ -45,8 +45,8 @@ func (p *pause) failed(step spec.Step) int {
 	return p.tries
 }
 
-// word waits for at most a tick, or until the word that held v changes. It fails
-// with ErrSize.
+// word waits for at most a tick, or until the word that held v changes. It
+// fails with ErrSize.
 func (p *pause) word(step spec.Step, word spec.Word, v int32) error {
 	switch tries := p.failed(step); {
 	case tries <= wordSpins:

@@ -133,9 +133,9 @@ func attachOpened(ctx context.Context, name string, trust bool) (_ *segment, err
 			return nil, pathError(op, name, fmt.Errorf("it is empty, and its maker has not sized it: %w", err))
 		}
 	}
-	// The peer may have sized it without its page. Attach must not size it. Where
-	// the file system cannot reserve the page without that, the first load in
-	// awaitConstruction does it.
+	// The peer may have sized it without its page. Attach must not size it.
+	// Where the file system cannot reserve the page without that, the first
+	// load in awaitConstruction does it.
 	if err := fallocate(s.fd, unix.FALLOC_FL_KEEP_SIZE); err != nil && !unsupported(err) {
 		return nil, pathError(op, name, err)
 	}

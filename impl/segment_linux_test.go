@@ -257,8 +257,8 @@ func TestUnit_TruncatedByPeer(t *testing.T) {
 	}
 }
 
-// TestUnit_SizeChangedByPeer: a call refuses to begin, and Words to answer, while
-// the segment does not have its size. Its page stays mapped.
+// TestUnit_SizeChangedByPeer: a call refuses to begin, and Words to answer,
+// while the segment does not have its size. Its page stays mapped.
 func TestUnit_SizeChangedByPeer(t *testing.T) {
 	b, name, _ := create(t)
 	for _, size := range []int64{1, spec.Size - 1, spec.Size + 1, 4096} {

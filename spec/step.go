@@ -60,8 +60,8 @@ var lockUses = [...]string{Outside: "no", Acquire: "acquire", Held: "held", Rele
 // String returns no, acquire, held or release.
 func (l LockUse) String() string { return lockUses[l] }
 
-// A Branch leads to step To if condition If holds. The last branch of a step has
-// no condition: it is taken otherwise.
+// A Branch leads to step To if condition If holds. The last branch of a step
+// has no condition: it is taken otherwise.
 type Branch struct {
 	If string
 	To Step

@@ -167,7 +167,8 @@ func (q conformanceFlags) score(cmd *cobra.Command) (passed, asked bool, err err
 	return found == len(mutants), asked, err
 }
 
-// printable quotes a text that has control characters, which may come from a port.
+// printable quotes a text that has control characters, which may come from a
+// port.
 func printable(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(text)

@@ -26,7 +26,8 @@ func without(names ...string) (flags []string) {
 	return flags
 }
 
-// TestProc_ConformanceEnds: how the command ends, and how to reproduce a failure.
+// TestProc_ConformanceEnds: how the command ends, and how to reproduce a
+// failure.
 func TestProc_ConformanceEnds(t *testing.T) {
 	const bad = `exec:echo "port 1"; read -r request; echo what`
 	for _, c := range []struct {
@@ -57,8 +58,8 @@ func TestProc_ConformanceEnds(t *testing.T) {
 	}
 }
 
-// TestProc_BrokenCompiler: a compiler that does not work is one missing tool, in
-// one line, for all mutants.
+// TestProc_BrokenCompiler: a compiler that does not work is one missing tool,
+// in one line, for all mutants.
 func TestProc_BrokenCompiler(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "cc"), []byte("#!/bin/sh\necho no toolchain\nexit 1\n"), 0o755); err != nil {
@@ -74,8 +75,9 @@ func TestProc_BrokenCompiler(t *testing.T) {
 	}
 }
 
-// TestProc_ConformanceInterrupted has a port that passes the conversation and is
-// silent from then on. The command prints what it has found until the interrupt.
+// TestProc_ConformanceInterrupted has a port that passes the conversation and
+// is silent from then on. The command prints what it has found until the
+// interrupt.
 func TestProc_ConformanceInterrupted(t *testing.T) {
 	silent := filepath.Join(t.TempDir(), "silent")
 	port := `exec:o=; echo port 1 white; while read -r r rest; do case $o$r in open) o=1; echo opened;; 1close) echo closed; exit;; ` +

@@ -112,9 +112,9 @@ func TestProc_LockstepDifference(t *testing.T) {
 	}
 }
 
-// TestProc_LockstepEnds ends the command by each signal, once with the lock file
-// in the folder of the segments. Nothing is left, after kill -9 by the next
-// start.
+// TestProc_LockstepEnds ends the command by each signal, once with the lock
+// file in the folder of the segments. Nothing is left, after kill -9 by the
+// next start.
 func TestProc_LockstepEnds(t *testing.T) {
 	for _, c := range []struct {
 		signal syscall.Signal

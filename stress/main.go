@@ -6,9 +6,9 @@
 //	go run ./stress                         # 4 processes for 10 seconds
 //	go run ./stress --procs 8 --rounds 5000
 //
-// The verdict is passed (exit code 0), violated (12) or hang (11): for --stall no
-// process made progress, or a process died. Ctrl-C and the other signals that
-// cli.Main lists make the round under way the last one and keep what was
+// The verdict is passed (exit code 0), violated (12) or hang (11): for --stall
+// no process made progress, or a process died. Ctrl-C and the other signals
+// that cli.Main lists make the round under way the last one and keep what was
 // measured (130). The verdict is then unfinished, unless --rounds were made.
 //
 // Stress removes all files it makes and ends all processes it starts. After

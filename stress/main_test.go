@@ -286,9 +286,9 @@ func TestHazard_HangPrintsTheCommand(t *testing.T) {
 	p.checkNothingLeft(t)
 }
 
-// forger is a port without a barrier. It looks for the oracle's ledger among its
-// own descriptors and those of its two ancestors, and refuses to open if it finds
-// one: with it, the port could forge the counts.
+// forger is a port without a barrier. It looks for the oracle's ledger among
+// its own descriptors and those of its two ancestors, and refuses to open if it
+// finds one: with it, the port could forge the counts.
 func forger() {
 	fmt.Println("port 1")
 	parent := os.Getppid()

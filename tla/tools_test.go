@@ -52,8 +52,9 @@ func run(m *testing.M) int {
 }
 
 // archiveClasses writes TLC's classes to an archive in the folder, with which
-// each Java of the tests starts in less time. It fails with -short and -run, for
-// which that is no gain, without TLC, and with a Java that makes none (before 13).
+// each Java of the tests starts in less time. It fails with -short and -run,
+// for which that is no gain, without TLC, and with a Java that makes none
+// (before 13).
 func archiveClasses(dir string) (path string, err error) {
 	tools, err := tools()
 	if err != nil || testing.Short() || flag.Lookup("test.run").Value.String() != "" {

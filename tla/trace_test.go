@@ -46,9 +46,9 @@ func TestConform_ExplorerTraces(t *testing.T) {
 	}
 }
 
-// behaves replays a counterexample of TLC on the model and returns what is wrong
-// with it: an entry that cannot happen or leaves other words, or an end that does
-// not violate the property; "" if nothing is.
+// behaves replays a counterexample of TLC on the model and returns what is
+// wrong with it: an entry that cannot happen or leaves other words, or an end
+// that does not violate the property; "" if nothing is.
 func behaves(cfg model.Config, result model.Result) string {
 	states, err := result.Trace.Replay(cfg)
 	if err != nil {

@@ -159,8 +159,8 @@ func TestProc_OutputIsLost(t *testing.T) {
 	}
 }
 
-// TestProc_ReaderIsGone: a command whose reader ends cleans up, and then ends as
-// other programs do.
+// TestProc_ReaderIsGone: a command whose reader ends cleans up, and then ends
+// as other programs do.
 func TestProc_ReaderIsGone(t *testing.T) {
 	cmd := reexec.Command(t.Context(), "chatter")
 	var stderr bytes.Buffer

@@ -15,12 +15,12 @@ import (
 )
 
 // A play is a port in black-box mode and the peers that the runner plays. The
-// port is process 0 of the model; the runner takes the steps of the others one at
-// a time, with the real lock and the real words. It cannot see at which step the
-// port is, so it keeps every state of the model that agrees with what it has
-// seen: the words, whether the lock can be had, and the answers. An observation
-// that agrees with none of them is a mistake of the port, however slow the
-// machine is.
+// port is process 0 of the model; the runner takes the steps of the others one
+// at a time, with the real lock and the real words. It cannot see at which step
+// the port is, so it keeps every state of the model that agrees with what it
+// has seen: the words, whether the lock can be had, and the answers. An
+// observation that agrees with none of them is a mistake of the port, however
+// slow the machine is.
 type play struct {
 	*fixture
 	cfg    model.Config
@@ -103,8 +103,8 @@ func stable(cfg model.Config, s possible) bool {
 // holds reports whether a peer that the runner plays holds the lock.
 func (p *play) holds() bool { return p.states[0].Holder() > 0 }
 
-// observe reads the words while the lock is held, and the answer if one has come.
-// It keeps the states that agree with them.
+// observe reads the words while the lock is held, and the answer if one has
+// come. It keeps the states that agree with them.
 func (p *play) observe() {
 	own := p.holds()
 	if !own && !p.acquire() {

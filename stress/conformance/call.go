@@ -21,8 +21,8 @@ func alone(s *subject) (string, error) {
 	return "as specified", f.err
 }
 
-// withdrawal has the first of two parties give up after it has been counted, call
-// again, and then meet the second.
+// withdrawal has the first of two parties give up after it has been counted,
+// call again, and then meet the second.
 func withdrawal(s *subject) (string, error) {
 	if !s.can.Withdraw {
 		return "", errUnable

@@ -1,9 +1,10 @@
 //go:build linux
 
 // Package conformance checks ports: whether the barrier of a port is the one of
-// spec/PROTOCOL.md. The checks are the conversation of spec/PORTS.md, the segment
-// and the lock file, single calls, every edge of the state graph in lockstep with
-// the model, and stress, alone and mixed with other implementations.
+// spec/PROTOCOL.md. The checks are the conversation of spec/PORTS.md, the
+// segment and the lock file, single calls, every edge of the state graph in
+// lockstep with the model, and stress, alone and mixed with other
+// implementations.
 //
 //	results, err := conformance.Run(ctx, conformance.Options{Port: "c", For: 2 * time.Second, Stall: 10 * time.Second})
 //
@@ -26,8 +27,8 @@ import (
 	"sharedbarrier/stress/port/registry"
 )
 
-// Options say which port is checked, and how. A program that makes stress checks
-// must call registry.ServeGo and run.ServeWorker first in main.
+// Options say which port is checked, and how. A program that makes stress
+// checks must call registry.ServeGo and run.ServeWorker first in main.
 type Options struct {
 	Port  string        // a name of package registry
 	For   time.Duration // how long each stress run takes
@@ -35,8 +36,8 @@ type Options struct {
 	Seed  uint64        // of the pauses of the stress runs
 	Limit time.Duration // how long the port may take for an answer outside of the tours; 0: port.Limit
 
-	// Thorough gives the checks that try as much as their time allows ten times as
-	// much, and waits for longer than any time limit of a port.
+	// Thorough gives the checks that try as much as their time allows ten times
+	// as much, and waits for longer than any time limit of a port.
 	Thorough bool
 
 	// Without names the checks that are left out.
@@ -61,8 +62,8 @@ type Check struct {
 	early bool
 }
 
-// Checks lists all checks in the order in which Run makes them. What fails first
-// says most about the mistake.
+// Checks lists all checks in the order in which Run makes them. What fails
+// first says most about the mistake.
 var Checks = []Check{
 	{"conversation", "it opens, refuses requests that are not in place, and ends", conversation, false},
 	{"attaching", "it writes nothing to a segment that it opens, and refuses a file that is no segment", attaching, false},
@@ -121,9 +122,10 @@ type subject struct {
 	startup time.Duration // how long the port took to start
 }
 
-// Run makes the checks and stops after the first that fails. It ends with ctx and
-// leaves nothing behind. An error means that the port cannot be built or started
-// at all, or is that of ctx; the results are then those of the checks so far.
+// Run makes the checks and stops after the first that fails. It ends with ctx
+// and leaves nothing behind. An error means that the port cannot be built or
+// started at all, or is that of ctx; the results are then those of the checks
+// so far.
 func Run(ctx context.Context, o Options) (results []Result, err error) {
 	ctx, end := context.WithCancel(ctx)
 	defer end() // kills every port that is left
@@ -249,7 +251,8 @@ func (s *subject) start() (*port.Port, error) {
 	return port.Start(s.ctx, s.Port, cmd, s.Limit)
 }
 
-// Passed reports whether all checks were made, or left out, and none has failed.
+// Passed reports whether all checks were made, or left out, and none has
+// failed.
 func Passed(results []Result) bool {
 	return len(results) == len(Checks) && results[len(results)-1].Verdict != spec.Violated
 }
@@ -264,10 +267,10 @@ type Score struct {
 	Asked bool `json:"-"` // a check was made, and not left out
 }
 
-// Scores makes the checks of each mutant, a name of registry.CMutants, in parallel
-// except for the stress runs. It calls done after each mutant, from several
-// goroutines. The scores are in the order of mutants. An error is the first one of
-// Run; the scores are then those of the other mutants.
+// Scores makes the checks of each mutant, a name of registry.CMutants, in
+// parallel except for the stress runs. It calls done after each mutant, from
+// several goroutines. The scores are in the order of mutants. An error is the
+// first one of Run; the scores are then those of the other mutants.
 func Scores(ctx context.Context, o Options, mutants []string, done func()) (scores []Score, err error) {
 	found := make([]Score, len(mutants))
 	errs := make([]error, len(mutants))

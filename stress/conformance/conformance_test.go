@@ -26,8 +26,8 @@ func options(name string, without ...string) Options {
 	return Options{Port: name, Without: without, For: 300 * time.Millisecond, Stall: 5 * time.Minute, Seed: 1, brief: true}
 }
 
-// notTheLock are checks that are not about the lock. The variants of python differ
-// in their lock only.
+// notTheLock are checks that are not about the lock. The variants of python
+// differ in their lock only.
 var notTheLock = []string{
 	"conversation", "attaching", "tour n=3", "alone", "in a call", "contended", "schedules n=2", "schedules n=3",
 	"polls", "counts", "pace", "idle waits", "many calls", "long waits",
@@ -48,8 +48,9 @@ var ports = []struct {
 	{"rust", nil},
 }
 
-// TestGolden_Ports checks every port of the repository. The results are the table
-// of PORTING.md. With -short it checks the go port only, without the longest tour.
+// TestGolden_Ports checks every port of the repository. The results are the
+// table of PORTING.md. With -short it checks the go port only, without the
+// longest tour.
 func TestGolden_Ports(t *testing.T) {
 	if testing.Short() {
 		checkPort(t, "go", "tour n=3")
@@ -110,8 +111,8 @@ func cell(r Result) string {
 	}
 }
 
-// mistakes are the mutants of the C port, by the check that is made for them. The
-// command makes all checks; others may find a mistake first.
+// mistakes are the mutants of the C port, by the check that is made for them.
+// The command makes all checks; others may find a mistake first.
 var mistakes = []struct {
 	check   string
 	mutants []string
@@ -140,8 +141,8 @@ var mistakes = []struct {
 	{"long waits", []string{"few-looks", "lock-attempts", "wait-limit"}},
 }
 
-// rare are mistakes that a check finds only if it meets a rare moment. The tests
-// do not ask for them.
+// rare are mistakes that a check finds only if it meets a rare moment. The
+// tests do not ask for them.
 var rare = []string{"black-no-lock-enter", "no-lock-enter", "close-only", "no-link-count", "call-limit"}
 
 // TestHazard_MutantsOfC makes for each mistake of the C port the check that is

@@ -39,8 +39,8 @@ func conversation(s *subject) (string, error) {
 	return "as specified", idle.err
 }
 
-// inCall has a port that waits in a call refuse a request and abandon its wait if
-// it can, and has another one meet the end of its input.
+// inCall has a port that waits in a call refuse a request and abandon its wait
+// if it can, and has another one meet the end of its input.
 func inCall(s *subject) (string, error) {
 	f := s.waiting()
 	defer f.close()

@@ -22,8 +22,8 @@ func newSubject(ctx context.Context, name string) *subject {
 	return &subject{ctx: ctx, Options: Options{Port: name, Limit: port.Limit}}
 }
 
-// TestProc_SamplesRefuseUnconstructed: the samples to copy do not open a segment
-// that a peer has sized and not yet constructed.
+// TestProc_SamplesRefuseUnconstructed: the samples to copy do not open a
+// segment that a peer has sized and not yet constructed.
 func TestProc_SamplesRefuseUnconstructed(t *testing.T) {
 	for _, name := range []string{"c", "rust"} {
 		t.Run(name, func(t *testing.T) {
@@ -78,8 +78,8 @@ func TestProc_PortsRefuse(t *testing.T) {
 	}
 }
 
-// TestHazard_Conversation: the check says what a port does wrong. The first port
-// does nothing wrong.
+// TestHazard_Conversation: the check says what a port does wrong. The first
+// port does nothing wrong.
 func TestHazard_Conversation(t *testing.T) {
 	const obey = `o=; echo port 1; while read -r r rest; do case $o$r in open) o=1; echo opened;; 1close) `
 	const right = `echo closed; exit;; *) echo error no;; esac; done`
@@ -103,8 +103,9 @@ func TestHazard_Conversation(t *testing.T) {
 }
 
 // TestHazard_SwallowedAnswer has a port that takes part in every step of the
-// withdrawal check and swallows its last answer. Its peer gets through. The test
-// does not wait for the limit: it ends the time once the answer was swallowed.
+// withdrawal check and swallows its last answer. Its peer gets through. The
+// test does not wait for the limit: it ends the time once the answer was
+// swallowed.
 func TestHazard_SwallowedAnswer(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

@@ -46,8 +46,8 @@ func accuses(err error) bool {
 var ErrEnvironment = errors.New("this machine cannot check a port")
 
 // control makes sure that the machine can do what the checks need, with the go
-// port: processes, a segment, a lock file, and /proc of the own PID namespace. A
-// port is accused only if the control passes after the accusation too.
+// port: processes, a segment, a lock file, and /proc of the own PID namespace.
+// A port is accused only if the control passes after the accusation too.
 func control(s *subject) error {
 	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
 		return fmt.Errorf("%w: /proc is missing or is that of another PID namespace (%q, %v); mount the own one", ErrEnvironment, self, err)

@@ -16,15 +16,15 @@ import (
 	"sharedbarrier/stress/scratch"
 )
 
-// A fixture is a barrier and a process of the port. Its methods do nothing after
-// the first error, which stays in err.
+// A fixture is a barrier and a process of the port. Its methods do nothing
+// after the first error, which stays in err.
 type fixture struct {
 	*setup
 	port *port.Port
 }
 
-// A setup is a barrier with names of its own, and the first error of the fixtures
-// that share it.
+// A setup is a barrier with names of its own, and the first error of the
+// fixtures that share it.
 type setup struct {
 	subject   *subject
 	files     *scratch.Scratch
@@ -37,8 +37,8 @@ type setup struct {
 	err       error
 }
 
-// fixture creates a barrier and starts the port, which has not opened it yet. The
-// caller must close the fixture.
+// fixture creates a barrier and starts the port, which has not opened it yet.
+// The caller must close the fixture.
 func (s *subject) fixture() *fixture {
 	f := &fixture{setup: &setup{subject: s}}
 	f.try(func() (err error) {
@@ -138,8 +138,8 @@ func (f *fixture) receive() (answer string) {
 	return answer
 }
 
-// ask sends a request and receives the answer, which must be want; "error" stands
-// for any failure.
+// ask sends a request and receives the answer, which must be want; "error"
+// stands for any failure.
 func (f *fixture) ask(request, want string) {
 	f.send(request)
 	f.expect(request, want)
@@ -159,8 +159,8 @@ func (f *fixture) expect(request, want string) {
 	})
 }
 
-// openWhite puts the port into white-box mode and has it open the barrier, by the
-// steps of its construction if it constructs.
+// openWhite puts the port into white-box mode and has it open the barrier, by
+// the steps of its construction if it constructs.
 func (f *fixture) openWhite() {
 	f.ask("white", port.OK)
 	f.send(f.open())
@@ -177,8 +177,8 @@ func (f *fixture) openWhite() {
 	})
 }
 
-// steps sends a request, which must lead the call of a white-box port to the first
-// of the steps, and go for each of the others.
+// steps sends a request, which must lead the call of a white-box port to the
+// first of the steps, and go for each of the others.
 func (f *fixture) steps(request string, steps ...spec.Step) {
 	for _, s := range steps {
 		f.ask(request, port.At(s))

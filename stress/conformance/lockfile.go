@@ -48,8 +48,8 @@ func lockFile(s *subject) (string, error) {
 	return "taken by its name", closeOnExec(s)
 }
 
-// closeOnExec looks at the descriptors of a port that holds the lock. Each of the
-// lock file must be close-on-exec.
+// closeOnExec looks at the descriptors of a port that holds the lock. Each of
+// the lock file must be close-on-exec.
 func closeOnExec(s *subject) error {
 	f := s.fixture()
 	defer f.close()
@@ -76,8 +76,8 @@ func closeOnExec(s *subject) error {
 	return f.err
 }
 
-// releasedThough returns a mistake unless the lock is free, while the runner has a
-// copy of the descriptor that had it.
+// releasedThough returns a mistake unless the lock is free, while the runner
+// has a copy of the descriptor that had it.
 func releasedThough(lockPath string) error {
 	free, err := lockprobe.NewProbe(lockPath).Free()
 	if err == nil && !free {
@@ -164,8 +164,8 @@ func flagsOf(pid int, fd string) (flags int64, locked bool, err error) {
 	return flags, locked, err
 }
 
-// lockStays has the port call and give up, and looks whether the lock file is the
-// same and has the same name.
+// lockStays has the port call and give up, and looks whether the lock file is
+// the same and has the same name.
 func lockStays(s *subject) (string, error) {
 	f := s.opened()
 	defer f.close()
@@ -237,8 +237,8 @@ func lockContents(s *subject) (string, error) {
 // errUnlinks: what the check looks at is not there.
 const errUnlinks = notAsked("it unlinks the lock file")
 
-// lockPaths has the runner hold the lock at paths that a port may cut or change,
-// and then has the port create the file.
+// lockPaths has the runner hold the lock at paths that a port may cut or
+// change, and then has the port create the file.
 func lockPaths(s *subject) (string, error) {
 	for _, name := range []string{"two  spaces and one at the end ", "Zürich λ 東京", "a'b\"c$HOME;*&(x)%s%n\\", strings.Repeat("long", 50), "-n", "~", "lock=1#2"} {
 		f := s.fixture()
@@ -278,9 +278,9 @@ func lockPaths(s *subject) (string, error) {
 	return "the whole path", nil
 }
 
-// replace puts another file, which the runner has locked, in the place of the lock
-// file, which the runner may hold too. With keep the old file gets another name,
-// otherwise it has none.
+// replace puts another file, which the runner has locked, in the place of the
+// lock file, which the runner may hold too. With keep the old file gets another
+// name, otherwise it has none.
 func (f *fixture) replace(h *holding, keep bool) {
 	f.try(func() error {
 		beside := filepath.Join(f.files.Dir, "beside")
@@ -304,9 +304,9 @@ func (f *fixture) replace(h *holding, keep bool) {
 }
 
 // replaced puts another lock file, which the runner holds, in the place of the
-// one that the port has used. The port must find it held: between two calls, and
-// while it waits for the lock; where the old file has another name, and where it
-// has none.
+// one that the port has used. The port must find it held: between two calls,
+// and while it waits for the lock; where the old file has another name, and
+// where it has none.
 func replaced(s *subject) (string, error) {
 	const clause = "PROTOCOL.md, section 3, number 2"
 	for _, c := range []struct {
@@ -351,10 +351,10 @@ func replaced(s *subject) (string, error) {
 // unsupported: the file system cannot exchange two names.
 func unsupported(err error) bool { return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) }
 
-// replacedOften puts a new lock file in the place of the old one again and again,
-// while the port tries the lock. The path always names a file that the runner has
-// locked, so the port must never get the lock. A port that does not look at the
-// link count takes the lock of an old file.
+// replacedOften puts a new lock file in the place of the old one again and
+// again, while the port tries the lock. The path always names a file that the
+// runner has locked, so the port must never get the lock. A port that does not
+// look at the link count takes the lock of an old file.
 func replacedOften(s *subject) (string, error) {
 	f := s.opened()
 	defer f.close()
@@ -376,10 +376,10 @@ func replacedOften(s *subject) (string, error) {
 	return fmt.Sprintf("%d files", files), f.errorf("the lock file is replaced by one that another process has locked, %d times", files)
 }
 
-// closing stops the port again and again at a random moment of a call, and while it
-// tries the lock that the runner holds, and copies the descriptor of the lock file
-// that the port has open. If the port closes this one with the lock, and does not
-// unlock it, the copy keeps the lock.
+// closing stops the port again and again at a random moment of a call, and
+// while it tries the lock that the runner holds, and copies the descriptor of
+// the lock file that the port has open. If the port closes this one with the
+// lock, and does not unlock it, the copy keeps the lock.
 func closing(s *subject) (string, error) {
 	f := s.opened()
 	defer f.close()

@@ -62,8 +62,8 @@ func (r resources) grown(now resources, calls int) string {
 
 const longRunClause = "PORTS.md, section 2: resources"
 
-// manyCalls makes as many calls as the time allows, of a port that is alone, and
-// then calls that give up. What the port needs must not grow with them.
+// manyCalls makes as many calls as the time allows, of a port that is alone,
+// and then calls that give up. What the port needs must not grow with them.
 func manyCalls(s *subject) (string, error) {
 	f := s.opened()
 	defer f.close()
@@ -199,9 +199,9 @@ func idleWaits(s *subject) (string, error) {
 }
 
 // pace has the port wait many times for a word that a peer writes without a
-// wake-up, and takes the time for which the port slept until it acted on it. Time
-// in which the port was ready and got no processor, or in which the runner did not
-// look, does not count. Half of the times must be within three ticks.
+// wake-up, and takes the time for which the port slept until it acted on it.
+// Time in which the port was ready and got no processor, or in which the runner
+// did not look, does not count. Half of the times must be within three ticks.
 func pace(s *subject) (string, error) {
 	f := s.opened()
 	defer f.close()

@@ -14,8 +14,8 @@ import (
 	"sharedbarrier/stress/port/porttest"
 )
 
-// sanitized compiles a C program so that undefined behaviour ends it, and returns
-// the name of the port that it is.
+// sanitized compiles a C program so that undefined behaviour ends it, and
+// returns the name of the port that it is.
 func sanitized(t *testing.T, source string) string {
 	t.Helper()
 	porttest.Need(t, "c")
@@ -34,8 +34,9 @@ func sanitized(t *testing.T, source string) string {
 	return "exec:exec " + program
 }
 
-// TestProc_SanitizedC makes the checks of the C port that are not stress, and has
-// it meet extreme words at every step, under the sanitizers of the compiler.
+// TestProc_SanitizedC makes the checks of the C port that are not stress, and
+// has it meet extreme words at every step, under the sanitizers of the
+// compiler.
 func TestProc_SanitizedC(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the sanitizers take seconds to compile")

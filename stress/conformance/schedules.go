@@ -14,10 +14,10 @@ import (
 	"sharedbarrier/stress/port"
 )
 
-// schedules returns the check of calls, give-ups and steps of its peers in every
-// state in which a black-box port of n can come to rest. Several processes of the
-// port share the work. The check ends when everything was tried, or after the
-// time that Options give it.
+// schedules returns the check of calls, give-ups and steps of its peers in
+// every state in which a black-box port of n can come to rest. Several
+// processes of the port share the work. The check ends when everything was
+// tried, or after the time that Options give it.
 func schedules(n int) func(*subject) (string, error) {
 	return func(s *subject) (string, error) {
 		cfg := model.Config{Scenario: spec.Withdraw, Procs: n}
@@ -166,9 +166,9 @@ func enabled(list []choice, c choice) bool {
 }
 
 // contended has the port call as the last of two again and again, with the lock
-// held. The runner releases the lock and takes it again at once: when it has it,
-// the port is between two sections of its call, at LockInit, LockEnter, LockExit
-// or outside, and must not write.
+// held. The runner releases the lock and takes it again at once: when it has
+// it, the port is between two sections of its call, at LockInit, LockEnter,
+// LockExit or outside, and must not write.
 func contended(s *subject) (string, error) {
 	f := s.opened()
 	defer f.close()

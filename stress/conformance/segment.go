@@ -18,8 +18,8 @@ import (
 	"sharedbarrier/stress/port"
 )
 
-// attaching has the port open segments that are in use, in each phase of a round,
-// and files that are no segments.
+// attaching has the port open segments that are in use, in each phase of a
+// round, and files that are no segments.
 func attaching(s *subject) (string, error) {
 	constructed := 0
 	inUse := []spec.Words{
@@ -185,8 +185,9 @@ func (f *fixture) tryAnswer() (answer string, came bool) {
 	return answer, came
 }
 
-// waitsForMaker has the port open a segment that is not complete. It may wait, or
-// answer with an error, but it must not touch it. The maker then completes it.
+// waitsForMaker has the port open a segment that is not complete. It may wait,
+// or answer with an error, but it must not touch it. The maker then completes
+// it.
 func waitsForMaker(s *subject, size int64) error {
 	f := s.fixture()
 	defer f.close()
@@ -222,8 +223,8 @@ func waitsForMaker(s *subject, size int64) error {
 	return f.err
 }
 
-// otherFiles has the port open what must not be opened: names that no segment has,
-// and files that are not regular.
+// otherFiles has the port open what must not be opened: names that no segment
+// has, and files that are not regular.
 func otherFiles(s *subject) error {
 	for _, bad := range []struct {
 		what, clause string
@@ -295,8 +296,8 @@ func initialBytes() (b []byte) {
 	return b
 }
 
-// refusesOpen has the port open a segment that was spoilt. It must refuse that and
-// leave the segment as it is.
+// refusesOpen has the port open a segment that was spoilt. It must refuse that
+// and leave the segment as it is.
 func refusesOpen(s *subject, spoil func(*fixture) error) error {
 	f := s.fixture()
 	defer f.close()
@@ -338,8 +339,8 @@ func outOfRange(s *subject) (string, error) {
 	return "refused", nil
 }
 
-// refusesCall reports whether the port refuses a call with the words. If it does
-// it must leave the lock free and the words as they are.
+// refusesCall reports whether the port refuses a call with the words. If it
+// does it must leave the lock free and the words as they are.
 func refusesCall(s *subject, w spec.Words) (bool, error) {
 	f := s.opened()
 	defer f.close()

@@ -12,7 +12,8 @@ import (
 	"sharedbarrier/stress/port"
 )
 
-// do has the choices with the names happen, each after the port has come to rest.
+// do has the choices with the names happen, each after the port has come to
+// rest.
 func (p *play) do(names ...string) {
 	for _, name := range names {
 		list := choices(p.cfg, p.states, p.subject.can.Withdraw)
@@ -44,8 +45,8 @@ var (
 	leaves    = []spec.Step{spec.AwaitFlag, spec.LockExit, spec.CountExit, spec.ClearExit, spec.UnlockExit}
 )
 
-// standing are the places at which a call of 2 waits, with how it comes there and
-// how it goes on. Its peer stands still there.
+// standing are the places at which a call of 2 waits, with how it comes there
+// and how it goes on. Its peer stands still there.
 var standing = []struct {
 	name, clause string
 	withdraws    bool
@@ -59,8 +60,9 @@ var standing = []struct {
 	{"LockWithdraw", "PROTOCOL.md, section 5", true, slices.Concat([]string{"call 2"}, peer(completes[:2]...), []string{"giveup"}), peer(completes[2:4]...)},
 }
 
-// longWaits has a process of the port wait at each place, for longer than a time
-// limit or a number of attempts that a port may have. The protocol knows neither.
+// longWaits has a process of the port wait at each place, for longer than a
+// time limit or a number of attempts that a port may have. The protocol knows
+// neither.
 func longWaits(s *subject) (string, error) {
 	long := 10 * time.Second
 	switch {
@@ -101,9 +103,10 @@ func longWaits(s *subject) (string, error) {
 // sizes are party counts in an order in which they grow and shrink.
 var sizes = []int{5, 2, 300, 3, 4, 8, 7, 9, 256, 255, 16, 17, 33, 128, 127, 129, 64, 1000, 257, 6, 65536, 65535, 32768, 2, 1<<31 - 1, 3}
 
-// counts has the port call with many party counts, one after the other. The runner
-// writes the words as the other parties would: the port is the first in and the
-// first out, the last in, the last out, or waits for the last round to drain.
+// counts has the port call with many party counts, one after the other. The
+// runner writes the words as the other parties would: the port is the first in
+// and the first out, the last in, the last out, or waits for the last round to
+// drain.
 func counts(s *subject) (string, error) {
 	var all sync.WaitGroup
 	errs := make([]error, len(roles))
@@ -180,8 +183,8 @@ var roles = []struct {
 			f.locked(func() { f.set(spec.Exit, k) })
 			f.rests(spec.Words{Enter: 0, Exit: k, Flag: spec.Up})
 		}
-		// The last one has left, and a peer has called again. The port may not have
-		// begun yet, so it must not meet the words between the two.
+		// The last one has left, and a peer has called again. The port may not
+		// have begun yet, so it must not meet the words between the two.
 		f.locked(func() { f.set(spec.Exit, n) })
 		f.becomes(spec.Words{Enter: 1, Exit: n, Flag: spec.Down})
 		f.locked(func() { f.setAll(spec.Words{Enter: 0, Exit: 0, Flag: spec.Up}) })
@@ -190,15 +193,16 @@ var roles = []struct {
 	}},
 }
 
-// polls has the port wait at each poll, and changes each word that the poll does
-// not read. Only its own word lets the port go on.
+// polls has the port wait at each poll, and changes each word that the poll
+// does not read. Only its own word lets the port go on.
 func polls(s *subject) (string, error) {
 	f := s.opened()
 	defer f.close()
 	const clause = "PROTOCOL.md, section 4: what a poll reads"
 	f.set(spec.Exit, 1)
 	f.send("call 2")
-	// A port that has not come to AwaitDrain yet does nothing with these words either.
+	// A port that has not come to AwaitDrain yet does nothing with these words
+	// either.
 	for _, w := range []spec.Words{{Enter: 0, Exit: 1, Flag: spec.Up}, {Enter: 0, Exit: 1, Flag: spec.Down}, {Enter: 0, Exit: 0, Flag: spec.Up}} {
 		f.locked(func() { f.setAll(w) })
 		f.restsFor(2*spec.Tick, w, clause)

@@ -41,15 +41,16 @@ func Holder(path string) (int, error) {
 
 // Holders yields the processes that hold the flock on the file that path names:
 // first those of likely, then the others. More than one can hold it: a child
-// shares the descriptors of its parent. A process may come twice. A missing file
-// is held by no process. An error ends the sequence: ErrNotRegular, ErrUnseen, or
-// that of the system.
+// shares the descriptors of its parent. A process may come twice. A missing
+// file is held by no process. An error ends the sequence: ErrNotRegular,
+// ErrUnseen, or that of the system.
 //
 // A process that is yielded held the lock at some moment of the call. One that
 // holds the lock throughout is always yielded, unless this process may not look
-// at it, as at one of another user. Such a process is yielded only if /proc/locks
-// names it. That list can leave a lock out while others change: Holders looks at
-// it once, or a hundred times if one of likely is such a process.
+// at it, as at one of another user. Such a process is yielded only if
+// /proc/locks names it. That list can leave a lock out while others change:
+// Holders looks at it once, or a hundred times if one of likely is such a
+// process.
 func Holders(path string, likely ...int) iter.Seq2[int, error] {
 	return func(yield func(int, error) bool) {
 		info, err := regular(path)
@@ -100,8 +101,8 @@ func Holders(path string, likely ...int) iter.Seq2[int, error] {
 	}
 }
 
-// seen returns ErrUnseen unless /proc numbers processes as this process does: in
-// a PID namespace of its own it may see the /proc of another.
+// seen returns ErrUnseen unless /proc numbers processes as this process does:
+// in a PID namespace of its own it may see the /proc of another.
 var seen = sync.OnceValue(func() error {
 	self, err := os.Readlink("/proc/self")
 	if err == nil && self != strconv.Itoa(os.Getpid()) {
@@ -142,8 +143,8 @@ func holds(pid int, file *syscall.Stat_t) (bool, error) {
 
 // listed returns the process that has locked the file according to /proc/locks,
 // or -1. The list is consistent within one read(2) only: when other locks are
-// given back, the next read can begin behind an entry that is still there. And a
-// process that is gone is listed as long as a child of it holds the lock.
+// given back, the next read can begin behind an entry that is still there. And
+// a process that is gone is listed as long as a child of it holds the lock.
 func listed(file *syscall.Stat_t) (int, error) {
 	inode := fmt.Sprintf("%02x:%02x:%d", unix.Major(file.Dev), unix.Minor(file.Dev), file.Ino)
 	locks, err := os.Open("/proc/locks")

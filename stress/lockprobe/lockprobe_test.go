@@ -63,8 +63,8 @@ func hold(t *testing.T, path string) *os.File {
 }
 
 // TestProc_HolderOfManyLocks looks for a holder while more locks are held than
-// one read of /proc/locks returns, and others are taken and given back: the list
-// then leaves some out. The holder is always found.
+// one read of /proc/locks returns, and others are taken and given back: the
+// list then leaves some out. The holder is always found.
 func TestProc_HolderOfManyLocks(t *testing.T) {
 	dir := t.TempDir()
 	var files []*os.File
@@ -97,8 +97,8 @@ func TestProc_HolderOfManyLocks(t *testing.T) {
 	}
 }
 
-// TestProc_HolderIsAChild: the process that has locked the file is gone from it,
-// and a child of it holds the lock. /proc/locks still names the first.
+// TestProc_HolderIsAChild: the process that has locked the file is gone from
+// it, and a child of it holds the lock. /proc/locks still names the first.
 func TestProc_HolderIsAChild(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	f := hold(t, path)

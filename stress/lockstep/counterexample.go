@@ -36,9 +36,9 @@ func Hazards(ctx context.Context) (list []Counterexample, err error) {
 		}
 		for _, procs := range []int{2, 3} {
 			cfg := model.Config{Scenario: sc, Procs: procs}
-			// Unless it must, no bound on calls: a process that has made all its
-			// calls looks like the cause of a hang. In round 2 the party count
-			// changes, and round 3 shows the consequences.
+			// Unless it must, no bound on calls: a process that has made all
+			// its calls looks like the cause of a hang. In round 2 the party
+			// count changes, and round 3 shows the consequences.
 			if model.NeedsBound(cfg) {
 				cfg.Rounds = 3
 			}

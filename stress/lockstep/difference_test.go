@@ -17,8 +17,8 @@ import (
 	"sharedbarrier/stress/port"
 )
 
-// tampered is a right party whose answers pass through a fault, which can change
-// the words and the lock before lockstep looks at them.
+// tampered is a right party whose answers pass through a fault, which can
+// change the words and the lock before lockstep looks at them.
 type tampered struct {
 	*coroutine
 	fault func(request, answer string) string // nil: none
@@ -41,7 +41,8 @@ func (p *tampered) Can() port.Capabilities {
 
 func (p *tampered) Close() error { return errors.Join(p.end, p.coroutine.Close()) }
 
-// A bench is two tampered parties with a lock of a process that is none of them.
+// A bench is two tampered parties with a lock of a process that is none of
+// them.
 type bench struct {
 	parties [2]*tampered
 	foreign *os.File
@@ -104,8 +105,8 @@ func all(list ...func(*bench)) func(*bench) {
 	}
 }
 
-// TestHazard_Comparisons plants one fault in the last of the moves, which is all
-// that is wrong. It must be the difference. Without it the same moves pass.
+// TestHazard_Comparisons plants one fault in the last of the moves, which is
+// all that is wrong. It must be the difference. Without it the same moves pass.
 func TestHazard_Comparisons(t *testing.T) {
 	holds, freed := "0:2 0", "0:2 0 0 0" // p0 is at InitExit, and past UnlockInit
 	takes := func(by int) func(*bench) { return func(b *bench) { take(b, by) } }
@@ -298,7 +299,8 @@ func TestHazard_NotRefuted(t *testing.T) {
 }
 
 // TestHazard_Refusal: an error is right only of a party that takes a step at
-// which PROTOCOL.md, section 9, allows it, with a word out of range for its call.
+// which PROTOCOL.md, section 9, allows it, with a word out of range for its
+// call.
 func TestHazard_Refusal(t *testing.T) {
 	cfg := model.Config{Scenario: spec.Surplus, Procs: 3}
 	s := session{cfg: cfg}
@@ -378,8 +380,8 @@ func TestHazard_LeftOut(t *testing.T) {
 	}
 }
 
-// TestHazard_UnmodelledDeath: where the model does not know the death, the words
-// must stay, the lock be free, and no call return early.
+// TestHazard_UnmodelledDeath: where the model does not know the death, the
+// words must stay, the lock be free, and no call return early.
 func TestHazard_UnmodelledDeath(t *testing.T) {
 	cfg, moves, ok := CrashSchedule(2, spec.UncountEnter) // p0 holds the lock
 	if !ok {
@@ -448,8 +450,8 @@ func (m *mortal) Kill() {
 	}
 }
 
-// TestHazard_End: a party that is outside and does not end in order is an error,
-// unless its context has ended.
+// TestHazard_End: a party that is outside and does not end in order is an
+// error, unless its context has ended.
 func TestHazard_End(t *testing.T) {
 	broken := errors.New("broken")
 	for _, c := range []struct {

@@ -110,8 +110,8 @@ func TestUnit_EndOfTheContext(t *testing.T) {
 	}
 }
 
-// TestUnit_Environment: what the system refuses to the runner is an error, and no
-// verdict about the parties.
+// TestUnit_Environment: what the system refuses to the runner is an error, and
+// no verdict about the parties.
 func TestUnit_Environment(t *testing.T) {
 	for _, refused := range []error{unix.ENOLCK, unix.EMFILE, lockprobe.ErrUnseen} {
 		d := driver{cfg: withdrawTwo, start: fallibles(func() (string, error) { return "", fmt.Errorf("try the lock: %w", refused) })}
@@ -123,9 +123,10 @@ func TestUnit_Environment(t *testing.T) {
 }
 
 // TestUnit_Shorten: after a difference the moves are made again. If it does not
-// repeat, that is the end. A silence, which takes as long as the limit each time,
-// is not repeated, and ends the shortening of another difference, as do the end
-// of the context and the time limit. The shortest run until then counts.
+// repeat, that is the end. A silence, which takes as long as the limit each
+// time, is not repeated, and ends the shortening of another difference, as do
+// the end of the context and the time limit. The shortest run until then
+// counts.
 func TestUnit_Shorten(t *testing.T) {
 	right := func() (string, error) { return "returned", nil }
 	wrong := func() (string, error) { return "withdrawn", nil }
@@ -177,8 +178,8 @@ func TestUnit_Shorten(t *testing.T) {
 	}
 }
 
-// TestProc_Holds: a port holds a lock that its child holds, wherever the lock was
-// taken. It does not hold one of another process, or none.
+// TestProc_Holds: a port holds a lock that its child holds, wherever the lock
+// was taken. It does not hold one of another process, or none.
 func TestProc_Holds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	f, err := os.Create(path)

@@ -43,10 +43,10 @@ type Plan struct {
 	Rounds   int      // calls that each process makes; 0: unbounded
 
 	// Shorten is how long a method looks, after a difference, for a shorter
-	// schedule that shows one; 0: not at all. It first makes the moves again, to
-	// see whether the difference repeats. Found, unless nil, is called before that
-	// with the report of the whole run. The end of ctx ends the search, and the
-	// report is that of the shortest run so far.
+	// schedule that shows one; 0: not at all. It first makes the moves again,
+	// to see whether the difference repeats. Found, unless nil, is called
+	// before that with the report of the whole run. The end of ctx ends the
+	// search, and the report is that of the shortest run so far.
 	Shorten time.Duration
 	Found   func(Report)
 

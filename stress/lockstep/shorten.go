@@ -37,14 +37,15 @@ const (
 )
 
 // shorten returns the report of a shorter run that shows a difference too. It
-// tries a shortest schedule to the state that the last move was made in. If that
-// shows none, it makes all moves again; if that shows none, the report says so,
-// and that is the end. Else it tries what came after one of the last visits to
-// the initial state. Of the shortest that differs it leaves out what it can.
+// tries a shortest schedule to the state that the last move was made in. If
+// that shows none, it makes all moves again; if that shows none, the report
+// says so, and that is the end. Else it tries what came after one of the last
+// visits to the initial state. Of the shortest that differs it leaves out what
+// it can.
 //
-// It stops, with the shortest run so far, when ctx ends, after the limit, or when
-// a party does not answer in time, as each such attempt would take that long. A
-// difference that is a silence itself stays as it is.
+// It stops, with the shortest run so far, when ctx ends, after the limit, or
+// when a party does not answer in time, as each such attempt would take that
+// long. A difference that is a silence itself stays as it is.
 func (d *driver) shorten(ctx context.Context, rep Report, limit time.Duration) Report {
 	s, err := ParseSchedule(rep.Schedule)
 	if err != nil || rep.Verdict != spec.Violated || len(s) == 0 || rep.silent {
@@ -85,9 +86,9 @@ func (d *driver) shorten(ctx context.Context, rep Report, limit time.Duration) R
 	return rep
 }
 
-// candidates returns schedules that end with the last move of s, in the state in
-// which s makes it by the model: a shortest path there, or nil if that is not
-// found, and ends of s, the shortest first.
+// candidates returns schedules that end with the last move of s, in the state
+// in which s makes it by the model: a shortest path there, or nil if that is
+// not found, and ends of s, the shortest first.
 func (d *driver) candidates(s Schedule) (path Schedule, ends []Schedule) {
 	state, last := model.Init(d.cfg), len(s)-1
 	var begins []int

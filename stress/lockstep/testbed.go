@@ -162,8 +162,8 @@ func (t *testbed) check(words spec.Words, holder int) error {
 	return t.checkHolder(holder)
 }
 
-// checkHolder is check of the lock alone. The holder is asked first, as it costs
-// a search of all processes to find another.
+// checkHolder is check of the lock alone. The holder is asked first, as it
+// costs a search of all processes to find another.
 func (t *testbed) checkHolder(holder int) error {
 	free, err := t.probe.Free()
 	if err != nil {

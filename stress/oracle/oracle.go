@@ -42,7 +42,8 @@ func (v Violation) String() string {
 // Who has the descriptor can write the ledger, and so can a port that inherits
 // it or finds it in /proc/PID/fd. So a worker has it only until it has mapped
 // the ledger, and its parent until Seal. What a process of the same user, or of
-// root, can do with /proc/PID/mem and /proc/PID/map_files, Seal does not prevent.
+// root, can do with /proc/PID/mem and /proc/PID/map_files, Seal does not
+// prevent.
 //
 // Calls are numbered from 1. The r-th calls of all workers are round r.
 type Ledger struct {

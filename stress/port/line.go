@@ -34,11 +34,11 @@ type lines struct {
 	number int // of the last line, counted from 1
 }
 
-// next returns the next line without its newline. No limit waits without end. The
-// bytes are valid until the next call. At the end of the output the error is
-// io.EOF, when the limit is spent os.ErrDeadlineExceeded; any other error comes
-// with what was read of the wrong line. What lies in the pipe is read before the
-// limit counts.
+// next returns the next line without its newline. No limit waits without end.
+// The bytes are valid until the next call. At the end of the output the error
+// is io.EOF, when the limit is spent os.ErrDeadlineExceeded; any other error
+// comes with what was read of the wrong line. What lies in the pipe is read
+// before the limit counts.
 func (l *lines) next(limit *Patience) ([]byte, error) {
 	for {
 		var deadline time.Time
@@ -72,8 +72,8 @@ func (l *lines) next(limit *Patience) ([]byte, error) {
 	}
 }
 
-// take takes the line out of the buffer, if it has a whole one or one that is too
-// long.
+// take takes the line out of the buffer, if it has a whole one or one that is
+// too long.
 func (l *lines) take() (line []byte, whole bool, err error) {
 	read := l.buffer[:l.filled]
 	switch end := bytes.IndexByte(read, '\n'); {
@@ -107,8 +107,8 @@ func (l *lines) poll() (line []byte, whole bool, err error) {
 	}
 }
 
-// read reads some of the output. Once the process has ended it does not wait for
-// more, since a child of the port may hold the other end of the pipe open.
+// read reads some of the output. Once the process has ended it does not wait
+// for more, since a child of the port may hold the other end of the pipe open.
 func (l *lines) read(buffer []byte) (int, error) {
 	if !l.ended() {
 		if n, err := l.pipe.Read(buffer); !errors.Is(err, os.ErrDeadlineExceeded) || !l.ended() {

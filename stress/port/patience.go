@@ -17,8 +17,9 @@ import (
 const slice = 50 * time.Millisecond
 
 // A Patience is a limit on the time in which both the runner and the port ran.
-// Time in which the runner was suspended does not count. Time in which a process
-// of the port was stopped counts a tenth, since a port may stop itself for good.
+// Time in which the runner was suspended does not count. Time in which a
+// process of the port was stopped counts a tenth, since a port may stop itself
+// for good.
 type Patience struct {
 	port *Port
 	left time.Duration
@@ -30,8 +31,8 @@ func (p *Port) Patience(limit time.Duration) *Patience {
 	return &Patience{port: p, left: limit, last: time.Now()}
 }
 
-// Spent reports whether the limit is over. The caller asks more often than every
-// 50 ms: of a longer time between two calls only that much counts.
+// Spent reports whether the limit is over. The caller asks more often than
+// every 50 ms: of a longer time between two calls only that much counts.
 func (w *Patience) Spent() bool {
 	now := time.Now()
 	passed := min(now.Sub(w.last), slice)
@@ -54,8 +55,8 @@ func (p *Port) stopped() bool {
 }
 
 // Stop stops the port as SIGSTOP does, with the rest of its process group, and
-// waits for a moment until that has happened. It reports whether it has. Continue
-// lets the port go on.
+// waits for a moment until that has happened. It reports whether it has.
+// Continue lets the port go on.
 func (p *Port) Stop() bool {
 	if !p.leads || unix.Kill(-p.PID(), unix.SIGSTOP) != nil {
 		return false

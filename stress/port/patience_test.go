@@ -18,8 +18,8 @@ func startShell(t *testing.T, script string) *Port {
 	return p
 }
 
-// TestUnit_Patience: of an hour in which the runner did not look, and of time in
-// which the port was stopped, little counts. The control runs.
+// TestUnit_Patience: of an hour in which the runner did not look, and of time
+// in which the port was stopped, little counts. The control runs.
 func TestUnit_Patience(t *testing.T) {
 	p := startShell(t, "echo port 1; read -r request")
 	for _, c := range []struct {
@@ -46,8 +46,8 @@ func TestUnit_Patience(t *testing.T) {
 	}
 }
 
-// TestProc_Strays: the end of a port kills what has left its process group, whether
-// its parent lives or not, though it holds the port's streams open.
+// TestProc_Strays: the end of a port kills what has left its process group,
+// whether its parent lives or not, though it holds the port's streams open.
 func TestProc_Strays(t *testing.T) {
 	for name, script := range map[string]string{
 		"its parent lives": `setsid sh -c 'echo port 1; exec sleep 1000000000' & wait`,

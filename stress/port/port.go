@@ -13,9 +13,9 @@
 //	p.Ask("go")                 // at LockInit
 //
 // A port may be wrong in any way. No method but Wait blocks longer than the
-// port's limit, and none blocks after the end of the context of Start. An *Error
-// says what the port did wrong, with the number and the text of the line. After
-// an error the only use of the port is Kill.
+// port's limit, and none blocks after the end of the context of Start. An
+// *Error says what the port did wrong, with the number and the text of the
+// line. After an error the only use of the port is Kill.
 package port
 
 import (
@@ -62,10 +62,11 @@ type Port struct {
 	strays sync.Map      // by process number, the names of strays that were killed
 }
 
-// Start starts cmd as the port with the name, in a process group of its own, and
-// waits for its first line. The port has limit for that and for each answer.
-// Start sets the standard streams of cmd. The end of ctx kills the port; from
-// then on every method fails with the error of ctx. Any other error is an *Error.
+// Start starts cmd as the port with the name, in a process group of its own,
+// and waits for its first line. The port has limit for that and for each
+// answer. Start sets the standard streams of cmd. The end of ctx kills the
+// port; from then on every method fails with the error of ctx. Any other error
+// is an *Error.
 func Start(ctx context.Context, name string, cmd *exec.Cmd, limit time.Duration) (*Port, error) {
 	return launch(&Port{ctx: ctx, name: name, cmd: cmd, limit: limit, leads: true})
 }
@@ -113,8 +114,8 @@ func (p *Port) start() error {
 	defer theirErr.Close()
 	p.stdin, p.stdout, p.gone, p.told = ourIn, ourOut, make(chan struct{}), make(chan struct{})
 	p.lines.pipe, p.lines.gone = ourOut, p.gone
-	// Files, so that to wait for the process is not to wait for a child that keeps
-	// one of them open.
+	// Files, so that to wait for the process is not to wait for a child that
+	// keeps one of them open.
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, theirErr
 	p.mark()
 	begin := func() error { return procgroup.StartMember(p.cmd) }
@@ -190,8 +191,8 @@ func (p *Port) Lines() int { return p.lines.number }
 func (p *Port) Can() Capabilities { return p.can }
 
 // Ask sends a request and returns the answer: Send and Receive. White-box mode
-// is a sequence of such calls. In black-box mode a call may take longer than the
-// limit, and Wait makes it.
+// is a sequence of such calls. In black-box mode a call may take longer than
+// the limit, and Wait makes it.
 func (p *Port) Ask(request string) (answer string, err error) {
 	if err := p.Send(request); err != nil {
 		return "", err
@@ -209,7 +210,8 @@ func (p *Port) Send(request string) error {
 // all; the caller judges whether it is right in its place.
 func (p *Port) Receive() (answer string, err error) { return p.answer(p.limit) }
 
-// TryReceive is Receive, but does not wait: came is false if no answer is there.
+// TryReceive is Receive, but does not wait: came is false if no answer is
+// there.
 func (p *Port) TryReceive() (answer string, came bool, err error) {
 	line, whole, err := p.lines.poll()
 	switch {
@@ -232,8 +234,8 @@ func (p *Port) Open(segment, lockPath string) error {
 }
 
 // Wait makes one call in black-box mode and blocks until it has returned. When
-// ctx ends, Wait asks a port that can withdraw to do so, and returns the error of
-// ctx unless the round was complete. A port that cannot goes on waiting.
+// ctx ends, Wait asks a port that can withdraw to do so, and returns the error
+// of ctx unless the round was complete. A port that cannot goes on waiting.
 func (p *Port) Wait(ctx context.Context, n int) error {
 	if err := p.Send("call " + strconv.Itoa(n)); err != nil {
 		return err
@@ -252,8 +254,8 @@ func (p *Port) Wait(ctx context.Context, n int) error {
 }
 
 // Close has the port close its handle and end. Another answer, another line
-// after it, and an exit code other than 0 are errors. The process is gone in any
-// case.
+// after it, and an exit code other than 0 are errors. The process is gone in
+// any case.
 func (p *Port) Close() error {
 	defer p.Kill()
 	if err := p.demand("close", Closed); err != nil {
@@ -289,8 +291,8 @@ func (p *Port) EndInput() error {
 	return err
 }
 
-// awaitGone waits until the process has ended, for at most the limit. It returns
-// false then, and when the context ends.
+// awaitGone waits until the process has ended, for at most the limit. It
+// returns false then, and when the context ends.
 func (p *Port) awaitGone() bool {
 	for left := p.Patience(p.limit); ; {
 		select {
@@ -362,8 +364,8 @@ func (p *Port) answer(limit time.Duration) (string, error) {
 
 func (p *Port) deadline() time.Time { return time.Now().Add(p.limit) }
 
-// write sends one line. It succeeds if the port is gone: read can say more about
-// that.
+// write sends one line. It succeeds if the port is gone: read can say more
+// about that.
 func (p *Port) write(request string) error {
 	if strings.ContainsRune(request, '\n') {
 		return fmt.Errorf("port %s: the request %q is more than one line", p.name, request)

@@ -102,8 +102,8 @@ func TestHazard_MisbehavingPorts(t *testing.T) {
 	}
 }
 
-// TestProc_FailureIsAnAnswer: Ask returns a failure that a port reports, and other
-// methods return ErrFailed.
+// TestProc_FailureIsAnAnswer: Ask returns a failure that a port reports, and
+// other methods return ErrFailed.
 func TestProc_FailureIsAnAnswer(t *testing.T) {
 	p, err := startScript(t.Context(), "port 1|error no such segment|error still not", patient)
 	if err != nil {

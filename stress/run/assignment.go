@@ -13,11 +13,11 @@ import (
 
 // A worker process gets its assignment, in JSON, as its last argument and the
 // ledger as descriptor ledgerFD. It maps the ledger, closes the descriptor and
-// prints ready. It opens its barrier after it has read open, prints ready again,
-// and calls after it has read begin: all barriers are open then, and the opening
-// of a port may construct. It ends after the last round, or when it reads
-// conclude, wherever it is; in both cases it prints its findings, in JSON, in
-// one line.
+// prints ready. It opens its barrier after it has read open, prints ready
+// again, and calls after it has read begin: all barriers are open then, and the
+// opening of a port may construct. It ends after the last round, or when it
+// reads conclude, wherever it is; in both cases it prints its findings, in
+// JSON, in one line.
 //
 // So no process has a descriptor of the ledger when the first port starts.
 //

@@ -44,15 +44,15 @@ type Config struct {
 //
 // When c.For has passed or ctx ends, the round under way is the last one, and
 // the report has what was measured. After the end of ctx the report says
-// Interrupted, and its verdict is unfinished, unless c.Rounds were asked for and
-// made, or the barrier has failed.
+// Interrupted, and its verdict is unfinished, unless c.Rounds were asked for
+// and made, or the barrier has failed.
 //
 // These are hangs: a worker that is not ready within a minute, or within
 // c.Stall if that is longer; one that dies; c.Stall in which no worker makes
 // progress although calls are left. Progress is a call that begins or returns;
 // or, for ten times c.Stall, another step of a call. After the end of ctx none
-// of them is a hang, since the signal may have hit a worker too. The report then
-// has the state of the run, and 10 s without progress are enough.
+// of them is a hang, since the signal may have hit a worker too. The report
+// then has the state of the run, and 10 s without progress are enough.
 //
 // Faults of the barrier are verdicts, not errors. An error means that the run
 // did not take place: /dev/shm has no memory left, or a worker did not start or
@@ -249,8 +249,8 @@ func (r *run) watch(ctx context.Context) *Hang {
 }
 
 // isInterrupt reports whether an interrupting signal has ended the process, and
-// ends ctx too: such a signal may be for the whole run, and the worker the first
-// to get it.
+// ends ctx too: such a signal may be for the whole run, and the worker the
+// first to get it.
 func (r *run) isInterrupt(ctx context.Context, p *process) bool {
 	switch p.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() {
 	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT:

@@ -272,8 +272,8 @@ func TestProc_NoHangAfterTheLastReturn(t *testing.T) {
 	}
 }
 
-// An interrupted run is unfinished, unless the rounds that it was asked for were
-// made. Nothing that it finds then is a hang.
+// An interrupted run is unfinished, unless the rounds that it was asked for
+// were made. Nothing that it finds then is a hang.
 func TestUnit_InterruptedVerdict(t *testing.T) {
 	ledger, err := oracle.NewLedger(1, 0)
 	if err != nil {

@@ -5,10 +5,10 @@
 // left.
 //
 // A run also has a file of its own in /dev/shm: its mark, which says where the
-// directory is. The process that makes the run holds a lock on the mark until it
-// ends. A mark whose lock is free is therefore that of a dead run, whatever
-// process has the number in its name now, and in every PID namespace that shares
-// /dev/shm.
+// directory is. The process that makes the run holds a lock on the mark until
+// it ends. A mark whose lock is free is therefore that of a dead run, whatever
+// process has the number in its name now, and in every PID namespace that
+// shares /dev/shm.
 package scratch
 
 import (
@@ -151,8 +151,8 @@ func Sweep() {
 }
 
 // sweep removes what the run with the name has left, if the run is dead. It
-// removes only what has the name: the mark may be that of a container, where its
-// path means something else.
+// removes only what has the name: the mark may be that of a container, where
+// its path means something else.
 func sweep(name string) {
 	mark, err := os.OpenFile(shm+name+ofMark, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {

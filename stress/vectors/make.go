@@ -53,8 +53,9 @@ func All(ctx context.Context) (map[string]File, error) {
 	return files, nil
 }
 
-// tour takes every edge of the state graph. A schedule ends where everything is as
-// in the beginning. In each state every process that is blocked tries its step.
+// tour takes every edge of the state graph. A schedule ends where everything is
+// as in the beginning. In each state every process that is blocked tries its
+// step.
 func tour(cfg model.Config) (File, error) {
 	g := explore.NewGraph(model.NewMachine(cfg))
 	tour, err := lockstep.CoveringTour(g)
@@ -104,8 +105,8 @@ func (m *maker) begin(cfg model.Config, name string) {
 	}
 }
 
-// end adds the schedule to the file. In a deadlock every process first tries its
-// step.
+// end adds the schedule to the file. In a deadlock every process first tries
+// its step.
 func (m *maker) end() {
 	stuck := model.Stuck(m.cfg, m.state)
 	if stuck {
@@ -183,8 +184,8 @@ func (m *maker) add(move Move) {
 	m.now.Moves = append(m.now.Moves, i)
 }
 
-// crashes adds a schedule for each step that process 0 can die at. The others then
-// go on in turn until none can move.
+// crashes adds a schedule for each step that process 0 can die at. The others
+// then go on in turn until none can move.
 func (m *maker) crashes() {
 	for _, procs := range []int{2, 3} {
 		for _, step := range spec.CallSteps {

@@ -1,9 +1,9 @@
 //go:build linux
 
 // Package vectors makes the test vectors of spec/vectors from the model: what a
-// runner requests of white-box ports along schedules, and what they must answer,
-// with the words and the holder of the lock after each answer. spec/PORTS.md has
-// the format; play.py plays the files.
+// runner requests of white-box ports along schedules, and what they must
+// answer, with the words and the holder of the lock after each answer.
+// spec/PORTS.md has the format; play.py plays the files.
 //
 //	go test ./stress/vectors -update    # writes the files
 package vectors
@@ -54,8 +54,8 @@ func (m Move) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]any{m.Proc, m.Request, m.Answer, m.Words.Enter, m.Words.Exit, m.Words.Flag, m.Holder})
 }
 
-// Encode returns the file as JSON, one move a line and one schedule a line. Equal
-// files have equal bytes.
+// Encode returns the file as JSON, one move a line and one schedule a line.
+// Equal files have equal bytes.
 func (f File) Encode() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "{\"version\":%d,\"scenario\":%s,\"columns\":%s,\n\"moves\":[\n", f.Version, compact(f.Scenario), compact(f.Columns))

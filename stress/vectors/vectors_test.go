@@ -171,8 +171,8 @@ func apply(cfg model.Config, state model.State, m Move, taken map[string]bool) (
 	return state, nil
 }
 
-// TestHazard_WrongShows: follow refuses a schedule that lists a property too many
-// or too few.
+// TestHazard_WrongShows: follow refuses a schedule that lists a property too
+// many or too few.
 func TestHazard_WrongShows(t *testing.T) {
 	f := read(t, "abandon.json")
 	s := f.Schedules[0]
@@ -227,8 +227,8 @@ var findPython = sync.OnceValues(func() (path string, err error) {
 	return path, err
 })
 
-// play runs play.py, which shares nothing with this package but PORTS.md, and looks
-// at how it ends. It must leave nothing behind.
+// play runs play.py, which shares nothing with this package but PORTS.md, and
+// looks at how it ends. It must leave nothing behind.
 func play(t *testing.T, code int, want string, args ...string) {
 	t.Helper()
 	python, err := findPython()
@@ -323,8 +323,8 @@ func TestHazard_WrongVectors(t *testing.T) {
 	}
 }
 
-// TestHazard_PlayMisbehaving: play.py says what a port does wrong and ends, and so
-// does the port. The first port behaves until it ends.
+// TestHazard_PlayMisbehaving: play.py says what a port does wrong and ends, and
+// so does the port. The first port behaves until it ends.
 func TestHazard_PlayMisbehaving(t *testing.T) {
 	vectors := filepath.Join(folder, "reuse-2.json")
 	notVectors := filepath.Join(t.TempDir(), "not-vectors.json")

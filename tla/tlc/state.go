@@ -91,8 +91,9 @@ func byProc[T any](v value) []T {
 }
 
 // mover returns the process that moved from s to next, a state of as many
-// processes, or -1 for the environment. Every action changes the step of one process or what it has
-// read, except Die, which only process 0 has, and Relink.
+// processes, or -1 for the environment. Every action changes the step of one
+// process or what it has read, except Die, which only process 0 has, and
+// Relink.
 func (s State) mover(next State) int {
 	for p := range s.Steps {
 		if s.Steps[p] != next.Steps[p] || s.Read[p] != next.Read[p] {

@@ -12,8 +12,8 @@ type transition struct {
 	to     State
 }
 
-// traceOf turns TLC's counterexample, initial state first, into the trace of all
-// engines.
+// traceOf turns TLC's counterexample, initial state first, into the trace of
+// all engines.
 func traceOf(q Question, behaviour []transition) (trace model.Trace) {
 	for i := 1; i < len(behaviour); i++ {
 		from, t := behaviour[i-1].to, behaviour[i]

@@ -15,9 +15,9 @@ import (
 // NoPython says that no Python was found that can make virtual environments.
 const NoPython = Missing("no Python 3.10 or newer with venv and pip; install one that is called python3 (Debian: apt-get install python3-venv)")
 
-// InstallPython makes a virtual environment at the path and installs packages in
-// it, from the network. The requirements, in the format of pip, must have their
-// hashes, which pip checks. It is for Entry.Make.
+// InstallPython makes a virtual environment at the path and installs packages
+// in it, from the network. The requirements, in the format of pip, must have
+// their hashes, which pip checks. It is for Entry.Make.
 //
 // It fails with NoPython, if pip fails, or with the error of ctx.
 func InstallPython(ctx context.Context, path, requirements string) error {

@@ -33,8 +33,8 @@ const (
 	// Construct has the port construct on open, as the original does.
 	Construct = "construct"
 	// Unlink has the port take the lock again and again between its calls and
-	// unlink the file before it releases it, as some versions of Python's filelock
-	// do.
+	// unlink the file before it releases it, as some versions of Python's
+	// filelock do.
 	Unlink = "unlink"
 )
 
@@ -74,8 +74,8 @@ func (p *goPort) say(line string) {
 	}
 }
 
-// read returns the next request. At the end of the input it ends the process; the
-// kernel frees the lock.
+// read returns the next request. At the end of the input it ends the process;
+// the kernel frees the lock.
 func (p *goPort) read() (request, argument string) {
 	line, err := p.in.ReadString('\n')
 	if err != nil {
@@ -134,8 +134,8 @@ func (p *goPort) open(argument string) (err error) {
 	return nil
 }
 
-// unlink takes the lock, unlinks its file and releases it, until the directory is
-// gone.
+// unlink takes the lock, unlinks its file and releases it, until the directory
+// is gone.
 func unlink(path string) {
 	for {
 		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -232,7 +232,8 @@ func (p *goPort) announce(s spec.Step) {
 
 func polls(s spec.Step) bool { return s == spec.AwaitDrain || s == spec.AwaitFlag }
 
-// withdraws reports whether the end of its context has an effect on a call at s.
+// withdraws reports whether the end of its context has an effect on a call at
+// s.
 func withdraws(s spec.Step) bool {
 	switch s {
 	case spec.LockInit, spec.LockEnter, spec.AwaitDrain, spec.LockFirst, spec.AwaitFlag:

@@ -39,8 +39,9 @@ func HasEnded(t testing.TB, child *os.Process) bool {
 	return ended.Signo != 0
 }
 
-// NewBarrier creates a barrier and returns a handle of it and its two names. The
-// path of the lock file has a space in it. The end of the test removes both.
+// NewBarrier creates a barrier and returns a handle of it and its two names.
+// The path of the lock file has a space in it. The end of the test removes
+// both.
 func NewBarrier(t testing.TB) (b *impl.Barrier, segment, lockPath string) {
 	t.Helper()
 	files, err := scratch.Make("", "test")

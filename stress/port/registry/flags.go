@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// CountHelp says in help texts how Parse reads a COMMAND that ends like a count.
+// CountHelp says in help texts how Parse reads a COMMAND that ends like a
+// count.
 const CountHelp = "A number after the last = is always the COUNT, so exec:'./x --n=2' is 2 of './x --n', and exec:'./x --n=2=1' is one of './x --n=2'"
 
 // MaxCount is the largest number of processes that a command starts. A machine
@@ -37,8 +38,8 @@ func ParseAll(list []string) (names []string, err error) {
 	return names, nil
 }
 
-// Parse splits NAME or NAME=COUNT. COUNT is 1 to MaxCount, and 1 if it is missing.
-// A COMMAND may contain = itself: only a number at its end is a count
+// Parse splits NAME or NAME=COUNT. COUNT is 1 to MaxCount, and 1 if it is
+// missing. A COMMAND may contain = itself: only a number at its end is a count
 // (CountHelp).
 func Parse(text string) (name string, count int, err error) {
 	i := strings.LastIndexByte(text, '=')
@@ -70,7 +71,8 @@ func Counted(names []string) (list []string) {
 	return list
 }
 
-// Flags returns the --port flags that ask for ports with the names, for a shell.
+// Flags returns the --port flags that ask for ports with the names, for a
+// shell.
 func Flags(names []string) string {
 	var flags []string
 	for _, counted := range Counted(names) {

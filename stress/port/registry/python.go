@@ -13,7 +13,8 @@ import (
 	"sharedbarrier/stress/port"
 )
 
-// pythonLocks has, for each variant, the file that pins the version of filelock.
+// pythonLocks has, for each variant, the file that pins the version of
+// filelock.
 var pythonLocks = map[string]string{
 	"":          "filelock.txt",
 	"old":       "filelock-old.txt",
@@ -21,9 +22,9 @@ var pythonLocks = map[string]string{
 	"newest":    "filelock-newest.txt",
 }
 
-// pythonCommand returns the command that runs the port with the original and the
-// filelock of the variant. It installs them first in a virtual environment, unless
-// the cache has it.
+// pythonCommand returns the command that runs the port with the original and
+// the filelock of the variant. It installs them first in a virtual environment,
+// unless the cache has it.
 func pythonCommand(ctx context.Context, variant string) (*exec.Cmd, error) {
 	locks, known := pythonLocks[variant]
 	if !known {
@@ -45,8 +46,8 @@ func pythonCommand(ctx context.Context, variant string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	// -E -s -B: Python looks for modules only in the environment and the folder of
-	// the port, and writes nothing there.
+	// -E -s -B: Python looks for modules only in the environment and the folder
+	// of the port, and writes nothing there.
 	cmd := exec.Command(filepath.Join(environment, "bin", "python"), "-E", "-s", "-B", filepath.Join(folder, "python", "port.py"))
 	cmd.Env = append(os.Environ(), "OPENBLAS_NUM_THREADS=1") // numpy starts no threads, which the port does not use
 	return cmd, nil

@@ -17,9 +17,10 @@ import (
 	"sharedbarrier/stress/port/registry"
 )
 
-// TestHazard_Fork is scenario fork: forked children use a handle of the original
-// that their parent made. It depends on filelock whether that works. A handle of
-// its own in each child always works. The results are a table of PORTING.md.
+// TestHazard_Fork is scenario fork: forked children use a handle of the
+// original that their parent made. It depends on filelock whether that works. A
+// handle of its own in each child always works. The results are a table of
+// PORTING.md.
 func TestHazard_Fork(t *testing.T) {
 	table := [][]string{{"port", "filelock", "handles made in the parent", "a handle of its own in each child"}}
 	for _, c := range []struct{ port, lock, inherited string }{
@@ -52,8 +53,8 @@ func TestHazard_Fork(t *testing.T) {
 
 var pinned = regexp.MustCompile(`(?m)^filelock==([\d.]+)`)
 
-// fork has two forked children call once each, with the original of the port, and
-// returns the results of their calls.
+// fork has two forked children call once each, with the original of the port,
+// and returns the results of their calls.
 func fork(t *testing.T, name, how string) string {
 	t.Helper()
 	_, segment, lockPath := porttest.NewBarrier(t)
@@ -74,8 +75,8 @@ func fork(t *testing.T, name, how string) string {
 	return got
 }
 
-// TestHazard_NotTheOriginal changes one line in a copy of the original. The port
-// must refuse it.
+// TestHazard_NotTheOriginal changes one line in a copy of the original. The
+// port must refuse it.
 func TestHazard_NotTheOriginal(t *testing.T) {
 	porttest.Need(t, "python")
 	cmd, err := registry.Command(t.Context(), "python")

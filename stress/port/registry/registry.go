@@ -39,8 +39,8 @@ import (
 const Names = "go, go@construct, go@unlink, c, python, python@old, python@unlinking, python@newest, rust, exec:COMMAND"
 
 // Start starts the port with the name, as port.Start does its command, with
-// port.Limit for each answer. The time to build or install it does not count. It
-// fails with the errors of Command and port.Start.
+// port.Limit for each answer. The time to build or install it does not count.
+// It fails with the errors of Command and port.Start.
 func Start(ctx context.Context, name string) (*port.Port, error) {
 	cmd, err := Command(ctx, name)
 	if err != nil {
@@ -50,10 +50,10 @@ func Start(ctx context.Context, name string) (*port.Port, error) {
 }
 
 // Command returns the command that runs the port with the name. It first builds
-// or installs the port unless the cache has it, which may take a minute and ends
-// with ctx. Within one process it does that once for each name. It fails with the
-// error of ctx, with a toolcache.Missing if a tool is missing or does not work, or
-// if there is no such port.
+// or installs the port unless the cache has it, which may take a minute and
+// ends with ctx. Within one process it does that once for each name. It fails
+// with the error of ctx, with a toolcache.Missing if a tool is missing or does
+// not work, or if there is no such port.
 func Command(ctx context.Context, name string) (*exec.Cmd, error) {
 	known, ok := commands.Load(name)
 	if !ok {
@@ -72,7 +72,8 @@ func Command(ctx context.Context, name string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// commands has what Command has made, by name. They are copied and never started.
+// commands has what Command has made, by name. They are copied and never
+// started.
 var commands sync.Map
 
 func newCommand(ctx context.Context, name string) (*exec.Cmd, error) {

@@ -67,8 +67,8 @@ func TestUnit_Flags(t *testing.T) {
 }
 
 // TestProc_LockFileOfAnotherUser: a port opens a lock file that exists without
-// O_CREAT, which the kernel refuses in a sticky directory if the file belongs to
-// another user (fs.protected_regular). It makes one that is missing.
+// O_CREAT, which the kernel refuses in a sticky directory if the file belongs
+// to another user (fs.protected_regular). It makes one that is missing.
 func TestProc_LockFileOfAnotherUser(t *testing.T) {
 	for _, name := range []string{"c", "rust"} {
 		t.Run(name, func(t *testing.T) {
