@@ -165,7 +165,7 @@ func TestProc_BadPortFlags(t *testing.T) {
 		"--port go=9223372036854775807":        "the count is 9223372036854775807; give 1 to 1024",
 		"--port go=1000 --port c=1000":         "there are 2000 of --port; give 1024 at most",
 		"--port go=x":                          "no count",
-		"--port c@no-such":                     "there are count-enter-early",
+		"--port c@no-such":                     `no mutant "no-such"; there are `,
 		"--port python@2":                      "python@newest",
 		"--port go --procs 2":                  "exclude each other",
 		"conformance":                          "port",
