@@ -196,9 +196,9 @@ func (p *play) answered() (answer string, came bool) {
 	return answer, came
 }
 
-// settle waits until what is seen agrees with a state in which the port can do
+// awaitRest waits until what is seen agrees with a state in which the port can do
 // nothing more, and then watches for a moment that it does not.
-func (p *play) settle() {
+func (p *play) awaitRest() {
 	for left := p.patience(); p.err == nil; {
 		p.observe()
 		if p.err != nil {

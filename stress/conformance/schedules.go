@@ -45,7 +45,7 @@ func schedules(n int) func(*subject) (string, error) {
 					// A give-up between two calls comes after a call.
 					for _, c := range []choice{{request: fmt.Sprintf("call %d", n)}, {request: "giveup"}} {
 						p.play(c)
-						p.settle()
+						p.awaitRest()
 					}
 				}
 				for p.err == nil && t.walk(p) {
@@ -148,7 +148,7 @@ func (t *blackTour) walk(p *play) bool {
 			break // the port has gone another way; look again from here
 		}
 		p.play(c)
-		p.settle()
+		p.awaitRest()
 		if p.err != nil {
 			return false
 		}

@@ -23,7 +23,7 @@ func (p *play) do(names ...string) {
 			return
 		}
 		p.play(list[i])
-		p.settle()
+		p.awaitRest()
 	}
 }
 
