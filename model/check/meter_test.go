@@ -45,7 +45,7 @@ func TestUnit_Meter_NeverCountsOnADip(t *testing.T) {
 	for i, queue := range []int64{1, 108430, 53421, 9317, 448, 7, 43} {
 		p := explore.Progress{Phase: explore.Exploring, Distinct: 108430 * int64(i+1), Queue: queue, Depth: i + 1}
 		if text := left(p, 1e6); text != "time left unknown" {
-			t.Errorf("with a queue of %d: %q, which nobody can know", queue, text)
+			t.Errorf("with a queue of %d: %q, which cannot be known", queue, text)
 		}
 	}
 }
