@@ -16,10 +16,10 @@ var errWrite = errors.New("this write fails")
 func full(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }
 func half(w io.Writer) error { io.WriteString(w, "ne"); return errWrite }
 
-// TestWriteFile_KeepsWhatIsNotItsOwn writes over each kind of file, and fails
+// TestUnit_WriteFileKeepsWhatIsNotItsOwn writes over each kind of file, and fails
 // half way over each: there is the old content or the new one, and no more
 // files than before.
-func TestWriteFile_KeepsWhatIsNotItsOwn(t *testing.T) {
+func TestUnit_WriteFileKeepsWhatIsNotItsOwn(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		make        func(dir, path string) error
@@ -63,9 +63,9 @@ func TestWriteFile_KeepsWhatIsNotItsOwn(t *testing.T) {
 	}
 }
 
-// TestWriteFile_NotRegular writes into a pipe and a device, fails in them, and
+// TestUnit_WriteFileNotRegular writes into a pipe and a device, fails in them, and
 // leaves both where they are. A directory is an error.
-func TestWriteFile_NotRegular(t *testing.T) {
+func TestUnit_WriteFileNotRegular(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
