@@ -201,14 +201,7 @@ func TestUnit_Remove(t *testing.T) {
 // TestUnit_CloseOnExec: no descriptor of a handle is inherited.
 func TestUnit_CloseOnExec(t *testing.T) {
 	for _, use := range uses {
-		name, lockPath := newNames(t)
-		if use.exists {
-			b, err := Create(name, lockPath)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.Close()
-		}
+		name, lockPath := namesFor(t, use.exists)
 		b, err := use.open(name, lockPath)
 		if err != nil {
 			t.Fatal(err)

@@ -139,19 +139,26 @@ var uses = []struct {
 	{"Construct", true, func(name, lockPath string) (*Barrier, error) { return Construct(name, lockPath) }},
 }
 
+// namesFor returns new names, of a barrier that exists or not.
+func namesFor(t *testing.T, exists bool) (name, lockPath string) {
+	t.Helper()
+	name, lockPath = newNames(t)
+	if exists {
+		b, err := Create(name, lockPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Close()
+	}
+	return name, lockPath
+}
+
 // TestUnit_EachCallFails makes each system call of an opening fail in turn. The
 // opening fails with that error and leaves no descriptor, mapping or segment.
 func TestUnit_EachCallFails(t *testing.T) {
 	for _, use := range uses {
 		for at, more := 0, true; more; at++ {
-			name, lockPath := newNames(t)
-			if use.exists {
-				b, err := Create(name, lockPath)
-				if err != nil {
-					t.Fatal(err)
-				}
-				b.Close()
-			}
+			name, lockPath := namesFor(t, use.exists)
 			calls, failed := 0, 0
 			var opening atomic.Bool
 			var err error
@@ -193,14 +200,7 @@ func TestUnit_EachCallFails(t *testing.T) {
 // TestUnit_Interrupted: a signal that interrupts any system call has no effect.
 func TestUnit_Interrupted(t *testing.T) {
 	for _, use := range uses {
-		name, lockPath := newNames(t)
-		if use.exists {
-			b, err := Create(name, lockPath)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.Close()
-		}
+		name, lockPath := namesFor(t, use.exists)
 		interrupted := false
 		intercept.Run(t, intercept.All(unix.SYS_OPENAT, unix.SYS_FALLOCATE, unix.SYS_PWRITE64, unix.SYS_FLOCK), func(c intercept.Call) unix.Errno {
 			if interrupted = !interrupted; interrupted {
