@@ -1,27 +1,49 @@
 package proof
 
-import "sharedbarrier/spec"
+import (
+	"fmt"
+	"slices"
+
+	"sharedbarrier/spec"
+)
 
 // A Condition is a proof obligation about all states: if Given holds in a
 // state, Goal holds in it, or in its successor if there is a Next. A nil Given
-// or Goal is the invariant.
+// or Goal is the invariant. If there is a Lowers, the goal is that the successor
+// has a lower rank.
 type Condition struct {
-	Name  string
-	Doc   string
-	Given *Clause
-	Next  *Successor
-	Goal  *Clause
-	inv   Invariant
+	Name   string
+	Doc    string
+	Given  *Clause
+	Next   *Successor
+	Goal   *Clause
+	Lowers *Rank
+	inv    Invariant
 }
 
-// Conditions returns the proof obligations of the table: the first state
-// satisfies the invariant (initiation), each move of each group keeps it
-// (step), and it implies each safety property (safety). If all are valid, every
-// property holds in every state that any number of processes can reach.
-func Conditions(t Table) []Condition { return ConditionsOf(t, TheInvariant()) }
+// Conditions returns the proof obligations of the table. If those of safety are
+// valid, every safety property holds in every state that any number of
+// processes can reach: the first state satisfies the invariant (initiation),
+// each move of each group keeps it (step), and it implies each property
+// (safety). If the others are valid too, no process hangs: in every state some
+// step is possible (deadlock), and each step but the last of a round lowers the
+// rank, which is bounded (rank).
+func Conditions(t Table) []Condition { return ConditionsOf(t, TheInvariant(), TheRank()) }
 
-// ConditionsOf is Conditions for another invariant.
-func ConditionsOf(t Table, inv Invariant) []Condition {
+// ConditionsOf is Conditions for another invariant and rank.
+func ConditionsOf(t Table, inv Invariant, rank Rank) []Condition {
+	if absent := t.absent(); len(absent) > 0 {
+		inv.Always = append(slices.Clip(inv.Always),
+			Clause{"Absent", "no process is at a step that the scenario lacks", zero(allAt(absent...))})
+	}
+	list := append(safety(t), liveness(t, rank)...)
+	for i := range list {
+		list[i].inv = inv
+	}
+	return list
+}
+
+func safety(t Table) []Condition {
 	list := []Condition{{Name: "initiation", Doc: "before the first call the invariant holds", Given: &start}}
 	for _, r := range t.Rules() {
 		list = append(list, Condition{Name: "step." + r.Name, Doc: r.Doc + " keeps the invariant", Next: &r.Successor})
@@ -29,8 +51,33 @@ func ConditionsOf(t Table, inv Invariant) []Condition {
 	for _, p := range Properties(t) {
 		list = append(list, Condition{Name: "safety." + p.Name, Doc: "the invariant implies: " + p.Doc, Goal: &p})
 	}
-	for i := range list {
-		list[i].inv = inv
+	return list
+}
+
+func liveness(t Table, rank Rank) []Condition {
+	alive := NoDeadlock(t)
+	fresh := &Clause{"Start", "the rank is at most " + rank.Start.String(), rank.atMost(rank.Start)}
+	list := []Condition{
+		{Name: "deadlock", Doc: "the invariant implies: " + alive.Doc, Goal: &alive},
+		{Name: "rank.initiation", Doc: "before the first call " + fresh.Doc, Given: &start, Goal: fresh},
+	}
+	for _, r := range t.Rules() {
+		c := Condition{Name: "rank." + r.Name, Next: &r.Successor}
+		switch {
+		case r.Move.event():
+			continue
+		case r.EndsRound:
+			c.Doc, c.Goal = "after "+r.Doc+" "+fresh.Doc, fresh
+		default:
+			c.Doc, c.Lowers = r.Doc+" lowers the rank", &rank
+		}
+		list = append(list, c)
+	}
+	for _, p := range []Clause{
+		{"Most", "the rank is at most " + rank.Most.String(), rank.atMost(rank.Most)},
+		{"Least", fmt.Sprintf("the rank is at least %d", rank.Least), rank.atLeast(rank.Least)},
+	} {
+		list = append(list, Condition{Name: "rank." + p.Name, Doc: "the invariant implies: " + p.Doc, Goal: &p})
 	}
 	return list
 }
@@ -58,6 +105,9 @@ func (c Condition) Refuted(s *State) (after *State, breaks []string, refuted boo
 		after, judged = &t, &t
 	}
 	switch {
+	case c.Lowers != nil:
+		before, now := c.Lowers.Of(s), c.Lowers.Of(judged)
+		return after, []string{fmt.Sprintf("Rank (%d, then %d)", before, now)}, now >= before
 	case c.Goal == nil && !c.inv.Holds(judged):
 		return after, c.inv.Broken(judged), true
 	case c.Goal != nil && !c.Goal.Holds.True(judged):

@@ -34,6 +34,7 @@ const (
 	opCount   // how many of the groups are at the steps
 	opDefined // the value of a Definition
 	opSum
+	opTimes // a constant and a term
 	opEqual
 	opAtMost
 	opNot
@@ -47,8 +48,8 @@ var operators = [...]struct {
 	sign, smt string
 	binds     int
 }{
-	opSum: {" + ", "+", 1}, opEqual: {" = ", "=", 2}, opAtMost: {" ≤ ", "<=", 2},
-	opAnd: {" and ", "and", 3}, opOr: {" or ", "or", 4}, opImplies: {" ⇒ ", "=>", 5},
+	opTimes: {"·", "*", 1}, opSum: {" + ", "+", 2}, opEqual: {" = ", "=", 3}, opAtMost: {" ≤ ", "<=", 3},
+	opAnd: {" and ", "and", 4}, opOr: {" or ", "or", 5}, opImplies: {" ⇒ ", "=>", 6},
 }
 
 // A Definition gives a term a name.
@@ -73,6 +74,9 @@ func add(terms ...Expr) Expr { return Expr{op: opSum, args: terms} }
 
 // plus is t + k.
 func plus(t Expr, k int) Expr { return add(t, num(k)) }
+
+// times is k·t.
+func times(k int, t Expr) Expr { return Expr{op: opTimes, args: []Expr{num(k), t}} }
 
 // at is how many processes of the group are at one of the steps.
 func at(g Group, steps ...spec.Step) Expr {
@@ -140,6 +144,8 @@ func (e *Expr) Eval(s *State) int {
 			total += e.args[i].Eval(s)
 		}
 		return total
+	case opTimes:
+		return e.args[0].Eval(s) * e.args[1].Eval(s)
 	case opEqual:
 		return truth(e.args[0].Eval(s) == e.args[1].Eval(s))
 	case opAtMost:

@@ -20,12 +20,16 @@ var (
 		behindAt(spec.ResetEnter, spec.ResetExit, spec.RaiseFlag, spec.UnlockEnter, spec.AwaitFlag,
 			spec.LockWithdraw, spec.TestFlag, spec.UncountEnter)}
 
+	leaving = &Definition{"leaving", "while a round drains: processes behind on their way out",
+		behindAt(spec.UnlockEnter, spec.AwaitFlag, spec.LockExit, spec.CountExit, spec.ClearExit, spec.UnlockExit,
+			spec.LockWithdraw, spec.TestFlag)}
+
 	left = &Definition{"left", "while a round drains: processes that have counted themselves out",
 		add(ref(ahead), behindAt(spec.ClearExit, spec.UnlockExit))}
 )
 
 // Definitions lists the named terms, each after those that it uses.
-var Definitions = []*Definition{behind, ahead, holders, counted, left}
+var Definitions = []*Definition{behind, ahead, holders, counted, leaving, left}
 
 func holding() (list []spec.Step) {
 	for _, s := range Steps {
@@ -71,12 +75,14 @@ func TheInvariant() Invariant {
 				implies(positive(add(ref(counted), behindAt(spec.CountEnter))), eqConst(flag, 0))},
 			{"AllCounted", "all n are counted while a process resets the words",
 				implies(positive(behindAt(spec.ResetEnter, spec.ResetExit, spec.RaiseFlag)), eq(ref(counted), n))},
+			{"SomeUncounted", "not all n are counted while no process resets the words",
+				implies(zero(behindAt(spec.ResetEnter, spec.ResetExit, spec.RaiseFlag)), le(plus(ref(counted), 1), n))},
+			{"InitExitComes", "while exit is −1, a process is about to set it",
+				implies(eqConst(exit, -1), positive(behindAt(spec.Call, spec.LockInit, spec.InitExit)))},
 		},
 		Draining: []Clause{
 			{"SomeBehind", "not all have left", positive(ref(behind))},
-			{"BehindLeave", "the processes behind are on their way out",
-				eq(ref(behind), behindAt(spec.UnlockEnter, spec.AwaitFlag, spec.LockExit, spec.CountExit, spec.ClearExit,
-					spec.UnlockExit, spec.LockWithdraw, spec.TestFlag))},
+			{"BehindLeave", "the processes behind are on their way out", eq(ref(behind), ref(leaving))},
 			{"AheadWait", "the processes ahead are outside, or in the next round no further than LockFirst",
 				eq(ref(ahead), aheadAt(spec.Call, spec.LockInit, spec.InitExit, spec.UnlockInit, spec.LockEnter,
 					spec.TestFirst, spec.UnlockFirst, spec.AwaitDrain, spec.LockFirst))},
@@ -84,8 +90,8 @@ func TheInvariant() Invariant {
 			{"EnterZero", "enter is 0", eqConst(enter, 0)},
 			{"ExitCounts", "exit is the number of processes that have left, until all have",
 				or(eq(exit, ref(left)), and(eq(ref(left), n), eqConst(exit, -1)))},
-			{"LastClears", "all n have left while a process clears exit",
-				implies(positive(behindAt(spec.ClearExit)), eq(ref(left), n))},
+			{"LastClears", "exit is n while a process clears it",
+				implies(positive(behindAt(spec.ClearExit)), eq(exit, n))},
 			{"DrainedFirst", "no process ahead passes AwaitDrain before all n have left",
 				implies(positive(aheadAt(spec.LockFirst)), eq(ref(left), n))},
 		},
@@ -121,6 +127,21 @@ func Properties(t Table) []Clause {
 		{spec.Quiescent.String(), spec.Quiescent.Doc(),
 			implies(eq(allAt(spec.Call), n), and(eqConst(enter, 0), or(eqConst(exit, -1), eq(exit, n))))},
 	}
+}
+
+// NoDeadlock says that a process can take a step. It does not rely on those
+// ahead to call again: a round ends without their next call.
+func NoDeadlock(t Table) Clause {
+	var steps []Expr
+	for _, m := range t {
+		for _, g := range Groups {
+			relied := !m.event() && (g == Behind || m.From != spec.Call && !m.Return)
+			if relied {
+				steps = append(steps, and(m.common(g).Guard...))
+			}
+		}
+	}
+	return Clause{"NoDeadlock", "a process can take a step, other than Call by one ahead", or(steps...)}
 }
 
 // Phase returns Gathering or Draining, or "" if s belongs to neither. A state

@@ -83,14 +83,20 @@ func (c Condition) SMT() string {
 		for _, g := range c.Next.Guard {
 			line("(assert %s)", g.smt(""))
 		}
+	}
+	if c.Next != nil && c.Lowers == nil {
 		line("\n; The state after it.")
 		c.Next.define(line)
 		c.define(line, nextState)
 	}
-	if c.Goal == nil {
+	switch {
+	case c.Lowers != nil:
+		line("\n; Not the goal: the rank is lower after the move.")
+		line("(assert (not %s))", c.Lowers.lowered(c.Next).smt(""))
+	case c.Goal == nil:
 		line("\n; Not the goal: the invariant.")
 		line("(assert (not %sInvariant))", prefix)
-	} else {
+	default:
 		line("\n; Not the goal: %s.", c.Goal.Doc)
 		line("(assert (not %s))", c.Goal.Holds.smt(prefix))
 	}

@@ -162,7 +162,7 @@ func parts() (list []part) {
 // about all.
 func weakSpot(t *testing.T, inv proof.Invariant) string {
 	t.Helper()
-	conditions := proof.ConditionsOf(proof.Protocol(), inv)
+	conditions := proof.ConditionsOf(proof.Protocol(), inv, proof.TheRank())
 	if i := slices.IndexFunc(conditions, refutedBySmall(inv)); i >= 0 {
 		conditions = conditions[i : i+1]
 	}

@@ -94,6 +94,16 @@ func Scenario(s spec.Scenario) (Table, error) {
 	return nil, fmt.Errorf("proof: scenario %v is not proved: give %v, %v or %v", s, spec.Withdraw, spec.Reuse, spec.Single)
 }
 
+// absent lists the steps that the table has no move from.
+func (t Table) absent() (list []spec.Step) {
+	for _, step := range Steps {
+		if !slices.ContainsFunc(t, func(m Move) bool { return m.From == step }) {
+			list = append(list, step)
+		}
+	}
+	return list
+}
+
 // A Rule is a move of a process of one group.
 type Rule struct {
 	Move  Move
@@ -101,7 +111,11 @@ type Rule struct {
 	Name  string // of the move, a dot, and behind, ahead or renormalise
 	Doc   string
 	Successor
+
+	EndsRound bool // the process is the last one behind, and completes its call
 }
+
+const renormalise = "renormalise"
 
 // Rules lists the moves of the processes of each group. A process behind that
 // completes a call is then ahead. If it was the last one behind, all are then
@@ -110,12 +124,12 @@ type Rule struct {
 func (t Table) Rules() (list []Rule) {
 	for _, m := range t {
 		add := func(g Group, suffix, who string, next Successor) {
-			list = append(list, Rule{m, g, m.Name + "." + suffix, m.Name + " by " + who, next})
+			list = append(list, Rule{m, g, m.Name + "." + suffix, m.Name + " by " + who, next, suffix == renormalise})
 		}
 		switch {
 		case m.Return:
 			add(Behind, "behind", "one behind", m.toAhead())
-			add(Behind, "renormalise", "the last one behind", m.byLast())
+			add(Behind, renormalise, "the last one behind", m.byLast())
 		default:
 			add(Behind, "behind", "one behind", m.inGroup(Behind))
 			add(Ahead, "ahead", "one ahead", m.inGroup(Ahead))
@@ -186,6 +200,33 @@ func (m Move) common(g Group) Successor {
 		}
 	}
 	return next
+}
+
+// after returns the value of e in the state after the move, over the state
+// before.
+func (next *Successor) after(e Expr) Expr {
+	switch e.op {
+	case opLock:
+		return next.lock
+	case opWord:
+		return next.words[e.word]
+	case opCount:
+		var terms []Expr
+		for _, g := range e.group {
+			for _, step := range e.steps {
+				terms = append(terms, next.at[g][step])
+			}
+		}
+		return add(terms...)
+	case opDefined:
+		return next.after(e.def.Term)
+	}
+	args := make([]Expr, len(e.args))
+	for i, a := range e.args {
+		args[i] = next.after(a)
+	}
+	e.args = args
+	return e
 }
 
 // Possible reports whether the move can be made in s.
