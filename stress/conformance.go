@@ -9,11 +9,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
@@ -141,7 +139,7 @@ func (q conformanceFlags) check(cmd *cobra.Command) (passed, asked bool, err err
 		} else {
 			asked = true
 		}
-		rows = append(rows, []string{r.Check, verdict, printable(r.Found)})
+		rows = append(rows, []string{r.Check, verdict, r.Found})
 	}
 	return conformance.Passed(results), asked, errors.Join(err, printed(cmd.OutOrStdout(), q.json, results, rows))
 }
@@ -158,22 +156,13 @@ func (q conformanceFlags) score(cmd *cobra.Command) (passed, asked bool, err err
 		if s.By != "" {
 			found++
 		}
-		rows = append(rows, []string{s.Mutant, s.By, printable(s.Found)})
+		rows = append(rows, []string{s.Mutant, s.By, s.Found})
 	}
 	err = errors.Join(err, printed(cmd.OutOrStdout(), q.json, scores, rows))
 	if !q.json && len(scores) > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "\nscore  %d of %d: %d %%\n", found, len(scores), 100*found/len(scores))
 	}
 	return found == len(mutants), asked, err
-}
-
-// printable quotes a text that has control characters, which may come from a
-// port.
-func printable(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(text)
-	}
-	return text
 }
 
 // printed prints objects as JSON, one a line, or else rows as a table.

@@ -35,7 +35,8 @@ type Exit int
 // Error returns the code in words.
 func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// Main runs cmd with the program's arguments and ends the program.
+// Main runs cmd with the program's arguments and ends the program. What cmd
+// writes with its OutOrStdout and ErrOrStderr, and its error, is made Printable.
 //
 // The context of the command ends at the first SIGINT, SIGTERM, SIGQUIT or
 // SIGABRT; the second one kills (SIGQUIT and SIGABRT print the goroutines). It
@@ -59,8 +60,9 @@ func Main(cmd *cobra.Command) {
 	}
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // so that a write fails and does not kill
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	out := &output{Writer: os.Stdout, lost: cancel}
+	out := &output{Writer: &printer{Writer: os.Stdout}, lost: cancel}
 	cmd.SetOut(out)
+	cmd.SetErr(&printer{Writer: os.Stderr})
 	err := cmd.ExecuteContext(ctx)
 	if errors.Is(out.err, syscall.EPIPE) {
 		signal.Reset(syscall.SIGPIPE)
@@ -130,7 +132,7 @@ func code(ctx context.Context, name string, err error) int {
 	case errors.As(err, &exit):
 		return int(exit)
 	}
-	line := strings.Join(strings.Fields(err.Error()), " ") // an error may have several lines
+	line := Printable(strings.Join(strings.Fields(err.Error()), " ")) // an error may have several lines
 	if ctx.Err() != nil {
 		fmt.Fprintf(os.Stderr, "%s: interrupted: %s\n", name, line)
 		return spec.ExitInterrupted
