@@ -64,7 +64,9 @@ func TestHazard_PortsMisbehave(t *testing.T) {
 		{"dies, and something stays", sh("exec 3<&0; setsid sh -c 'while read -r request; do :; done' <&3 & exit 3"), spec.ExitHang, []string{"died: its line 5 did not come", "exit status 3"}},
 		{"is killed", sh("kill -9 $$"), spec.ExitHang, []string{"died: its line 5 did not come", "signal: killed"}},
 		{"half a line", sh("printf retur; exit 0"), spec.ExitHang, []string{`its line 5 is "retur"`, "ends within the line"}},
-		{"hangs", sh("exec sleep " + marker), spec.ExitHang, []string{"no worker made progress for 3s", "its line 5 (returned) has not come"}},
+		{"hangs", sh("echo waiting for the disk >&2; exec sleep " + marker), spec.ExitHang,
+			[]string{"no worker made progress for 3s", "its line 5 (returned) has not come", `standard error of the port of worker 0 ends with "waiting for the disk"`}},
+		{"has escape sequences", sh(`printf 'error \033[2J\302\2332J\n'`), spec.ExitHang, []string{`"error \x1b[2J\u009b2J"`}},
 		{"truncates the segment", sh(`read -r name path <"$` + openEnv + `"; : >"/dev/shm/$name"; exit 7`), spec.ExitHang,
 			[]string{"worker 0", "exit status 7", "Words: unreadable", "wrong size", "next step"}},
 		{"replaces the lock file", sh(`read -r name path <"$` + openEnv + `"; rm -f "$path"; mkfifo "$path"; exit 7`), spec.ExitHang,
@@ -86,6 +88,9 @@ func TestHazard_PortsMisbehave(t *testing.T) {
 				if code != c.code || !strings.Contains(said, want) {
 					t.Errorf("exit code %d, want %d and %q in:\n%s", code, c.code, want, said)
 				}
+			}
+			if strings.ContainsAny(said, "\x1b\u009b") {
+				t.Errorf("an escape sequence:\n%q", said)
 			}
 			if strings.Contains(said, "stress: stress:") {
 				t.Errorf("a prefix is there twice:\n%s", said)

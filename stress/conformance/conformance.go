@@ -120,6 +120,7 @@ type subject struct {
 	Options
 	can     port.Capabilities
 	startup time.Duration // how long the port took to start
+	started *started      // by a check; nil: by none
 }
 
 // Run makes the checks and stops after the first that fails. It ends with ctx
@@ -187,6 +188,20 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	return results, nil
 }
 
+// make makes the check. What accuses the port has the end of the standard error
+// of the last process that has written one.
+func (c Check) make(s *subject) (found string, err error) {
+	own := *s
+	own.started = &started{}
+	found, err = c.run(&own)
+	if accuses(err) && !errors.As(err, new(*port.Error)) { // which has that of its process
+		if said := own.started.said(); said != "" {
+			err = fmt.Errorf("%w%s", err, said)
+		}
+	}
+	return found, err
+}
+
 // An outcome is what a check has returned.
 type outcome struct {
 	found string
@@ -203,7 +218,7 @@ func (s *subject) begin() underway {
 			done := make(chan outcome, 1)
 			u[check.Name] = done
 			go func() {
-				found, err := check.run(s)
+				found, err := check.make(s)
 				done <- outcome{found, err}
 			}()
 		}
@@ -218,7 +233,7 @@ func (u underway) result(s *subject, check Check) (found string, err error) {
 		got := <-done
 		return got.found, got.err
 	}
-	return check.run(s)
+	return check.make(s)
 }
 
 // end waits for the checks whose outcome is not wanted any more.
@@ -248,7 +263,38 @@ func (s *subject) start() (*port.Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	return port.Start(s.ctx, s.Port, cmd, s.Limit)
+	p, err := port.Start(s.ctx, s.Port, cmd, s.Limit)
+	if err == nil && s.started != nil {
+		s.started.add(p)
+	}
+	return p, err
+}
+
+// started has the last processes of the port that a check has started.
+type started struct {
+	mu   sync.Mutex
+	list []*port.Port
+}
+
+func (s *started) add(p *port.Port) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	const most = 16 // more than live at a time
+	s.list = append(s.list, p)
+	s.list = s.list[max(0, len(s.list)-most):]
+}
+
+// said is the end of a message about the port: what the last process has
+// written on its standard error that has written anything.
+func (s *started) said() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range slices.Backward(s.list) {
+		if said := port.Said(p.Stderr()); said != "" {
+			return said
+		}
+	}
+	return ""
 }
 
 // Passed reports whether all checks were made, or left out, and none has

@@ -46,20 +46,6 @@ func tour(n int) func(*subject) (string, error) {
 	}
 }
 
-// described says in one line how a run hangs.
-func described(h *run.Hang) string {
-	var b strings.Builder
-	b.WriteString(h.Why)
-	if h.Words != nil {
-		fmt.Fprintf(&b, "; words %v", *h.Words)
-	}
-	fmt.Fprintf(&b, "; holder of the lock: %d", h.Holder)
-	for _, w := range h.Workers {
-		fmt.Fprintf(&b, "; %d (%s, pid %d) began %d calls, %d returned, %s", w.Worker, w.Port, w.PID, w.Begun, w.Returned, w.State)
-	}
-	return b.String()
-}
-
 // stress returns the check of a stress run of so many processes of the port
 // together with others.
 func stress(own int, others ...string) func(*subject) (string, error) {
@@ -78,7 +64,7 @@ func stress(own int, others ...string) func(*subject) (string, error) {
 		case rep.Verdict == spec.Violated:
 			return "", finding("HAZARDS.md, property 1", "early exit: %v", *rep.Early)
 		case rep.Verdict == spec.Hang:
-			return "", finding("HAZARDS.md", "hang: %s", described(rep.Hang))
+			return "", finding("HAZARDS.md", "hang: %v", rep.Hang)
 		case rep.Rounds == 0 && s.ctx.Err() == nil:
 			return "", finding("PROTOCOL.md, section 4", "not one round was completed in %v", s.For)
 		}

@@ -71,7 +71,7 @@ func (r *Report) conclude(ctx context.Context, s *session, err error) error {
 		r.Verdict = spec.Unfinished
 	case errors.As(err, &diff), s != nil && s.differs():
 		r.silent = errors.Is(err, port.ErrSilent)
-		r.Verdict, r.Why, err = spec.Violated, err.Error(), nil
+		r.Verdict, r.Why, err = spec.Violated, s.explain(err), nil
 	}
 	if s != nil {
 		r.Steps, r.Blocked = s.steps, s.blocked

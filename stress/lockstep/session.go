@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/port"
 )
 
 // A session is the model and the real parties, which take one step at a time.
@@ -129,7 +130,7 @@ func (s *session) take(a model.Action) error {
 	answer, want, err := s.exchange(Exchanges(s.state, a))
 	switch {
 	case s.refuses(before, a, answer):
-		text := plain(strings.TrimPrefix(answer, "error "))
+		text := cli.Printable(strings.TrimPrefix(answer, "error "))
 		s.refused, s.state = strings.ReplaceAll(text, s.segment, "NAME"), before // the same for the same run
 		return s.judge(a, answer, answer, corrupt, err)
 	case s.leavesOut(before, a, answer):
@@ -219,8 +220,27 @@ func (s *session) judge(a model.Action, answer, want, result string, err error) 
 		result = differs
 	}
 	s.trace = append(s.trace, model.Entry{Proc: a.Proc, Label: a.Label(), Parties: a.Parties, Words: words})
-	s.notes = append(s.notes, note{s.state.Holder(), plain(answer), result})
+	s.notes = append(s.notes, note{s.state.Holder(), cli.Printable(answer), result})
 	return err
+}
+
+// explain returns err with the move that has shown it, and with what its party
+// has written on its standard error. It kills the party, so as to have that
+// whole. s is nil when the run has not begun.
+func (s *session) explain(err error) string {
+	if s == nil || !s.differs() {
+		return err.Error()
+	}
+	last := s.trace[len(s.trace)-1]
+	if last.Proc < 0 {
+		return fmt.Sprintf("%s: %v", last.Label, err)
+	}
+	said := ""
+	if p, is := s.parties[last.Proc].(process); is && !errors.As(err, new(*port.Error)) {
+		p.Kill()
+		said = port.Said(p.Stderr())
+	}
+	return fmt.Sprintf("p%d %s: %v%s", last.Proc, last.Label, err, said)
 }
 
 // compare holds the real words and the real lock against the model.
@@ -234,21 +254,6 @@ func (s *session) compare() error {
 		old = old || p != holder && s.state.Alive(p) && s.state.Step(p).Holds() && s.refused == ""
 	}
 	return errors.Join(s.check(s.state.Words(), holder), s.checkOld(old))
-}
-
-// plain returns the text of a party as a terminal may show it, with escapes for
-// control characters.
-func plain(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if strconv.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRune(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
 }
 
 // stuck reports whether no process can move by the model and not all are done.

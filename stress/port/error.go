@@ -52,10 +52,16 @@ func (e *Error) Error() string {
 	if e.Detail != "" {
 		fmt.Fprintf(&b, ": %s", e.Detail)
 	}
-	if e.Stderr != "" {
-		fmt.Fprintf(&b, "; its standard error ends with %s", quote(e.Stderr))
+	return b.String() + Said(e.Stderr)
+}
+
+// Said is the end of a message about a port that has written stderr on its
+// standard error; empty if it has written nothing.
+func Said(stderr string) string {
+	if stderr == "" {
+		return ""
 	}
-	return b.String()
+	return "; its standard error ends with " + quote(stderr)
 }
 
 // came reports whether Line is the wrong line.

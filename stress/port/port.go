@@ -190,6 +190,15 @@ func (p *Port) Lines() int { return p.lines.number }
 // Can returns what the port can do.
 func (p *Port) Can() Capabilities { return p.can }
 
+// Stderr returns the end of what the port has written on its standard error. Of
+// a port that is gone it is the end of all.
+func (p *Port) Stderr() string {
+	if p.lines.ended() {
+		<-p.told
+	}
+	return p.stderr.String()
+}
+
 // Ask sends a request and returns the answer: Send and Receive. White-box mode
 // is a sequence of such calls. In black-box mode a call may take longer than
 // the limit, and Wait makes it.
@@ -412,12 +421,9 @@ func (p *Port) fault(kind error, line, detail string) error {
 	if p.ctx.Err() != nil {
 		return p.interrupted() // and that is why anything else failed
 	}
-	if p.lines.ended() {
-		<-p.told
-	}
 	e := &Error{
 		Port: p.name, PID: p.PID(), Request: p.asked, Number: p.lines.number, Line: line,
-		Kind: kind, Detail: detail, Stderr: p.stderr.String(),
+		Kind: kind, Detail: detail, Stderr: p.Stderr(),
 	}
 	if !e.came() {
 		e.Number++

@@ -49,6 +49,7 @@ type findings struct {
 	Elapsed time.Duration     // from its first return to its last
 	Latency histogram         // from the last worker's begin to each of its returns, in nanoseconds
 	Failure string            // the error that ended it; empty: none
+	Stderr  string            // the end of the standard error of its port, when a call is under way
 }
 
 func newFindings() findings {

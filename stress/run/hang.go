@@ -31,10 +31,11 @@ type Worker struct {
 	Worker   int        `json:"worker"` // its number, from 0
 	PID      int        `json:"pid"`
 	Port     string     `json:"port,omitempty"`
-	Step     *spec.Step `json:"step,omitempty"` // its next step; nil: unknown, as with a port or without pauses
-	Begun    int64      `json:"begun"`          // calls
-	Returned int64      `json:"returned"`       // calls
-	State    string     `json:"state"`          // running, stopped, unknown, or how it ended
+	Step     *spec.Step `json:"step,omitempty"`   // its next step; nil: unknown, as with a port or without pauses
+	Begun    int64      `json:"begun"`            // calls
+	Returned int64      `json:"returned"`         // calls
+	State    string     `json:"state"`            // running, stopped, unknown, or how it ended
+	Stderr   string     `json:"stderr,omitempty"` // the end of the standard error of its port
 }
 
 // hang describes the state of the run. As long as a worker moves meanwhile, it
@@ -107,6 +108,45 @@ func (h *Hang) text(out io.Writer, verdict spec.Verdict) {
 		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%s\t%s\n", w.Worker, w.PID, w.Begun, w.Returned, w.next(), w.State)
 	}
 	table.Flush()
+	for _, w := range h.Workers {
+		if w.Stderr != "" {
+			fmt.Fprintf(out, "\nThe standard error of the port of worker %d ends with %q.\n", w.Worker, w.Stderr)
+		}
+	}
+}
+
+// String describes the state in one line.
+func (h *Hang) String() string {
+	words := "unreadable"
+	if h.Words != nil {
+		words = h.Words.String()
+	}
+	text := fmt.Sprintf("%s; words: %s; lock: %s", h.Why, words, h.lock())
+	if h.Unseen != "" {
+		text += "; unseen: " + h.Unseen
+	}
+	for _, w := range h.Workers {
+		does := "is outside"
+		if w.Begun > w.Returned {
+			does = fmt.Sprintf("waits in its call %d", w.Begun)
+		}
+		if w.Step != nil {
+			does = fmt.Sprintf("is at %v", *w.Step)
+		}
+		text += fmt.Sprintf("; worker %d (%s, pid %d, %s) %s", w.Worker, w.name(), w.PID, w.State, does)
+		if w.Stderr != "" {
+			text += fmt.Sprintf(", the standard error of its port ends with %q", w.Stderr)
+		}
+	}
+	return text
+}
+
+// name returns what the worker uses.
+func (w Worker) name() string {
+	if w.Port == "" {
+		return "package impl"
+	}
+	return "port " + short(w.Port)
 }
 
 // lock describes who holds the lock.

@@ -74,6 +74,9 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 	for i, p := range r.workers {
 		if f := p.findings(ctx); f != nil {
 			sum.add(f)
+			if hang != nil {
+				hang.Workers[i].Stderr = f.Stderr
+			}
 		} else {
 			sum.Calls += r.ledger.Entry(i).Returned // what it has measured is lost
 		}

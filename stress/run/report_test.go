@@ -46,7 +46,7 @@ var reports = map[string]Report{
 		Hang: &Hang{
 			Why: "worker 1 (pid 101) died: exit status 2", Holder: -1, HolderPID: 102, Unseen: "segment has the wrong size",
 			Workers: []Worker{
-				{Worker: 0, PID: 100, Port: "python@newest", Begun: 9, Returned: 9, State: "running"},
+				{Worker: 0, PID: 100, Port: "python@newest", Begun: 9, Returned: 9, State: "running", Stderr: "the disk\nis full"},
 				{Worker: 1, PID: 101, Port: "exec:./a-port --with many --long arguments", Begun: 10, Returned: 9, State: "exit status 2"},
 			},
 		},
@@ -65,6 +65,9 @@ func TestGolden_TextAndJSON(t *testing.T) {
 		}
 		golden.File(t, "testdata/"+name+".txt", text.String())
 		golden.File(t, "testdata/"+name+".json", line.String())
+		if rep.Hang != nil {
+			golden.File(t, "testdata/"+name+".line.txt", rep.Hang.String()+"\n")
+		}
 		var back Report
 		if err := json.Unmarshal([]byte(line.String()), &back); err != nil {
 			t.Fatalf("%s: %v", name, err)

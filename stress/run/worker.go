@@ -76,6 +76,7 @@ type worker struct {
 	returned context.Context    // ends when call has returned
 
 	mu    sync.Mutex // guards the rest, between the calls and obey
+	port  *port.Port // nil: none, or it is not open
 	found findings
 	first int64 // time of the first return
 }
@@ -97,6 +98,9 @@ func (w *worker) call(open opener) error {
 	if err != nil {
 		return err
 	}
+	w.mu.Lock()
+	w.port, _ = b.(*port.Port)
+	w.mu.Unlock()
 	if err := w.await(w.begun); err != nil {
 		return err
 	}
@@ -171,8 +175,11 @@ func (w *worker) obey() {
 // keeps mu, since nothing may change once they are out.
 func (w *worker) report(failure error) {
 	w.mu.Lock()
-	if failure != nil {
+	switch {
+	case failure != nil:
 		w.found.Failure = failure.Error()
+	case w.port != nil:
+		w.found.Stderr = w.port.Stderr()
 	}
 	line, err := json.Marshal(w.found)
 	if err != nil {
