@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,10 +59,14 @@ func TestProc_PortsRefuse(t *testing.T) {
 			porttest.Need(t, c.port)
 			f := newSubject(t.Context(), c.port).fixture()
 			defer f.close()
+			if c.port == "go" { // which opens the lock file at once
+				f.ask("open "+f.segment+" /missing/"+strings.Repeat("\a", 3900), "error")
+			}
 			for _, exchange := range [][2]string{
-				{"white x", "error"}, {"open", "error"}, {strings.Repeat("x", 9000), "error"}, {"call 1", "error"},
+				{"white x", "error"}, {"open", "error"}, {strings.Repeat("x", 9000), "error"}, {"call 1", "error"}, {"close", "error"}, {"giveup", "error"},
+				{"open " + strings.Repeat("ö", 1900) + " /lock", "error"}, {"open " + strings.Repeat("\a", 3900) + " /lock", "error"}, {"open a/b" + strings.Repeat("é", 1000) + " /lock", "error"},
 				{f.open(), port.Opened},
-				{"call", "error"}, {"close x", "error"},
+				{"call", "error"}, {"close x", "error"}, {"white", "error"}, {"call 2147483648", "error"}, {strings.Repeat("ö", 200), "error"}, {" " + strings.Repeat("ö", 200), "error"},
 				{"call 2", ""}, {"dance", "error"}, {"call 2", "error"}, {strings.Repeat("y", 20000), "error"}, {c.leave, c.left},
 				{"dance", "error"}, {"close", port.Closed},
 			} {
@@ -73,6 +78,85 @@ func TestProc_PortsRefuse(t *testing.T) {
 			}
 			if f.err != nil {
 				t.Error(f.err)
+			}
+		})
+	}
+}
+
+// TestProc_PortsRefuseInWhiteBox: a port at a step refuses what is not in place
+// there, a giveup where that has no effect, and stays at the step.
+func TestProc_PortsRefuseInWhiteBox(t *testing.T) {
+	for _, name := range []string{"go", "c", "rust", "python"} {
+		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name == "python" {
+				t.Skip("Python takes a second to start")
+			}
+			porttest.Need(t, name)
+			f := newSubject(t.Context(), name).fixture()
+			defer f.close()
+			f.openWhite()
+			heeds := []spec.Step{spec.LockInit, spec.LockEnter, spec.AwaitDrain, spec.LockFirst, spec.AwaitFlag} // a giveup (PROTOCOL.md, section 5)
+			refused := map[spec.Step]bool{}
+			for request := "call 1"; f.err == nil; request = "go" {
+				f.send(request)
+				label, inCall := strings.CutPrefix(f.receive(), "at ")
+				if !inCall {
+					break
+				}
+				step, err := spec.ParseStep(label)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, wrong := range []string{"dance", "white", "call 1", "close", f.open(), "giveup"} {
+					if wrong != "giveup" || !slices.Contains(heeds, step) {
+						f.ask(wrong, "error")
+					}
+				}
+				refused[step] = true
+			}
+			f.ask("giveup", "error")
+			f.expectWords(spec.Initial)
+			if f.err != nil || len(refused) != len(spec.CallSteps) {
+				t.Errorf("refused at %v, want at all %d; %v", refused, len(spec.CallSteps), f.err)
+			}
+		})
+	}
+}
+
+// TestProc_PortsLockFile: a port makes the lock file with a mode with which no
+// other user may write it. It does not follow a symbolic link, at its first
+// call at the latest, and opens no other file that is not regular.
+func TestProc_PortsLockFile(t *testing.T) {
+	for _, name := range []string{"go", "c", "rust", "python"} {
+		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name == "python" {
+				t.Skip("Python takes a second to start")
+			}
+			porttest.Need(t, name)
+			f := newSubject(t.Context(), name).fixture()
+			defer f.close()
+			os.Remove(f.lockPath)
+			f.ask(f.open(), port.Opened)
+			f.ask("call 1", port.Returned)
+			if info, err := os.Lstat(f.lockPath); f.err != nil || err != nil || !info.Mode().IsRegular() || info.Mode()&0o022 != 0 {
+				t.Fatalf("it makes the lock file %v, %v, %v", info, err, f.err)
+			}
+			for what, replace := range map[string]func(path string) error{
+				"a symbolic link": func(path string) error { return os.Symlink("elsewhere", path) },
+				"a folder":        func(path string) error { return os.Mkdir(path, 0o700) },
+			} {
+				f := newSubject(t.Context(), name).fixture()
+				defer f.close()
+				os.Remove(f.lockPath)
+				f.try(func() error { return os.WriteFile(filepath.Join(f.files.Dir, "elsewhere"), nil, 0o600) })
+				f.try(func() error { return replace(f.lockPath) })
+				f.send(f.open())
+				if f.receive() == port.Opened {
+					f.ask("call 1", "error")
+				}
+				if f.err != nil {
+					t.Errorf("with %s in the place of the lock file: %v", what, f.err)
+				}
 			}
 		})
 	}

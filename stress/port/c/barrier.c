@@ -54,6 +54,18 @@ static struct words *words; /* the mapped segment; NULL: not open */
 
 static char failure[512]; /* the text of the last error */
 
+/* whole is the length of the longest part of text, at most most bytes, that ends
+ * with a whole character of UTF-8. */
+static int whole(const char *text, size_t most)
+{
+	size_t length = strlen(text);
+	if (length <= most)
+		return (int)length;
+	while (most > 0 && ((unsigned char)text[most] & 0xC0) == 0x80)
+		most--;
+	return (int)most;
+}
+
 static bool fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static bool fail(const char *format, ...)
 {
@@ -686,7 +698,7 @@ static enum { BLACK, WHITE, SPLIT_RMW } mode;
 
 static void say(const char *word, const char *rest)
 {
-	if (printf("%s%s%s\n", word, *rest ? " " : "", rest) < 0 || fflush(stdout) != 0)
+	if (printf("%s%s%.*s\n", word, *rest ? " " : "", whole(rest, 500), rest) < 0 || fflush(stdout) != 0)
 		_exit(2); /* the runner is gone */
 }
 
@@ -729,7 +741,7 @@ static bool next_request(bool wait)
 
 static void out_of_place(void)
 {
-	snprintf(failure, sizeof failure, "%.80s is not in place here, or no request", request);
+	fail("%.*s is not in place here, or no request", whole(request, 80), request);
 	say("error", failure);
 }
 
@@ -793,7 +805,7 @@ static void do_call(const char *argument)
 	n = n > INT32_MAX ? INT32_MAX : n;
 #endif
 	if (errno != 0 || *argument == '\0' || *end != '\0' || n < 1 || n > INT32_MAX) {
-		fail("call %.80s: want a party count of at least 1", argument);
+		fail("call %.*s: want a party count of at least 1", whole(argument, 80), argument);
 		say("error", failure);
 		return;
 	}

@@ -202,7 +202,12 @@ func (p *goPort) answer(err error) {
 	}
 }
 
-func (p *goPort) fail(err error) { p.say("error " + strings.ReplaceAll(err.Error(), "\n", "; ")) }
+// fail answers with an error, cut so that it fits in a line of PORTS.md.
+func (p *goPort) fail(err error) {
+	const most = 1000 // characters
+	text := []rune(strings.ReplaceAll(err.Error(), "\n", "; "))
+	p.say("error " + string(text[:min(len(text), most)]))
+}
 
 // leave is the hook in black-box mode. A step that blocks calls it again before
 // each attempt.

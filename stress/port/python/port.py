@@ -103,8 +103,12 @@ class Conversation:
         sys.stdout.write(line + '\n')
         sys.stdout.flush()
 
+    def fail(self, text: str) -> None:
+        """Answer with an error, cut so that it fits in a line."""
+        self.say('error ' + text.replace('\n', '; ')[:1000])
+
     def refuse(self, request: str) -> None:
-        self.say(f'error {request[:80]!r} is not in place, or no request')
+        self.fail(f'{request[:80]!r} is not in place, or no request')
 
     def announce(self, step: str) -> None:
         """Announce the step and wait for the request to go on."""
@@ -208,7 +212,8 @@ def open_barrier(argument: str):
     name, _, path = argument.partition(' ')
     if conversation.mode == 'black':
         original.module.sleep = conversation.sleep
-        conversation.listen_meanwhile()
+        if conversation.requests is None:  # an open that has failed may be made again
+            conversation.listen_meanwhile()
         return original.SharedBarrier(path, name)
     original.module.sleep = lambda _: None  # the runner says when to try again
     return Watched(path, name)
@@ -251,7 +256,7 @@ def main() -> None:
             else:
                 conversation.refuse(line)
         except Exception as error:  # noqa: BLE001: the answer names any error
-            conversation.say('error ' + f'{type(error).__name__}: {error}'.replace('\n', '; '))
+            conversation.fail(f'{type(error).__name__}: {error}')
 
 
 main()

@@ -258,9 +258,15 @@ fn requests() -> Receiver<String> {
     receiver
 }
 
+/// Answers with an error, cut so that it fits in a line.
+fn fail(text: &str) {
+    let line: String = text.replace('\n', "; ").chars().take(1000).collect();
+    say(&format!("error {line}"));
+}
+
 fn refuse(request: &str) {
     let request: String = request.chars().take(80).collect();
-    say(&format!("error {request:?} is not in place here, or no request"));
+    fail(&format!("{request:?} is not in place here, or no request"));
 }
 
 struct Port {
@@ -328,7 +334,7 @@ fn main() {
         };
         match answer {
             Ok(answer) => say(answer),
-            Err(error) => say(&format!("error {}", error.to_string().replace('\n', "; "))),
+            Err(error) => fail(&error.to_string()),
         }
     }
 }
