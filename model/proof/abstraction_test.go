@@ -16,7 +16,7 @@ import (
 // processes and an unbounded number of rounds. Each state of the model maps to
 // one that the table reaches and that satisfies the invariant; the edges from
 // it map to the moves that are possible there; and the table reaches no other
-// state.
+// state. The longest round of the model has as many steps as the rank allows.
 func TestConform_Model(t *testing.T) {
 	t.Parallel()
 	most := 5
@@ -24,6 +24,8 @@ func TestConform_Model(t *testing.T) {
 		most = 4
 	}
 	rows := [][]string{{"scenario", "n", "states of the model", "edges", "states of the abstraction"}}
+	rank := proof.TheRank()
+	rounds := [][]string{{"scenario", "n", "longest round", rank.StepsOfRound().String(), "most steps to the end", rank.StepsToEnd().String()}}
 	for _, sc := range []spec.Scenario{spec.Reuse, spec.Withdraw} {
 		table, err := proof.Scenario(sc)
 		if err != nil {
@@ -35,10 +37,19 @@ func TestConform_Model(t *testing.T) {
 				t.Errorf("scenario %v, n = %d: %v", sc, n, err)
 			}
 			rows = append(rows, []string{code(sc.String()), fmt.Sprint(n), fmt.Sprint(got.states), fmt.Sprint(got.edges), fmt.Sprint(got.abstract)})
+			rounds = append(rounds, []string{code(sc.String()), fmt.Sprint(n), fmt.Sprint(got.round), fmt.Sprint(rank.StepsOfRound().Of(n)),
+				fmt.Sprint(got.toEnd), fmt.Sprint(rank.StepsToEnd().Of(n))})
+			if want := rank.StepsOfRound().Of(n); got.round != want {
+				t.Errorf("scenario %v, n = %d: the longest round has %d steps, want the bound %d", sc, n, got.round, want)
+			}
+			if most := rank.StepsToEnd().Of(n); got.toEnd > most {
+				t.Errorf("scenario %v, n = %d: a round ends after %d steps, want at most %d", sc, n, got.toEnd, most)
+			}
 		}
 	}
 	if !testing.Short() {
 		goldenTable(t, "sizes", rows)
+		goldenTable(t, "rounds", rounds)
 	}
 }
 
@@ -56,8 +67,8 @@ func TestHazard_MutantsDifferFromTheModel(t *testing.T) {
 	}
 }
 
-// TestConform_Mutants: a mutant of the model breaks a safety property in the
-// explorer exactly if the proof does not call it safe.
+// TestConform_Mutants: the explorer finds that a mutant of the model breaks a
+// safety property, or NoHang alone, exactly if the table of moves does.
 func TestConform_Mutants(t *testing.T) {
 	t.Parallel()
 	for i := range model.Mutants {
@@ -68,17 +79,31 @@ func TestConform_Mutants(t *testing.T) {
 			continue
 		}
 		cfg := model.Config{Scenario: spec.Withdraw, Procs: 3, Mutant: m}
-		r := explore.Explore(t.Context(), cfg, explore.Options{Symmetry: true, Check: safety})
-		if breaks := r.Verdict == spec.Violated; breaks != (mutant.Safe == "") {
-			t.Errorf("mutant %s: the explorer says %s %s, want safe: %q", m.Name, r.Verdict, r.Property, mutant.Safe)
+		breaks := ""
+		switch explore.Explore(t.Context(), cfg, explore.Options{Symmetry: true, Check: safety}).Verdict {
+		case spec.Violated:
+			breaks = "safety"
+		case spec.Verified:
+			r := explore.Explore(t.Context(), cfg, explore.Options{Liveness: true, Check: []spec.Property{spec.NoHang}})
+			if r.Verdict == spec.Hang || r.Verdict == spec.Violated {
+				breaks = "NoHang"
+			}
+		}
+		got := proof.SearchUpTo(mutant.Table(), mostProcs).Property
+		if got != "" && got != "NoHang" {
+			got = "safety"
+		}
+		if got != breaks {
+			t.Errorf("mutant %s: the explorer finds that it breaks %q, the table of moves %q", m.Name, breaks, got)
 		}
 	}
 }
 
 var safety = []spec.Property{spec.NoEarlyExit, spec.WordsInRange, spec.LockExclusive, spec.Quiescent}
 
-// sizes has the size of what was compared.
-type sizes struct{ states, edges, abstract int }
+// sizes has the size of what was compared, and the most steps that end a round
+// from its start and from any state.
+type sizes struct{ states, edges, abstract, round, toEnd int }
 
 // compare returns the first difference between the table and the model.
 func compare(table proof.Table, cfg model.Config) (got sizes, err error) {
@@ -124,7 +149,47 @@ func compare(table proof.Table, cfg model.Config) (got sizes, err error) {
 	if got.abstract != len(moves) {
 		return got, fmt.Errorf("%d states map to %d of the %d that the table of moves reaches", got.states, len(moves), got.abstract)
 	}
+	got.round, got.toEnd = longest(graph, cfg.Procs)
 	return got, nil
+}
+
+// longest returns the length of the longest path of steps from the start of a
+// round to its end, and from any state. Each path ends, or it does not return.
+func longest(g *explore.Graph[model.State, model.Action], procs int) (round, toEnd int) {
+	ends := func(s model.State, a model.Action) bool { // the last one behind completes its call
+		for p := range procs {
+			if p != int(a.Proc) && s.Rounds(p) == 0 {
+				return false
+			}
+		}
+		return a.Step == spec.UnlockExit
+	}
+	steps := make([]int, len(g.States)) // to the end of the round; 0: not known
+	var measure func(i int) int
+	measure = func(i int) int {
+		if steps[i] == 0 {
+			for _, e := range g.Edges[i] {
+				switch {
+				case e.Action.Event != spec.NoEvent:
+				case ends(g.States[i], e.Action):
+					steps[i] = max(steps[i], 1)
+				default:
+					steps[i] = max(steps[i], 1+measure(e.To))
+				}
+			}
+		}
+		return steps[i]
+	}
+	round = measure(0)
+	for i := range g.States {
+		toEnd = max(toEnd, measure(i))
+		for _, e := range g.Edges[i] {
+			if e.Action.Event == spec.NoEvent && ends(g.States[i], e.Action) {
+				round = max(round, measure(e.To))
+			}
+		}
+	}
+	return round, toEnd
 }
 
 // TestConform_Explorer: under symmetry the explorer finds as many states as the

@@ -14,6 +14,7 @@ import (
 type Condition struct {
 	Name   string
 	Doc    string
+	Kind   spec.Kind // of the properties for which it is needed; Liveness needs both kinds
 	Given  *Clause
 	Next   *Successor
 	Goal   *Clause
@@ -36,7 +37,14 @@ func ConditionsOf(t Table, inv Invariant, rank Rank) []Condition {
 		inv.Always = append(slices.Clip(inv.Always),
 			Clause{"Absent", "no process is at a step that the scenario lacks", zero(allAt(absent...))})
 	}
-	list := append(safety(t), liveness(t, rank)...)
+	list := safety(t)
+	for i := range list {
+		list[i].Kind = spec.Safety
+	}
+	for _, c := range liveness(t, rank) {
+		c.Kind = spec.Liveness
+		list = append(list, c)
+	}
 	for i := range list {
 		list[i].inv = inv
 	}

@@ -8,13 +8,13 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A Mutant is Protocol with one mistake in it. Most are unsafe: the proof must
-// fail for them.
+// A Mutant is Protocol with one mistake in it. Most break a property: the proof
+// must fail for them.
 type Mutant struct {
 	Name string
 	Doc  string // the mistake
 	With []Move // moves that replace those of the same name, or are added
-	Safe string // why the mutant is safe; empty: it is not
+	Why  string // why the mutant breaks no property; empty: it breaks one
 }
 
 // Table returns the mutated table.
@@ -45,7 +45,7 @@ func FindMutant(name string) (Mutant, error) {
 // the table of moves, and then those that the proof alone has.
 func Mutants() (list []Mutant) {
 	for _, m := range model.Mutants {
-		list = append(list, Mutant{m.Name, m.Doc, mistaken(m), harmless[m.Name]})
+		list = append(list, Mutant{m.Name, m.Doc, mistaken(m), m.Why})
 	}
 	return append(list, own...)
 }
@@ -77,24 +77,8 @@ func mistaken(m model.Mutant) (list []Move) {
 	return list
 }
 
-// harmless has the reason why a mutant of model.Mutants breaks no safety
-// property: it is right as long as the party count stays the same, or it hangs,
-// which breaks NoHang alone.
-var harmless = map[string]string{
-	"no-init-exit":       "no process passes AwaitDrain: a hang.",
-	"keep-lock-init":     "no process passes LockEnter: a hang. It breaks clause Lock.",
-	"always-first":       "a process that is not the first waits for a drain that is over, and lowers a flag that is down.",
-	"drain-locked":       "the process at AwaitDrain holds the lock that the others need to leave: a hang. It breaks clause Lock.",
-	"test-again":         "the first process tests again without end: a hang.",
-	"count-enter-late":   "no process is the last to enter: a hang.",
-	"raise-before-reset": "a process that sees the flag early must take the lock first, and then finds exit reset. It breaks the invariant, in which the flag rises last.",
-	"keep-lock-enter":    "no process passes LockExit: a hang. It breaks clause Lock.",
-	"no-clear-exit":      "exit stays n, which InitExit would write in place of −1 as long as all calls have one party count. Clearing lets the count change between rounds.",
-	"uncount-to-zero":    "enter forgets the processes that still wait, and their round is never complete: a hang. It breaks clause EnterCounts.",
-}
-
 // own lists mistakes that a model.Mutant cannot express, in the order of the
-// steps. The last two are safe.
+// steps. The last one breaks no property.
 var own = []Mutant{
 	{
 		Name: "drain-early", Doc: "AwaitDrain waits until one process has left, not until all have",
@@ -144,13 +128,16 @@ var own = []Mutant{
 		With: []Move{{Name: "UnlockWithdraw", From: spec.UnlockWithdraw, Lock: spec.Release, To: spec.Call, Return: true}},
 	},
 	{
-		Name: "drain-cleared", Doc: "AwaitDrain takes −1 for n too",
-		With: []Move{{Name: "AwaitDrain", From: spec.AwaitDrain, When: or(eqConst(exit, -1), eq(exit, n)), To: spec.LockFirst}},
-		Safe: "while a round drains, exit is −1 only when all have left it, so a process that reads −1 is not too early.",
+		Name: "await-cleared", Doc: "AwaitDrain waits until exit is −1",
+		With: []Move{{Name: "AwaitDrain", From: spec.AwaitDrain, When: eqConst(exit, -1), To: spec.LockFirst}},
 	},
 	{
 		Name: "keep-lock-exit", Doc: "UnlockExit keeps the lock",
 		With: []Move{{Name: "UnlockExit", From: spec.UnlockExit, To: spec.Call, Return: true}},
-		Safe: "no process can move: a hang. It breaks clause Lock.",
+	},
+	{
+		Name: "drain-cleared", Doc: "AwaitDrain takes −1 for n too",
+		With: []Move{{Name: "AwaitDrain", From: spec.AwaitDrain, When: or(eqConst(exit, -1), eq(exit, n)), To: spec.LockFirst}},
+		Why:  "while a round drains, exit is −1 only when all have left it, so a process that reads −1 is not too early",
 	},
 }

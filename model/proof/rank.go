@@ -69,7 +69,7 @@ func TheRank() Rank {
 			{"drained", "exit is cleared", and(), 0},
 		},
 		Start: Bound{24, 4},
-		Most:  Bound{28, 4},
+		Most:  Bound{28, 1},
 		Least: 9,
 	}
 }

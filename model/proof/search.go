@@ -1,5 +1,11 @@
 package proof
 
+import (
+	"slices"
+
+	"sharedbarrier/spec"
+)
+
 // A Reached has the states that n processes can reach, in the order in which a
 // breadth-first search finds them.
 type Reached struct {
@@ -7,7 +13,7 @@ type Reached struct {
 	from     []int32 // the state that led to States[i]; -1: none
 	by       []string
 	index    map[State]int32
-	Property string // the safety property that the last of States breaks; empty: none
+	Property string // the property that the last of States breaks; empty: none
 }
 
 // Search runs the table for n processes from Initial, until it finds no new
@@ -30,13 +36,53 @@ func Search(t Table, n int) Reached {
 	return r
 }
 
-// SearchUpTo runs the table for 1, 2, … most processes until a property breaks.
-// It returns the result of the last search.
+// SearchUpTo runs the table for 1, 2, … most processes until a safety property
+// breaks. If none does, it runs the table again until it hangs. It returns the
+// result of the last search.
 func SearchUpTo(t Table, most int) (r Reached) {
-	for n := 1; n <= most && r.Property == ""; n++ {
-		r = Search(t, n)
+	for _, hangs := range []bool{false, true} {
+		for n := 1; n <= most && r.Property == ""; n++ {
+			r = Search(t, n)
+			if hangs {
+				r.hang(t)
+			}
+		}
 	}
 	return r
+}
+
+// hang looks for a state after which the round does not end, even if no call
+// gives up any more: the first in which no step is possible, or if there is
+// none, the first from which no schedule of steps ends the round. This breaks
+// NoHang. A round that some schedules end and others do not is not looked for.
+func (r *Reached) hang(t Table) {
+	ends := make([]bool, len(r.States)) // a schedule ends the round
+	next := make([][]int32, len(r.States))
+	for i := range r.States {
+		for _, rule := range t.Rules() {
+			if s := &r.States[i]; !rule.Move.event() && rule.Possible(s) {
+				next[i] = append(next[i], r.index[rule.Eval(s)])
+				ends[i] = ends[i] || rule.EndsRound
+			}
+		}
+	}
+	for changed := true; changed; {
+		changed = false
+		for i := len(next) - 1; i >= 0; i-- {
+			for _, to := range next[i] {
+				if !ends[i] && ends[to] {
+					ends[i], changed = true, true
+				}
+			}
+		}
+	}
+	at := slices.IndexFunc(next, func(steps []int32) bool { return len(steps) == 0 })
+	if at < 0 {
+		at = slices.Index(ends, false)
+	}
+	if at >= 0 {
+		r.States, r.Property = r.States[:at+1], spec.NoHang.String()
+	}
 }
 
 // add adds a state if it is new. It returns false if the state breaks a

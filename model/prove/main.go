@@ -1,13 +1,10 @@
-// Command prove proves the barrier safe for every number of processes and an
-// unbounded number of rounds. It gives the verification conditions of package
+// Command prove proves the barrier safe and live for every number of processes
+// and an unbounded number of rounds. It gives the verification conditions of package
 // proof to Z3 and prints the answers.
 //
 //	go run ./model/prove                   # the proof
 //	go run ./model/prove --mutant no-drain # a wrong protocol, and the counterexamples
 //	go run ./model/prove --smt DIR         # one SMT-LIB file for each condition, for any solver
-//
-// It does not prove NoHang, which the explorer and TLC decide for fixed numbers
-// of processes.
 package main
 
 import (
@@ -45,19 +42,21 @@ func command() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
 		Use:   "prove",
-		Short: "Prove the barrier safe for every number of processes and rounds",
-		Long: `Prove the barrier safe for every number of processes and an unbounded number of
-rounds.
+		Short: "Prove the barrier safe and live for every number of processes and rounds",
+		Long: `Prove the barrier safe and live for every number of processes and an unbounded number
+of rounds.
 
-Z3 checks that an invariant over counters is inductive. model/proof/PROOF.md has the
-argument. The proof is about safety: NoHang is not part of it.
+Z3 checks that an invariant over counters is inductive, that some step is possible in
+every state that it allows, and that each step lowers a rank until the round ends.
+model/proof/PROOF.md has the argument.
 
 The command takes the z3 binary from $` + z3.PathVariable + `, PATH or the user's cache
 folder. If there is none, it installs one there with python3 and pip.
 
 It prints a line or a JSON object for each condition, with a counterexample to
-induction if the condition is not valid. Exit codes: 0 all are valid, 12 one is not,
-75 the solver gave up on one, 2 usage or no solver, 130 interrupted.`,
+induction if the condition is not valid. Exit codes: 0 all are valid, 12 one of safety
+is not, 13 those of safety are valid and one of liveness is not, 75 the solver gave up
+on one, 2 usage or no solver, 130 interrupted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
@@ -154,12 +153,18 @@ type report struct {
 	total  int
 	began  time.Time
 	count  map[spec.Verdict]int
+	open   map[spec.Kind]int // conditions that are not verified
 }
 
 const layout = `{{counters .}} conditions {{bar .}} {{percent .}} {{rtime . "%s left" "" "? left"}}`
 
 func (r *report) prove(ctx context.Context, conditions []proof.Condition) error {
-	r.count = make(map[spec.Verdict]int)
+	r.count, r.open = make(map[spec.Verdict]int), make(map[spec.Kind]int)
+	kinds := make(map[string]spec.Kind)
+	for _, c := range conditions {
+		kinds[c.Name] = c.Kind
+		r.open[c.Kind]++
+	}
 	if !r.json {
 		fmt.Fprintf(r.out, "Z3 %s, %s\n\n", r.solver.Version, r.solver.Path)
 	}
@@ -168,6 +173,9 @@ func (r *report) prove(ctx context.Context, conditions []proof.Condition) error 
 	err := r.solver.Prove(ctx, conditions, r.limit, func(result proof.Result) {
 		bar.Increment()
 		r.count[result.Verdict]++
+		if result.Verdict == spec.Verified {
+			r.open[kinds[result.Condition]]--
+		}
 		result.Scenario, result.Mutant = r.scenario, r.mutant
 		r.print(lines, result)
 	})
@@ -189,6 +197,9 @@ func (r *report) prove(ctx context.Context, conditions []proof.Condition) error 
 			mutant = " --mutant " + r.mutant
 		}
 		cli.Reproduce(r.cmd, "go run ./model/prove --scenario "+r.scenario+mutant)
+		if r.open[spec.Safety] == 0 {
+			return cli.Exit(spec.ExitLiveness)
+		}
 		return cli.Exit(spec.ExitSafety)
 	case r.count[spec.Unfinished] > 0:
 		return cli.Exit(spec.ExitUnfinished)
@@ -219,12 +230,36 @@ func (r *report) sum(interrupted bool) {
 		fmt.Fprintf(r.out, ", %d not decided (interrupted)", r.total-decided)
 	}
 	fmt.Fprintf(r.out, ", in %.1f s\n", time.Since(r.began).Seconds())
+	if names := r.proved(); len(names) > 0 {
+		fmt.Fprintf(r.out, "proved for every n ≥ 1 and an unbounded number of rounds: %s\n", strings.Join(names, ", "))
+	}
 	switch {
 	case r.count[spec.Verified] == r.total:
-		fmt.Fprintf(r.out, "proved for every n ≥ 1 and an unbounded number of rounds: %s\n", strings.Join(safety(), ", "))
+		r.bounds()
 	case r.count[spec.Violated] > 0:
 		r.search()
 	}
+}
+
+// proved returns the names of the properties whose conditions are all verified.
+func (r *report) proved() (names []string) {
+	for _, p := range spec.AllProperties {
+		if r.open[spec.Safety] == 0 && r.open[p.Kind()] == 0 {
+			names = append(names, p.String())
+		}
+	}
+	return names
+}
+
+// bounds prints how many steps a round takes.
+func (r *report) bounds() {
+	rank := proof.TheRank()
+	if r.scenario != spec.Withdraw.String() {
+		fmt.Fprintf(r.out, "a round takes at most %v steps\n", rank.StepsOfRound())
+		return
+	}
+	fmt.Fprintf(r.out, "a round in which no call gives up takes at most %v steps\n", rank.StepsOfRound())
+	fmt.Fprintf(r.out, "once no call gives up any more, the round ends within %v steps\n", rank.StepsToEnd())
 }
 
 // mostProcs is the number of processes up to which search runs the protocol.
@@ -236,23 +271,16 @@ const mostProcs = 4
 func (r *report) search() {
 	found := proof.SearchUpTo(r.table, mostProcs)
 	if found.Property == "" {
-		fmt.Fprintf(r.out, "\nRunning it with up to %d processes breaks no safety property: the invariant may be too weak for it.\n", mostProcs)
+		fmt.Fprintf(r.out, "\nRunning it with n up to %d breaks no property: the invariant may be too weak for it, or the rank too coarse.\n", mostProcs)
 		return
 	}
 	schedule, last := found.Schedule(), found.States[len(found.States)-1]
-	fmt.Fprintf(r.out, "\nRunning it with %d processes breaks %s after %d moves:\n", last.N, found.Property, len(schedule))
+	fmt.Fprintf(r.out, "\nRunning it with n = %d breaks %s after %d moves:\n", last.N, found.Property, len(schedule))
 	for _, move := range schedule {
 		fmt.Fprintf(r.out, "  %s\n", move)
 	}
 	fmt.Fprintf(r.out, "  %v\n", last)
-}
-
-// safety returns the names of the safety properties.
-func safety() (names []string) {
-	for _, p := range spec.AllProperties {
-		if p.Kind() == spec.Safety {
-			names = append(names, p.String())
-		}
+	if found.Property == spec.NoHang.String() {
+		fmt.Fprintln(r.out, "From there no schedule of steps ends the round.")
 	}
-	return names
 }

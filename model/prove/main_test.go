@@ -108,7 +108,7 @@ func TestHazard_Prove(t *testing.T) {
 	out, code, _ := prove(t, "--mutant", "no-drain")
 	want := []string{
 		"step.UnlockFirst.ahead", "violated", "before", "after", "breaks  Draining.DrainedFirst",
-		"Running it with 2 processes breaks NoEarlyExit after 42 moves:",
+		"Running it with n = 2 breaks NoEarlyExit after 42 moves:",
 		"\n\nreproduce: go run ./model/prove --scenario withdraw --mutant no-drain\n",
 	}
 	for _, w := range want {

@@ -1,0 +1,76 @@
+package proof_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"sharedbarrier/model/proof"
+	"sharedbarrier/spec"
+)
+
+// TestHazard_RankOffByOne: if any one weight, what a stage adds, or a bound is
+// lower or higher by one, a condition is not valid. A bound that is looser is no
+// mistake, so it has only one direction.
+func TestHazard_RankOffByOne(t *testing.T) {
+	t.Parallel()
+	refuted := refutedBySmall(proof.TheInvariant())
+	rank := proof.TheRank()
+	// off names a condition that is not valid when *number is off by so much.
+	off := func(number *int, by int) string {
+		*number += by
+		defer func() { *number -= by }()
+		changed := rank
+		changed.Stages = slices.Clone(rank.Stages)
+		conditions := slices.DeleteFunc(proof.ConditionsOf(proof.Protocol(), proof.TheInvariant(), changed),
+			func(c proof.Condition) bool { return c.Kind == spec.Safety })
+		i := slices.IndexFunc(conditions, refuted)
+		if i < 0 {
+			return ""
+		}
+		if !testing.Short() && len(prove(t, conditions[i])) == 0 {
+			t.Errorf("the solver says that %s is valid, but a state of one or two processes refutes it", conditions[i].Name)
+		}
+		return conditions[i].Name
+	}
+	both := func(what string, number *int) []string {
+		less, more := off(number, -1), off(number, 1)
+		if less == "" || more == "" {
+			t.Errorf("%s = %d: not valid with one less: %q, with one more: %q; want a condition for each", what, *number, less, more)
+		}
+		return []string{fmt.Sprint(*number), code(less), code(more)}
+	}
+
+	weights := [][]string{{"place", "weight", "one less: not valid", "one more: not valid"}}
+	for _, g := range []proof.Group{proof.Behind, proof.Ahead} {
+		for _, step := range proof.Steps {
+			weight, place := &rank.Weights[g][step], fmt.Sprintf("%v[%v]", g, step)
+			if *weight != 0 || place == "ahead[LockFirst]" {
+				weights = append(weights, slices.Concat([]string{code(place)}, both(place, weight)))
+			}
+		}
+	}
+	stages := [][]string{{"stage", "in words", "formula", "adds", "one less: not valid", "one more: not valid"}}
+	for i := range rank.Stages {
+		st := &rank.Stages[i]
+		formula := code(st.When.String())
+		if i == len(rank.Stages)-1 {
+			formula = "otherwise"
+		}
+		stages = append(stages, slices.Concat([]string{st.Name, st.Doc, formula}, both(st.Name, &st.Adds)))
+	}
+	for _, b := range []struct {
+		what   string
+		number *int
+		by     int
+	}{
+		{"Start.Each", &rank.Start.Each, -1}, {"Start.Plus", &rank.Start.Plus, -1}, {"Least", &rank.Least, 1},
+		{"Most.Each", &rank.Most.Each, -1}, {"Most.Plus", &rank.Most.Plus, -1},
+	} {
+		if off(b.number, b.by) == "" {
+			t.Errorf("with %s off by %d all conditions are valid for one and two processes, want one that is not", b.what, b.by)
+		}
+	}
+	goldenTable(t, "weights", weights)
+	goldenTable(t, "stages", stages)
+}
