@@ -2,6 +2,7 @@ package model
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"sharedbarrier/spec"
@@ -17,7 +18,7 @@ func TestConform_StepsFollowTheTable(t *testing.T) {
 		{Scenario: spec.Withdraw, Procs: 3},
 		{Scenario: spec.LateConstruction, Procs: 2, Control: true},
 	} {
-		for _, s := range reachable(cfg) {
+		for _, s := range reachable(t, cfg) {
 			for _, a := range Enabled(cfg, s) {
 				if a.Event != spec.NoEvent {
 					continue
@@ -82,7 +83,9 @@ func checkLock(t *testing.T, a Action, s, to State) {
 }
 
 // reachable lists the states that cfg reaches.
-func reachable(cfg Config) []State {
+func reachable(t *testing.T, cfg Config) []State {
+	t.Helper()
+	const most = 20_000 // a wrong model may have no end
 	list := []State{Init(cfg)}
 	known := map[State]bool{list[0]: true}
 	for i := 0; i < len(list); i++ {
@@ -92,34 +95,11 @@ func reachable(cfg Config) []State {
 				list = append(list, to)
 			}
 		}
-	}
-	return list
-}
-
-// TestUnit_Pack_KeepsTheState packs and unpacks every state, in scenarios that
-// need every part of it.
-func TestUnit_Pack_KeepsTheState(t *testing.T) {
-	for _, cfg := range []Config{
-		{Scenario: spec.Withdraw, Procs: 3},
-		{Scenario: spec.Growing, Procs: 3, Rounds: 2},
-		{Scenario: spec.Crash, Procs: 2, WeakReads: true},
-		{Scenario: spec.SplitLock, Procs: 2},
-		{Scenario: spec.SplitLock, Procs: 2, Control: true, WeakReads: true},
-		{Scenario: spec.Reuse, Procs: 2, Mutant: MutantNamed("raise-two")},
-	} {
-		m := NewMachine(cfg)
-		words := make([]uint64, m.Words())
-		var got State
-		for _, s := range reachable(cfg) {
-			clear(words)
-			if ok := m.Pack(&s, words); !ok {
-				t.Fatalf("Pack(%v): got false, want true", s)
-			}
-			if m.Unpack(words, &got); got != s {
-				t.Fatalf("Unpack of %v: got %v", s, got)
-			}
+		if len(list) > most {
+			t.Fatalf("%s: more than %d states", label(cfg), most)
 		}
 	}
+	return list
 }
 
 func TestUnit_Apply_PanicsWhenNotEnabled(t *testing.T) {
@@ -131,16 +111,29 @@ func TestUnit_Apply_PanicsWhenNotEnabled(t *testing.T) {
 		"lock taken":      {Proc: 1, Step: spec.LockInit},
 		"wrong step":      {Proc: 0, Step: spec.LockInit},
 		"no such process": {Proc: 2, Step: spec.Call, Parties: 2},
+		"no process":      {Proc: -1, Step: spec.Call, Parties: 2},
+		"no party count":  {Proc: 1, Step: spec.Call},
+		"a party count":   {Proc: 0, Step: spec.InitExit, Parties: 2},
 		"other scenario":  {Proc: 1, Event: spec.GiveUp},
 		"no relink":       {Proc: -1, Event: spec.Relink},
 	} {
 		t.Run(name, func(t *testing.T) {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("Apply(%v) in %v: no panic, want one", a, s)
-				}
-			}()
-			Apply(cfg, s, a)
+			if text, _ := panicOf(func() { Apply(cfg, s, a) }).(string); !strings.Contains(text, "is not enabled") {
+				t.Errorf("Apply(%v) in %v: got panic %q, want that it is not enabled", a, s, text)
+			}
 		})
+	}
+	withdraws := Config{Scenario: spec.Withdraw, Procs: 2}
+	for name, a := range map[string]Action{
+		"outside":             {Proc: 1, Event: spec.GiveUp},
+		"another's event":     {Proc: 0, Step: spec.LockInit, Event: spec.Die},
+		"holds and gives up":  {Proc: 0, Step: spec.InitExit, Event: spec.GiveUp},
+		"no process gives up": {Proc: -1, Step: spec.InitExit, Event: spec.GiveUp},
+	} {
+		s := Apply(withdraws, Init(withdraws), Action{Proc: 0, Step: spec.Call, Parties: 2})
+		s = Apply(withdraws, s, Action{Proc: 0, Step: spec.LockInit})
+		if text, _ := panicOf(func() { Apply(withdraws, s, a) }).(string); !strings.Contains(text, "is not enabled") {
+			t.Errorf("%s: Apply(%v) in %v: got panic %q, want that it is not enabled", name, a, s, text)
+		}
 	}
 }
