@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/intercept"
 )
 
 // newLedger returns a ledger as its maker and as a worker have mapped it.
@@ -115,6 +116,71 @@ func TestUnit_OverAfterTheLastReturn(t *testing.T) {
 		if c.do(); maker.Over() != c.want {
 			t.Errorf("after %s: Over() = %v, want %v", c.what, maker.Over(), c.want)
 		}
+	}
+}
+
+// TestUnit_LedgerFails: each system call that fails is an error that names the
+// call, and leaves no descriptor.
+func TestUnit_LedgerFails(t *testing.T) {
+	open := func() (*Ledger, error) {
+		file, err := os.CreateTemp(t.TempDir(), "ledger")
+		if err != nil {
+			return nil, err
+		}
+		return OpenLedger(file, 1)
+	}
+	for _, c := range []struct {
+		fails intercept.Filter
+		make  func() (*Ledger, error)
+		want  string
+	}{
+		{intercept.Filter{Number: unix.SYS_MEMFD_CREATE}, func() (*Ledger, error) { return NewLedger(1, 0) }, "memfd_create"},
+		{intercept.Filter{Number: unix.SYS_FALLOCATE}, func() (*Ledger, error) { return NewLedger(1, 0) }, "reserve 256 bytes"},
+		{intercept.Mmap, func() (*Ledger, error) { return NewLedger(1, 0) }, "map the ledger"},
+		{intercept.Mmap, open, "map the ledger"},
+	} {
+		var before, after int
+		var err error
+		intercept.Run(t, []intercept.Filter{c.fails}, func(intercept.Call) unix.Errno { return unix.EIO }, func() {
+			before = descriptors(t)
+			_, err = c.make()
+			after = descriptors(t)
+		})
+		if !errors.Is(err, unix.EIO) || !strings.Contains(err.Error(), c.want) || before != after {
+			t.Errorf("system call %d fails: got %v and %d descriptors, want its error with %q and %d", c.fails.Number, err, after, c.want, before)
+		}
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Error(err)
+	}
+	return len(list)
+}
+
+// TestUnit_ClosedTwice: a ledger that is closed says so.
+func TestUnit_ClosedTwice(t *testing.T) {
+	l, err := NewLedger(1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Seal(); err != nil {
+		t.Error(err)
+	}
+	if err := l.Seal(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("second Seal: got %v, want %v", err, os.ErrClosed)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if l.header != nil || l.entries != nil {
+		t.Error("Close leaves pointers into memory that is unmapped")
+	}
+	if err := l.Close(); err == nil {
+		t.Error("second Close: got nil, want the error of munmap")
 	}
 }
 
