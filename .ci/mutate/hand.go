@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+	"time"
+)
+
+// A handMade mutant is a mistake that a person has thought of.
+type handMade struct {
+	name  string
+	tests []string // of which one must fail; none: any test of the package
+	edits []change
+}
+
+// A change replaces text that occurs once in a file.
+type change struct{ path, from, to string }
+
+// readHand reads the mistakes, by package. The format, with one or more changes
+// for each mistake:
+//
+//	# The name of the mistake
+//	killed by TestOne TestTwo
+//	in impl/lock_linux.go
+//	- the line that is there
+//	+ the line in its place
+//
+// A change may have several lines of each kind, and none with +.
+func readHand(file string) (map[string][]handMade, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]handMade{}
+	for _, part := range strings.Split("\n"+string(text), "\n# ")[1:] {
+		h, err := parseHand(part)
+		if err != nil {
+			return nil, fmt.Errorf("%s: mistake %q: %w", file, h.name, err)
+		}
+		pkg := path.Dir(h.edits[0].path)
+		all[pkg] = append(all[pkg], h)
+	}
+	return all, nil
+}
+
+func parseHand(part string) (h handMade, err error) {
+	sign := ""
+	for i, line := range strings.Split(strings.TrimSpace(part), "\n") {
+		last := len(h.edits) - 1
+		key, rest, _ := strings.Cut(line, " ")
+		switch {
+		case i == 0:
+			h.name = line
+		case strings.HasPrefix(line, "killed by "):
+			h.tests = strings.Fields(line)[2:]
+		case key == "in":
+			h.edits = append(h.edits, change{path: rest})
+		case last < 0:
+			return h, fmt.Errorf("line %q comes before any with \"in FILE\"", line)
+		case key == "-" && sign == "+": // another change of the same file
+			h.edits = append(h.edits, change{path: h.edits[last].path, from: rest + "\n"})
+		case key == "-":
+			h.edits[last].from += rest + "\n"
+		case key == "+":
+			h.edits[last].to += rest + "\n"
+		case line != "":
+			return h, fmt.Errorf("line %q does not begin with in, - or +", line)
+		}
+		sign = key
+	}
+	if len(h.edits) == 0 {
+		return h, fmt.Errorf("it changes nothing")
+	}
+	return h, nil
+}
+
+// byHand tries one mistake.
+func (t *trial) byHand(ctx context.Context, h handMade, r *result) error {
+	sources, err := h.apply()
+	if err != nil {
+		return err
+	}
+	o := outcome{kind: "by hand", name: h.name, verdict: notViable}
+	failure, err := t.compile(ctx, sources)
+	if err != nil {
+		return err
+	}
+	if failure == "" {
+		tests := h.tests
+		if len(tests) == 0 {
+			tests = []string{".*"}
+		}
+		o.verdict, o.by, err = t.try(ctx, 5*time.Minute, nil, tests...)
+		if err != nil {
+			return fmt.Errorf("%q: %w", h.name, err)
+		}
+	} else {
+		o.by = failure
+	}
+	t.report(o, r)
+	return nil
+}
+
+// apply returns the files with the changes.
+func (h handMade) apply() (sources []source, err error) {
+	texts := map[string]string{}
+	for _, e := range h.edits {
+		text, known := texts[e.path]
+		if !known {
+			file, err := os.ReadFile(e.path)
+			if err != nil {
+				return nil, fmt.Errorf("%q: %w", h.name, err)
+			}
+			text = string(file)
+		}
+		changed, err := e.apply(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %s: %w; write the mistake for the code as it is now", h.name, e.path, err)
+		}
+		texts[e.path] = changed
+	}
+	for path, text := range texts {
+		sources = append(sources, source{path, text})
+	}
+	return sources, nil
+}
+
+// apply changes the text. Lines are compared without the space around them.
+func (e change) apply(text string) (string, error) {
+	want := strings.Split(strings.TrimSuffix(e.from, "\n"), "\n")
+	lines := strings.Split(text, "\n")
+	at := -1
+	for i := 0; i+len(want) <= len(lines); i++ {
+		same := true
+		for k := range want {
+			same = same && strings.TrimSpace(lines[i+k]) == strings.TrimSpace(want[k])
+		}
+		switch {
+		case same && at >= 0:
+			return "", fmt.Errorf("it has %q twice", want[0])
+		case same:
+			at = i
+		}
+	}
+	if at < 0 {
+		return "", fmt.Errorf("it does not have %q", e.from)
+	}
+	to := strings.Split(strings.TrimSuffix(e.to, "\n"), "\n")
+	return strings.Join(append(append(lines[:at:at], to...), lines[at+len(want):]...), "\n"), nil
+}

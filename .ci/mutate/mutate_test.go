@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// counter is a package with one mistake of each kind that tests can notice, and
+// some that its test does not.
+const counter = `package counter
+
+import "errors"
+
+func Count(list []int, most int) (n int, err error) {
+	for _, v := range list {
+		if v > 0 && v <= most {
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, errors.New("none")
+	}
+	return n, nil
+}
+
+func Unused() bool { return false }
+`
+
+const counterTest = `package counter
+
+import "testing"
+
+func TestUnit_Count(t *testing.T) {
+	for most, want := range map[int]int{3: 3, 2: 2, 1: 1} {
+		if n, err := Count([]int{-1, 1, 2, 3}, most); n != want || err != nil {
+			t.Errorf("Count: got %d, %v, want %d", n, err, want)
+		}
+	}
+}
+`
+
+// inModule runs the test in a module of its own with the package counter.
+func inModule(t *testing.T) *trial {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for path, text := range map[string]string{"go.mod": "module m\n\ngo 1.26\n", "counter/counter.go": counter, "counter/counter_test.go": counterTest} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &trial{pkg: "counter", dir: t.TempDir(), say: func(string, ...any) {}}
+}
+
+// TestHazard_Generated: a mutant that no test notices lives, and one that no
+// test reaches is not reached. All others are killed, by name of the test.
+func TestHazard_Generated(t *testing.T) {
+	m := inModule(t)
+	r := &result{pkg: "counter"}
+	if err := m.generated(context.Background(), "", r); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range r.outcomes {
+		if o.verdict == killed && o.by != "TestUnit_Count" {
+			t.Errorf("%s: killed by %q, want TestUnit_Count", o.name, o.by)
+		}
+		got = append(got, strings.TrimPrefix(o.name, "counter/counter.go ")+": "+o.verdict)
+	}
+	want := []string{
+		"Count: `v > 0 && v <= most` is true: killed",
+		"Count: `v > 0 && v <= most` is false: killed",
+		"Count: without `n++`: killed",
+		"Count: `v > 0` is true: killed",
+		"Count: `v <= most` is true: killed",
+		"Count: `v > 0` becomes >=: lived",
+		"Count: `v <= most` becomes <: killed",
+		"Count: `n == 0` is true: killed",
+		"Count: `n == 0` is false: not reached",
+		"Count: returns no error in place of `errors.New(\"none\")`: not reached",
+		"Unused: returns not `false`: not reached",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	reasons := []reason{}
+	r.explain(reasons, true)
+	if len(r.unexplained) != 4 {
+		t.Errorf("survivors without a reason: got %q, want 4", r.unexplained)
+	}
+}
+
+// TestHazard_ByHand: a mistake is killed by the test that it names, lives, or
+// does not compile. One that the code has no place for is an error, and so is a
+// test that does not exist.
+func TestHazard_ByHand(t *testing.T) {
+	m := inModule(t)
+	for _, c := range []struct{ text, want string }{
+		{"one too many\nkilled by TestUnit_Count\nin counter/counter.go\n- n++\n+ n += 2\n", killed},
+		{"another text\nin counter/counter.go\n- return 0, errors.New(\"none\")\n+ return 0, errors.New(\"nothing\")\n", lived},
+		{"without end\nin counter/counter.go\n- n++\n+ n++ +\n", notViable},
+		{"no place\nin counter/counter.go\n- m++\n+ n++\n", "does not have"},
+		{"two places\nin counter/counter.go\n- }\n+ n++\n", "twice"},
+		{"no test\nkilled by TestUnit_Missing\nin counter/counter.go\n- n++\n+ n += 2\n", "no test is named"},
+	} {
+		h, err := parseHand(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &result{pkg: "counter"}
+		err = m.byHand(context.Background(), h, r)
+		if got := len(r.outcomes) == 1 && r.outcomes[0].verdict == c.want || err != nil && strings.Contains(err.Error(), c.want); !got {
+			t.Errorf("%s: got %+v, %v, want %q", h.name, r.outcomes, err, c.want)
+		}
+	}
+	if text, err := os.ReadFile("counter/counter.go"); err != nil || string(text) != counter {
+		t.Errorf("the tree was changed: %s, %v", text, err)
+	}
+}
+
+// TestUnit_Reasons: a star stands for any text, and a reason for a mutant that
+// does not exist is said.
+func TestUnit_Reasons(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "reasons.txt")
+	text := "p/a.go f: without `x`\np/a.go g: **\n\tThey do\n\tnothing.\n\np/a.go gone: without `y`\n\tIt was there.\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reasons, err := readReasons(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &result{pkg: "p"}
+	for _, name := range []string{"f: without `x`", "f: without `x` (2)", "g: `a < b` is true"} {
+		r.outcomes = append(r.outcomes, outcome{kind: "generated", name: "p/a.go " + name, verdict: lived})
+	}
+	r.explain(reasons, true)
+	if len(r.survivors) != 2 || r.survivors[1].reason != "They do nothing." {
+		t.Errorf("survivors: got %q", r.survivors)
+	}
+	if want := []string{"p/a.go f: without `x` (2)"}; !slices.Equal(r.unexplained, want) {
+		t.Errorf("without a reason: got %q, want %q", r.unexplained, want)
+	}
+	if want := []string{"p/a.go gone: without `y`"}; !slices.Equal(r.stale, want) {
+		t.Errorf("reasons without a mutant: got %q, want %q", r.stale, want)
+	}
+	for _, text := range []string{"p/a.go f\n", "\tA reason.\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := readReasons(path); err == nil {
+			t.Errorf("readReasons(%q): got %v, want an error", text, list)
+		}
+	}
+}
