@@ -60,8 +60,8 @@ left out, < for <=, an error dropped, a result negated) and those of
 ` + handPath + `.
 
 A mutant is killed when a test fails; a time limit counts apart from that. Exit codes: 0
-each survivor has a reason in ` + reasonsPath + `, 12 one has none, 2 usage or
-environment, 130 interrupted.`,
+each survivor has a reason in ` + reasonsPath + `, 12 one has none, or a test
+fails without a mutant, 2 usage or environment, 130 interrupted.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	f := cmd.Flags()
@@ -106,7 +106,7 @@ func (o options) run(cmd *cobra.Command, args []string) error {
 		}
 		r.explain(reasons, !o.partial())
 		fmt.Fprint(cmd.OutOrStdout(), r.text())
-		wrong += len(r.unexplained) + len(r.stale)
+		wrong += len(r.unexplained) + len(r.stale) + len(r.broken)
 		if o.write {
 			if err := r.writeTo(pagePath); err != nil {
 				return err

@@ -35,6 +35,7 @@ type result struct {
 	survivors   []survivor
 	unexplained []string
 	stale       []string // reasons for mutants that do not exist
+	broken      []string // tests that fail without a mutant
 }
 
 type survivor struct{ name, reason string }
@@ -143,6 +144,9 @@ func (r *result) text() string {
 	fmt.Fprintf(&b, "%s: %.0f s; %d survivors with a reason, %d without\n", r.pkg, r.took.Seconds(), len(r.survivors), len(r.unexplained))
 	for _, name := range r.unexplained {
 		fmt.Fprintf(&b, "no reason: %s\n", name)
+	}
+	for _, name := range r.broken {
+		fmt.Fprintf(&b, "fails without a mutant, and is left out: %s\n", name)
 	}
 	for _, name := range r.stale {
 		fmt.Fprintf(&b, "no such mutant: %s\n", name)

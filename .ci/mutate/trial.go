@@ -37,7 +37,7 @@ func (t *trial) generated(ctx context.Context, only string, r *result) error {
 	if err != nil {
 		return err
 	}
-	tests, err := t.reach(ctx, len(list))
+	tests, err := t.reach(ctx, len(list), r)
 	if err != nil {
 		return err
 	}
@@ -131,8 +131,8 @@ type test struct {
 }
 
 // reach runs each test alone with all mutants off, and returns those that pass,
-// the quickest first.
-func (t *trial) reach(ctx context.Context, mutants int) (list []test, err error) {
+// the quickest first. The result has those that fail.
+func (t *trial) reach(ctx context.Context, mutants int, r *result) (list []test, err error) {
 	out, err := t.run(ctx, time.Minute, nil, "-test.list", ".")
 	if err != nil {
 		return nil, fmt.Errorf("list the tests: %w: %s", err, out)
@@ -152,7 +152,7 @@ func (t *trial) reach(ctx context.Context, mutants int) (list []test, err error)
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			t.say("%s is left out, since it fails without a mutant: %v: %s", name, err, toolcache.LastLine(out))
+			r.broken = append(r.broken, fmt.Sprintf("%s: %v: %s", name, err, toolcache.LastLine(out)))
 			continue
 		}
 		marks, err := os.ReadFile(reached)
