@@ -90,6 +90,7 @@ func (q conformanceFlags) run(cmd *cobra.Command) error {
 		check = q.score
 	}
 	passed, asked, err := check(cmd)
+	fmt.Fprint(cmd.ErrOrStderr(), port.Ended(port.Strays()))
 	switch {
 	case cmd.Context().Err() != nil:
 		return cli.Exit(spec.ExitInterrupted)

@@ -18,6 +18,7 @@ import (
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
+	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/registry"
 )
 
@@ -91,7 +92,10 @@ func (q *lockstepFlags) run(cmd *cobra.Command) error {
 			bar = nil
 		}
 	}
-	defer finish()
+	defer func() {
+		finish()
+		fmt.Fprint(cmd.ErrOrStderr(), port.Ended(port.Strays()))
+	}()
 	shown := ""
 	q.plan.Progress = func(run string, steps, total int) {
 		if bar == nil || run != shown {

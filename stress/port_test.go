@@ -153,6 +153,37 @@ func TestProc_PortsOfAKilledRun(t *testing.T) {
 	awaitSleepers(t, p, marker, false)
 }
 
+// withStrays returns a port that starts processes, which leave its process group
+// and hold its streams, and then sleeps: one whose parent lives on, one whose
+// parent has ended, and one that has no environment either.
+func withStrays(strays, port string) string {
+	const start = `: "$( %s setsid sh -c 'exec sleep %s <&4 >&3' %s)"; ` // until that sleeps
+	return "exec:exec 3>&1 4<&0; " + fmt.Sprintf(start, "", strays, "&") + fmt.Sprintf(start, "(", strays, "&)") +
+		fmt.Sprintf(start, "(env -i", strays, "&)") + "exec sleep " + port
+}
+
+// TestProc_StraysEnd interrupts commands whose ports have started processes
+// that left the process group. These end too, and the command names them.
+func TestProc_StraysEnd(t *testing.T) {
+	for _, args := range [][]string{{"--json"}, {}, {"lockstep", "--random"}, {"conformance", "--limit", "10h"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			strays, port := uniqueSeconds(), uniqueSeconds()
+			p := startCommand(t, append(args, "--port", withStrays(strays, port))...)
+			awaitSleepers(t, p, port, true)
+			signal(t, p.Process.Pid, syscall.SIGINT)
+			code := p.exitCode(t)
+			if said := p.out.String() + p.err.String(); code != spec.ExitInterrupted || strings.Count(said, `"sleep`) != 3 || strings.Contains(said, "Ended") == slices.Contains(args, "--json") {
+				t.Errorf("exit code %d, want %d and 3 processes named in:\n%s", code, spec.ExitInterrupted, said)
+			}
+			if sleeps(t, strays) {
+				t.Error("a process that left the group goes on")
+			}
+			p.checkNothingLeft(t)
+		})
+	}
+}
+
 // The help says that a number at the end of a port is a count.
 func TestProc_HelpOfPort(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"lockstep", "--help"}} {

@@ -95,12 +95,12 @@ func (l *lines) take() (line []byte, whole bool, err error) {
 // poll is next without waiting: whole is false if the next line is not there.
 func (l *lines) poll() (line []byte, whole bool, err error) {
 	ended := l.ended()
-	n, err := l.rest(l.buffer[l.filled:])
+	n, _ := l.rest(l.buffer[l.filled:]) // an error of a pipe that is closed, as the port was killed
 	l.filled += n
 	switch line, whole, wrong := l.take(); {
 	case whole:
 		return line, true, wrong
-	case n == 0 && ended && errors.Is(err, io.EOF):
+	case n == 0 && ended:
 		return nil, false, io.EOF
 	default:
 		return nil, false, nil

@@ -102,7 +102,7 @@ func (p *Port) Processes() []int { return family(p.PID()) }
 func family(pid int) []int {
 	list := []int{pid}
 	for i := 0; i < len(list); i++ {
-		list = append(list, children(list[i])...)
+		list = append(list, procgroup.Children(list[i])...)
 	}
 	return list
 }

@@ -55,11 +55,10 @@ type Port struct {
 	lines  lines
 	stderr tail
 
-	gone   chan struct{} // closed when the process has ended
-	told   chan struct{} // closed when its standard error was read
-	forget func() bool   // stops watching ctx
-	marked string        // its mark in the environment
-	strays sync.Map      // by process number, the names of strays that were killed
+	gone   chan struct{}     // closed when the process has ended
+	told   chan struct{}     // closed when its standard error was read
+	forget func() bool       // stops watching ctx
+	strays []procgroup.Stray // that the end of the port has killed; see gone
 }
 
 // Start starts cmd as the port with the name, in a process group of its own,
@@ -117,7 +116,6 @@ func (p *Port) start() error {
 	// Files, so that to wait for the process is not to wait for a child that
 	// keeps one of them open.
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, theirErr
-	p.mark()
 	begin := func() error { return procgroup.StartMember(p.cmd) }
 	if p.leads {
 		begin = func() error { return procgroup.Start(p.ctx, p.cmd) }
@@ -157,11 +155,8 @@ func (p *Port) listen(from *os.File) {
 
 // watch waits for the process.
 func (p *Port) watch() {
-	if p.leads {
-		procgroup.Wait(p.cmd)
-	} else {
-		p.cmd.Wait()
-	}
+	p.strays, _ = procgroup.WaitStrays(p.cmd) // the error says no more than p.cmd.ProcessState
+	record(p.name, p.strays)
 	close(p.gone)
 	p.stdout.SetReadDeadline(time.Now()) // ends a read under way; see lines.read
 }
@@ -333,11 +328,9 @@ func (p *Port) Kill() {
 }
 
 func (p *Port) end() {
-	p.killStrays()
 	p.cmd.Process.Kill() // fails only when it is gone
-	p.stdin.Close()      // ends children of the port that keep the streams open
+	p.stdin.Close()
 	<-p.gone
-	p.killAdopted()
 	p.stdout.Close()
 }
 

@@ -133,6 +133,9 @@ func TestProc_KillEndsAWait(t *testing.T) {
 	if err := <-done; err == nil {
 		t.Error("Wait on a killed port = nil, want an error")
 	}
+	if answer, came, err := p.TryReceive(); !errors.Is(err, port.ErrDied) {
+		t.Errorf("TryReceive on a killed port = %q, %v, %v; want ErrDied", answer, came, err)
+	}
 }
 
 // TestProc_EndOfTheContext ends the context before the first line and before an

@@ -50,6 +50,7 @@ type findings struct {
 	Latency histogram         // from the last worker's begin to each of its returns, in nanoseconds
 	Failure string            // the error that ended it; empty: none
 	Stderr  string            // the end of the standard error of its port, when a call is under way
+	Strays  []string          // that the end of its port has killed
 }
 
 func newFindings() findings {
@@ -64,6 +65,7 @@ func (f *findings) add(one *findings) {
 		f.Early = one.Early
 	}
 	f.Latency.Merge(one.Latency.Histogram)
+	f.Strays = append(f.Strays, one.Strays...)
 }
 
 // histogram is a histogram that JSON holds in the standard form of the

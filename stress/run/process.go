@@ -21,9 +21,10 @@ type process struct {
 	port   string
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	ready  chan bool     // receives true each time that the worker is ready; closed when it has said all it says
-	gone   chan struct{} // closed when the process has ended and is reaped
-	found  *findings     // what the worker has reported, once it is gone; nil: nothing
+	ready  chan bool         // receives true each time that the worker is ready; closed when it has said all it says
+	gone   chan struct{}     // closed when the process has ended and is reaped
+	strays []procgroup.Stray // that its end has killed, once it is gone
+	found  *findings         // what the worker has reported, once it is gone; nil: nothing
 }
 
 // startProcess starts cmd as the worker with the assignment, in a process group
@@ -68,7 +69,7 @@ func (p *process) listen(stdout io.Reader, exits chan<- *process) {
 		}
 	}
 	close(p.ready)
-	procgroup.Wait(p.cmd) // the error says no more than p.cmd.ProcessState
+	p.strays, _ = procgroup.WaitStrays(p.cmd) // the error says no more than p.cmd.ProcessState
 	close(p.gone)
 	exits <- p
 }

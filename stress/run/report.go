@@ -15,6 +15,7 @@ import (
 
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
+	"sharedbarrier/stress/port"
 )
 
 // version is the version of the JSON form of Report.
@@ -35,6 +36,7 @@ type Report struct {
 	Interrupted bool              `json:"interrupted"`       // the context has ended
 	Early       *oracle.Violation `json:"early,omitempty"`   // the first early exit, if violated
 	Hang        *Hang             `json:"hang,omitempty"`    // the state of the run, if it hangs, or was interrupted and did not end
+	Strays      []string          `json:"strays,omitempty"`  // processes that had left the group of their port or worker, and that the end of the run has killed
 	Environment Environment       `json:"environment"`
 }
 
@@ -80,9 +82,12 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 		} else {
 			sum.Calls += r.ledger.Entry(i).Returned // what it has measured is lost
 		}
+		for _, s := range p.strays {
+			sum.Strays = append(sum.Strays, fmt.Sprintf("%v of %v", s, p))
+		}
 	}
 	rep := Report{
-		Version: version, Procs: r.Procs, Ports: r.Ports, Seed: r.Seed, Environment: environment(), Interrupted: interrupted,
+		Version: version, Procs: r.Procs, Ports: r.Ports, Seed: r.Seed, Environment: environment(), Interrupted: interrupted, Strays: sum.Strays,
 		Rounds: r.ledger.Rounds(), Calls: sum.Calls, Violations: r.ledger.Violations(),
 	}
 	if rep.Rounds > 1 && sum.Elapsed > 0 {
@@ -144,6 +149,9 @@ func (r Report) Text(out io.Writer) error {
 	}
 	if r.Hang != nil {
 		r.Hang.text(&b, r.Verdict)
+	}
+	if line := port.Ended(r.Strays); line != "" {
+		fmt.Fprintf(&b, "\n%s", line)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

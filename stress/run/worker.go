@@ -181,6 +181,7 @@ func (w *worker) report(failure error) {
 	case w.port != nil:
 		w.found.Stderr = w.port.Stderr()
 	}
+	w.found.Strays = port.Strays()
 	line, err := json.Marshal(w.found)
 	if err != nil {
 		panic(err) // a programmer's mistake: all findings can be marshalled

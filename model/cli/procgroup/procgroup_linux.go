@@ -19,15 +19,19 @@ import (
 )
 
 // Start starts cmd in a process group of its own. The caller must call Wait.
-// When this process ends, in whatever way, the kernel kills cmd, but not what
-// cmd has started.
+// When this process ends, in whatever way, the kernel kills cmd, and a guard
+// kills what cmd has started.
 //
 // Between its fork and its setpgid a child is still in the runner's group, and
 // a signal for the group may end it before its exec. If the signal is one that
 // interrupts a command (cli.Main), the runner must end ctx. Start then blocks
 // until ctx ends, and returns the error of ctx.
 func Start(ctx context.Context, cmd *exec.Cmd) error {
-	return start(ctx, cmd, &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL})
+	if err := start(ctx, cmd, &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}); err != nil {
+		return err
+	}
+	guards.add(cmd)
+	return nil
 }
 
 // StartCleaner is Start for a command that must outlive this process, because
@@ -37,17 +41,19 @@ func StartCleaner(ctx context.Context, cmd *exec.Cmd) error {
 }
 
 // StartMember starts cmd in the process group of this process. The kernel kills
-// cmd when this process ends. The caller must call cmd.Wait.
+// cmd when this process ends. The caller must call Wait.
 func StartMember(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return fork(cmd)
 }
 
-// fork starts cmd from a thread that lasts as long as this process: to the
-// kernel, the parent whose death is signalled is a thread.
+// fork marks cmd, and starts it from a thread that lasts as long as this
+// process: to the kernel, the parent whose death is signalled is a thread.
 func fork(cmd *exec.Cmd) error {
+	adopt()
+	cmd.Env = append(cmd.Environ(), nextMark())
 	started := make(chan error, 1)
-	forks() <- func() { started <- cmd.Start() }
+	forks() <- func() { started <- children.start(cmd) }
 	return <-started
 }
 
@@ -72,7 +78,7 @@ func start(ctx context.Context, cmd *exec.Cmd, attributes *syscall.SysProcAttr) 
 		return nil
 	}
 	cmd.Process.Kill()
-	cmd.Wait() // the error says no more than the state
+	Wait(cmd) // the error says no more than the state
 	if err != nil {
 		return err
 	}
@@ -93,16 +99,6 @@ func neverBegan(ctx context.Context, status syscall.WaitStatus) error {
 		}
 	}
 	return fmt.Errorf("the child ended before its exec: %v", status.Signal())
-}
-
-// Wait blocks until cmd has ended, kills the rest of its group, and returns
-// what cmd.Wait returns. The ended process keeps its number until the rest is
-// killed, so no other group can take the number.
-func Wait(cmd *exec.Cmd) error {
-	for unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
-	}
-	unix.Kill(-cmd.Process.Pid, unix.SIGKILL) // fails only when nothing is left
-	return cmd.Wait()
 }
 
 // Has reports whether process pid is in the group of the leader or descends
@@ -138,9 +134,11 @@ const forkNoExec = 0x40
 
 // A stat has some of the fields of /proc/PID/stat; see proc(5).
 type stat struct {
-	state  string
-	parent int
-	flags  int
+	state   string
+	parent  int
+	group   int
+	session int
+	flags   int
 }
 
 // statOf reads the stat of a process, which may have ended and not be waited
@@ -158,11 +156,10 @@ func statOf(pid int) (s stat, err error) {
 		return s, fmt.Errorf("%s: %q is too short", path, text)
 	}
 	s.state = fields[0]
-	if s.parent, err = strconv.Atoi(fields[1]); err == nil {
-		s.flags, err = strconv.Atoi(fields[6])
-	}
-	if err != nil {
-		return s, fmt.Errorf("%s: %w", path, err)
+	for i, field := range map[int]*int{1: &s.parent, 2: &s.group, 3: &s.session, 6: &s.flags} {
+		if *field, err = strconv.Atoi(fields[i]); err != nil {
+			return s, fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	return s, nil
 }

@@ -19,27 +19,44 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	reexec.Main(m, map[string]func(){"runner": runner, "starter": starter})
+	reexec.Main(m, map[string]func(){"runner": startAgain, "starter": starter})
 }
 
-// starter starts two commands that sleep, says so, and waits for its end.
+// asleep says on descriptor 3 that it has begun, and sleeps. family starts three
+// of it: one in the group of the command, one that leaves it, and one that
+// leaves it and has ended its parent.
+const (
+	asleep = "sh -c 'echo begun >&3; exec sleep 1000000000'"
+	family = asleep + " & setsid " + asleep + " & (setsid " + asleep + " &); "
+)
+
+// starter starts commands that sleep, one with children, and waits for its end.
 func starter() {
-	for _, start := range []func(*exec.Cmd) error{
-		func(cmd *exec.Cmd) error { return Start(context.Background(), cmd) },
-		StartMember,
+	for script, start := range map[string]func(*exec.Cmd) error{
+		family + "wait":  func(cmd *exec.Cmd) error { return Start(context.Background(), cmd) },
+		"exec " + asleep: StartMember,
 	} {
-		cmd := exec.Command("sleep", "1000000000")
-		cmd.Stdout = os.Stdout // ends with the last of them
+		cmd := exec.Command("/bin/sh", "-c", script)
+		cmd.ExtraFiles = []*os.File{os.Stdout} // ends with the last of them
 		if err := start(cmd); err != nil {
 			panic(err)
 		}
 	}
-	fmt.Println("started")
 	time.Sleep(time.Hour) // until it is killed
 }
 
-// TestProc_EndOfTheRunner kills a runner whose two commands watch nothing:
-// neither outlives it.
+// awaitBegun reads so many lines of asleep.
+func awaitBegun(t *testing.T, lines *bufio.Reader, count int) {
+	t.Helper()
+	for range count {
+		if line, err := lines.ReadString('\n'); line != "begun\n" {
+			t.Errorf("a command says %q, %v", line, err)
+		}
+	}
+}
+
+// TestProc_EndOfTheRunner kills a runner whose commands watch nothing: neither
+// they nor what they have started outlive it.
 func TestProc_EndOfTheRunner(t *testing.T) {
 	cmd := reexec.Command(t.Context(), "starter")
 	out, err := cmd.StdoutPipe()
@@ -50,10 +67,7 @@ func TestProc_EndOfTheRunner(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(out)
-	line, err := lines.ReadString('\n')
-	if line != "started\n" {
-		t.Errorf("the runner says %q, %v", line, err)
-	}
+	awaitBegun(t, lines, 4)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -63,10 +77,10 @@ func TestProc_EndOfTheRunner(t *testing.T) {
 	cmd.Wait()
 }
 
-// runner starts commands until a signal comes, as many times as its argument
+// startAgain starts commands until a signal comes, as many times as its argument
 // says. It prints each error of Start and Wait that the signal does not
 // explain.
-func runner() {
+func startAgain() {
 	signals, err := strconv.Atoi(os.Args[1])
 	if err != nil {
 		panic(err)
@@ -154,27 +168,75 @@ func TestUnit_SignalForTheChildAlone(t *testing.T) {
 	}
 }
 
-// TestProc_OutputKillsTheGroup ends the context of a command whose child holds
-// its output open: neither stays.
-func TestProc_OutputKillsTheGroup(t *testing.T) {
-	ours, theirs, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
+// TestProc_EndOfACommand ends and kills a command whose children hold its output
+// open and have left its group or not: none stays. WaitStrays
+// names those that have left.
+func TestProc_EndOfACommand(t *testing.T) {
+	for _, c := range []struct {
+		name, children string
+		begun, strays  int
+	}{
+		{"in the group", asleep + " &", 1, 0},
+		{"all kinds", family, 3, 2},
+		{"without an environment", "(env -i setsid " + asleep + " &);", 1, 1},
+		{"with children", "setsid sh -c '" + strings.ReplaceAll(family, "'", `'\''`) + "wait' &", 3, 4}, // and the shell
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, end := range []string{" read -r end; exit 3", " exec sleep 1000000000"} {
+				ours, theirs, err := os.Pipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				cmd := exec.Command("/bin/sh", "-c", c.children+end)
+				cmd.ExtraFiles = []*os.File{theirs}
+				cmd.Stdout = new(strings.Builder) // Wait of os/exec waits for its end
+				stdin, err := cmd.StdinPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := Start(t.Context(), cmd); err != nil {
+					t.Fatal(err)
+				}
+				theirs.Close()
+				held := bufio.NewReader(ours)
+				awaitBegun(t, held, c.begun)
+				if strings.HasSuffix(end, "exit 3") {
+					stdin.Close()
+				} else {
+					cmd.Process.Kill()
+				}
+				strays, err := WaitStrays(cmd)
+				if err == nil || len(strays) != c.strays {
+					t.Errorf("%s: %v, strays %v; want an error and %d", end, err, strays, c.strays)
+				}
+				if rest, err := held.ReadString('\n'); err != io.EOF { // the pipe ends when no process holds it
+					t.Errorf("%s: a process goes on: %q, %v", end, rest, err)
+				}
+			}
+		})
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cmd := exec.Command("/bin/sh", "-c", "(echo begun >&3; exec sleep 1000000000) & wait")
-	cmd.ExtraFiles = []*os.File{theirs}
-	held := bufio.NewReader(ours)
-	go func() {
-		held.ReadString('\n')
-		cancel()
-	}()
-	if _, err := CombinedOutput(ctx, cmd); !errors.Is(err, context.Canceled) {
-		t.Errorf("CombinedOutput: %v, want that the context has ended", err)
-	}
-	theirs.Close()
-	if rest, err := held.ReadString('\n'); err == nil { // the pipe ends when no process holds it
-		t.Errorf("the command goes on: %q", rest)
+}
+
+// TestProc_OutputEndsWithItsContext: Output and CombinedOutput return the error
+// of the context, though a process that has left the group holds the output.
+func TestProc_OutputEndsWithItsContext(t *testing.T) {
+	for _, output := range []func(context.Context, *exec.Cmd) ([]byte, error){Output, CombinedOutput} {
+		ours, theirs, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cmd := exec.Command("/bin/sh", "-c", family+"wait")
+		cmd.ExtraFiles = []*os.File{theirs}
+		go func() {
+			awaitBegun(t, bufio.NewReader(ours), 3)
+			cancel()
+		}()
+		if _, err := output(ctx, cmd); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want that the context has ended", err)
+		}
+		theirs.Close()
+		ours.Close()
 	}
 }
 
