@@ -53,11 +53,11 @@ func prepare(ctx context.Context, dir string, rounds int) (engines []engine, err
 
 func ours(ctx context.Context, dir string, rounds int) (engine, error) {
 	binary := filepath.Join(dir, "check")
-	if _, _, err := timed(exec.CommandContext(ctx, "go", "build", "-o", binary, "./model/check")); err != nil {
+	if _, _, err := timed(ctx, exec.Command("go", "build", "-o", binary, "./model/check")); err != nil {
 		return engine{}, err
 	}
 	return engine{name: "model/check", measure: func(ctx context.Context, n int) (sample, error) {
-		out, s, err := timed(exec.CommandContext(ctx, binary, "--procs", fmt.Sprint(n), "--rounds", fmt.Sprint(rounds), "--liveness=false", "--workers", "2", "--json"))
+		out, s, err := timed(ctx, exec.Command(binary, "--procs", fmt.Sprint(n), "--rounds", fmt.Sprint(rounds), "--liveness=false", "--workers", "2", "--json"))
 		if err != nil {
 			return s, err
 		}
@@ -76,13 +76,13 @@ func stateright(ctx context.Context, dir string, rounds int) (engine, error) {
 	if err := os.CopyFS(source, os.DirFS(filepath.Join("model", "bench", "stateright"))); err != nil {
 		return engine{}, err
 	}
-	build := exec.CommandContext(ctx, "cargo", "build", "--release", "--quiet")
+	build := exec.Command("cargo", "build", "--release", "--quiet")
 	build.Dir = source
-	if _, _, err := timed(build); err != nil {
+	if _, _, err := timed(ctx, build); err != nil {
 		return engine{}, err
 	}
 	return engine{name: "Stateright 0.30.2", measure: func(ctx context.Context, n int) (sample, error) {
-		out, s, err := timed(exec.CommandContext(ctx, filepath.Join(source, "target", "release", "barrier"), fmt.Sprint(n), fmt.Sprint(rounds), "2"))
+		out, s, err := timed(ctx, exec.Command(filepath.Join(source, "target", "release", "barrier"), fmt.Sprint(n), fmt.Sprint(rounds), "2"))
 		s.distinct, _, _ = strings.Cut(out, " ")
 		return s, err
 	}}, nil
@@ -122,9 +122,9 @@ func tlc(ctx context.Context, dir string, rounds int) (engine, error) {
 		if err := os.WriteFile(filepath.Join(dir, cfg), []byte(text), 0o666); err != nil {
 			return sample{}, err
 		}
-		run := exec.CommandContext(ctx, "java", "-XX:+UseParallelGC", "-cp", jar, "tlc2.TLC", "-workers", "2", "-config", cfg, "SharedBarrier")
+		run := exec.Command("java", "-XX:+UseParallelGC", "-XX:-UsePerfData", "-cp", jar, "tlc2.TLC", "-workers", "2", "-config", cfg, "SharedBarrier")
 		run.Dir = dir
-		out, s, err := timed(run)
+		out, s, err := timed(ctx, run)
 		if err != nil {
 			return s, err
 		}

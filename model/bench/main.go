@@ -33,6 +33,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/model/cli/workdir"
 )
 
 func main() { cli.Main(command()) }
@@ -67,12 +69,12 @@ func run(cmd *cobra.Command, f flags) error {
 	if _, err := os.Stat("model/bench/README.md"); err != nil {
 		return errors.New("run it from the root of the repository")
 	}
-	dir, err := os.MkdirTemp("", "bench")
+	dir, err := workdir.Make("", "sharedbarrier-bench-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	engines, err := prepare(cmd.Context(), dir, f.rounds)
+	defer dir.Remove()
+	engines, err := prepare(cmd.Context(), dir.Path, f.rounds)
 	if err != nil {
 		return err
 	}
@@ -153,17 +155,17 @@ func median(runs []sample) sample {
 }
 
 // timed runs a command and returns what it printed, with wall time and memory.
-func timed(cmd *exec.Cmd) (out string, s sample, err error) {
-	var stdout, stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+func timed(ctx context.Context, cmd *exec.Cmd) (out string, s sample, err error) {
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	start := time.Now()
-	err = cmd.Run()
+	stdout, err := procgroup.Output(ctx, cmd)
 	s.seconds = time.Since(start).Seconds()
 	if err != nil {
-		return "", s, fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, lastLines(stderr.String()+stdout.String()))
+		return "", s, fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, lastLines(stderr.String()+string(stdout)))
 	}
 	s.megabyte = float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) / 1024
-	return stdout.String(), s, nil
+	return string(stdout), s, nil
 }
 
 func lastLines(text string) string {
@@ -215,7 +217,10 @@ func updatePage(engines []engine, rows []row, f flags) error {
 	for _, cells := range table(engines, rows) {
 		body += "| " + strings.Join(cells, " | ") + " |\n"
 	}
-	return os.WriteFile(page, []byte(before+begin+body+end+after), 0o666)
+	return cli.WriteFile(page, func(w io.Writer) error {
+		_, err := io.WriteString(w, before+begin+body+end+after)
+		return err
+	})
 }
 
 const begin, end = "<!-- table:bench -->\n", "<!-- /table:bench -->"

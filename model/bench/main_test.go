@@ -76,15 +76,15 @@ func TestProc_MeasuresMemory(t *testing.T) {
 	if err != nil {
 		t.Skip("no sh: install a POSIX shell")
 	}
-	_, small, err1 := timed(exec.Command(shell, "-c", "true"))
-	_, large, err2 := timed(exec.Command(shell, "-c", "x=$(head -c 64000000 /dev/zero | tr '\\0' x); true"))
+	_, small, err1 := timed(t.Context(), exec.Command(shell, "-c", "true"))
+	_, large, err2 := timed(t.Context(), exec.Command(shell, "-c", "x=$(head -c 64000000 /dev/zero | tr '\\0' x); true"))
 	if err1 != nil || err2 != nil {
 		t.Fatal(err1, err2)
 	}
 	if large.megabyte < small.megabyte+60 {
 		t.Errorf("peak memory %.0f MB and %.0f MB, want 60 MB between them", small.megabyte, large.megabyte)
 	}
-	if _, _, err := timed(exec.Command(shell, "-c", "echo sorry >&2; exit 3")); err == nil || !strings.Contains(err.Error(), "sorry") {
+	if _, _, err := timed(t.Context(), exec.Command(shell, "-c", "echo sorry >&2; exit 3")); err == nil || !strings.Contains(err.Error(), "sorry") {
 		t.Errorf("timed of a command that fails: %v, want its last words", err)
 	}
 }

@@ -25,6 +25,7 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/model/cli/workdir"
 	"sharedbarrier/spec"
 )
 
@@ -73,11 +74,15 @@ func (r Run) Check(ctx context.Context) (Outcome, error) {
 	if err := verifyAny(r.Tools.Jar, releases); err != nil {
 		return out, err
 	}
-	dir, err := r.lay()
+	work, err := workdir.Make("", "sharedbarrier-tlc-")
 	if err != nil {
 		return out, err
 	}
-	defer os.RemoveAll(dir)
+	defer work.Remove()
+	dir := work.Path
+	if err := r.lay(dir); err != nil {
+		return out, err
+	}
 
 	limited := ctx
 	if r.Limit > 0 {
@@ -144,24 +149,15 @@ func (r Run) module() string {
 
 // lay writes the modules and the configuration into a folder of their own,
 // where TLC leaves its own files, too.
-func (r Run) lay() (dir string, err error) {
-	dir, err = os.MkdirTemp("", "sharedbarrier-tlc-")
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		if err != nil {
-			os.RemoveAll(dir)
-		}
-	}()
+func (r Run) lay(dir string) error {
 	files := map[string][]byte{r.module() + ".cfg": []byte(r.Question.Configuration())}
 	modules, err := fs.Glob(r.Files, "*.tla")
 	if err != nil {
-		return "", err
+		return err
 	}
 	for _, name := range modules {
 		if files[name], err = fs.ReadFile(r.Files, name); err != nil {
-			return "", err
+			return err
 		}
 	}
 	if r.schedule != "" {
@@ -169,10 +165,10 @@ func (r Run) lay() (dir string, err error) {
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return dir, os.Mkdir(filepath.Join(dir, "tmp"), 0o755)
+	return os.Mkdir(filepath.Join(dir, "tmp"), 0o755)
 }
 
 // run starts what answers the question and reads its output to the end.
@@ -218,7 +214,8 @@ const simulatedDepth = 4000
 func (r Run) command(dir, class string, args []string, properties ...string) *exec.Cmd {
 	// Without the second, TLC may live on after the thread that ran out of
 	// memory has died.
-	jvm := []string{"-Djava.io.tmpdir=" + filepath.Join(dir, "tmp"), "-XX:+ExitOnOutOfMemoryError"}
+	// Without the third, Java writes to /tmp, and leaves that after kill -9.
+	jvm := []string{"-Djava.io.tmpdir=" + filepath.Join(dir, "tmp"), "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"}
 	if r.Small {
 		jvm = append(jvm, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 	} else {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/model/cli/workdir"
 )
 
 // An Entry is a file or a folder of the cache.
@@ -43,7 +44,8 @@ type Entry struct {
 // Get returns the path of the entry and makes it first if it is not in the
 // cache. Several processes may make it at the same time. The entry appears
 // under its path when it is complete and checked; an error of Make or Check
-// leaves nothing.
+// leaves nothing. After kill -9 the next Get, of any entry, removes what is
+// left.
 //
 // It fails with the errors of Make and Check, with the system's error, or if
 // there is no cache folder. If an entry that was in the cache fails its check,
@@ -53,6 +55,7 @@ func (e Entry) Get() (path string, err error) {
 	if err != nil {
 		return "", err
 	}
+	workdir.Sweep(folder, making)
 	path = filepath.Join(folder, e.Name+e.hash())
 	if _, err := os.Lstat(path); err == nil {
 		if err := cmp.Or(private(path), e.check(path)); err != nil {
@@ -61,12 +64,12 @@ func (e Entry) Get() (path string, err error) {
 		return path, nil
 	}
 	e.say("making " + path + ", once")
-	temporary, err := os.MkdirTemp(folder, ".making-")
+	temporary, err := workdir.Make(folder, making)
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(temporary)
-	made := filepath.Join(temporary, e.Name)
+	defer temporary.Remove()
+	made := filepath.Join(temporary.Path, e.Name)
 	if err := e.Make(made); err != nil {
 		return "", err
 	}
@@ -80,6 +83,9 @@ func (e Entry) Get() (path string, err error) {
 	}
 	return path, nil
 }
+
+// making begins the name of a folder in which an entry is made.
+const making = ".making-"
 
 func (e Entry) hash() string {
 	if len(e.Key) == 0 {
