@@ -121,15 +121,22 @@ func (s *Scratch) Close() error {
 	return errors.Join(s.Remove(), s.mark.Close())
 }
 
-// Remove removes the segment, the directory with all that is in it, and the
-// mark, or those of them that exist. A process of the run may call it when the
-// process that made the run has ended.
+// Remove removes the segment, other files beside it whose names begin with its
+// name, the directory with all that is in it, and the mark, or those of them
+// that exist. A process of the run may call it when the process that made the
+// run has ended.
 func (n Names) Remove() error {
-	segment := os.Remove(shm + n.Segment)
-	if errors.Is(segment, fs.ErrNotExist) {
-		segment = nil
+	var segments []string
+	if strings.HasSuffix(n.Segment, ofSegment) {
+		segments, _ = filepath.Glob(shm + n.Segment + "*")
 	}
-	if err := errors.Join(segment, os.RemoveAll(n.Dir)); err != nil {
+	var failed []error
+	for _, path := range segments {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, err)
+		}
+	}
+	if err := errors.Join(append(failed, os.RemoveAll(n.Dir))...); err != nil {
 		return err // the mark stays for the next Sweep
 	}
 	if err := os.Remove(n.markPath()); !errors.Is(err, fs.ErrNotExist) {

@@ -99,11 +99,21 @@ func TestHazard_SweepOfOtherDirectories(t *testing.T) {
 
 func TestUnit_CloseRemovesAll(t *testing.T) {
 	s := mustMake(t.TempDir())
+	beside := shm + s.Segment + "-target"
+	if err := os.Rename(shm+s.Segment, beside); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(beside, shm+s.Segment); err != nil {
+		t.Fatal(err)
+	}
 	if got := existing(s.Names); got != 3 {
 		t.Errorf("Make: %d files, want 3", got)
 	}
 	if err := s.Close(); err != nil || existing(s.Names) != 0 {
 		t.Errorf("Close: %v, and %d files are left", err, existing(s.Names))
+	}
+	if _, err := os.Lstat(beside); err == nil {
+		t.Errorf("Close has left %s", beside)
 	}
 	if err := s.Names.Remove(); err != nil {
 		t.Errorf("Remove of what is gone: %v, want no error", err)
