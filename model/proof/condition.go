@@ -9,8 +9,8 @@ import (
 
 // A Condition is a proof obligation about all states: if Given holds in a
 // state, Goal holds in it, or in its successor if there is a Next. A nil Given
-// or Goal is the invariant. If there is a Lowers, the goal is that the successor
-// has a lower rank.
+// or Goal is the invariant. If there is a Change, the goal is that the rank of
+// the successor differs like this.
 type Condition struct {
 	Name   string
 	Doc    string
@@ -18,7 +18,7 @@ type Condition struct {
 	Given  *Clause
 	Next   *Successor
 	Goal   *Clause
-	Lowers *Rank
+	Change *Change
 	inv    Invariant
 }
 
@@ -28,7 +28,7 @@ type Condition struct {
 // each move of each group keeps it (step), and it implies each property
 // (safety). If the others are valid too, no process hangs: in every state some
 // step is possible (deadlock), and each step but the last of a round lowers the
-// rank, which is bounded (rank).
+// rank, which is bounded and to which a call that gives up adds little (rank).
 func Conditions(t Table) []Condition { return ConditionsOf(t, TheInvariant(), TheRank()) }
 
 // ConditionsOf is Conditions for another invariant and rank.
@@ -73,11 +73,11 @@ func liveness(t Table, rank Rank) []Condition {
 		c := Condition{Name: "rank." + r.Name, Next: &r.Successor}
 		switch {
 		case r.Move.event():
-			continue
+			c.Doc, c.Change = fmt.Sprintf("%s adds at most %d to the rank", r.Doc, rank.GiveUp), &Change{rank, rank.GiveUp}
 		case r.EndsRound:
 			c.Doc, c.Goal = "after "+r.Doc+" "+fresh.Doc, fresh
 		default:
-			c.Doc, c.Lowers = r.Doc+" lowers the rank", &rank
+			c.Doc, c.Change = r.Doc+" lowers the rank", &Change{rank, -1}
 		}
 		list = append(list, c)
 	}
@@ -113,9 +113,9 @@ func (c Condition) Refuted(s *State) (after *State, breaks []string, refuted boo
 		after, judged = &t, &t
 	}
 	switch {
-	case c.Lowers != nil:
-		before, now := c.Lowers.Of(s), c.Lowers.Of(judged)
-		return after, []string{fmt.Sprintf("Rank (%d, then %d)", before, now)}, now >= before
+	case c.Change != nil:
+		before, now := c.Change.Of(s), c.Change.Of(judged)
+		return after, []string{fmt.Sprintf("Rank (%d, then %d)", before, now)}, now > before+c.Change.By
 	case c.Goal == nil && !c.inv.Holds(judged):
 		return after, c.inv.Broken(judged), true
 	case c.Goal != nil && !c.Goal.Holds.True(judged):

@@ -15,6 +15,8 @@ type Rank struct {
 	Start Bound // no less than the rank when a round starts and no process withdraws
 	Most  Bound // no less than any rank
 	Least int   // no more than the rank before the step that ends the round
+
+	GiveUp int // no less than what a call that gives up adds to the rank
 }
 
 // A Stage is a part of a round. What it adds is the number of steps that one
@@ -68,13 +70,15 @@ func TheRank() Rank {
 			{"draining", "exit is not cleared", not(eqConst(exit, -1)), 1},
 			{"drained", "exit is cleared", and(), 0},
 		},
-		Start: Bound{24, 4},
-		Most:  Bound{28, 1},
-		Least: 9,
+		Start:  Bound{24, 4},
+		Most:   Bound{28, 1},
+		Least:  9,
+		GiveUp: 16,
 	}
 }
 
-// StepsOfRound bounds the steps of a round in which no call gives up.
+// StepsOfRound bounds the steps of a round in which no call gives up. Each time
+// that a call gives up, GiveUp more are possible.
 func (r Rank) StepsOfRound() Bound { return r.steps(r.Start) }
 
 // StepsToEnd bounds the steps from any state to the end of its round, if no
@@ -142,12 +146,19 @@ func (r Rank) atMost(b Bound) Expr {
 
 func (r Rank) atLeast(k int) Expr { return r.holds(func(rank Expr) Expr { return le(num(k), rank) }) }
 
-// lowered says, of the state before a move, that the rank is lower after it.
-func (r Rank) lowered(next *Successor) Expr {
-	return r.holds(func(before Expr) Expr {
+// A Change says how a move changes the rank: by at most By, which is negative if
+// the move lowers it.
+type Change struct {
+	Rank
+	By int
+}
+
+// bounded says, of the state before a move, that it changes the rank like this.
+func (c Change) bounded(next *Successor) Expr {
+	return c.holds(func(before Expr) Expr {
 		var all []Expr
-		for _, s := range r.byStage() {
-			all = append(all, implies(next.after(s.in), le(plus(next.after(s.rank), 1), before)))
+		for _, s := range c.byStage() {
+			all = append(all, implies(next.after(s.in), le(next.after(s.rank), plus(before, c.By))))
 		}
 		return and(all...)
 	})

@@ -65,7 +65,7 @@ func TestHazard_RankOffByOne(t *testing.T) {
 		by     int
 	}{
 		{"Start.Each", &rank.Start.Each, -1}, {"Start.Plus", &rank.Start.Plus, -1}, {"Least", &rank.Least, 1},
-		{"Most.Each", &rank.Most.Each, -1}, {"Most.Plus", &rank.Most.Plus, -1},
+		{"Most.Each", &rank.Most.Each, -1}, {"Most.Plus", &rank.Most.Plus, -1}, {"GiveUp", &rank.GiveUp, -1},
 	} {
 		if off(b.number, b.by) == "" {
 			t.Errorf("with %s off by %d all conditions are valid for one and two processes, want one that is not", b.what, b.by)

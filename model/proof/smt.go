@@ -84,15 +84,15 @@ func (c Condition) SMT() string {
 			line("(assert %s)", g.smt(""))
 		}
 	}
-	if c.Next != nil && c.Lowers == nil {
+	if c.Next != nil && c.Change == nil {
 		line("\n; The state after it.")
 		c.Next.define(line)
 		c.define(line, nextState)
 	}
 	switch {
-	case c.Lowers != nil:
-		line("\n; Not the goal: the rank is lower after the move.")
-		line("(assert (not %s))", c.Lowers.lowered(c.Next).smt(""))
+	case c.Change != nil:
+		line("\n; Not the goal: the move adds at most %d to the rank.", c.Change.By)
+		line("(assert (not %s))", c.Change.bounded(c.Next).smt(""))
 	case c.Goal == nil:
 		line("\n; Not the goal: the invariant.")
 		line("(assert (not %sInvariant))", prefix)

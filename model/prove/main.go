@@ -258,8 +258,8 @@ func (r *report) bounds() {
 		fmt.Fprintf(r.out, "a round takes at most %v steps\n", rank.StepsOfRound())
 		return
 	}
-	fmt.Fprintf(r.out, "a round in which no call gives up takes at most %v steps\n", rank.StepsOfRound())
-	fmt.Fprintf(r.out, "once no call gives up any more, the round ends within %v steps\n", rank.StepsToEnd())
+	fmt.Fprintf(r.out, "a round takes at most %v steps, and %d more for each call that gives up in it\n", rank.StepsOfRound(), rank.GiveUp)
+	fmt.Fprintf(r.out, "once no call gives up any more, it ends within %v steps\n", rank.StepsToEnd())
 }
 
 // mostProcs is the number of processes up to which search runs the protocol.
