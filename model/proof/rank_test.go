@@ -2,7 +2,9 @@ package proof_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"sharedbarrier/model/proof"
@@ -73,4 +75,62 @@ func TestHazard_RankOffByOne(t *testing.T) {
 	}
 	goldenTable(t, "weights", weights)
 	goldenTable(t, "stages", stages)
+}
+
+// TestUnit_ObligationsOfLiveness: a step is to be possible, each move of each
+// group is to change the rank as its kind may, and the rank is to be bounded: no
+// condition is missing, and all but one start from the whole invariant.
+func TestUnit_ObligationsOfLiveness(t *testing.T) {
+	table := proof.Protocol()
+	want := map[string]int{"deadlock": 0, "rank.initiation": 0, "rank.Most": 0, "rank.Least": 0} // by what it changes the rank
+	for _, r := range table.Rules() {
+		want["rank."+r.Name] = -1
+		switch {
+		case r.EndsRound:
+			want["rank."+r.Name] = 0
+		case strings.HasPrefix(r.Name, "GiveUp"):
+			want["rank."+r.Name] = 16
+		}
+	}
+	got := map[string]int{}
+	for _, c := range proof.Conditions(table) {
+		if c.Kind != spec.Liveness {
+			continue
+		}
+		got[c.Name] = 0
+		if c.Change != nil {
+			got[c.Name] = c.Change.By
+		}
+		if given := c.Given != nil; given != (c.Name == "rank.initiation") || (c.Goal == nil) != (c.Change != nil) {
+			t.Errorf("condition %s: given %v, goal %v, change %v", c.Name, given, c.Goal != nil, c.Change != nil)
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("conditions of liveness: got %v, want %v", got, want)
+	}
+}
+
+// TestUnit_NoDeadlock holds the goal against the moves themselves in every state
+// of one and two processes, reachable or not: a step is possible that is not
+// Call by a process ahead.
+func TestUnit_NoDeadlock(t *testing.T) {
+	table := proof.Protocol()
+	goal, rules := proof.NoDeadlock(table), table.Rules()
+	stuck := 0
+	for n := 1; n <= 2; n++ {
+		everyState(n, func(s *proof.State) {
+			want := slices.ContainsFunc(rules, func(r proof.Rule) bool {
+				return !strings.HasPrefix(r.Name, "GiveUp") && r.Name != "Call.ahead" && r.Possible(s)
+			})
+			if !want {
+				stuck++
+			}
+			if got := goal.Holds.True(s); got != want {
+				t.Fatalf("%v: the goal says that a step is possible: %v, want %v", s, got, want)
+			}
+		})
+	}
+	if stuck == 0 {
+		t.Error("a step is possible in every state, want some outside the invariant in which none is")
+	}
 }
