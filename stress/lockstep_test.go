@@ -273,7 +273,7 @@ func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
 // left in the cache.
 func TestProc_InterruptedWhileAPortIsMade(t *testing.T) {
 	marker, tools := uniqueSeconds(), t.TempDir()
-	python := "#!/bin/sh\ncase $1 in -c) echo a python;; *) mkdir -p \"$3/lib\"; sleep " + marker + " & wait;; esac\n"
+	python := "#!/bin/sh\ncase $2 in -c) echo a python;; *) mkdir -p \"$4/lib\"; sleep " + marker + " & wait;; esac\n"
 	if err := os.WriteFile(filepath.Join(tools, "python3"), []byte(python), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,13 @@
 package toolcache
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -134,6 +138,124 @@ func TestUnit_PipSeesNoSettings(t *testing.T) {
 	got := withoutPython([]string{"PATH=p", "PIP_TARGET=t", "PIP_USER=1", "PIP_CERT=c", "PYTHONPATH=m", "PIP_INDEX_URL=i", "PIPX=x"})
 	if want := []string{"PATH=p", "PIP_CERT=c", "PIP_INDEX_URL=i", "PIPX=x"}; !slices.Equal(got, want) {
 		t.Errorf("withoutPython: got %q, want %q", got, want)
+	}
+}
+
+// TestProc_PipSettings installs a package with a real pip, whose settings of
+// the environment and of a file would put it elsewhere, or nowhere. What says
+// where the packages are counts.
+func TestProc_PipSettings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a virtual environment takes seconds")
+	}
+	if _, _, err := Ask(t.Context(), NoPython, "python3", "-I", "-c", "import venv, ensurepip"); err != nil {
+		Require(t, err)
+	}
+	empty(t)
+	home, elsewhere := t.TempDir(), t.TempDir()
+	wheels := filepath.Join(home, "wheels")
+	hash := wheel(t, wheels)
+	poison := fmt.Sprintf("[global]\nno-index = true\nfind-links = %s\nrequire-virtualenv = false\n"+
+		"[install]\ntarget = %s\nuser = true\nprefix = %[2]s\nroot = %[2]s\ndry-run = true\nno-binary = :all:\nconstraint = /nowhere\n", wheels, elsewhere)
+	for _, file := range []string{".config/pip/pip.conf", "pip.conf"} {
+		path := filepath.Join(home, file)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(poison), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(elsewhere, "sitecustomize.py"), []byte("import os; os._exit(9)"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range os.Environ() {
+		if name, _, _ := strings.Cut(name, "="); strings.HasPrefix(name, "PIP_") {
+			t.Setenv(name, "") // restores it
+			os.Unsetenv(name)
+		}
+	}
+	for name, value := range map[string]string{
+		"HOME": home, "XDG_CONFIG_HOME": filepath.Join(home, ".config"), "PIP_CONFIG_FILE": filepath.Join(home, "pip.conf"),
+		"PIP_TARGET": elsewhere, "PYTHONHOME": elsewhere, "PYTHONPATH": elsewhere, "PYTHONSTARTUP": elsewhere, "PYTHONUSERBASE": elsewhere,
+	} {
+		t.Setenv(name, value)
+	}
+	e := Entry{
+		Name:  "environment",
+		Make:  func(path string) error { return InstallPython(t.Context(), path, "sample==1.0 --hash=sha256:"+hash) },
+		Check: CheckPython,
+	}
+	path, err := e.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := filepath.Glob(filepath.Join(path, "lib", "python*", "site-packages", "sample.py"))
+	if err != nil || len(module) != 1 {
+		t.Fatalf("the package is at %q, %v; want one file in the environment", module, err)
+	}
+	if left, err := os.ReadDir(elsewhere); err != nil || len(left) != 1 {
+		t.Errorf("pip has written elsewhere: %v, %v", left, err)
+	}
+	if again, err := e.Get(); again != path || err != nil {
+		t.Errorf("Get again: got %q, %v, want %q", again, err, path)
+	}
+	for _, spoil := range []func() error{
+		func() error { return os.Truncate(module[0], 1) },
+		func() error { return os.Remove(module[0]) },
+		func() error { return os.Remove(filepath.Join(path, contents)) },
+	} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.Get(); err == nil || !strings.Contains(err.Error(), "remove "+path) {
+			t.Errorf("Get of a spoilt environment: got %q, %v, want an error that says to remove %s", got, err, path)
+		}
+	}
+}
+
+// wheel makes the folder with a wheel of one module, sample 1.0, and returns
+// the hash of the wheel.
+func wheel(t *testing.T, folder string) (hash string) {
+	t.Helper()
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	archive := zip.NewWriter(&file)
+	const info = "sample-1.0.dist-info/"
+	for name, text := range map[string]string{
+		"sample.py":       "one = 1\n",
+		info + "METADATA": "Metadata-Version: 2.1\nName: sample\nVersion: 1.0\n",
+		info + "WHEEL":    "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+		info + "RECORD":   "sample.py,,\n" + info + "METADATA,,\n" + info + "WHEEL,,\n" + info + "RECORD,,\n",
+	} {
+		if w, err := archive.Create(name); err != nil {
+			t.Fatal(err)
+		} else if _, err := io.WriteString(w, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(archive.Close(), os.WriteFile(filepath.Join(folder, "sample-1.0-py3-none-any.whl"), file.Bytes(), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(file.Bytes()))
+}
+
+// TestUnit_PipEnvironment shows what becomes of the settings that pip has read
+// from files.
+func TestUnit_PipEnvironment(t *testing.T) {
+	got := pipEnvironment([]string{"A=b", "PIP_CERT=c", "PIP_CONFIG_FILE=f"}, `:env:.cert='c'
+global.cert='/etc/other'
+global.find-links='/a b\n/it\'s "ü"'
+global.index-url='https://one'
+global.target='/elsewhere'
+install.index-url="https://it's"
+install.user='true'
+global.timeout=
+nonsense
+list.proxy='p'
+`)
+	want := []string{"A=b", "PIP_CERT=c", "PIP_CONFIG_FILE=" + os.DevNull, "PIP_INDEX_URL=https://it's", "PIP_FIND_LINKS=/a b\n/it's \"ü\""}
+	if !slices.Equal(got, want) {
+		t.Errorf("pipEnvironment: got %q, want %q", got, want)
 	}
 }
 

@@ -4,6 +4,7 @@ package registry
 
 import (
 	"context"
+	"debug/elf"
 	"fmt"
 	"os/exec"
 	"regexp"
@@ -81,11 +82,22 @@ func compile(ctx context.Context, missing toolcache.Missing, compiler string, fl
 			}
 			return nil
 		},
+		Check: whole,
 	}.Get()
 	if err != nil {
 		return nil, err
 	}
 	return exec.Command(program), nil
+}
+
+// whole returns an error if the end of the program at the path is missing,
+// where its sections are listed.
+func whole(path string) error {
+	program, err := elf.Open(path)
+	if err != nil {
+		return fmt.Errorf("%s is no whole program: %w", path, err)
+	}
+	return program.Close()
 }
 
 // source returns the text of a port.

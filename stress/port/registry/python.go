@@ -34,15 +34,7 @@ func pythonCommand(ctx context.Context, variant string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	scripts := toolcache.Entry{Name: "port-python-scripts", Make: func(path string) error { return os.CopyFS(path, port.Sources) }}
-	entries, err := port.Sources.ReadDir("python")
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		scripts.Key = append(scripts.Key, e.Name(), source("python/"+e.Name()))
-	}
-	folder, err := scripts.Get()
+	folder, err := pythonScripts()
 	if err != nil {
 		return nil, err
 	}
@@ -53,18 +45,45 @@ func pythonCommand(ctx context.Context, variant string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
+// pythonScripts puts the sources of the ports into the cache, unless they are
+// there.
+func pythonScripts() (folder string, err error) {
+	scripts := toolcache.Entry{Name: "port-python-scripts", Make: func(path string) error { return os.CopyFS(path, port.Sources) }}
+	entries, err := port.Sources.ReadDir("python")
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		scripts.Key = append(scripts.Key, e.Name(), source("python/"+e.Name()))
+	}
+	scripts.Check = func(path string) error {
+		for _, e := range entries {
+			file := filepath.Join(path, "python", e.Name())
+			switch text, err := os.ReadFile(file); {
+			case err != nil:
+				return err
+			case string(text) != source("python/"+e.Name()):
+				return fmt.Errorf("%s is not as it was made", file)
+			}
+		}
+		return nil
+	}
+	return scripts.Get()
+}
+
 // pythonEnvironment makes a virtual environment with the packages, unless the
 // cache has it.
 func pythonEnvironment(ctx context.Context, requirements string) (path string, err error) {
 	// The program may be a wrapper. The key names the interpreter that answers.
-	_, interpreter, err := toolcache.Ask(ctx, toolcache.NoPython, "python3", "-c",
+	_, interpreter, err := toolcache.Ask(ctx, toolcache.NoPython, "python3", "-I", "-c",
 		`import sys, venv, ensurepip; print(sys.executable, sys.version); assert sys.version_info >= (3, 10)`)
 	if err != nil {
 		return "", err
 	}
 	return toolcache.Entry{
-		Name: "port-python",
-		Key:  []string{interpreter, requirements},
-		Make: func(path string) error { return toolcache.InstallPython(ctx, path, requirements) },
+		Name:  "port-python",
+		Key:   []string{interpreter, requirements, "a list of its files"},
+		Make:  func(path string) error { return toolcache.InstallPython(ctx, path, requirements) },
+		Check: toolcache.CheckPython,
 	}.Get()
 }
