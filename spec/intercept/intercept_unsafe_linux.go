@@ -5,7 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"runtime/debug"
-	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -37,9 +36,13 @@ func All(numbers ...int) (filters []Filter) {
 
 // A Call is a system call that waits for its answer.
 type Call struct {
+	Thread int // the number of the thread that makes it
 	Number int
 	Args   [6]uint64
 }
+
+// Done, as the answer to a call, has it return 0. The kernel does not make it.
+const Done unix.Errno = 1 << 16
 
 // These are struct seccomp_notif and struct seccomp_notif_resp of the kernel.
 type (
@@ -58,6 +61,13 @@ type (
 	}
 )
 
+// TB is the part of testing.TB that Run uses.
+type TB interface {
+	Helper()
+	Skipf(format string, args ...any)
+	Fatal(args ...any)
+}
+
 // Run runs f in a thread of its own. Each system call that a filter selects,
 // there and in processes that f starts, waits for answer: 0 lets the kernel
 // make the call, and any other value is the call's error. Run calls answer in
@@ -68,7 +78,7 @@ type (
 // Meanwhile there is no garbage collection and there are two processors at
 // least, since the thread may wait in a call of which the scheduler knows
 // nothing (unix.RawSyscall).
-func Run(t testing.TB, filters []Filter, answer func(Call) unix.Errno, f func()) {
+func Run(t TB, filters []Filter, answer func(Call) unix.Errno, f func()) {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -88,27 +98,40 @@ func Run(t testing.TB, filters []Filter, answer func(Call) unix.Errno, f func())
 		}
 	}()
 	s := <-start
-	if errors.Is(s.err, unix.ENOSYS) || errors.Is(s.err, unix.EINVAL) || errors.Is(s.err, unix.EBUSY) || errors.Is(s.err, unix.EPERM) {
+	if missing(s.err) {
 		t.Skipf("no seccomp user notification here: %v", s.err)
 	}
 	if s.err != nil {
 		t.Fatal(s.err)
 	}
 	defer unix.Close(s.listener)
-	for await(s.listener, done) {
+	serve(s.listener, done, answer)
+	<-done
+}
+
+// missing reports whether err says that the kernel or the system that this
+// process runs in has no user notification for it.
+func missing(err error) bool {
+	return errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EPERM)
+}
+
+// serve answers the calls until there are none any more.
+func serve(listener int, done <-chan struct{}, answer func(Call) unix.Errno) {
+	for await(listener, done) {
 		var n notification
-		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s.listener), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&n))); errno != 0 {
+		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&n))); errno != 0 {
 			continue // the caller was killed or interrupted
 		}
 		r := response{id: n.id}
-		if errno := answer(Call{int(n.number), n.args}); errno != 0 {
-			r.errno = -uint32(errno)
-		} else {
+		switch errno := answer(Call{int(n.pid), int(n.number), n.args}); errno {
+		case 0:
 			r.flag = unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE
+		case Done:
+		default:
+			r.errno = -uint32(errno)
 		}
-		unix.Syscall(unix.SYS_IOCTL, uintptr(s.listener), unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(&r)))
+		unix.Syscall(unix.SYS_IOCTL, uintptr(listener), unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(&r)))
 	}
-	<-done
 }
 
 // await waits for a call and reports whether there is one. There is none when
