@@ -28,6 +28,7 @@ import (
 
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/conformance"
 	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/run"
 )
@@ -35,6 +36,7 @@ import (
 func main() {
 	registry.ServeGo()
 	run.ServeWorker()
+	conformance.ServeGated()
 	// Go probes pidfds once, in a child that shares its memory and its signal
 	// handlers. A Ctrl-C during the probe crashes both. So the probe is here,
 	// before the program has made anything.

@@ -4,6 +4,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,6 +35,20 @@ func withdrawal(s *subject) (string, error) {
 	f.expectWords(spec.Words{Enter: 0, Exit: 2, Flag: spec.Down})
 	if f.err != nil {
 		return "", f.errorf("when it gives up")
+	}
+	// Both requests may come at once: the port must not leave one in a buffer.
+	f.try(func() error {
+		if !f.port.Stop() {
+			f.port.Continue()
+			return nil
+		}
+		defer f.port.Continue()
+		return errors.Join(f.port.Send("call 2"), f.port.Send("giveup"))
+	})
+	f.expect("giveup", port.Withdrawn)
+	f.expectWords(spec.Words{Enter: 0, Exit: 2, Flag: spec.Down})
+	if f.err != nil {
+		return "", f.errorf("with giveup right behind its call")
 	}
 	f.send("call 2")
 	f.meet("PROTOCOL.md, section 5")

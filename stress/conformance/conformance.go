@@ -74,12 +74,11 @@ var Checks = []Check{
 	{"lock stays", "it leaves the lock file where it is, and makes no other", lockStays, false},
 	{"lock contents", "it does not write to the lock file, nor truncate it", lockContents, false},
 	{"lock replaced", "it locks the file that the path names now, between two calls and while it waits", replaced, false},
-	{"lock replaced often", "it looks at the link count after it has locked", replacedOften, false},
-	{"lock released", "it unlocks, and does not only close; its descriptor is close-on-exec", closing, false},
 	{"alone", "calls of one party, one after the other", alone, false},
 	{"in a call", "it refuses requests that are not in place, abandons if it can, and ends with its input", inCall, false},
 	{"withdrawal", "a call that gives up undoes its effect on the words", withdrawal, false},
-	{"contended", "black box: between two sections of its call it writes nothing while another process holds the lock", contended, false},
+	{"sections", "black box: it writes under the lock only, leaves the right words at each release, and releases by unlocking", sections, false},
+	{"lock unlinked", "black box: it looks at the link count after each lock", unlinkedWhile, false},
 	{"schedules n=2", "black box: calls, give-ups and steps of one peer, with the words, the lock and the answers seen from outside", schedules(2), false},
 	{"schedules n=3", "the same with two peers, as far as the time allows", schedules(3), false},
 	{"out of range", "it refuses to call when a word is out of range; or it checks no words, as the original", outOfRange, false},
@@ -87,6 +86,7 @@ var Checks = []Check{
 	{"counts", "party counts up to 2³¹−1 that change between rounds, in each place of the round", counts, false},
 	{"pace", "it looks at its word in each tick, though a peer wakes no process", pace, false},
 	{"idle waits", "it does not burn a processor while it waits", idleWaits, false},
+	{"prompt", "it answers a giveup within a moment, at the lock too", promptly, true},
 	{"many calls", "it needs no more after many calls, and after many that gave up", manyCalls, false},
 	{"long waits", "it waits at each place for as long as its peer stands still", longWaits, true},
 	{"stress", "4 processes of it", stress(4), false},
@@ -252,6 +252,23 @@ func (s *subject) budget() time.Duration {
 		return time.Second
 	}
 	return 4 * time.Second
+}
+
+// each calls do for 0 to n-1, several at the same time, and returns the first
+// error in their order.
+func (s *subject) each(n int, do func(i int) error) error {
+	var all sync.WaitGroup
+	some := make(chan bool, s.parallel())
+	errs := make([]error, n)
+	for i := range n {
+		some <- true
+		all.Go(func() {
+			errs[i] = do(i)
+			<-some
+		})
+	}
+	all.Wait()
+	return cmp.Or(errs...)
 }
 
 // sound: control has passed in this process.

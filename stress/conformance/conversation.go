@@ -3,6 +3,8 @@
 package conformance
 
 import (
+	"os"
+	"slices"
 	"strings"
 
 	"sharedbarrier/spec"
@@ -23,7 +25,7 @@ func conversation(s *subject) (string, error) {
 		f.ask(request, "error")
 	}
 	f.expectWords(before)
-	f.try(func() error { return f.port.Close() })
+	f.leavesFiles("close", func() { f.try(func() error { return f.port.Close() }) })
 	f.try(func() error {
 		if left := f.port.Strays(); len(left) > 0 {
 			return finding("PORTS.md, section 2: end", "after close processes go on that it has started outside of its process group, and that the runner has ended: %s", strings.Join(left, ", "))
@@ -36,7 +38,68 @@ func conversation(s *subject) (string, error) {
 	idle := s.fixture()
 	defer idle.close()
 	idle.try(func() error { return idle.port.EndInput() })
+	if idle.err == nil && s.can.White {
+		idle.err = outOfPlace(s)
+	}
 	return "as specified", idle.err
+}
+
+// leavesFiles has the port do what must change neither the words nor the files
+// of the barrier, in the middle of a round of others.
+func (f *fixture) leavesFiles(what string, do func()) {
+	used := spec.Words{Enter: 1, Exit: 2, Flag: spec.Down}
+	f.setAll(used)
+	var before []os.FileInfo
+	paths := []string{f.path(), f.lockPath}
+	for _, path := range paths {
+		f.try(func() error {
+			info, err := os.Lstat(path)
+			before = append(before, info)
+			return err
+		})
+	}
+	do()
+	for i, path := range paths {
+		f.try(func() error {
+			if after, err := os.Lstat(path); err != nil || !os.SameFile(before[i], after) {
+				return finding("PORTS.md, section 2", "on %s it removes or replaces a file of the barrier, which others use: %q (%v)", what, path, err)
+			}
+			return nil
+		})
+	}
+	if now := f.words(); f.err == nil && now != used {
+		f.err = finding("PORTS.md, section 2", "on %s it makes the words %v of %v, which others use", what, now, used)
+	}
+}
+
+// outOfPlace leads a white-box port through a call of 1. At each step it has
+// the port refuse what is out of place there.
+func outOfPlace(s *subject) error {
+	f := s.fixture()
+	defer f.close()
+	f.openWhite()
+	f.send("call 1")
+	for answer := f.receive(); f.err == nil && answer != port.Returned; answer = f.receive() {
+		label, _ := strings.CutPrefix(answer, "at ")
+		step, err := spec.ParseStep(label)
+		if err != nil {
+			return finding("PORTS.md, section 3", "in a call it answers %.300q, want %q or a step", answer, port.Returned)
+		}
+		refused := []string{"dance"}
+		poll := step == spec.AwaitDrain || step == spec.AwaitFlag
+		if !poll {
+			refused = append(refused, "abandon")
+		}
+		if !poll && !slices.Contains([]spec.Step{spec.LockInit, spec.LockEnter, spec.LockFirst}, step) {
+			refused = append(refused, "giveup")
+		}
+		for _, request := range refused {
+			f.ask(request, "error")
+			f.err = f.errorf("at %v", step)
+		}
+		f.send("go")
+	}
+	return f.err
 }
 
 // inCall has a port that waits in a call refuse a request and abandon its wait

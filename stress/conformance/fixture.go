@@ -21,6 +21,7 @@ import (
 type fixture struct {
 	*setup
 	port *port.Port
+	gate *gate // nil: none
 }
 
 // A setup is a barrier with names of its own, and the first error of the
@@ -40,6 +41,13 @@ type setup struct {
 // fixture creates a barrier and starts the port, which has not opened it yet.
 // The caller must close the fixture.
 func (s *subject) fixture() *fixture {
+	f := s.barrierOf()
+	f.start()
+	return f
+}
+
+// barrierOf is fixture without a process of the port.
+func (s *subject) barrierOf() *fixture {
 	f := &fixture{setup: &setup{subject: s}}
 	f.try(func() (err error) {
 		f.files, err = scratch.Make("", "conformance")
@@ -51,7 +59,6 @@ func (s *subject) fixture() *fixture {
 		f.barrier, err = impl.Create(f.segment, f.lockPath)
 		return err
 	})
-	f.start()
 	return f
 }
 
@@ -95,6 +102,9 @@ func (f *fixture) kill() {
 // close kills the port and removes the barrier.
 func (f *fixture) close() {
 	f.kill()
+	if f.gate != nil {
+		close(f.gate.closed)
+	}
 	if f.shm != nil {
 		f.shm.Close()
 	}
@@ -193,7 +203,7 @@ func (f *fixture) path() string { return "/dev/shm/" + f.segment }
 func (f *fixture) set(word spec.Word, v int32) {
 	f.try(func() (err error) {
 		if f.shm == nil {
-			if f.shm, err = os.OpenFile(f.path(), os.O_WRONLY, 0); err != nil {
+			if f.shm, err = os.OpenFile(f.path(), os.O_RDWR, 0); err != nil {
 				return err
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -240,10 +239,13 @@ const errUnlinks = notAsked("it unlinks the lock file")
 // lockPaths has the runner hold the lock at paths that a port may cut or
 // change, and then has the port create the file.
 func lockPaths(s *subject) (string, error) {
-	for _, name := range []string{"two  spaces and one at the end ", "Zürich λ 東京", "a'b\"c$HOME;*&(x)%s%n\\", strings.Repeat("long", 50), "-n", "~", "lock=1#2"} {
+	for i, name := range []string{"two  spaces and one at the end ", "Zürich λ 東京", "a'b\"c$HOME;*&(x)%s%n\\", strings.Repeat("long", 50), "-n", "~", "lock=1#2", "100%25 %41+%2f"} {
 		f := s.fixture()
 		f.try(func() error {
 			f.lockPath = filepath.Join(f.files.Dir, name)
+			if i%2 == 0 {
+				return nil // it does not exist yet
+			}
 			return os.WriteFile(f.lockPath, nil, 0o600)
 		})
 		f.ask(f.open(), port.Opened)
@@ -350,76 +352,3 @@ func replaced(s *subject) (string, error) {
 
 // unsupported: the file system cannot exchange two names.
 func unsupported(err error) bool { return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) }
-
-// replacedOften puts a new lock file in the place of the old one again and
-// again, while the port tries the lock. The path always names a file that the
-// runner has locked, so the port must never get the lock. A port that does not
-// look at the link count takes the lock of an old file.
-func replacedOften(s *subject) (string, error) {
-	f := s.opened()
-	defer f.close()
-	var h holding
-	defer h.release()
-	f.try(func() error { _, err := h.attempt(f.lockPath); return err })
-	f.send("call 1")
-	files := 0
-	const least = 3000 // of them; an attempt of the port must fall between two
-	until := time.Now().Add(s.budget() / 6)
-	for late := until.Add(10 * time.Second); f.err == nil && (time.Now().Before(until) || files < least && time.Now().Before(late)); files++ {
-		f.replace(&h, false)
-		if files%64 == 0 {
-			f.restsFor(0, spec.Initial, "PROTOCOL.md, section 3, number 2")
-		}
-	}
-	h.release()
-	f.expect("call 1", port.Returned)
-	return fmt.Sprintf("%d files", files), f.errorf("the lock file is replaced by one that another process has locked, %d times", files)
-}
-
-// closing stops the port again and again at a random moment of a call, and
-// while it tries the lock that the runner holds, and copies the descriptor of
-// the lock file that the port has open. If the port closes this one with the
-// lock, and does not unlock it, the copy keeps the lock.
-func closing(s *subject) (string, error) {
-	f := s.opened()
-	defer f.close()
-	var h holding
-	looks, locked := 0, 0
-	until := time.Now().Add(s.budget() / 4)
-	for try := 0; f.err == nil && locked < 4 && time.Now().Before(until); try++ {
-		for held := try%4 > 0; f.err == nil && !held; {
-			f.try(func() (err error) { held, err = h.attempt(f.lockPath); return err })
-		}
-		f.send("call 1")
-		for began, wait := time.Now(), time.Duration(rand.Int64N(100_000)); time.Since(began) < wait; {
-		}
-		var copies []*os.File
-		stopped := f.port.Stop()
-		h.release()
-		if stopped {
-			for _, d := range f.descriptors() {
-				if d.locked && d.flags&unix.O_CLOEXEC == 0 {
-					f.try(func() error { return d.inherited() })
-				}
-				if copied, err := d.copy(); err == nil { // the system may not allow it
-					copies = append(copies, copied)
-					looks++
-				}
-				if d.locked {
-					locked++
-				}
-			}
-		}
-		f.port.Continue()
-		f.expect("call 1", port.Returned)
-		f.try(func() error { return releasedThough(f.lockPath) })
-		for _, copied := range copies {
-			copied.Close()
-		}
-	}
-	h.release()
-	if looks == 0 && f.err == nil {
-		return "", notAsked("its descriptor of the lock file was never seen")
-	}
-	return "released, and closed on exec", f.err
-}

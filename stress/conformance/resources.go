@@ -5,6 +5,7 @@ package conformance
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,10 +20,13 @@ import (
 // resources are what the processes of a port have.
 type resources struct {
 	descriptors, threads, mappings int
+	files                          int   // in /dev/shm, with names that begin with the segment's
 	memory                         int64 // private and writable, in bytes
 }
 
 func resourcesOf(p *port.Port, segment string) (r resources) {
+	files, _ := filepath.Glob("/dev/shm/" + segment + "*")
+	r.files = len(files)
 	for _, pid := range p.Processes() {
 		dir := "/proc/" + strconv.Itoa(pid)
 		fds, _ := os.ReadDir(dir + "/fd") // nothing there: it has ended
@@ -52,6 +56,8 @@ func (r resources) grown(now resources, calls int) string {
 		return fmt.Sprintf("%d descriptors", now.descriptors-r.descriptors)
 	case float64(now.threads-r.threads) > each/10:
 		return fmt.Sprintf("%d threads or processes", now.threads-r.threads)
+	case float64(now.files-r.files) > each/10:
+		return fmt.Sprintf("%d files in /dev/shm", now.files-r.files)
 	case float64(now.mappings-r.mappings) > each/10:
 		return fmt.Sprintf("%d mappings of the segment", now.mappings-r.mappings)
 	case now.memory-r.memory > 128<<20 && float64(now.memory-r.memory)/each > memory:
@@ -62,20 +68,25 @@ func (r resources) grown(now resources, calls int) string {
 
 const longRunClause = "PORTS.md, section 2: resources"
 
-// manyCalls makes as many calls as the time allows, of a port that is alone,
-// and then calls that give up. What the port needs must not grow with them.
+// manyCalls makes as many calls of 2 as the time allows, in which the port is
+// the last to come, and then calls that give up. Each must leave the right
+// words, and what the port needs must not grow with them.
 func manyCalls(s *subject) (string, error) {
 	f := s.opened()
 	defer f.close()
-	most := 70_000 // more than 16 bits
+	least, most := 120, 70_000 // more than 16 bits
 	if s.Thorough {
-		most = 1_000_000
+		least, most = most, 1_000_000
 	}
-	calls := f.repeat(most, s.budget(), func() { f.ask("call 1", port.Returned) })
-	f.expectWords(spec.Initial)
+	calls := f.repeat(least, most, s.budget(), func() {
+		f.setAll(spec.Words{Enter: 1, Exit: 2, Flag: spec.Down})
+		f.ask("call 2", port.Returned)
+		f.expectWords(spec.Words{Enter: 0, Exit: 1, Flag: spec.Up})
+	})
+	f.setAll(spec.Initial)
 	found := fmt.Sprintf("%d calls", calls)
 	if s.can.Withdraw && f.err == nil {
-		calls = f.repeat(200, s.budget()/4, func() {
+		calls = f.repeat(120, 200, s.budget()/4, func() {
 			f.send("call 2")
 			f.awaitCounted()
 			f.ask("giveup", port.Withdrawn)
@@ -85,9 +96,9 @@ func manyCalls(s *subject) (string, error) {
 	return found, f.err
 }
 
-// repeat makes calls, at most so many and for so long, and looks at the port's
-// resources.
-func (f *fixture) repeat(most int, budget time.Duration, call func()) (calls int) {
+// repeat makes calls until the budget is spent, but so many at least and at
+// most, and looks at the port's resources.
+func (f *fixture) repeat(least, most int, budget time.Duration, call func()) (calls int) {
 	const warm = 30
 	var before resources
 	look := func(made int) {
@@ -95,7 +106,7 @@ func (f *fixture) repeat(most int, budget time.Duration, call func()) (calls int
 			f.err = finding(longRunClause, "%d calls have left %s", made, what)
 		}
 	}
-	for until := time.Now().Add(budget); f.err == nil && calls < most && (calls <= 4*warm || time.Now().Before(until)); calls++ {
+	for until := time.Now().Add(budget); f.err == nil && calls < most && (calls < least || time.Now().Before(until)); calls++ {
 		if calls == warm {
 			before = resourcesOf(f.port, f.segment)
 		}
@@ -116,6 +127,7 @@ func (f *fixture) repeat(most int, budget time.Duration, call func()) (calls int
 type effort struct {
 	ran, starved time.Duration // starved: ready, without a processor
 	sleeps       int64
+	awake        bool          // it is running or ready
 	busiest      time.Duration // the longest time that a thread ran without a sleep, on average
 }
 
@@ -151,6 +163,7 @@ func (p *threadsOf) efforts() map[string]effort {
 				line, _, _ := strings.Cut(after, "\n")
 				e.sleeps, _ = strconv.ParseInt(strings.TrimSpace(line), 10, 64)
 			}
+			e.awake = strings.Contains(string(status), "\nState:\tR")
 			all[thread] = e
 		}
 	}
@@ -238,11 +251,11 @@ func pace(s *subject) (string, error) {
 			f.send("call 2")
 			f.rests(spec.Words{Enter: 0, Exit: 1, Flag: spec.Up})
 			pause()
-			drain = append(drain, f.slept(func() { f.set(spec.Exit, 2) }, func(w spec.Words) bool { return w.Enter == 1 }))
+			drain = append(drain, f.sleptTo(func() { f.set(spec.Exit, 2) }, func(w spec.Words) bool { return w.Enter == 1 }))
 			f.becomes(spec.Words{Enter: 1, Exit: 2, Flag: spec.Down})
 			pause()
 			// The port waits and writes nothing, so the lock is not needed.
-			flag = append(flag, f.slept(func() { f.setAll(spec.Words{Enter: 0, Exit: 1, Flag: spec.Up}) }, func(w spec.Words) bool { return w == spec.Initial }))
+			flag = append(flag, f.sleptTo(func() { f.setAll(spec.Words{Enter: 0, Exit: 1, Flag: spec.Up}) }, func(w spec.Words) bool { return w == spec.Initial }))
 			f.expect("call 2", port.Returned)
 			if f.err != nil {
 				return "", f.errorf("with a peer that wakes no process")
@@ -261,19 +274,92 @@ func pace(s *subject) (string, error) {
 	return "", finding("PROTOCOL.md, section 8", "with a peer that wakes no process, half of the time it sleeps for more than %v before it looks at its word; want a look in each %v", middle.Round(time.Millisecond), spec.Tick)
 }
 
-// slept calls do, waits until the words are right, and returns for how long the
-// port slept meanwhile.
-func (f *fixture) slept(do func(), right func(spec.Words) bool) (slept time.Duration) {
-	const most = 500 * time.Microsecond // of a longer pause between two looks of the runner only so much counts
+// promptly has the port give up after a second in which it waits for the lock,
+// and after one in which it waits for its peers, and takes the time for which it
+// slept until it answers.
+func promptly(s *subject) (string, error) {
+	if !s.can.Withdraw {
+		return "", errUnable
+	}
+	f := s.opened()
+	defer f.close()
+	const tries, moment = 4, 100 * time.Millisecond // on average
+	for _, wait := range []struct {
+		name   string
+		locked bool
+	}{{"for the lock", true}, {"for its peers", false}} {
+		slow, slept := 0, time.Duration(0)
+		for slow < 3 && f.err == nil {
+			slept = 0
+			for range tries {
+				var h holding
+				if wait.locked {
+					f.takes(&h, "")
+				}
+				f.send("call 2")
+				time.Sleep(time.Second)
+				slept += f.sleptUntil("giveup", port.Withdrawn)
+				h.release()
+			}
+			if slept <= tries*moment {
+				break
+			}
+			slow++
+		}
+		if slow == 3 && f.err == nil {
+			f.err = finding("PORTS.md, section 2: limits", "while it waits %s it answers a giveup after %v, on average; want an answer within a moment", wait.name, (slept / tries).Round(time.Millisecond))
+		}
+	}
+	return "within a moment", f.err
+}
+
+// sleptUntil sends a request, waits for the answer, and returns for how long
+// the port slept meanwhile.
+func (f *fixture) sleptUntil(request, want string) time.Duration {
+	answer := ""
+	slept := f.slept(func() { f.send(request) }, func() (came bool) {
+		answer, came = f.tryAnswer()
+		return came
+	})
+	f.try(func() error {
+		if answer != want {
+			return finding("PORTS.md, section 2", "it answers %s with %.300q, want %q", request, answer, want)
+		}
+		return nil
+	})
+	return slept
+}
+
+// slept calls do, waits until done, and returns for how long the port slept
+// meanwhile. The runner may be late: between two of its looks the port slept if
+// no thread has run or is ready. Otherwise a moment counts.
+func (f *fixture) slept(do func(), done func() bool) (slept time.Duration) {
+	const most = 500 * time.Microsecond
+	if f.err != nil {
+		return 0
+	}
 	threads := threadsOf{f.port}
-	before := threads.efforts()
+	before, last := threads.efforts(), time.Now()
 	do()
-	last := time.Now()
-	f.await(func(w spec.Words) bool {
-		now := time.Now()
-		slept += min(now.Sub(last), most)
-		last = now
-		return right(w)
-	}, "it does not go on")
-	return slept - threads.since(before).starved
+	for left := f.patience(); !done() && f.err == nil; time.Sleep(100 * time.Microsecond) {
+		after, now := threads.efforts(), time.Now()
+		if maps.Equal(before, after) && !slices.ContainsFunc(slices.Collect(maps.Values(after)), func(e effort) bool { return e.awake }) {
+			slept += now.Sub(last)
+		} else {
+			slept += min(now.Sub(last), most)
+		}
+		before, last = after, now
+		f.try(func() error {
+			if left.Spent() {
+				return finding("PROTOCOL.md, section 4", "it does not go on after %v; the words are %v", f.subject.Limit, f.words())
+			}
+			return f.subject.ctx.Err()
+		})
+	}
+	return slept
+}
+
+// sleptTo is slept until the words are right.
+func (f *fixture) sleptTo(do func(), right func(spec.Words) bool) time.Duration {
+	return f.slept(do, func() bool { return right(f.words()) })
 }

@@ -47,7 +47,7 @@ func TestProc_SanitizedC(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := sanitized(t, string(source))
-	results, err := Run(t.Context(), options(name, "tour n=3", "lock replaced often", "schedules n=3", "pace", "idle waits", "many calls", "long waits", "stress", "mixed with go", "unlinking peer"))
+	results, err := Run(t.Context(), options(name, "tour n=3", "schedules n=3", "pace", "idle waits", "many calls", "long waits", "stress", "mixed with go", "unlinking peer"))
 	if err != nil || !Passed(results) {
 		t.Errorf("%v, %v", results, err)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/port"
 )
 
 // schedules returns the check of calls, give-ups and steps of its peers in
@@ -163,58 +162,4 @@ func enabled(list []choice, c choice) bool {
 		}
 	}
 	return false
-}
-
-// contended has the port call as the last of two again and again, with the lock
-// held. The runner releases the lock and takes it again at once: when it has
-// it, the port is between two sections of its call, at LockInit, LockEnter,
-// LockExit or outside, and must not write.
-func contended(s *subject) (string, error) {
-	f := s.opened()
-	defer f.close()
-	var h holding
-	defer h.release()
-	take := func() {
-		p := play{fixture: f, states: []possible{{}}}
-		if p.acquire() {
-			h = p.lock
-		}
-	}
-	caught := map[spec.Words]int{}
-	most := 100
-	if s.Thorough {
-		most = 2000
-	}
-	rounds := 0
-	for until := time.Now().Add(s.budget() / 2); f.err == nil && rounds < most && time.Now().Before(until); rounds++ {
-		take()
-		last := spec.Words{Enter: 1, Exit: 2, Flag: spec.Down}
-		f.setAll(last)
-		f.send("call 2")
-		time.Sleep(time.Duration(rounds%8) * 100 * time.Microsecond)
-		for f.err == nil {
-			h.release()
-			take()
-			words := f.words()
-			answer, came := "", false
-			for began := time.Now(); f.err == nil && !came && time.Since(began) < 700*time.Microsecond; {
-				answer, came = f.tryAnswer()
-				if now := f.words(); f.err == nil && now != words {
-					f.err = finding("PROTOCOL.md, section 3, number 7", "while another process holds the lock it makes the words %v of %v, in a call of 2 that is the last one in", now, words)
-				}
-			}
-			caught[words]++
-			if came {
-				f.try(func() error {
-					if want := (spec.Words{Enter: 0, Exit: 1, Flag: spec.Up}); answer != port.Returned || f.words() != want {
-						return finding("PROTOCOL.md, section 4", "a call of 2 that is the last one in answers %.300q with the words %v, want %q and %v", answer, f.words(), port.Returned, want)
-					}
-					return nil
-				})
-				break
-			}
-		}
-		h.release()
-	}
-	return fmt.Sprintf("%d rounds", rounds), f.err
 }

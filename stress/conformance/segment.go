@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/port"
@@ -21,44 +23,44 @@ import (
 // attaching has the port open segments that are in use, in each phase of a
 // round, and files that are no segments.
 func attaching(s *subject) (string, error) {
-	constructed := 0
 	inUse := []spec.Words{
 		{Enter: 0, Exit: 2, Flag: spec.Up}, {Enter: 1, Exit: 2, Flag: spec.Down}, {Enter: 0, Exit: 1, Flag: spec.Up},
 		{Enter: 0, Exit: 0, Flag: spec.Up}, {Enter: 2, Exit: 3, Flag: spec.Down},
 	}
-	for _, used := range inUse {
-		words, err := opening(s, false, used)
+	modes := 1
+	if s.can.White {
+		modes = 2
+	}
+	after := make([]spec.Words, modes*len(inUse))
+	err := s.each(len(after), func(i int) (err error) {
+		after[i], err = opening(s, i%modes == 1, inUse[i/modes])
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	constructs := after[0] == spec.Initial
+	for i, words := range after {
+		used := inUse[i/modes]
 		switch {
-		case err != nil:
-			return "", err
-		case words == spec.Initial:
-			constructed++
-		case words != used:
+		case i%modes == 1 && (words == spec.Initial) != constructs:
+			return "", finding("PORTS.md, section 2: modes", "it opens in white-box mode in another way than in black-box mode: it constructs in one of them only, or leaves %v where %v was", words, used)
+		case words != spec.Initial && words != used:
 			return "", finding("PROTOCOL.md, section 6", "on opening it leaves %v where %v was", words, used)
-		}
-		if constructed > 0 && words != spec.Initial {
-			return "", finding("PROTOCOL.md, section 6", "it constructs on opening in some states of the words, and not where they are %v", used)
-		}
-		if s.can.White {
-			words, err := opening(s, true, used)
-			if err != nil {
-				return "", err
-			}
-			if (words == spec.Initial) != (constructed > 0) {
-				return "", finding("PORTS.md, section 3", "it opens in white-box mode in another way than in black-box mode: it constructs in one of them only, or leaves %v where %v was", words, used)
-			}
+		case (words == spec.Initial) != constructs:
+			return "", finding("PROTOCOL.md, section 6", "it constructs on opening in some states of the words only: it leaves %v where %v was", words, used)
 		}
 	}
 	if err := otherFiles(s); err != nil {
 		return "", err
 	}
-	if constructed > 0 {
+	if constructs {
 		return "", notAsked("it constructs on opening")
 	}
 	if err := writesBack(s); err != nil {
 		return "", err
 	}
-	for _, bad := range []struct {
+	spoilt := []struct {
 		what  string
 		spoil func(*fixture) error
 	}{
@@ -66,14 +68,21 @@ func attaching(s *subject) (string, error) {
 		{"has 4 bytes", func(f *fixture) error { return os.Truncate(f.path(), 4) }},
 		{"has 11 bytes", func(f *fixture) error { return os.Truncate(f.path(), 11) }},
 		{"has 13 bytes", func(f *fixture) error { return os.Truncate(f.path(), 13) }},
+		{"has 16 bytes", func(f *fixture) error { return os.Truncate(f.path(), 16) }},
+		{"has 24 bytes", func(f *fixture) error { return os.Truncate(f.path(), 24) }},
 		{"has 4096 bytes", func(f *fixture) error { return os.Truncate(f.path(), 4096) }},
 		{"has enter -1", func(f *fixture) error { f.set(spec.Enter, -1); return f.err }},
 		{"has exit -2", func(f *fixture) error { f.set(spec.Exit, -2); return f.err }},
 		{"has flag 2", func(f *fixture) error { f.set(spec.Flag, 2); return f.err }},
-	} {
-		if err := refusesOpen(s, bad.spoil); err != nil {
-			return "", fmt.Errorf("a segment that %s: %w", bad.what, err)
+	}
+	err = s.each(len(spoilt), func(i int) error {
+		if err := refusesOpen(s, spoilt[i].spoil); err != nil {
+			return fmt.Errorf("a segment that %s: %w", spoilt[i].what, err)
 		}
+		return nil
+	})
+	if err != nil {
+		return "", err
 	}
 	for _, words := range []int64{0, spec.Size} {
 		if err := waitsForMaker(s, words); err != nil {
@@ -90,7 +99,15 @@ func opening(s *subject, white bool, used spec.Words) (spec.Words, error) {
 	defer f.close()
 	f.setAll(used)
 	if !white {
+		f.try(func() error { return os.Chmod(f.path(), 0o640) })
 		f.ask(f.open(), port.Opened)
+		f.try(func() error {
+			info, err := os.Lstat(f.path())
+			if err == nil && info.Mode().Perm() != 0o640 {
+				err = finding("PROTOCOL.md, section 6", "on opening it makes the mode %v of the segment's mode -rw-r-----", info.Mode())
+			}
+			return err
+		})
 		return f.words(), f.err
 	}
 	f.ask("white", port.OK)
@@ -117,64 +134,68 @@ func opening(s *subject, white bool, used spec.Words) (spec.Words, error) {
 	return words, f.err
 }
 
-// writesBack has the port open a segment whose words change all the time. Each
-// must stay as the runner has left it.
+// writesBack has the port open a segment whose words change all the time, much
+// faster than a port reads a word and writes it back. Each must stay as the
+// runner has left it.
 func writesBack(s *subject) error {
-	words := []spec.Word{spec.Enter, spec.Exit}
+	list := []spec.Word{spec.Enter, spec.Exit, spec.Flag}
 	if s.startup < 200*time.Millisecond {
-		words = slices.Repeat(words, 3)
+		list = slices.Repeat(list, 3)
 	}
-	for _, word := range words {
+	for _, word := range list {
 		f := s.fixture()
-		before := spec.Words{Enter: 1, Exit: 1 << 20, Flag: spec.Down}
-		if word == spec.Exit {
-			before = spec.Words{Enter: 0, Exit: 1, Flag: spec.Up}
-		}
-		f.setAll(before)
-		f.send(f.open())
-		changes, wrong := int32(0), ""
-		var late int
-		for left := f.patience(); f.err == nil; changes = (changes + 1) % (1 << 19) {
-			look := func() {
-				if w := f.words(); f.err == nil && w != before {
-					wrong = w.String()
-				}
-			}
-			look()
-			if word == spec.Enter {
-				before.Enter = 1 + changes
-			} else {
-				before.Exit = 1 + changes
-			}
-			f.set(word, 1+changes)
-			look()
-			if changes%8 != 0 {
-				continue
-			}
-			if answer, came := f.tryAnswer(); came && late == 0 {
-				late = 1
-				if answer != port.Opened {
-					f.err = finding("PORTS.md, section 2", "it answers open with %.300q, want %q", answer, port.Opened)
-				}
-			} else if late > 0 {
-				late++
-			}
-			if late > 20 || left.Spent() {
-				break
-			}
-		}
-		if late == 0 && f.err == nil {
-			f.err = finding("PORTS.md, section 2", "it does not answer open")
-		}
-		if wrong != "" && f.err == nil {
-			f.err = finding("PROTOCOL.md, section 6", "it writes on opening: a peer's write of %v is undone, and the words are %s", word, wrong)
-		}
+		err := f.racesOpen(word)
 		f.close()
-		if f.err != nil {
-			return f.err
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// racesOpen changes a word as long as the port opens the segment.
+func (f *fixture) racesOpen(word spec.Word) error {
+	least, most := int32(1), int32(1<<19)
+	if word == spec.Flag {
+		least, most = 0, 2
+	}
+	f.setAll(spec.Words{Enter: 1, Exit: 1 << 20, Flag: spec.Down})
+	f.set(word, least)
+	var segment []byte
+	f.try(func() (err error) {
+		segment, err = unix.Mmap(int(f.shm.Fd()), 0, spec.Size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		return err
+	})
+	if f.err != nil {
+		return f.err
+	}
+	defer unix.Munmap(segment)
+	at := atomicWord(segment, word)
+	opened := make(chan bool)
+	go func() {
+		defer close(opened)
+		f.ask(f.open(), port.Opened)
+	}()
+	mine, undone := least, false
+	for going := true; going && !undone; {
+		select {
+		case <-opened:
+			going = false
+		default:
+		}
+		for range 1000 {
+			mine = least + (mine-least+1)%(most-least)
+			at.Store(mine)
+			for range 20 { // mostly it looks
+				undone = undone || at.Load() != mine
+			}
+		}
+	}
+	<-opened
+	if f.err == nil && undone {
+		return finding("PROTOCOL.md, section 6", "it writes on opening: a peer's write of %v is undone meanwhile", word)
+	}
+	return f.err
 }
 
 func (f *fixture) tryAnswer() (answer string, came bool) {
@@ -226,7 +247,7 @@ func waitsForMaker(s *subject, size int64) error {
 // otherFiles has the port open what must not be opened: names that no segment
 // has, and files that are not regular.
 func otherFiles(s *subject) error {
-	for _, bad := range []struct {
+	others := []struct {
 		what, clause string
 		name         func(f *fixture) (string, error)
 	}{
@@ -243,7 +264,9 @@ func otherFiles(s *subject) error {
 		{"a directory", "PROTOCOL.md, section 2", func(f *fixture) (string, error) {
 			return f.segment, errors.Join(os.Remove(f.path()), os.Mkdir(f.path(), 0o700))
 		}},
-	} {
+	}
+	return s.each(len(others), func(i int) error {
+		bad := others[i]
 		f := s.fixture()
 		f.try(func() error {
 			name, err := bad.name(f)
@@ -272,11 +295,8 @@ func otherFiles(s *subject) error {
 			})
 		}
 		f.close()
-		if f.err != nil {
-			return f.err
-		}
-	}
-	return nil
+		return f.err
+	})
 }
 
 // initialBytes is a segment with its initial words.
@@ -299,7 +319,9 @@ func refusesOpen(s *subject, spoil func(*fixture) error) error {
 	if f.err == nil && (missing != nil && !errors.Is(err, fs.ErrNotExist) || string(after) != string(before)) {
 		return finding("PROTOCOL.md, section 6", "its bytes were %v (%v), and are %v (%v)", before, missing, after, err)
 	}
-	return f.err
+	f.try(func() error { return os.WriteFile(f.path(), initialBytes(), 0o600) })
+	f.ask(f.open(), port.Opened)
+	return f.errorf("after an open that failed, and now there is a right segment")
 }
 
 // outOfRange has the port call with words that are out of range. A port that

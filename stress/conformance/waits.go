@@ -64,7 +64,7 @@ var standing = []struct {
 // time limit or a number of attempts that a port may have. The protocol knows
 // neither.
 func longWaits(s *subject) (string, error) {
-	long := 10 * time.Second
+	long := 20 * time.Second // while the other checks are made
 	switch {
 	case s.Thorough:
 		long = 70 * time.Second
@@ -82,8 +82,15 @@ func longWaits(s *subject) (string, error) {
 			defer p.close()
 			p.do(at.to...)
 			p.moves = append(p.moves, fmt.Sprintf("a wait at %s of up to %v", at.name, long))
-			for left := p.port.Patience(long); p.err == nil && !left.Spent(); time.Sleep(20 * time.Millisecond) {
+			var before resources
+			for left, looks := p.port.Patience(long), 0; p.err == nil && !left.Spent(); time.Sleep(20 * time.Millisecond) {
 				p.observe()
+				if looks++; looks == 20 {
+					before = resourcesOf(p.port, p.segment)
+				}
+			}
+			if what := before.grown(resourcesOf(p.port, p.segment), 100); what != "" && p.err == nil {
+				p.err = finding(longRunClause, "a wait at %s has left %s", at.name, what)
 			}
 			p.do(at.on...)
 			if p.err != nil {

@@ -48,6 +48,9 @@ _Static_assert(sizeof(struct words) == 12, "the segment is exactly 12 bytes");
 enum { NOT_SET = -1, DOWN = 0, UP = 1 };
 
 static struct words *words; /* the mapped segment; NULL: not open */
+#if defined MUTANT_LEAK_FILE || defined MUTANT_CLOSE_UNLINKS
+static char segment_path[300];
+#endif
 
 #define GET(word) atomic_load_explicit(&words->word, memory_order_relaxed)
 #define SET(word, v) atomic_store_explicit(&words->word, (v), memory_order_relaxed)
@@ -80,6 +83,12 @@ static bool fail(const char *format, ...)
 static bool segment_attach(const char *name)
 {
 	char path[300];
+#ifdef MUTANT_OPEN_ONCE
+	static bool tried;
+	if (tried)
+		return fail("a second try");
+	tried = true;
+#endif
 #ifdef MUTANT_OPEN_ANY_NAME
 	if (strlen(name) > 255)
 		return fail("%s is no name of a segment", name);
@@ -88,6 +97,9 @@ static bool segment_attach(const char *name)
 		return fail("%s is no name of a segment", name);
 #endif
 	snprintf(path, sizeof path, "/dev/shm/%s", name);
+#if defined MUTANT_LEAK_FILE || defined MUTANT_CLOSE_UNLINKS
+	strcpy(segment_path, path);
+#endif
 	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 #ifdef MUTANT_OPEN_CREATES
 	flags |= O_CREAT;
@@ -103,6 +115,12 @@ static bool segment_attach(const char *name)
 #ifdef MUTANT_OPEN_SIZES
 	if (!whole && S_ISREG(st.st_mode) && st.st_size == 0)
 		whole = ftruncate(fd, sizeof *words) == 0;
+#endif
+#ifdef MUTANT_OPEN_TAKES_16
+	whole = whole || st.st_size == 16;
+#endif
+#ifdef MUTANT_OPEN_CHMOD
+	fchmod(fd, 0600);
 #endif
 #ifdef MUTANT_OPEN_TAKES_PAGE
 	whole = whole || st.st_size == 4096;
@@ -226,7 +244,11 @@ static int take(int fd)
 	if (!paced)
 		return flock(fd, LOCK_EX) < 0 ? errno : 0;
 #endif
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	int how = LOCK_EX;
+#ifdef MUTANT_BLACK_SHARED_LOCK
+	how = paced ? how : LOCK_SH;
+#endif
+	while (flock(fd, how | LOCK_NB) < 0)
 		if (errno != EINTR)
 			return errno;
 	return 0;
@@ -276,6 +298,10 @@ static int lock_try(void)
 #ifdef MUTANT_LOCK_ATTEMPTS
 			attempts = 0;
 #endif
+#ifdef MUTANT_HOLDS_LONG
+			if (!paced)
+				nanosleep(&(struct timespec){0, 100 * 1000 * 1000}, NULL);
+#endif
 #ifdef MUTANT_PID_IN_LOCK
 			dprintf(fd, "%d", (int)getpid());
 #endif
@@ -290,6 +316,10 @@ static int lock_try(void)
 		if (why == 0)
 			flock(fd, LOCK_UN);
 		close(fd);
+#ifdef MUTANT_LEAK_ATTEMPT
+		if (why == EWOULDBLOCK)
+			dup(STDIN_FILENO);
+#endif
 		if (why == EWOULDBLOCK)
 			return 0;
 		if (why != 0) {
@@ -358,6 +388,11 @@ static void lock_wait(void)
 	if (paced)
 		return;
 	struct timespec nap = {0, 50 * 1000};
+#ifdef MUTANT_LOCK_NAPS_GROW
+	static long naps = 25 * 1000;
+	naps = naps < 400 * 1000 * 1000 ? 2 * naps : naps;
+	nap.tv_nsec = naps;
+#endif
 	nanosleep(&nap, NULL);
 }
 
@@ -429,6 +464,9 @@ static int idle(void *unused)
 static enum outcome call(int32_t n)
 {
 	int32_t v;
+#ifdef MUTANT_STALE_COUNT
+	int32_t stale = 0;
+#endif
 #ifdef MUTANT_FIRST_COUNT
 	static int32_t first;
 	first = first == 0 ? n : first;
@@ -446,6 +484,17 @@ static enum outcome call(int32_t n)
 	thrd_t thread;
 	thrd_create(&thread, idle, NULL);
 #endif
+#ifdef MUTANT_CALL_SKIPPED
+	static uint8_t round;
+	if (++round == 0)
+		return RETURNED;
+#endif
+#ifdef MUTANT_LEAK_FILE
+	static int made;
+	char left[330];
+	snprintf(left, sizeof left, "%s.%d", segment_path, made++);
+	close(open(left, O_RDWR | O_CREAT, 0600));
+#endif
 #ifdef MUTANT_CALL_LIMIT
 	static int calls;
 	if (++calls > 40000) {
@@ -453,10 +502,10 @@ static enum outcome call(int32_t n)
 		return FAILED;
 	}
 #endif
-#if defined MUTANT_FEW_LOOKS || defined MUTANT_WAIT_LIMIT
+#if defined MUTANT_FEW_LOOKS || defined MUTANT_WAIT_LIMIT || defined MUTANT_WAIT_ENOUGH
 	int looks = 0;
 #endif
-#ifdef MUTANT_WAIT_LIMIT
+#if defined MUTANT_WAIT_LIMIT || defined MUTANT_WAIT_ENOUGH
 	time_t began = time(NULL);
 #endif
 #ifdef MUTANT_BLACK_WITHDRAWN_COMPLETE
@@ -503,6 +552,10 @@ static enum outcome call(int32_t n)
 			at = CountExit;
 			continue;
 		}
+#endif
+#ifdef MUTANT_STALE_COUNT
+		if (at == LockEnter || at == LockFirst || at == LockExit)
+			stale = at == LockExit ? GET(exit) : GET(enter);
 #endif
 		if (is_acquire(at)) {
 #ifdef MUTANT_NO_LOCK_ENTER
@@ -591,6 +644,9 @@ static enum outcome call(int32_t n)
 			break;
 		case CountEnter:
 			v = plus(GET(enter), 1);
+#ifdef MUTANT_STALE_COUNT
+			v = paced ? v : plus(stale, 1);
+#endif
 			before_write(at);
 			SET(enter, v);
 #ifdef MUTANT_COUNT_ENTER_EARLY
@@ -633,6 +689,9 @@ static enum outcome call(int32_t n)
 #ifdef MUTANT_FEW_LOOKS
 			v = ++looks > 200 ? UP : v;
 #endif
+#ifdef MUTANT_WAIT_ENOUGH
+			v = looks++ > 0 && time(NULL) - began > 2 ? UP : v;
+#endif
 #ifdef MUTANT_WAIT_LIMIT
 			if (looks++ > 0 && time(NULL) - began > 2) {
 				fail("the peers do not come");
@@ -649,6 +708,9 @@ static enum outcome call(int32_t n)
 			break;
 		case CountExit:
 			v = plus(GET(exit), 1);
+#ifdef MUTANT_STALE_COUNT
+			v = paced ? v : plus(stale, 1);
+#endif
 			before_write(at);
 			SET(exit, v);
 			at = v == n ? ClearExit : UnlockExit;
@@ -683,6 +745,10 @@ static enum outcome call(int32_t n)
 #ifndef MUTANT_NO_UNCOUNT
 			SET(enter, plus(GET(enter), -1));
 #endif
+#ifdef MUTANT_BLACK_UNCOUNT_ALL
+			if (!paced)
+				SET(enter, 0);
+#endif
 			at = UnlockWithdraw;
 			break;
 		case UnlockWithdraw:
@@ -713,10 +779,23 @@ static bool next_request(bool wait)
 	static size_t length; /* of what has come so far */
 	for (;;) {
 		struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+#ifdef MUTANT_LOST_IN_BUFFER
+		static char buffer[8192];
+		static ssize_t got_all, next;
+		if (!wait && poll(&in, 1, 0) == 0)
+			return false;
+		if (next == got_all) {
+			got_all = read(STDIN_FILENO, buffer, sizeof buffer);
+			next = 0;
+		}
+		ssize_t got = got_all > 0;
+		char c = got ? buffer[next++] : 0;
+#else
 		if (!wait && poll(&in, 1, 0) == 0)
 			return false;
 		char c;
 		ssize_t got = read(STDIN_FILENO, &c, 1);
+#endif
 		if (got < 0 && errno == EINTR)
 			continue;
 #ifdef MUTANT_NO_END
@@ -752,6 +831,10 @@ static bool wished(enum step at, enum wish *wish)
 {
 	if (!strcmp(request, "go") && mode != BLACK)
 		*wish = GO_ON;
+#ifdef MUTANT_WHITE_GIVEUP
+	else if (!strcmp(request, "giveup") && mode != BLACK && !is_acquire(at))
+		*wish = at == AwaitFlag || at == AwaitDrain ? GIVE_UP : GO_ON;
+#endif
 	else if (!strcmp(request, "giveup") && is_withdrawable(at))
 		*wish = GIVE_UP;
 	else if (!strcmp(request, "abandon") && is_poll(at))
@@ -829,6 +912,21 @@ static void do_open(char *argument)
 #ifdef MUTANT_PATH_TO_SPACE
 	lock_path[strcspn(lock_path, " ")] = '\0';
 #endif
+#ifdef MUTANT_PATH_PERCENT
+	for (char *at = lock_path; (at = strchr(at, '%')) != NULL; at++) {
+		unsigned byte;
+		if (sscanf(at + 1, "%2x", &byte) == 1) {
+			*at = (char)byte;
+			memmove(at + 1, at + 3, strlen(at + 3) + 1);
+		}
+	}
+#endif
+#ifdef MUTANT_OPEN_NEEDS_LOCK
+	if (access(lock_path, F_OK) != 0) {
+		say("error", "there is no lock file");
+		return;
+	}
+#endif
 #ifdef MUTANT_PATH_ASCII
 	char *to = lock_path;
 	for (const char *from = path; *from != '\0'; from++)
@@ -861,6 +959,14 @@ int main(void)
 		} else if (!strncmp(request, "call ", 5) && words != NULL) {
 			do_call(request + 5);
 		} else if (!strcmp(request, "close") && words != NULL) {
+#ifdef MUTANT_CLOSE_UNLINKS
+			unlink(segment_path);
+#endif
+#ifdef MUTANT_CLOSE_RESETS
+			SET(enter, 0);
+			SET(exit, NOT_SET);
+			SET(flag, UP);
+#endif
 			munmap(words, sizeof *words);
 			say("closed", "");
 			return 0;
