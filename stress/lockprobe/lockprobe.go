@@ -5,7 +5,6 @@
 package lockprobe
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"errors"
@@ -191,25 +190,12 @@ func readInfo(path string) ([]byte, error) {
 // given back, the next read can begin behind an entry that is still there. And
 // a process that is gone is listed as long as a child of it holds the lock.
 func listed(file *syscall.Stat_t) (int, error) {
-	inode := fmt.Sprintf("%02x:%02x:%d", unix.Major(file.Dev), unix.Minor(file.Dev), file.Ino)
-	locks, err := os.Open("/proc/locks")
-	if err != nil {
-		return -1, err
-	}
-	defer locks.Close()
-	lines := bufio.NewScanner(locks)
-	for lines.Scan() {
-		// 1: FLOCK  ADVISORY  WRITE 4711 00:1b:815 0 EOF
-		// For a process that waits, an arrow follows the number of the line.
-		if f := strings.Fields(lines.Text()); len(f) > 5 && f[1] == "FLOCK" && f[5] == inode {
-			pid, err := strconv.Atoi(f[4])
-			if err != nil {
-				return -1, fmt.Errorf("/proc/locks: %q: %w", lines.Text(), err)
-			}
-			return pid, nil
+	for e, err := range entriesOf(file) {
+		if err != nil || !e.waits {
+			return e.pid, err
 		}
 	}
-	return -1, lines.Err()
+	return -1, nil
 }
 
 // A Probe tries a lock without waiting, with another library than package impl

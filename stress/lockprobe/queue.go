@@ -1,0 +1,92 @@
+//go:build linux
+
+package lockprobe
+
+import (
+	"bufio"
+	"fmt"
+	"iter"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Queue is what /proc/locks says about the flock on one file. A process
+// outside the PID namespace of /proc is 0. A process that tries the lock again
+// and again, and does not block in flock(2), is not in the queue.
+type Queue struct {
+	Holders []int // one at most for an exclusive lock; a dead process too, as long as a child has its descriptor
+	Waiters []int // processes that block in flock(2)
+}
+
+// QueueOf returns the queue of the lock file that path names. It neither opens
+// nor locks the file. It fails with ErrNotRegular, ErrUnseen, or the error of
+// the system.
+//
+// /proc/locks can leave an entry out while other locks change. It is complete
+// where it matters here, when no lock changes.
+func QueueOf(path string) (q Queue, err error) {
+	info, err := regular(path)
+	if err != nil {
+		return q, err
+	}
+	if err := seen(); err != nil {
+		return q, err
+	}
+	for e, err := range entriesOf(info.Sys().(*syscall.Stat_t)) {
+		switch {
+		case err != nil:
+			return q, fmt.Errorf("%w: %w", ErrUnseen, err)
+		case e.waits:
+			q.Waiters = append(q.Waiters, e.pid)
+		default:
+			q.Holders = append(q.Holders, e.pid)
+		}
+	}
+	return q, nil
+}
+
+// An entry is one line of /proc/locks.
+type entry struct {
+	pid   int
+	waits bool
+}
+
+// entriesOf yields the entries of the flock on the file. An error ends them.
+func entriesOf(file *syscall.Stat_t) iter.Seq2[entry, error] {
+	return func(yield func(entry, error) bool) {
+		inode := fmt.Sprintf("%02x:%02x:%d", unix.Major(file.Dev), unix.Minor(file.Dev), file.Ino)
+		locks, err := os.Open("/proc/locks")
+		if err != nil {
+			yield(entry{}, err)
+			return
+		}
+		defer locks.Close()
+		lines := bufio.NewScanner(locks)
+		for lines.Scan() {
+			// 1: FLOCK  ADVISORY  WRITE 4711 00:1b:815 0 EOF
+			// 1: -> FLOCK  ADVISORY  WRITE 4712 00:1b:815 0 EOF
+			f := strings.Fields(lines.Text())
+			waits := len(f) > 6 && f[1] == "->"
+			if waits {
+				f = f[1:]
+			}
+			if len(f) <= 5 || f[1] != "FLOCK" || f[5] != inode {
+				continue
+			}
+			pid, err := strconv.Atoi(f[4])
+			if err != nil {
+				err = fmt.Errorf("/proc/locks: %q: %w", lines.Text(), err)
+			}
+			if !yield(entry{pid, waits}, err) || err != nil {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(entry{}, err)
+		}
+	}
+}
