@@ -42,7 +42,7 @@ func main() {
 	// before the program has made anything.
 	os.FindProcess(os.Getpid())
 	cmd := stressCommand()
-	cmd.AddCommand(lockstepCommand(), conformanceCommand())
+	cmd.AddCommand(lockstepCommand(), conformanceCommand(), inspectCommand())
 	cli.Main(cmd)
 }
 

@@ -1,0 +1,276 @@
+//go:build linux
+
+package inspect
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sharedbarrier/model"
+	"sharedbarrier/spec"
+)
+
+// A Status says what the barrier does.
+type Status string
+
+// The statuses.
+const (
+	Moving  Status = "moving"  // words changed, or the lock did
+	Idle    Status = "idle"    // no process waits
+	Waiting Status = "waiting" // nothing moves, and a process that is there may still call
+	HeldUp  Status = "held up" // nothing moves, and goes on when a process is continued or gets a processor, or the lock is released
+	Hangs   Status = "hang"    // nothing moves, and by the model nothing can
+	Foreign Status = "foreign" // no state of the model fits
+	Unclear Status = "unclear" // no state fits, and not all was seen
+)
+
+// Verdict returns the verdict for the status.
+func (s Status) Verdict() spec.Verdict {
+	switch s {
+	case Moving, Idle:
+		return spec.Passed
+	case Hangs:
+		return spec.Hang
+	case Foreign:
+		return spec.Violated
+	default:
+		return spec.Unfinished
+	}
+}
+
+// A diagnosis is what is made of what was seen.
+type diagnosis struct {
+	status Status
+	causes []Cause
+	counts []int // numbers of parties that were tried, the likeliest first
+}
+
+// diagnose says what the barrier does, and why nothing moves.
+func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
+	parties, quiet, waits := v.parties()
+	d := diagnosis{counts: v.counts(o.Procs, len(parties), len(quiet))}
+	switch {
+	case v.moved():
+		d.status = Moving
+		return d, nil
+	case !waits:
+		d.status = Idle
+		return d, nil
+	}
+	obstacles, status := v.obstacles()
+	q := question{words: v.last.Words, parties: append(slices.Clone(parties), quiet...)}
+	found, complete := q.explain(ctx, d.counts)
+	if len(quiet) > 0 { // a process that has it mapped need not be a party
+		q.parties = parties
+		without, all := q.explain(ctx, d.counts)
+		for _, c := range without {
+			c.score += 0.3
+			found = add(found, c)
+		}
+		complete = complete && all
+	}
+	if err := ctx.Err(); err != nil {
+		return d, err
+	}
+	asExpected := slices.ContainsFunc(found, Cause.nothing)
+	if v.sawDeath() {
+		for i := range found {
+			if found[i].kind == spec.Crash {
+				found[i].score -= crashScore + 0.1
+			}
+		}
+	}
+	d.causes = best(slices.DeleteFunc(found, Cause.nothing))
+	switch {
+	case len(obstacles) > 0:
+		if asExpected { // the model needs no other cause
+			d.causes = nil
+		}
+		d.status, d.causes = status, append(obstacles, d.causes...)
+	case len(d.causes) > 0 && d.causes[0].idle > 0:
+		d.status = Waiting
+	case len(d.causes) > 0:
+		d.status = Hangs
+	case complete && !v.hidesParty() && len(v.others()) == 0:
+		d.status = Foreign
+		d.causes = []Cause{{Why: "no state of the model fits: something that is no party wrote these words, or more parties died than the model follows",
+			Do: "find out which other program writes the segment; then end all parties, construct again and start them"}}
+	default:
+		d.status = Unclear
+	}
+	if others := v.others(); len(others) > 0 {
+		d.causes = slices.Insert(d.causes, 0, Cause{Why: fmt.Sprintf("two segments have the name: %s another one mapped, which was unlinked", listed("process", others, "has", "have")),
+			Do: "let no process unlink the segment while others use it: in Python, its creator does when it exits; then end all parties and start them"})
+	}
+	return d, nil
+}
+
+// nothing reports whether the cause says no more than that callers keep the
+// rules and all are there.
+func (c Cause) nothing() bool {
+	return c.kind == spec.Reuse && c.Missing == 0 && len(c.Died) == 0 && c.idle == 0
+}
+
+// sawDeath reports whether a process that is dead, and not waited for, has the
+// parent of a party.
+func (v *seen) sawDeath() bool {
+	return slices.ContainsFunc(v.last.Processes, func(p Process) bool { return p.Sibling })
+}
+
+// hidesParty reports whether a process that may be a party could not be seen.
+func (v *seen) hidesParty() bool {
+	return slices.ContainsFunc(v.last.hidden, func(p Process) bool {
+		before := slices.IndexFunc(v.first.hidden, func(b Process) bool { return b.PID == p.PID })
+		if before < 0 {
+			return true
+		}
+		act, _ := v.activity(&v.first.hidden[before], &p)
+		return act != Quiet && act != Gone
+	})
+}
+
+// parties returns what is known of each process that has the segment mapped:
+// those that take part, and those that do nothing and need not be parties. It
+// reports whether any process waits, or may.
+func (v *seen) parties() (active, quiet []party, waits bool) {
+	held := len(v.last.Lock.Holders) > 0 || v.last.Lock.Abroad
+	for _, pid := range v.last.mappers() {
+		p := party{holds: v.last.process(pid).Holds}
+		act := v.acts[pid]
+		p.at = polls
+		if held {
+			p.at |= acquires
+		}
+		switch act {
+		case Polls:
+			p.less = outside
+		case Blocked:
+			p.at = acquires
+		case Naps, Runs:
+			p.rests = outside
+		case Stopped, Starved:
+			p.at, p.rests = anyStep, anyStep
+		default:
+			p.at, p.rests = 0, outside
+		}
+		if p.holds {
+			p.at, p.rests = 0, critical
+		}
+		if act == Quiet && !p.holds {
+			quiet = append(quiet, p)
+			continue
+		}
+		active = append(active, p)
+		waits = waits || act != Stopped || p.holds
+	}
+	return active, quiet, waits
+}
+
+// counts returns the party counts that are worth asking about. While a round
+// gathers, exit is the count that a caller has passed.
+func (v *seen) counts(given, active, quiet int) (list []int) {
+	try := func(n int) {
+		if n >= 1 && (n <= model.MaxProcs || given > 0 || n <= active+quiet+2) && !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	all := active + quiet
+	if given > 0 {
+		try(given)
+		if active > given {
+			try(active)
+		}
+		return list
+	}
+	w := v.last.Words
+	if w.Flag == spec.Down && w.Exit >= 1 {
+		try(int(w.Exit))
+	}
+	try(all)
+	try(active)
+	if w.Exit >= 1 {
+		try(int(w.Exit))
+	}
+	for n := max(all, int(w.Exit), int(w.Enter)); len(list) < 4 && n <= all+2; n++ {
+		try(n)
+	}
+	return list
+}
+
+// obstacles returns the causes that the model does not know, because they are
+// no hang: what goes on as soon as a process may.
+func (v *seen) obstacles() (causes []Cause, status Status) {
+	status = HeldUp
+	note := func(why, do string) { causes = append(causes, Cause{Why: why, Do: do}) }
+	l := v.last
+	for _, pid := range l.Lock.Holders {
+		switch p := l.process(pid); {
+		case v.acts[pid] == Stopped:
+			note(fmt.Sprintf("process %d holds the lock and is stopped", pid), fmt.Sprintf("continue it: kill -CONT %d (or end the debugger)", pid))
+		case v.acts[pid] == Starved:
+			note(fmt.Sprintf("process %d holds the lock and waits for a processor", pid), "wait, or give it a processor: this is no hang")
+		case p != nil && !p.Maps:
+			note(fmt.Sprintf("process %d holds the lock and has not the segment mapped: it is no party, or a child that inherited the descriptor", pid), fmt.Sprintf("find out what it is: ps -fp %d; the lock is free when it has closed the lock file", pid))
+		default:
+			note(fmt.Sprintf("process %d holds the lock and does not go on", pid), fmt.Sprintf("find out what it does under the lock: py-spy dump --pid %d, or gdb -p %d", pid, pid))
+		}
+	}
+	if len(l.Lock.Holders) == 0 && l.Lock.Abroad {
+		note("a process outside of this PID namespace holds the lock", "run inspect on the host")
+	}
+	if len(causes) > 0 {
+		return causes, status
+	}
+	if pids := v.those(Stopped); len(pids) > 0 {
+		note(listed("process", pids, "is", "are")+" stopped", "continue: kill -CONT "+join(pids)+" (or end the debugger)")
+	}
+	if pids := v.those(Starved); len(pids) > 0 {
+		note(listed("process", pids, "waits", "wait")+" for a processor", "wait, or look for what keeps the processors busy: a slow machine is no hang")
+	}
+	if len(causes) == 0 {
+		if pids := slices.Sorted(slices.Values(append(v.those(Quiet), append(v.those(Runs), v.those(Naps)...)...))); len(pids) > 0 {
+			status = Waiting
+			note(listed("process", pids, "has", "have")+" the segment mapped and may be outside: the others wait for "+it(pids), "find out what it does: py-spy dump --pid "+fmt.Sprint(pids[0])+", or gdb -p "+fmt.Sprint(pids[0]))
+		}
+	}
+	return causes, status
+}
+
+// those returns the processes that have the segment mapped and did what a says.
+func (v *seen) those(a Activity) (pids []int) {
+	for _, pid := range v.last.mappers() {
+		if v.acts[pid] == a {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// others returns the processes that have another segment of the name mapped.
+func (v *seen) others() (pids []int) {
+	for _, p := range v.last.Processes {
+		if p.MapsOther {
+			pids = append(pids, p.PID)
+		}
+	}
+	return pids
+}
+
+func it(pids []int) string {
+	if len(pids) == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// listed returns "process 3 is" or "processes 3, 5 are".
+func listed(noun string, pids []int, one, several string) string {
+	if len(pids) == 1 {
+		return fmt.Sprintf("%s %d %s", noun, pids[0], one)
+	}
+	return fmt.Sprintf("%ses %s %s", noun, strings.ReplaceAll(join(pids), " ", ", "), several)
+}
+
+func join(pids []int) string { return strings.Trim(fmt.Sprint(pids), "[]") }

@@ -1,0 +1,234 @@
+//go:build linux
+
+package inspect
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/lockprobe"
+)
+
+// A Look is what is seen of a barrier at one moment, or nearly: the words are
+// read first and last, and all else in between.
+type Look struct {
+	At        time.Time
+	Words     spec.Words
+	Torn      bool // the words changed during the look
+	Unlinked  bool // the name of the segment is gone, or names another file
+	Lock      Lock
+	Processes []Process // that have to do with the barrier, by number
+	Limits    []string  // what could not be seen, and why
+	hidden    []Process // whose mappings could not be seen
+}
+
+// Lock is the lock as it is seen from outside.
+type Lock struct {
+	Missing bool  // there is no lock file
+	Holders []int // processes that have the descriptor which is locked
+	Waiters []int // processes that block in flock(2)
+	Abroad  bool  // a process of another PID namespace holds it
+	Touched time.Time
+}
+
+// look looks once. It stops no process, takes no lock and writes nothing.
+func (t Target) look(s *segment) (*Look, error) {
+	words, err := s.words()
+	if err != nil {
+		return nil, err
+	}
+	l := &Look{At: time.Now(), Words: words}
+	found, err := l.search(s, t.LockPath)
+	if err != nil {
+		return nil, err
+	}
+	l.lookAtLock(t.LockPath, slices.Sorted(maps.Keys(found)))
+	for _, pid := range append(slices.Clone(l.Lock.Holders), l.Lock.Waiters...) {
+		if found[pid] == nil {
+			found[pid] = &Process{PID: pid}
+		}
+	}
+	for _, pid := range slices.Sorted(maps.Keys(found)) {
+		p := found[pid]
+		p.Holds, p.Waits = slices.Contains(l.Lock.Holders, pid), slices.Contains(l.Lock.Waiters, pid)
+		if p.describe() {
+			l.Processes = append(l.Processes, *p)
+		}
+	}
+	l.addDead()
+	again, err := s.words()
+	l.Torn, l.Unlinked = again != words, !s.named()
+	return l, err
+}
+
+// addDead adds the processes that have ended and are not waited for, and have
+// the parent of a party. They may have been parties: of a dead process, /proc
+// shows no mapping.
+func (l *Look) addDead() {
+	parents := map[int]bool{}
+	for _, p := range l.Processes {
+		if p.Maps && p.Parent > 1 {
+			parents[p.Parent] = true
+		}
+	}
+	all, _ := procfs.AllProcs() // it was readable before
+	for _, p := range all {
+		stat, err := p.Stat()
+		if err != nil || stat.State != "Z" || !parents[stat.PPID] || l.process(p.PID) != nil {
+			continue
+		}
+		if dead := (Process{PID: p.PID, Sibling: true}); dead.describe() {
+			l.Processes = append(l.Processes, dead)
+		}
+	}
+	slices.SortFunc(l.Processes, func(p, q Process) int { return cmp.Compare(p.PID, q.PID) })
+}
+
+// lookAtLock finds the holders and the waiters. What it cannot see is a limit.
+func (l *Look) lookAtLock(path string, likely []int) {
+	l.Lock.Touched = lockTouched(path)
+	queue, err := lockprobe.QueueOf(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		l.Lock.Missing = true
+		return
+	case err != nil:
+		l.Limits = append(l.Limits, "lock: "+err.Error())
+		return
+	}
+	l.Lock.Waiters = queue.Waiters
+	l.Lock.Abroad = slices.Contains(queue.Holders, 0)
+	if len(queue.Holders) == 0 {
+		return // lockprobe.Holders would look at each descriptor of each process
+	}
+	for pid, err := range lockprobe.Holders(path, likely...) {
+		if err != nil {
+			l.Limits = append(l.Limits, "lock: "+err.Error())
+			break
+		}
+		if !slices.Contains(l.Lock.Holders, pid) {
+			l.Lock.Holders = append(l.Lock.Holders, pid)
+		}
+	}
+	slices.Sort(l.Lock.Holders)
+}
+
+// search finds the processes that have the segment mapped or the lock file
+// open.
+func (l *Look) search(s *segment, lockPath string) (map[int]*Process, error) {
+	proc, err := procfs.NewDefaultFS()
+	if err != nil {
+		return nil, err
+	}
+	all, err := proc.AllProcs()
+	if err != nil {
+		return nil, err
+	}
+	var lock *inode
+	var stat unix.Stat_t
+	if unix.Lstat(lockPath, &stat) == nil {
+		i := inodeOf(&stat)
+		lock = &i
+	}
+	found, hidden := map[int]*Process{}, map[uint32]int{}
+	for _, p := range all {
+		if p.PID == os.Getpid() {
+			continue
+		}
+		f := &Process{PID: p.PID}
+		if unseen := f.findMapping(p, s); unseen {
+			hidden[owner(p.PID)]++
+			if f.describe() {
+				l.hidden = append(l.hidden, *f)
+			}
+		}
+		if lock != nil {
+			f.LockOpen = descriptorOf(p.PID, *lock, "") != ""
+		}
+		if f.Maps || f.MapsOther || f.LockOpen {
+			found[p.PID] = f
+		}
+	}
+	for _, uid := range slices.Sorted(maps.Keys(hidden)) {
+		l.Limits = append(l.Limits, fmt.Sprintf("what %s of user %s mapped and open; run as that user, or as root with CAP_SYS_PTRACE", counted(hidden[uid], "process has", "processes have"), userName(uid)))
+	}
+	if restricted() {
+		l.Limits = append(l.Limits, "processes of other users: /proc is mounted with hidepid; run as root")
+	}
+	return found, nil
+}
+
+// findMapping finds out whether the process has the segment mapped, or another
+// file of the same name. It reports whether that could not be seen.
+func (f *Process) findMapping(p procfs.Proc, s *segment) (unseen bool) {
+	mappings, err := p.ProcMaps()
+	if errors.Is(err, fs.ErrPermission) {
+		return true
+	}
+	for _, m := range mappings { // none: it has ended, or is of the kernel
+		if m.Inode == 0 {
+			continue
+		}
+		name := strings.TrimSuffix(m.Pathname, " (deleted)")
+		switch is := (inode{m.Dev, m.Inode}); {
+		case is == s.inode:
+			f.Maps = true
+		case name == s.path && m.Perms != nil && m.Perms.Shared:
+			f.MapsOther = true
+		}
+	}
+	return false
+}
+
+func counted(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, several)
+}
+
+func owner(pid int) uint32 {
+	info, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+	if err != nil {
+		return 0
+	}
+	return info.Sys().(*syscall.Stat_t).Uid
+}
+
+func userName(uid uint32) string {
+	text := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(text); err == nil {
+		return u.Username
+	}
+	return text
+}
+
+// restricted reports whether /proc hides the processes of other users from this
+// one: process 1 always exists.
+func restricted() bool {
+	_, err := os.Stat("/proc/1")
+	return err != nil
+}
+
+// process returns the process with the number, or nil.
+func (l *Look) process(pid int) *Process {
+	i, ok := slices.BinarySearchFunc(l.Processes, pid, func(p Process, pid int) int { return cmp.Compare(p.PID, pid) })
+	if !ok {
+		return nil
+	}
+	return &l.Processes[i]
+}

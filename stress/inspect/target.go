@@ -1,0 +1,168 @@
+//go:build linux
+
+package inspect
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/spec"
+)
+
+// A Target names a barrier. Both names may lead into the mounts of another
+// process: /proc/PID/root/dev/shm/NAME.
+type Target struct {
+	Segment  string // name in /dev/shm, or a path if it has a slash
+	LockPath string
+}
+
+// SegmentPath returns the path of the segment.
+func (t Target) SegmentPath() string {
+	if strings.Contains(t.Segment, "/") {
+		return t.Segment
+	}
+	return filepath.Join("/dev/shm", t.Segment)
+}
+
+// ErrNoBarrier is the error for a segment that is missing or is none.
+var ErrNoBarrier = errors.New("no barrier")
+
+// A segment is the open file of the words. It is read and never mapped: another
+// process may shorten it, which kills those that read a mapping.
+type segment struct {
+	path  string
+	file  *os.File
+	inode inode
+}
+
+// An inode identifies a file, whatever its name is.
+type inode struct{ dev, ino uint64 }
+
+func inodeOf(s *unix.Stat_t) inode { return inode{uint64(s.Dev), s.Ino} }
+
+// openSegment opens the segment read-only. If it has no name any more, but
+// processes have it mapped, it is the one that most have. It fails with
+// ErrNoBarrier, which says what is there, or with the error of the system.
+func openSegment(path string) (*segment, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if unlinked := openUnlinked(path); unlinked != nil {
+			file, err = unlinked, nil
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w at %s: there is no such file; ls /dev/shm lists the segments", ErrNoBarrier, path)
+	case errors.Is(err, unix.ELOOP):
+		return nil, fmt.Errorf("%w at %s: it is a symbolic link; give the file itself", ErrNoBarrier, path)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%w; run as its owner or as root", err)
+	case err != nil:
+		return nil, err
+	}
+	s := &segment{path: path, file: file}
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		file.Close()
+		return nil, &fs.PathError{Op: "fstat", Path: path, Err: err}
+	}
+	s.inode = inodeOf(&stat)
+	switch {
+	case stat.Mode&unix.S_IFMT != unix.S_IFREG:
+		err = fmt.Errorf("%w at %s: it is no regular file", ErrNoBarrier, path)
+	case stat.Size != spec.Size:
+		err = fmt.Errorf("%w at %s: it has %d bytes, and a barrier has %d", ErrNoBarrier, path, stat.Size, spec.Size)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// openUnlinked opens the file that most processes have mapped under the path
+// although its name is gone; nil: there is none, or it may not be opened.
+func openUnlinked(path string) *os.File {
+	all, err := procfs.AllProcs()
+	if err != nil {
+		return nil
+	}
+	count, open := map[inode]int{}, map[inode]string{}
+	for _, p := range all {
+		mappings, _ := p.ProcMaps() // fails for a process that may not be looked at, or has ended
+		for _, m := range mappings {
+			if m.Pathname != path+" (deleted)" {
+				continue
+			}
+			is := inode{m.Dev, m.Inode}
+			count[is]++
+			if open[is] == "" {
+				open[is] = descriptorOf(p.PID, is, fmt.Sprintf("/proc/%d/map_files/%x-%x", p.PID, m.StartAddr, m.EndAddr))
+			}
+			break
+		}
+	}
+	var best *os.File
+	most := 0
+	for is, n := range count {
+		if file, err := os.Open(open[is]); err == nil && n > most {
+			best.Close() // of nil: nothing
+			best, most = file, n
+		} else if err == nil {
+			file.Close()
+		}
+	}
+	return best
+}
+
+// descriptorOf returns a path by which the file can be opened: that of a
+// descriptor of the process, or else mapping, which needs more privileges.
+func descriptorOf(pid int, file inode, mapping string) string {
+	dir := fmt.Sprintf("/proc/%d/fd/", pid)
+	descriptors, _ := os.ReadDir(dir)
+	for _, d := range descriptors {
+		var open unix.Stat_t
+		if unix.Stat(dir+d.Name(), &open) == nil && inodeOf(&open) == file {
+			return dir + d.Name()
+		}
+	}
+	return mapping
+}
+
+func (s *segment) close() error { return s.file.Close() }
+
+// words reads the three words. They belong to one moment only if no process
+// writes them meanwhile.
+func (s *segment) words() (w spec.Words, err error) {
+	var memory [spec.Size]byte
+	if n, err := s.file.ReadAt(memory[:], 0); n < spec.Size {
+		return w, fmt.Errorf("read %s: %d bytes of %d: %w", s.path, n, spec.Size, err)
+	}
+	word := func(of spec.Word) int32 { return int32(binary.NativeEndian.Uint32(memory[of.Offset():])) }
+	return spec.Words{Enter: word(spec.Enter), Exit: word(spec.Exit), Flag: word(spec.Flag)}, nil
+}
+
+// named reports whether the path still names the file.
+func (s *segment) named() bool {
+	var now unix.Stat_t
+	return unix.Lstat(s.path, &now) == nil && inodeOf(&now) == s.inode
+}
+
+// lockTouched returns when the content of the lock file was last changed or cut
+// off: Python's filelock truncates the file at each attempt.
+func lockTouched(path string) time.Time {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
