@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/conformance"
 	"sharedbarrier/stress/port/porttest"
@@ -66,7 +67,7 @@ func TestProc_BrokenCompiler(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := newCommand(t, "conformance", "--mutants")
-	p.Env = append(p.Env, "PATH="+dir+":"+os.Getenv("PATH"))
+	p.Env = append(p.Env, "PATH="+toolcache.OnPath(t, dir)+":"+os.Getenv("PATH"))
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
@@ -273,13 +274,13 @@ func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
 // left in the cache.
 func TestProc_InterruptedWhileAPortIsMade(t *testing.T) {
 	marker, tools := uniqueSeconds(), t.TempDir()
-	python := "#!/bin/sh\ncase $2 in -c) echo a python;; *) mkdir -p \"$4/lib\"; sleep " + marker + " & wait;; esac\n"
+	python := "#!/bin/sh\ncase $# in 3) echo a python;; *) mkdir -p \"$4/lib\"; sleep " + marker + " & wait;; esac\n"
 	if err := os.WriteFile(filepath.Join(tools, "python3"), []byte(python), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"lockstep"}, {"conformance"}, {}} {
 		p, cache := newCommand(t, append(args, "--port", "python")...), t.TempDir()
-		p.Env = append(p.Env, "PATH="+tools+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+cache)
+		p.Env = append(p.Env, "PATH="+toolcache.OnPath(t, tools)+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+cache)
 		interruptAsleep(t, p, marker)
 		if left, err := os.ReadDir(filepath.Join(cache, "sharedbarrier")); err != nil || len(left) > 0 {
 			t.Errorf("%q: left in the cache: %v (%v)", args, left, err)

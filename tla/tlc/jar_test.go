@@ -107,7 +107,7 @@ func TestUnit_FindFails(t *testing.T) {
 // the error has what it printed last.
 func TestUnit_FindWithMaven(t *testing.T) {
 	cache := emptyCache(t)
-	t.Setenv("PATH", t.TempDir())
+	t.Setenv("PATH", toolcache.OnPath(t, t.TempDir()))
 	mvn := filepath.Join(os.Getenv("PATH"), "mvn")
 	for script, want := range map[string]string{"": "executable file not found", "echo no network; exit 1": "no network", "echo a licence": "a licence"} {
 		if script != "" {

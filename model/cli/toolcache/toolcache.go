@@ -168,6 +168,7 @@ type Test interface {
 	Helper()
 	Skip(...any)
 	Fatal(...any)
+	Cleanup(func())
 }
 
 // Require ends a test if err is not nil. It skips the test if err is Missing,
@@ -182,4 +183,20 @@ func Require(t Test, err error) {
 	default:
 		t.Fatal(err)
 	}
+}
+
+// OnPath returns a name of the folder that can stand in PATH until the test
+// ends. It is another name if the folder's own has a separator of paths in it,
+// as it may have in a test whose TMPDIR has. That works on Linux only.
+func OnPath(t Test, folder string) string {
+	t.Helper()
+	if !strings.ContainsRune(folder, os.PathListSeparator) {
+		return folder
+	}
+	file, err := os.Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd())
 }

@@ -282,12 +282,29 @@ func TestUnit_AskAToolThatDoesNotWork(t *testing.T) {
 	}
 }
 
+// TestUnit_OnPath: a program is found in a folder whose name has a separator of
+// paths.
+func TestUnit_OnPath(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("OnPath needs /proc")
+	}
+	folder := filepath.Join(t.TempDir(), "a:b")
+	if err := errors.Join(os.Mkdir(folder, 0o755), os.WriteFile(filepath.Join(folder, "tool"), []byte("#!/bin/sh\necho found\n"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", OnPath(t, folder))
+	if _, said, err := Ask(t.Context(), missing, "tool"); said != "found\n" || err != nil {
+		t.Errorf("Ask(tool) with PATH=%s: got %q, %v", os.Getenv("PATH"), said, err)
+	}
+}
+
 // outcome is a Test that notes how it ends.
 type outcome string
 
 func (*outcome) Helper()        {}
 func (o *outcome) Skip(...any)  { *o = "skips" }
 func (o *outcome) Fatal(...any) { *o = "fails" }
+func (*outcome) Cleanup(func()) {}
 
 func TestUnit_Require(t *testing.T) {
 	for _, c := range []struct {

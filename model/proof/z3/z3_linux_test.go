@@ -54,7 +54,7 @@ const saysVersion = `case "$1" in --version) echo "Z3 version 0.0.1";; *) echo s
 // lists the tool cache, which is empty.
 func bare(t *testing.T) (path string, cached func() []string) {
 	t.Helper()
-	path = t.TempDir()
+	path = toolcache.OnPath(t, t.TempDir())
 	for _, tool := range []string{"sh", "mkdir", "cat", "chmod"} {
 		if err := os.Symlink("/bin/"+tool, filepath.Join(path, tool)); err != nil {
 			t.Fatal(err)
@@ -109,7 +109,7 @@ func TestUnit_FindWhatIsNoZ3(t *testing.T) {
 // python stands in for python3 -m venv DIR, and for the pip in DIR, which
 // checks that it must check hashes and then runs INSTALL.
 const python = `
-[ "$1 $2 $3" = "-I -m venv" ] || exit 9
+[ "$1 $2" = "-I -c" ] || exit 9
 mkdir -p "$4/bin"
 cat > "$4/bin/python3" <<'END'
 #!/bin/sh
