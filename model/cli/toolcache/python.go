@@ -30,10 +30,10 @@ func InstallPython(ctx context.Context, path, requirements string) error {
 	if err := os.WriteFile(list, []byte(requirements), 0o644); err != nil {
 		return err
 	}
-	venv := exec.Command("python3", "-I", "-m", "venv", path)
+	venv := exec.Command("python3", "-I", "-c", makeVenv, path)
 	venv.Env = withoutPython(os.Environ())
 	if out, err := procgroup.CombinedOutput(ctx, venv); err != nil {
-		return fmt.Errorf("%w (python3 -m venv: %w: %s)", NoPython, err, LastLine(out))
+		return fmt.Errorf("%w (making a virtual environment: %w: %s)", NoPython, err, LastLine(out))
 	}
 	python := filepath.Join(path, "bin", "python3")
 	settings := exec.Command(python, "-I", "-m", "pip", "config", "list")
@@ -51,6 +51,11 @@ func InstallPython(ctx context.Context, path, requirements string) error {
 	}
 	return writeContents(path)
 }
+
+// makeVenv makes the virtual environment that its argument names. Module venv
+// refuses a name with a separator of paths, because the scripts that activate
+// the environment put the name into PATH. They are not used here.
+const makeVenv = `import os, sys, venv; os.pathsep = "\n"; venv.create(sys.argv[1], symlinks=os.name != "nt", with_pip=True)`
 
 // ofTheIndex are the settings of pip that say how it reaches a package index.
 var ofTheIndex = []string{"INDEX_URL", "EXTRA_INDEX_URL", "FIND_LINKS", "NO_INDEX", "TRUSTED_HOST", "CERT", "CLIENT_CERT",
