@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func checkBoth(ctx context.Context, args ...string) (stdout, stderr string, err 
 func TestUnit_ExitCodes(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
-	graph := filepath.Join(t.TempDir(), "graph")
+	graph := filepath.Join(t.TempDir(), "graph") // GRAPH in the arguments
 	for _, c := range []struct {
 		args string
 		ctx  context.Context
@@ -50,18 +51,22 @@ func TestUnit_ExitCodes(t *testing.T) {
 		{"--scenario surplus", nil, spec.ExitSafety},
 		{"--scenario reuse --max-states 10", nil, spec.ExitUnfinished},
 		{"--scenario reuse", cancelled, spec.ExitInterrupted},
-		{"--procs 2 --graph-json " + graph, nil, spec.ExitOK},
-		{"--procs 4 --graph-json " + graph + " --max-states 9", nil, spec.ExitUnfinished},
-		{"--procs 4 --dot " + graph + " --max-memory 16MB", nil, spec.ExitUnfinished},
-		{"--scenario surplus --dot " + graph + " --max-states 99", nil, spec.ExitUnfinished},
-		{"--scenario surplus --rounds 1 --dot " + graph, nil, spec.ExitSafety},
-		{"--procs 2 --dot " + graph, cancelled, spec.ExitInterrupted},
+		{"--procs 2 --graph-json GRAPH", nil, spec.ExitOK},
+		{"--procs 4 --graph-json GRAPH --max-states 9", nil, spec.ExitUnfinished},
+		{"--procs 4 --dot GRAPH --max-memory 16MB", nil, spec.ExitUnfinished},
+		{"--scenario surplus --dot GRAPH --max-states 99", nil, spec.ExitUnfinished},
+		{"--scenario surplus --rounds 1 --dot GRAPH", nil, spec.ExitSafety},
+		{"--procs 2 --dot GRAPH", cancelled, spec.ExitInterrupted},
 	} {
 		ctx := c.ctx
 		if ctx == nil {
 			ctx = context.Background()
 		}
-		_, err := check(t, ctx, strings.Fields(c.args)...)
+		args := strings.Fields(c.args)
+		if i := slices.Index(args, "GRAPH"); i >= 0 {
+			args[i] = graph
+		}
+		_, err := check(t, ctx, args...)
 		var exit cli.Exit
 		errors.As(err, &exit)
 		if int(exit) != c.code || err != nil && !errors.As(err, &exit) {

@@ -31,10 +31,10 @@ func measure() {
 // and loops are larger than the limit, or nearly so.
 func TestProc_MaxMemory(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "check")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	graph := filepath.Join(t.TempDir(), "graph")
+	dir := t.TempDir() // of the graphs
 	for i, c := range []struct {
 		args  string
 		limit int64 // MB
@@ -48,14 +48,16 @@ func TestProc_MaxMemory(t *testing.T) {
 		{"--procs 16 --scenario surplus --rounds 20", 32, 75},
 		{"--procs 6 --liveness", 60, 75},
 		{"--procs 6 --liveness", 90, 0},
-		{"--procs 5 --graph-json " + graph, 30, 75},
-		{"--procs 4 --dot " + graph, 30, 0},
+		{"--procs 5 --graph-json graph", 30, 75},
+		{"--procs 4 --dot graph", 30, 0},
 	} {
 		if testing.Short() && i%3 > 0 {
 			continue
 		}
 		args := append([]string{binary, "--max-memory", fmt.Sprintf("%dMB", c.limit)}, strings.Fields(c.args)...)
-		out, err := reexec.Command(t.Context(), "measure", args...).Output()
+		cmd := reexec.Command(t.Context(), "measure", args...)
+		cmd.Dir = dir
+		out, err := cmd.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
