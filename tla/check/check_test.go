@@ -4,8 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
@@ -24,7 +29,10 @@ import (
 	"sharedbarrier/tla/tlc"
 )
 
-func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"check": main}) }
+func TestMain(m *testing.M) { reexec.Main(m, programs) }
+
+// programs are those that the tests run in processes of their own.
+var programs = map[string]func(){"check": main}
 
 // check is the command as a process of its own, with a temporary folder of its
 // own. With -short only TestProc_JSON runs.
@@ -97,6 +105,11 @@ func TestProc_Interrupt(t *testing.T) {
 				t.Fatalf("check printed %s first, want the expected answer; and on stderr: %s", lines.Text(), stderr.String())
 			}
 			// The first answer is there, so the second question is being asked.
+			for _, address := range listeners(t, cmd.Process.Pid, temp) {
+				if address != "127.0.0.1" {
+					t.Errorf("TLC listens on %s, want the loopback address only", address)
+				}
+			}
 			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)
 			}
@@ -128,6 +141,55 @@ func running(t *testing.T, text string) (list []string) {
 		}
 	}
 	return list
+}
+
+// listeners returns the addresses on which the processes with the text in their
+// arguments listen. It waits until there are some and each of them listens. The
+// test fails if the command with the number ends before that.
+func listeners(t *testing.T, command int, text string) (addresses []string) {
+	t.Helper()
+	for {
+		processes := running(t, text)
+		silent := len(processes) == 0
+		addresses = nil
+		for _, path := range processes {
+			of := listening(filepath.Dir(path))
+			addresses = append(addresses, of...)
+			silent = silent || len(of) == 0
+		}
+		if !silent {
+			return addresses
+		}
+		if _, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", command)); err != nil { // it has ended
+			t.Fatal("check ended before TLC listened")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// listening returns the addresses on which the process listens, by its folder
+// in /proc.
+func listening(proc string) (addresses []string) {
+	sockets, _ := filepath.Glob(filepath.Join(proc, "fd", "*"))
+	for i := range sockets {
+		sockets[i], _ = os.Readlink(sockets[i])
+	}
+	for _, table := range []string{"tcp", "tcp6"} {
+		text, _ := os.ReadFile(filepath.Join(proc, "net", table))
+		for line := range strings.Lines(string(text)) {
+			fields := strings.Fields(line)
+			if len(fields) < 10 || fields[3] != "0A" || !slices.Contains(sockets, "socket:["+fields[9]+"]") {
+				continue
+			}
+			number, _, _ := strings.Cut(fields[1], ":")
+			raw, _ := hex.DecodeString(number)
+			for word := range slices.Chunk(raw, 4) { // each in the byte order of the machine
+				binary.BigEndian.PutUint32(word, binary.NativeEndian.Uint32(word))
+			}
+			addresses = append(addresses, net.IP(raw).String())
+		}
+	}
+	return addresses
 }
 
 // What cannot be asked is refused with a line that says what to do.
@@ -225,6 +287,48 @@ exit 150
 			t.Errorf("writeTable without rows: %q, %v; want nothing", table.String(), err)
 		}
 	})
+}
+
+// The same answer comes in each of these settings.
+func TestProc_Settings(t *testing.T) {
+	java, err := exec.LookPath("java")
+	if err != nil {
+		t.Skip(err)
+	}
+	if java, err = filepath.EvalSymlinks(java); err != nil {
+		t.Fatal(err)
+	}
+	for name, env := range map[string][]string{
+		"options of tools":    {"JAVA_TOOL_OPTIONS=-XX:+UseG1GC -Duser.language=de"},
+		"options of launcher": {"JDK_JAVA_OPTIONS=-XX:+UseZGC -cp nothing"},
+		"last options":        {"_JAVA_OPTIONS=-XX:+UseG1GC -Djava.io.tmpdir=/nowhere -Duser.language=de"},
+		"paths":               {"LC_ALL=C", "TMPDIR=tmp", "JAVA_HOME=jre ü:x", tlc.JarVariable + "=ü:x/tlc.jar"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd, temp := check(t, "reuse-n3-safety", "--json")
+			tools, err := tlc.Find(context.Background(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			jar, err := os.ReadFile(tools.Jar)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd.Dir = filepath.Join(t.TempDir(), "a b ü:x")
+			if err := errors.Join(os.MkdirAll(filepath.Join(cmd.Dir, "tmp"), 0o755), os.Mkdir(filepath.Join(cmd.Dir, "ü:x"), 0o755),
+				os.Symlink(filepath.Dir(filepath.Dir(java)), filepath.Join(cmd.Dir, "jre ü:x")),
+				os.WriteFile(filepath.Join(cmd.Dir, "ü:x", "tlc.jar"), jar, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			cmd.Env = append(cmd.Env, env...)
+			if output, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("check with %q: %v\n%s", env, err, output)
+			}
+			empty(t, temp)
+			empty(t, filepath.Join(cmd.Dir, "tmp"))
+		})
+	}
 }
 
 // The command that reproduces an answer asks the same question, in the same

@@ -53,7 +53,7 @@ official release. It checks the jar's SHA-256 before every run.`,
 	flags.IntVar(&o.workers, "workers", 1, "threads of TLC; depth and counterexamples are exact only with 1")
 	flags.StringVar(&o.memory, "memory", "", "largest Java heap, such as 4g (default: Java's own choice)")
 	flags.DurationVar(&o.limit, "limit", 0, "give up a question after this long (default: by its class)")
-	flags.IntVar(&o.distributed, "distributed", 0, "use TLC's server and this number of worker processes on this machine; until they end, their ports are open to the network, without authentication")
+	flags.IntVar(&o.distributed, "distributed", 0, "use TLC's server and this number of worker processes on this machine; they listen on the loopback address, without authentication")
 	flags.BoolVar(&o.jar, "jar", false, "find or fetch the TLC jar and print its path only")
 	flags.BoolVar(&o.cfg, "cfg", false, "print the configurations of the questions only, as .cfg files of MCSharedBarrier")
 	flags.StringVar(&o.record, "record", "", "write the answers into this `FILE`, a questions.json, instead of comparing them")

@@ -12,9 +12,8 @@ import (
 // distribute answers with TLC's own server and its worker processes on this
 // machine. TLC's server does not check liveness, so this does not either.
 //
-// They use the loopback address to reach each other, but RMI listens on all
-// addresses and has no option for less: until the end, every host that reaches
-// the machine's ports reaches them.
+// They listen on the loopback address only, but have no authentication: every
+// process of this machine reaches them.
 //
 // Where the server gives no answer, a single process is asked again. The server
 // does not say which invariant is violated and prints only the end of the
@@ -26,18 +25,15 @@ func (r Run) distribute(ctx context.Context, dir string, found *findings) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	address := []string{
-		"-Djava.rmi.server.hostname=127.0.0.1",
-		"-Dtlc2.tool.distributed.TLCServer.port=" + strconv.Itoa(port),
-	}
+	address := "-Dtlc2.tool.distributed.TLCServer.port=" + strconv.Itoa(port)
 	server := r.command(dir, "tlc2.tool.distributed.TLCServer",
-		[]string{"-tool", "-metadir", filepath.Join(dir, "tmp"), r.module()}, address...)
+		[]string{"-tool", "-metadir", filepath.Join(dir, "tmp"), r.module()}, address)
 
 	workers, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	for range r.Distributed {
 		worker := r.command(dir, "tlc2.tool.distributed.TLCWorker", []string{"127.0.0.1"},
-			append(address, "-Dtlc2.tool.distributed.TLCWorker.threadCount=1")...)
+			address, "-Dtlc2.tool.distributed.TLCWorker.threadCount=1")
 		wait, err := start(workers, worker)
 		if err != nil {
 			stop()
@@ -64,10 +60,9 @@ func (r Run) distribute(ctx context.Context, dir string, found *findings) ([]byt
 	return append(log, again...), err
 }
 
-// freePort returns a port that was free just now, on all addresses as RMI needs
-// it.
+// freePort returns a port of the loopback address that was free just now.
 func freePort() (int, error) {
-	listener, err := net.Listen("tcp", ":0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}

@@ -75,8 +75,11 @@ func Find(ctx context.Context, say func(string)) (t Tools, err error) {
 	if t.Java, err = findJava(ctx); err != nil {
 		return t, err
 	}
-	if t.Jar = os.Getenv(JarVariable); t.Jar != "" {
-		return t, verifyAny(t.Jar, releases)
+	if named := os.Getenv(JarVariable); named != "" {
+		if t.Jar, err = filepath.Abs(named); err == nil {
+			_, err = readAny(t.Jar, releases)
+		}
+		return t, err
 	}
 	t.Jar, err = find(ctx, releases, say)
 	return t, err
@@ -109,7 +112,7 @@ func (r release) get(ctx context.Context, say func(string)) (string, error) {
 	return toolcache.Entry{
 		Name:  r.file,
 		Make:  func(path string) error { return r.fetch(ctx, path) },
-		Check: func(path string) error { return verify(path, r) },
+		Check: func(path string) error { return r.check(path) },
 		Say:   say,
 	}.Get()
 }
@@ -122,6 +125,7 @@ func fetchWithMaven(ctx context.Context, path string) error {
 	dir, name := filepath.Split(path)
 	cmd := exec.Command(mvn, "-q", "-B", mavenPlugin+":copy", "-Dartifact="+mavenArtifact, "-DoutputDirectory="+dir)
 	cmd.Dir = dir // without the pom.xml of another folder
+	cmd.Env = javaEnvironment(os.Environ())
 	out, err := procgroup.CombinedOutput(ctx, cmd)
 	if err == nil {
 		_, err = os.Stat(filepath.Join(dir, name))
@@ -156,30 +160,56 @@ func download(ctx context.Context, url, path string) error {
 	return nil
 }
 
-// verify returns nil if the file is the release, byte for byte.
-func verify(path string, r release) error {
-	jar, err := os.ReadFile(path)
+// largestJar bounds what is read of a file that should be a release.
+const largestJar = 64 << 20
+
+// readJar returns what is in the file.
+func readJar(path string) ([]byte, error) {
+	info, err := os.Stat(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, largestJar))
+}
+
+// is returns nil if the jar, which was read from the path, is the release, byte
+// for byte.
+func (r release) is(jar []byte, path string) error {
 	if sum := sha256.Sum256(jar); hex.EncodeToString(sum[:]) != r.sha256 {
 		return fmt.Errorf("%w: %s has SHA-256 %x, and %s has %s", ErrChecksum, path, sum, r.file, r.sha256)
 	}
 	return nil
 }
 
-// verifyAny returns nil if the file is one of the releases.
-func verifyAny(path string, known []release) error {
+// check returns nil if the file is the release.
+func (r release) check(path string) error {
+	jar, err := readJar(path)
+	if err != nil {
+		return err
+	}
+	return r.is(jar, path)
+}
+
+// readAny returns what is in the file, if it is one of the releases.
+func readAny(path string, known []release) ([]byte, error) {
+	jar, err := readJar(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", JarVariable, err)
+	}
 	var names []string
 	for _, r := range known {
-		err := verify(path, r)
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, ErrChecksum) {
-			return fmt.Errorf("%s: %w", JarVariable, err)
+		if r.is(jar, path) == nil {
+			return jar, nil
 		}
 		names = append(names, r.file)
 	}
-	return fmt.Errorf("%w: %s=%s is none of %s; give one of these, or unset it", ErrChecksum, JarVariable, path, strings.Join(names, ", "))
+	return nil, fmt.Errorf("%w: %s=%s is none of %s; give one of these, or unset it", ErrChecksum, JarVariable, path, strings.Join(names, ", "))
 }

@@ -19,9 +19,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli/procgroup"
@@ -70,18 +74,20 @@ func (r Run) Check(ctx context.Context) (Outcome, error) {
 		Rounds:   r.Question.Rounds,
 		Verdict:  spec.Unfinished,
 	}}
-	// Every time, not only when fetched: what runs is what was pinned.
-	if err := verifyAny(r.Tools.Jar, releases); err != nil {
+	// Every time, not only when fetched: what runs is a copy of what was read,
+	// and what was read is what was pinned.
+	jar, err := readAny(r.Tools.Jar, releases)
+	if err != nil {
 		return out, err
 	}
 	work, err := workdir.Make("", "sharedbarrier-tlc-")
 	if err != nil {
-		return out, err
+		return out, needsRoom(err, os.TempDir())
 	}
 	defer work.Remove()
 	dir := work.Path
-	if err := r.lay(dir); err != nil {
-		return out, err
+	if err := r.lay(dir, jar); err != nil {
+		return out, needsRoom(err, os.TempDir())
 	}
 
 	limited := ctx
@@ -102,7 +108,7 @@ func (r Run) Check(ctx context.Context) (Outcome, error) {
 	found.fill(&out.Result, r.Question)
 	switch {
 	case found.failure != nil:
-		return out, found.advise(r)
+		return out, found.advise(r, log)
 	case err != nil:
 		return out, err
 	case out.Verdict == spec.Unfinished && r.Simulate == 0:
@@ -147,9 +153,12 @@ func (r Run) module() string {
 	return "MCSharedBarrier"
 }
 
-// lay writes the modules and the configuration into a folder of their own,
-// where TLC leaves its own files, too.
-func (r Run) lay(dir string) error {
+// lay writes the modules, the configuration and the jars into the run's folder,
+// where TLC leaves its own files, too. Only this user can write there.
+func (r Run) lay(dir string, jar []byte) error {
+	if !utf8.ValidString(dir) {
+		return fmt.Errorf("no file in %q can be opened by Java: set TMPDIR to a folder whose name is UTF-8", dir)
+	}
 	files := map[string][]byte{r.module() + ".cfg": []byte(r.Question.Configuration())}
 	modules, err := fs.Glob(r.Files, "*.tla")
 	if err != nil {
@@ -163,8 +172,18 @@ func (r Run) lay(dir string) error {
 	if r.schedule != "" {
 		files["Schedule.tla"] = []byte(r.schedule)
 	}
+	files[tlcJar] = jar
+	if files[loopbackJar], err = jarOf("Loopback.class", loopback); err != nil {
+		return err
+	}
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return err
+		}
+		// Java uses an archive of classes only if the jars have the times that
+		// they had when it was made.
+		if err := os.Chtimes(path, laid, laid); err != nil {
 			return err
 		}
 	}
@@ -210,23 +229,36 @@ func (r Run) arguments(dir string) []string {
 // processes, enough to see a round that the last one has damaged.
 const simulatedDepth = 4000
 
-// command is a Java program of TLC, not yet started.
+// command is a Java program of TLC, not yet started. Its RMI listens on the
+// loopback address only: TLC's set of states is an object of RMI, so every TLC
+// listens.
 func (r Run) command(dir, class string, args []string, properties ...string) *exec.Cmd {
-	// Without the second, TLC may live on after the thread that ran out of
-	// memory has died.
-	// Without the third, Java writes to /tmp, and leaves that after kill -9.
-	jvm := []string{"-Djava.io.tmpdir=" + filepath.Join(dir, "tmp"), "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData"}
+	jvm := []string{
+		"-Djava.io.tmpdir=" + filepath.Join(dir, "tmp"),
+		"-Duser.language=en", "-Dfile.encoding=UTF-8", // TLC's numbers are read
+		"-Djava.rmi.server.hostname=127.0.0.1",
+		// Else TLC may live on after the thread that ran out of memory has died.
+		"-XX:+ExitOnOutOfMemoryError",
+		// Else Java writes to /tmp, and leaves that after kill -9.
+		"-XX:-UsePerfData",
+	}
+	collector := "-XX:+UseParallelGC" // what TLC asks for
 	if r.Small {
-		jvm = append(jvm, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-	} else {
-		jvm = append(jvm, "-XX:+UseParallelGC") // what TLC asks for
+		collector = "-XX:+UseSerialGC"
+		jvm = append(jvm, "-XX:TieredStopAtLevel=1")
+	}
+	if !choosesCollector(os.Environ()) {
+		jvm = append(jvm, collector)
 	}
 	if r.Memory != "" {
 		jvm = append(jvm, "-Xmx"+r.Memory)
 	}
-	jvm = append(append(jvm, properties...), "-cp", r.Tools.Jar, class)
+	jvm = append(jvm, properties...)
+	// Relative to cmd.Dir, since dir may have a separator of paths in its name.
+	jvm = append(jvm, "-cp", tlcJar+string(os.PathListSeparator)+loopbackJar, "Loopback", class)
 	cmd := exec.Command(r.Tools.Java, append(jvm, args...)...)
 	cmd.Dir = dir
+	cmd.Env = javaEnvironment(os.Environ())
 	return cmd
 }
 
@@ -314,11 +346,31 @@ func (f *findings) fill(result *model.Result, q Question) {
 	}
 }
 
-// advise says what to do about the failure.
-func (f *findings) advise(r Run) error {
+// advise says what to do about the failure, whose reason may be in the log only.
+func (f *findings) advise(r Run, log []byte) error {
 	if errors.Is(f.failure, ErrMemory) {
 		return fmt.Errorf("%w with a heap of %s after %d distinct states: give more with --memory, or ask about fewer processes",
 			f.failure, cmp.Or(r.Memory, "a quarter of this machine's memory"), f.Distinct)
 	}
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT} {
+		// As the system says it in Java's locale.
+		if bytes.Contains(bytes.ToLower(log), []byte(full.Error())) {
+			return needsRoom(fmt.Errorf("%w: %w", ErrTLC, full), os.TempDir())
+		}
+	}
+	if exception := javaException.Find(log); exception != nil && !strings.Contains(f.failure.Error(), string(exception)) {
+		return fmt.Errorf("%w (%s)", f.failure, exception)
+	}
 	return f.failure
+}
+
+// javaException is the line in which Java names an exception.
+var javaException = regexp.MustCompile(`(?m)^(Exception in thread "[^"]*" |Caused by: )?(java|tlc2|util|tla2sany)[.][\w.$]*(Exception|Error)\b.*$`)
+
+// needsRoom adds to an error about a full folder what to do.
+func needsRoom(err error, folder string) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: make room in %s, or set TMPDIR to a folder that has it", err, folder)
+	}
+	return err
 }
