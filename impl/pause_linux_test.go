@@ -62,7 +62,8 @@ type sleeper struct {
 	thread  int
 	where   string // the address of the word, as the kernel prints it
 	returns atomic.Int64
-	woken   atomic.Int64 // the last round in which a writer woke it
+	since   atomic.Int64 // the round in which it last went to sleep
+	woken   atomic.Int64 // the last round in which it went to sleep and a writer woke it
 }
 
 // startSleeper starts a thread that sleeps while word holds v, until the test
@@ -78,8 +79,10 @@ func startSleeper(t *testing.T, b *Barrier, word spec.Word, v int32, round *atom
 		s.thread = unix.Gettid()
 		close(started)
 		for !done.Load() {
+			since := round.Load()
+			s.since.Store(since)
 			if b.segment.sleep(word, v) {
-				s.woken.Store(round.Load())
+				s.woken.Store(since)
 			}
 			s.returns.Add(1)
 			runtime.Gosched()
@@ -131,7 +134,7 @@ func TestUnit_WritersWake(t *testing.T) {
 					return
 				}
 				for i, s := range sleepers {
-					for before[i] = s.returns.Load(); !s.sleeps(s.systemCall(t)); before[i] = s.returns.Load() {
+					for before[i] = s.returns.Load(); s.since.Load() != round.Load() || !s.sleeps(s.systemCall(t)); before[i] = s.returns.Load() {
 						runtime.Gosched()
 					}
 				}
