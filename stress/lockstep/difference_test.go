@@ -221,6 +221,17 @@ func TestHazard_WhereNoneCanMove(t *testing.T) {
 		t.Errorf("a party that goes on: stuck: got no difference")
 	}
 
+	// In crash only p0 dies, so of a deadlock with p0 in it p1 is a part, too.
+	s = b.session(t, spec.Withdraw, "1:2 1 0:2")
+	if err := s.tryAll(); err != nil {
+		t.Errorf("p0, which is right and blocked: got %v, want no difference", err)
+	}
+	s = b.session(t, spec.Withdraw, "1:2 1 0:2")
+	b.parties[0].fault = func(string, string) string { return "at InitExit" }
+	if err := s.tryAll(); err == nil {
+		t.Errorf("p0, which is blocked, goes on: got no difference")
+	}
+
 	last := map[*tampered]string{}
 	d := driver{cfg: withdrawTwo, start: func(i int, splitRMW bool) (party, error) {
 		started, err := b.start(i, splitRMW)
