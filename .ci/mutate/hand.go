@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -77,28 +79,110 @@ func parseHand(part string) (h handMade, err error) {
 	return h, nil
 }
 
-// byHand tries one mistake.
-func (t *trial) byHand(ctx context.Context, h handMade, r *result) error {
-	sources, err := h.apply()
+// byHand tries the mistakes: first those that go into one program, and then the
+// others one by one.
+func (t *trial) byHand(ctx context.Context, list []handMade, r *result) error {
+	sources, together, apart, err := combine(list)
 	if err != nil {
 		return err
 	}
-	o := outcome{kind: "by hand", name: h.name, verdict: notViable}
-	failure, err := t.compile(ctx, sources)
-	if err != nil {
-		return err
-	}
-	if failure == "" {
-		tests := h.tests
-		if len(tests) == 0 {
-			tests = []string{".*"}
-		}
-		o.verdict, o.by, err = t.try(ctx, 5*time.Minute, nil, tests...)
+	for len(together) > 0 {
+		failure, err := t.compile(ctx, sources)
 		if err != nil {
-			return fmt.Errorf("%q: %w", h.name, err)
+			return err
 		}
-	} else {
-		o.by = failure
+		if failure == "" {
+			break
+		}
+		alone := refused(together, failure)
+		if len(alone) == 0 {
+			return fmt.Errorf("the mistakes do not compile together: %s", failure)
+		}
+		list = slices.DeleteFunc(slices.Clone(list), func(h handMade) bool { return alone[h.name] })
+		r.outcomes = append(r.outcomes, notViables(alone)...)
+		if sources, together, apart, err = combine(list); err != nil {
+			return err
+		}
+	}
+	if err := t.known(ctx, list); err != nil {
+		return err
+	}
+	for id, c := range together {
+		if err := t.judge(ctx, c.handMade, []string{fmt.Sprintf("MUTANT=%d", id)}, r); err != nil {
+			return err
+		}
+	}
+	for _, h := range apart {
+		changed, err := h.apply()
+		if err != nil {
+			return err
+		}
+		switch failure, err := t.compile(ctx, changed); {
+		case err != nil:
+			return err
+		case failure != "":
+			t.report(outcome{kind: "by hand", name: h.name, verdict: notViable, by: failure}, r)
+		default:
+			if err := t.judge(ctx, h, nil, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// known returns an error if a mistake names a test that does not exist.
+func (t *trial) known(ctx context.Context, list []handMade) error {
+	if _, err := os.Stat(t.program()); err != nil {
+		if failure, err := t.compile(ctx, nil); err != nil || failure != "" {
+			return fmt.Errorf("the package does not compile: %w%s", err, failure)
+		}
+	}
+	names, err := t.tests(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range list {
+		for _, test := range h.tests {
+			if !slices.Contains(names, test) {
+				return fmt.Errorf("%q: no test is named %s", h.name, test)
+			}
+		}
+	}
+	return nil
+}
+
+// refused returns the names of the mistakes in whose lines the compiler finds
+// an error.
+func refused(list []combined, failure string) map[string]bool {
+	names := map[string]bool{}
+	for line := range strings.Lines(failure) {
+		for _, c := range list {
+			parts := strings.SplitN(strings.TrimPrefix(line, "./"), ":", 3)
+			if n, err := strconv.Atoi(parts[min(1, len(parts)-1)]); err == nil && parts[0] == c.path && c.first <= n && n <= c.last {
+				names[c.name] = true
+			}
+		}
+	}
+	return names
+}
+
+func notViables(names map[string]bool) (list []outcome) {
+	for name := range names {
+		list = append(list, outcome{kind: "by hand", name: name, verdict: notViable})
+	}
+	return list
+}
+
+// judge runs the tests that must notice a mistake against the program at hand.
+func (t *trial) judge(ctx context.Context, h handMade, env []string, r *result) (err error) {
+	o := outcome{kind: "by hand", name: h.name}
+	tests := h.tests
+	if len(tests) == 0 {
+		tests = []string{".*"}
+	}
+	if o.verdict, o.by, err = t.try(ctx, limit(time.Second), env, tests...); err != nil {
+		return fmt.Errorf("%q: %w", h.name, err)
 	}
 	t.report(o, r)
 	return nil

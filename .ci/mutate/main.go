@@ -139,13 +139,9 @@ func (o options) test(ctx context.Context, cmd *cobra.Command, dir, pkg string, 
 		}
 	}
 	if !o.generated {
-		for _, h := range hand {
-			if !strings.Contains(h.name, o.only) {
-				continue
-			}
-			if err := t.byHand(ctx, h, r); err != nil {
-				return nil, err
-			}
+		hand = slices.DeleteFunc(slices.Clone(hand), func(h handMade) bool { return !strings.Contains(h.name, o.only) })
+		if err := t.byHand(ctx, hand, r); err != nil {
+			return nil, err
 		}
 	}
 	if o.gremlins {

@@ -106,6 +106,7 @@ func TestHazard_ByHand(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"one too many\nkilled by TestUnit_Count\nin counter/counter.go\n- n++\n+ n += 2\n", killed},
 		{"another text\nin counter/counter.go\n- return 0, errors.New(\"none\")\n+ return 0, errors.New(\"nothing\")\n", lived},
+		{"no variable\nin counter/counter.go\n- n++\n+ m++\n", notViable},
 		{"without end\nin counter/counter.go\n- n++\n+ n++ +\n", notViable},
 		{"no place\nin counter/counter.go\n- m++\n+ n++\n", "does not have"},
 		{"two places\nin counter/counter.go\n- }\n+ n++\n", "twice"},
@@ -116,7 +117,7 @@ func TestHazard_ByHand(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &result{pkg: "counter"}
-		err = m.byHand(context.Background(), h, r)
+		err = m.byHand(context.Background(), []handMade{h}, r)
 		if got := len(r.outcomes) == 1 && r.outcomes[0].verdict == c.want || err != nil && strings.Contains(err.Error(), c.want); !got {
 			t.Errorf("%s: got %+v, %v, want %q", h.name, r.outcomes, err, c.want)
 		}

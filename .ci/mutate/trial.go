@@ -101,7 +101,7 @@ func (t *trial) compile(ctx context.Context, sources []source) (failure string, 
 		if err != nil {
 			return "", err
 		}
-		replace[path] = filepath.Join(t.dir, strconv.Itoa(i)+".go")
+		replace[path] = filepath.Join(t.dir, fmt.Sprintf("overlay-%d.go", i))
 		if err := os.WriteFile(replace[path], []byte(s.text), 0o600); err != nil {
 			return "", err
 		}
@@ -118,10 +118,16 @@ func (t *trial) compile(ctx context.Context, sources []source) (failure string, 
 	out, err := procgroup.CombinedOutput(ctx, cmd)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return string(out), nil
+		return overlaid.ReplaceAllStringFunc(string(out), func(name string) string {
+			i, _ := strconv.Atoi(overlaid.FindStringSubmatch(name)[1])
+			return sources[i].path
+		}), nil
 	}
 	return "", err
 }
+
+// overlaid is how the compiler names a file of the overlay.
+var overlaid = regexp.MustCompile(`(?m)^\S*/overlay-(\d+)\.go`)
 
 // A test is one test of the package.
 type test struct {
@@ -133,16 +139,12 @@ type test struct {
 // reach runs each test alone with all mutants off, and returns those that pass,
 // the quickest first. The result has those that fail.
 func (t *trial) reach(ctx context.Context, mutants int, r *result) (list []test, err error) {
-	out, err := t.run(ctx, time.Minute, nil, "-test.list", ".")
+	names, err := t.tests(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list the tests: %w: %s", err, out)
+		return nil, err
 	}
 	reached := filepath.Join(t.dir, "reached")
-	for name := range strings.Lines(string(out)) {
-		name = strings.TrimSpace(name)
-		if !strings.HasPrefix(name, "Test") && !strings.HasPrefix(name, "Example") && !strings.HasPrefix(name, "Fuzz") {
-			continue
-		}
+	for _, name := range names {
 		if err := os.WriteFile(reached, make([]byte, max(mutants, 1)), 0o600); err != nil {
 			return nil, err
 		}
@@ -173,6 +175,15 @@ func limit(took time.Duration) time.Duration {
 		fmt.Sscan(string(text), &load)
 	}
 	return time.Duration(min(max(1, load/float64(2*runtime.NumCPU())), 4) * float64(10*time.Second+30*took))
+}
+
+// tests lists the tests, examples and fuzz targets of the program.
+func (t *trial) tests(ctx context.Context) (names []string, err error) {
+	out, err := t.run(ctx, time.Minute, nil, "-test.list", "^(Test|Example|Fuzz)")
+	if err != nil {
+		return nil, fmt.Errorf("list the tests: %w: %s", err, out)
+	}
+	return strings.Fields(string(out)), nil
 }
 
 // batch is how long the tests that run in one program may take without a
@@ -211,8 +222,6 @@ func (t *trial) try(ctx context.Context, limit time.Duration, env []string, test
 		return "", "", ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded):
 		return timedOut, strings.Join(tests, ", "), nil
-	case err == nil && strings.Contains(string(out), "no tests to run"):
-		return "", "", fmt.Errorf("no test is named %s", strings.Join(tests, " or "))
 	case err == nil:
 		return lived, "", nil
 	}
