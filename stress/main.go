@@ -6,8 +6,9 @@
 //	go run ./stress                         # 4 processes for 10 seconds
 //	go run ./stress --procs 8 --rounds 5000
 //
-// The verdict is passed (exit code 0), violated (12) or hang (11): for --stall
-// no process made progress, or a process died. Ctrl-C and the other signals
+// The verdict is passed (exit code 0), violated (12), hang (11): for --stall no
+// process made progress, or a process died; or unfinished (75): for --stall no
+// process made progress, and one is stopped or gets no processor. Ctrl-C and the other signals
 // that cli.Main lists make the round under way the last one and keep what was
 // measured (130). The verdict is then unfinished, unless --rounds were made.
 //
@@ -62,10 +63,15 @@ no clock.
 (stress/PORTING.md), and mixes them at one barrier: --port go=2 --port python=2.
 Ports pause before the calls only.
 
+When no round was completed for half of --stall, a hang is suspected: stderr says
+what is seen. After --stall it looks twice from outside (stress inspect), and says
+who is missing, who holds the lock, and the likely cause. A worker that is stopped,
+or a machine without time for the workers, is no hang: the run is unfinished.
+
 An interrupted run is unfinished, unless --rounds were made.
 
 Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
-130 interrupted.`,
+75 unfinished, 130 interrupted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := resolve(cmd, &c, ports); err != nil {
@@ -76,6 +82,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 			}
 			progress, finish := newBar(c)
 			c.Progress = progress
+			c.Suspect = func(state string) { fmt.Fprintf(cmd.ErrOrStderr(), "stress: hang suspected: %s\n", state) }
 			rep, err := run.Run(cmd.Context(), c)
 			finish()
 			if err != nil {

@@ -19,8 +19,9 @@ type Status string
 const (
 	Moving  Status = "moving"  // words changed, or the lock did
 	Idle    Status = "idle"    // no process waits
-	Waiting Status = "waiting" // nothing moves, and a process that is there may still call
-	HeldUp  Status = "held up" // nothing moves, and goes on when a process is continued or gets a processor, or the lock is released
+	Waiting Status = "waiting" // nothing moves, and a process that is there may still call, or release the lock
+	HeldUp  Status = "held up" // nothing moves, and may go on when a process is continued that is stopped
+	Starves Status = "starves" // nothing moves, and may go on when a process gets a processor
 	Hangs   Status = "hang"    // nothing moves, and by the model nothing can
 	Foreign Status = "foreign" // no state of the model fits
 	Unclear Status = "unclear" // no state fits, and not all was seen
@@ -50,6 +51,11 @@ type diagnosis struct {
 // diagnose says what the barrier does, and why nothing moves.
 func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
 	parties, quiet, waits := v.parties()
+	var elsewhere []int
+	if o.Parties != nil {
+		quiet, o.Procs = nil, len(o.Parties)
+		parties, waits, elsewhere = v.known(o.Parties)
+	}
 	d := diagnosis{counts: v.counts(o.Procs, len(parties), len(quiet))}
 	switch {
 	case v.moved():
@@ -60,6 +66,11 @@ func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
 		return d, nil
 	}
 	obstacles, status := v.obstacles()
+	if len(elsewhere) > 0 {
+		status = Waiting
+		obstacles = append(obstacles, Cause{Why: fmt.Sprintf("party %s is there, and has not this segment mapped", Ranges(elsewhere)),
+			Do: "look at which segment it has opened, and whether it has opened one at all"})
+	}
 	q := question{words: v.last.Words, parties: append(slices.Clone(parties), quiet...)}
 	found, complete := q.explain(ctx, d.counts)
 	if len(quiet) > 0 { // a process that has it mapped need not be a party
@@ -135,37 +146,39 @@ func (v *seen) hidesParty() bool {
 // those that take part, and those that do nothing and need not be parties. It
 // reports whether any process waits, or may.
 func (v *seen) parties() (active, quiet []party, waits bool) {
-	held := len(v.last.Lock.Holders) > 0 || v.last.Lock.Abroad
 	for _, pid := range v.last.mappers() {
-		p := party{holds: v.last.process(pid).Holds}
-		act := v.acts[pid]
-		p.at = polls
-		if held {
-			p.at |= acquires
-		}
-		switch act {
-		case Polls:
-			p.less = outside
-		case Blocked:
-			p.at = acquires
-		case Naps, Runs:
-			p.rests = outside
-		case Stopped, Starved:
-			p.at, p.rests = anyStep, anyStep
-		default:
-			p.at, p.rests = 0, outside
-		}
-		if p.holds {
-			p.at, p.rests = 0, critical
-		}
-		if act == Quiet && !p.holds {
+		p := v.party(pid)
+		if v.acts[pid] == Quiet && !p.holds {
 			quiet = append(quiet, p)
 			continue
 		}
 		active = append(active, p)
-		waits = waits || act != Stopped || p.holds
+		waits = waits || v.acts[pid] != Stopped || p.holds
 	}
 	return active, quiet, waits
+}
+
+// party returns where a process may be that has the segment mapped.
+func (v *seen) party(pid int) party {
+	if v.last.process(pid).Holds {
+		return party{rests: critical, holds: true}
+	}
+	atPoll := polls
+	if len(v.last.Lock.Holders) > 0 || v.last.Lock.Abroad {
+		atPoll |= acquires
+	}
+	switch v.acts[pid] {
+	case Polls:
+		return party{at: atPoll, less: outside}
+	case Blocked:
+		return party{at: acquires}
+	case Naps, Runs:
+		return party{at: atPoll, rests: outside}
+	case Stopped, Starved:
+		return party{rests: anyStep}
+	default:
+		return party{rests: outside}
+	}
 }
 
 // counts returns the party counts that are worth asking about. While a round
@@ -202,14 +215,16 @@ func (v *seen) counts(given, active, quiet int) (list []int) {
 // obstacles returns the causes that the model does not know, because they are
 // no hang: what goes on as soon as a process may.
 func (v *seen) obstacles() (causes []Cause, status Status) {
-	status = HeldUp
+	status = Waiting
 	note := func(why, do string) { causes = append(causes, Cause{Why: why, Do: do}) }
 	l := v.last
 	for _, pid := range l.Lock.Holders {
 		switch p := l.process(pid); {
 		case v.acts[pid] == Stopped:
+			status = HeldUp
 			note(fmt.Sprintf("process %d holds the lock and is stopped", pid), fmt.Sprintf("continue it: kill -CONT %d (or end the debugger)", pid))
 		case v.acts[pid] == Starved:
+			status = Starves
 			note(fmt.Sprintf("process %d holds the lock and waits for a processor", pid), "wait, or give it a processor: this is no hang")
 		case p != nil && !p.Maps:
 			note(fmt.Sprintf("process %d holds the lock and has not the segment mapped: it is no party, or a child that inherited the descriptor", pid), fmt.Sprintf("find out what it is: ps -fp %d; the lock is free when it has closed the lock file", pid))
@@ -223,15 +238,16 @@ func (v *seen) obstacles() (causes []Cause, status Status) {
 	if len(causes) > 0 {
 		return causes, status
 	}
-	if pids := v.those(Stopped); len(pids) > 0 {
-		note(listed("process", pids, "is", "are")+" stopped", "continue: kill -CONT "+join(pids)+" (or end the debugger)")
-	}
 	if pids := v.those(Starved); len(pids) > 0 {
+		status = Starves
 		note(listed("process", pids, "waits", "wait")+" for a processor", "wait, or look for what keeps the processors busy: a slow machine is no hang")
+	}
+	if pids := v.those(Stopped); len(pids) > 0 {
+		status = HeldUp
+		note(listed("process", pids, "is", "are")+" stopped", "continue: kill -CONT "+join(pids)+" (or end the debugger)")
 	}
 	if len(causes) == 0 {
 		if pids := slices.Sorted(slices.Values(append(v.those(Quiet), append(v.those(Runs), v.those(Naps)...)...))); len(pids) > 0 {
-			status = Waiting
 			note(listed("process", pids, "has", "have")+" the segment mapped and may be outside: the others wait for "+it(pids), "find out what it does: py-spy dump --pid "+fmt.Sprint(pids[0])+", or gdb -p "+fmt.Sprint(pids[0]))
 		}
 	}

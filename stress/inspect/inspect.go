@@ -22,8 +22,9 @@ import (
 
 // Options say how to look.
 type Options struct {
-	Procs int           // the party count; 0: find it out
-	For   time.Duration // the time between the first look and the last; 0: DefaultFor
+	Procs   int           // the party count; 0: find it out
+	Parties []Party       // all parties by number, if the caller knows them; nil: it does not
+	For     time.Duration // the time between the first look and the last; 0: DefaultFor
 }
 
 // DefaultFor is the time between two looks at which nothing has moved that are

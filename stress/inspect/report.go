@@ -179,19 +179,24 @@ func (r *Report) Text(out io.Writer) error {
 		b.WriteByte('\n')
 		r.processes(&b)
 	}
-	for i, c := range r.Causes {
-		label := "Likely cause"
-		if i > 0 {
-			label = "Or"
-		}
-		fmt.Fprintf(&b, "\n%s: %s.\n", label, c.text())
-		fmt.Fprintf(&b, "What to do: %s.\n", c.Do)
-	}
+	WriteCauses(&b, r.Causes)
 	for _, limit := range r.Limits {
 		fmt.Fprintf(&b, "\nNot seen: %s.\n", limit)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// WriteCauses writes the causes, the likeliest first, and what to do about
+// each.
+func WriteCauses(out io.Writer, causes []Cause) {
+	for i, c := range causes {
+		label := "Likely cause"
+		if i > 0 {
+			label = "Or"
+		}
+		fmt.Fprintf(out, "\n%s: %s.\nWhat to do: %s.\n", label, c.text(), c.Do)
+	}
 }
 
 func (r *Report) headline() string {
@@ -202,9 +207,11 @@ func (r *Report) headline() string {
 	case Idle:
 		return fmt.Sprintf("idle: no process waits (%s)", looked)
 	case Waiting:
-		return fmt.Sprintf("hang suspected: nothing moved (%s), but a process that is there may still call", looked)
+		return fmt.Sprintf("hang suspected: nothing moved (%s), but a process that is there may still go on", looked)
 	case HeldUp:
-		return fmt.Sprintf("held up, no hang: nothing moved (%s)", looked)
+		return fmt.Sprintf("held up, no hang: nothing moved (%s), and a process is stopped", looked)
+	case Starves:
+		return fmt.Sprintf("starved, no hang: nothing moved (%s), and a process waits for a processor", looked)
 	case Hangs:
 		return fmt.Sprintf("hang confirmed: nothing moved (%s), and no process that is there can", looked)
 	case Foreign:

@@ -3,6 +3,7 @@
 package run
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,18 +13,25 @@ import (
 
 	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/oracle"
 )
 
-// A Hang is the state of a run that hangs, or was interrupted and did not end.
+// A Hang is the state of a run that hangs, is held up by a process that does
+// not run, or was interrupted and did not end.
 type Hang struct {
 	Why       string      `json:"why"`
+	Missing   string      `json:"missing,omitempty"`         // the workers that are dead, or have begun fewer calls than others, as ranges
 	Words     *spec.Words `json:"words"`                     // nil: unreadable
 	Holder    int         `json:"lock_holder"`               // the worker that holds the lock, itself or by a descendant; -1: none
 	HolderPID int         `json:"lock_holder_pid,omitempty"` // the process that holds the lock; 0: none, -1: unknown
 	Unseen    string      `json:"unseen,omitempty"`          // why the words are unreadable or the holder is unknown
 	Workers   []Worker    `json:"workers"`
+
+	Status inspect.Status  `json:"status,omitempty"` // what two looks from outside have shown; empty: they were not made
+	Causes []inspect.Cause `json:"causes,omitempty"` // why nothing moves, the likeliest first
+	death  bool            // a worker has died
 }
 
 // A Worker is the state of one worker in a run that hangs.
@@ -38,9 +46,49 @@ type Worker struct {
 	Stderr   string     `json:"stderr,omitempty"` // the end of the standard error of its port
 }
 
-// hang describes the state of the run. As long as a worker moves meanwhile, it
+// hang describes the state of the run, and asks inspect for the cause. After a
+// death the others may go on for a while: hang then waits until they do not.
+func (r *run) hang(ctx context.Context, why string) (h *Hang) {
+	for range 5 {
+		h = r.state(why)
+		h.death = slices.ContainsFunc(r.workers, (*process).isGone)
+		found, err := inspect.Inspect(ctx, r.target, inspect.Options{Parties: r.parties(h), For: r.between})
+		switch {
+		case err == nil:
+			h.Status, h.Causes = found.Status, found.Causes
+		case ctx.Err() == nil && h.Unseen == "":
+			h.Unseen = err.Error()
+		}
+		if !h.death || h.Status != inspect.Moving {
+			break
+		}
+	}
+	return h
+}
+
+// parties returns what the workers have said of themselves.
+func (r *run) parties(h *Hang) (list []inspect.Party) {
+	for i, p := range r.workers {
+		w := h.Workers[i]
+		list = append(list, inspect.Party{
+			Owns:   func(pid int) bool { has, err := procgroup.Has(p.pid(), pid); return err == nil && has },
+			Gone:   p.isGone(),
+			Inside: w.Begun > w.Returned,
+			Step:   w.Step,
+		})
+	}
+	return list
+}
+
+// heldUp reports whether no worker has died, and the run may go on when a
+// process does that is stopped, or waits for a processor.
+func (h *Hang) heldUp() bool { return !h.death && (h.Status == inspect.HeldUp || h.starves()) }
+
+func (h *Hang) starves() bool { return h.Status == inspect.Starves }
+
+// state describes the state of the run. As long as a worker moves meanwhile, it
 // tries again, so that all it reports belongs to one moment.
-func (r *run) hang(why string) (h *Hang) {
+func (r *run) state(why string) (h *Hang) {
 	for range 100 {
 		before := r.entries()
 		h = r.survey(why, before)
@@ -84,20 +132,45 @@ func (r *run) survey(why string, entries []oracle.Entry) *Hang {
 		}
 		h.Workers = append(h.Workers, w)
 	}
+	h.Missing = r.missing(entries)
 	return h
+}
+
+// missing returns the workers that are dead, or have begun fewer calls than
+// others.
+func (r *run) missing(entries []oracle.Entry) string {
+	var most int64
+	for _, e := range entries {
+		most = max(most, e.Begun)
+	}
+	var list []int
+	for i, e := range entries {
+		if r.workers[i].isGone() || e.Begun < most {
+			list = append(list, i)
+		}
+	}
+	return inspect.Ranges(list)
 }
 
 // text writes the state as part of Report.Text.
 func (h *Hang) text(out io.Writer, verdict spec.Verdict) {
 	title := "Hang"
-	if verdict != spec.Hang {
+	switch {
+	case verdict == spec.Hang:
+	case h.heldUp():
+		title = "Held up, no hang"
+	default:
 		title = "Interrupted"
 	}
 	words := "unreadable"
 	if h.Words != nil {
 		words = h.Words.String()
 	}
-	fmt.Fprintf(out, "\n%s: %s.\nWords: %s. Lock: %s.\n", title, h.Why, words, h.lock())
+	fmt.Fprintf(out, "\n%s: %s.\n", title, h.Why)
+	if h.Missing != "" {
+		fmt.Fprintf(out, "Missing: %s of %d.\n", h.Missing, len(h.Workers))
+	}
+	fmt.Fprintf(out, "Words: %s. Lock: %s.\n", words, h.lock())
 	if h.Unseen != "" {
 		fmt.Fprintf(out, "Unseen: %s.\n", h.Unseen)
 	}
@@ -113,6 +186,7 @@ func (h *Hang) text(out io.Writer, verdict spec.Verdict) {
 			fmt.Fprintf(out, "\nThe standard error of the port of worker %d ends with %q.\n", w.Worker, w.Stderr)
 		}
 	}
+	inspect.WriteCauses(out, h.Causes)
 }
 
 // String describes the state in one line.

@@ -92,12 +92,19 @@ func (p *process) failure() error {
 	return errors.New(p.cmd.ProcessState.String())
 }
 
-// state describes the process in a word or two.
-func (p *process) state() string {
+func (p *process) isGone() bool {
 	select {
 	case <-p.gone:
-		return p.cmd.ProcessState.String()
+		return true
 	default:
+		return false
+	}
+}
+
+// state describes the process in a word or two.
+func (p *process) state() string {
+	if p.isGone() {
+		return p.cmd.ProcessState.String()
 	}
 	switch stopped, err := procgroup.Stopped(p.pid()); {
 	case err != nil:

@@ -19,7 +19,7 @@ import (
 )
 
 // version is the version of the JSON form of Report.
-const version = 2
+const version = 3
 
 // A Report is the result of one run.
 type Report struct {
@@ -101,6 +101,8 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 	switch made := r.Rounds > 0 && rep.Rounds >= r.Rounds; {
 	case rep.Violations > 0:
 		rep.Verdict, rep.Early, rep.Hang = spec.Violated, sum.Early, nil
+	case hang != nil && !r.interrupted && hang.heldUp():
+		rep.Verdict = spec.Unfinished
 	case hang != nil && !r.interrupted:
 		rep.Verdict = spec.Hang
 	case interrupted && !made:

@@ -9,6 +9,7 @@ import (
 
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
+	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/oracle"
 )
 
@@ -26,7 +27,11 @@ var reports = map[string]Report{
 	"hang": {
 		Version: version, Verdict: spec.Hang, Procs: 2, Rounds: 9, Calls: 18, Rate: 900, Seed: 42, Environment: machine,
 		Hang: &Hang{
-			Why: "no worker made progress for 10s", Words: &spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: 1,
+			Why: "no worker made progress for 10s", Missing: "1", Words: &spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: 1, Status: inspect.Hangs,
+			Causes: []inspect.Cause{
+				{Scenario: "crash", Why: "a party died at CountEnter", Do: "look for why", Procs: 2, Died: []spec.Step{spec.CountEnter}},
+				{Scenario: "surplus", Why: "more processes call than the count says", Do: "count them", Procs: 2},
+			},
 			Workers: []Worker{
 				{Worker: 0, PID: 100, Step: new(spec.AwaitFlag), Begun: 10, Returned: 9, State: "running"},
 				{Worker: 1, PID: 101, Step: new(spec.CountEnter), Begun: 10, Returned: 9, State: "stopped"},

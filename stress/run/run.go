@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"sharedbarrier/impl"
+	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/scratch"
 )
@@ -37,6 +38,11 @@ type Config struct {
 	// Progress, unless nil, is called several times a second with the number of
 	// completed rounds.
 	Progress func(rounds int64)
+
+	// Suspect, unless nil, is called when no round was completed for half of
+	// Stall, with what is seen in one line. It is called again only after
+	// another round.
+	Suspect func(state string)
 }
 
 // Run runs the test that c describes. It blocks until the run has ended and
@@ -50,7 +56,9 @@ type Config struct {
 // These are hangs: a worker that is not ready within a minute, or within
 // c.Stall if that is longer; one that dies; c.Stall in which no worker makes
 // progress although calls are left. Progress is a call that begins or returns;
-// or, for ten times c.Stall, another step of a call. After the end of ctx none
+// or, for ten times c.Stall, another step of a call. A worker that is stopped
+// is no hang, and neither is a machine that gives the workers no time: the
+// verdict is then unfinished, and the report has the state of the run. After the end of ctx none
 // of them is a hang, since the signal may have hit a worker too. The report
 // then has the state of the run, and 10 s without progress are enough.
 //
@@ -70,6 +78,7 @@ type setting struct {
 	startUp  time.Duration    // the workers must be ready after max(startUp, Stall); longer than a port's limit
 	ending   time.Duration    // after the last call has returned, the workers are killed that did not end; longer than a port's limit
 	spread   time.Duration    // a signal for the whole run ends a worker and ctx within this time
+	between  time.Duration    // between two looks from outside at a run that seems to hang
 	lastCall time.Duration    // after the end of ctx, longest time without progress, unless Stall is shorter
 }
 
@@ -79,6 +88,7 @@ var defaults = setting{
 	ending:   time.Minute,
 	spread:   time.Second,
 	lastCall: 10 * time.Second,
+	between:  time.Second,
 }
 
 const (
@@ -91,6 +101,7 @@ type run struct {
 	Config
 	setting
 	barrier  *impl.Barrier
+	target   inspect.Target
 	lockPath string
 	ledger   *oracle.Ledger
 	workers  []*process
@@ -118,7 +129,7 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 	}
 	defer ledger.Close()
 
-	r := &run{Config: c, setting: s, barrier: barrier, lockPath: a.LockPath, ledger: ledger, exits: make(chan *process, c.Procs)}
+	r := &run{Config: c, setting: s, barrier: barrier, target: inspect.Target{Segment: a.Segment, LockPath: a.LockPath}, lockPath: a.LockPath, ledger: ledger, exits: make(chan *process, c.Procs)}
 	defer r.kill()
 	var hang *Hang
 	if err = r.start(ctx, a); err == nil {
@@ -173,7 +184,7 @@ func (r *run) awaitReady(ctx context.Context) (*Hang, error) {
 				if p.port != "" {
 					why += fmt.Sprintf(": its port %s has not said hello and opened the barrier", p.port)
 				}
-				return r.hang(why), nil
+				return r.hang(ctx, why), nil
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
@@ -225,7 +236,7 @@ func (r *run) watch(ctx context.Context) *Hang {
 				break
 			}
 			r.interrupted = r.interrupted || r.isInterrupt(ctx, p)
-			return r.hang(fmt.Sprintf("%v died: %v", p, p.failure()))
+			return r.hang(ctx, fmt.Sprintf("%v died: %v", p, p.failure()))
 		case <-ticker.C:
 			if r.ledger.Violations() > 0 {
 				return nil
@@ -234,12 +245,18 @@ func (r *run) watch(ctx context.Context) *Hang {
 			if r.Progress != nil {
 				r.Progress(r.ledger.Rounds())
 			}
+			r.suspect(&idle)
 			over := r.ledger.Over()
 			switch why := r.overdue(&idle); {
 			case over && idle.steps > r.ending:
 				return nil
 			case !over && why != "":
-				if h := r.hang(why); !r.ledger.Over() && slices.Equal(idle.entries, r.entries()) {
+				h := r.hang(ctx, why)
+				switch {
+				case r.ledger.Over() || !slices.Equal(idle.entries, r.entries()) || h.Status == inspect.Moving:
+				case h.starves() && idle.calls/livelock <= r.Stall:
+					idle.steps = 0 // a slow machine is no hang
+				default:
 					return h
 				}
 			}
@@ -287,13 +304,16 @@ type idleness struct {
 	entries      []oracle.Entry
 	looked       time.Time     // the last look
 	steps, calls time.Duration // since the last step, and since the last call
+	rounds       time.Duration // since the last round
+	returned     int64         // rounds at the last look
+	suspected    bool          // since the last round
 }
 
 // look brings i up to date. Between two looks it counts no more than ten times
 // the usual time: then this process did not run, and perhaps no other.
 func (i *idleness) look(entries []oracle.Entry, now time.Time) {
 	elapsed := min(now.Sub(i.looked), 10*look)
-	i.steps, i.calls = i.steps+elapsed, i.calls+elapsed
+	i.steps, i.calls, i.rounds = i.steps+elapsed, i.calls+elapsed, i.rounds+elapsed
 	for w, e := range entries {
 		switch was := i.entries[w]; {
 		case e.Begun != was.Begun || e.Returned != was.Returned:
@@ -303,6 +323,23 @@ func (i *idleness) look(entries []oracle.Entry, now time.Time) {
 		}
 	}
 	i.entries, i.looked = entries, now
+	returned := entries[0].Returned
+	for _, e := range entries {
+		returned = min(returned, e.Returned)
+	}
+	if returned != i.returned {
+		i.returned, i.rounds, i.suspected = returned, 0, false
+	}
+}
+
+// suspect says so when no round was completed for half of the stall limit. The
+// state of a run that only may hang is as it is seen, without a cause.
+func (r *run) suspect(idle *idleness) {
+	if r.Suspect == nil || idle.suspected || idle.rounds <= r.Stall/2 || r.ledger.Over() {
+		return
+	}
+	idle.suspected = true
+	r.Suspect(r.state(fmt.Sprintf("no round was completed for %v", r.Stall/2)).String())
 }
 
 // kill ends every worker that is still there and waits until it is gone.

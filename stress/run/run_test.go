@@ -4,6 +4,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
+	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/oracle"
 )
@@ -158,11 +160,15 @@ func TestProc_EndsWhenTimeIsUp(t *testing.T) {
 	}
 }
 
-// The test stops one worker. The control continues it at once.
-func TestHazard_StoppedWorkerIsAHang(t *testing.T) {
+// The test stops one worker. The run is unfinished, and says which. The control
+// continues it at once.
+func TestHazard_StoppedWorkerIsNoHang(t *testing.T) {
 	t.Parallel()
+	var suspicions []string
 	stop := func(signals ...syscall.Signal) (rep Report, pids []int) {
 		s, c := at("real"), Config{Procs: 3, Stall: 5 * time.Second, Pauses: true}
+		suspicions = nil
+		c.Suspect = func(state string) { suspicions = append(suspicions, state) }
 		s.started = func(p []int) { pids = p }
 		if len(signals) > 1 {
 			c.For, c.Stall = 300*time.Millisecond, patient
@@ -181,8 +187,12 @@ func TestHazard_StoppedWorkerIsAHang(t *testing.T) {
 		return rep, pids
 	}
 	rep, pids := stop(syscall.SIGSTOP)
-	if rep.Verdict != spec.Hang || rep.Hang == nil || len(rep.Hang.Workers) != 3 || rep.ExitCode() != spec.ExitHang {
-		t.Fatalf("%v, %+v, exit code %d; want a hang of 3 workers, %d", rep.Verdict, rep.Hang, rep.ExitCode(), spec.ExitHang)
+	if rep.Verdict != spec.Unfinished || rep.Hang == nil || len(rep.Hang.Workers) != 3 || rep.ExitCode() != spec.ExitUnfinished {
+		t.Fatalf("%v, %+v, exit code %d; want an unfinished run of 3 workers, %d", rep.Verdict, rep.Hang, rep.ExitCode(), spec.ExitUnfinished)
+	}
+	wantStopped(t, rep.Hang, pids[1])
+	if last := suspicions[max(0, len(suspicions)-1):]; len(last) != 1 || !strings.Contains(last[0], "no round was completed for 2.5s") || !strings.Contains(last[0], fmt.Sprintf("pid %d, stopped", pids[1])) {
+		t.Errorf("a hang was suspected %q, want at last that no round was completed for 2.5s, and that process %d is stopped", suspicions, pids[1])
 	}
 	w := rep.Hang.Workers[1]
 	if w.State != "stopped" || w.PID != pids[1] {
@@ -198,8 +208,17 @@ func TestHazard_StoppedWorkerIsAHang(t *testing.T) {
 			t.Errorf("worker %+v, after %d rounds", w, rep.Rounds)
 		}
 	}
-	if rep, _ := stop(syscall.SIGSTOP, syscall.SIGCONT); rep.Verdict != spec.Passed {
-		t.Errorf("worker stopped and continued: %v, want passed", rep.Verdict)
+	if rep, _ := stop(syscall.SIGSTOP, syscall.SIGCONT); rep.Verdict != spec.Passed || len(suspicions) > 0 {
+		t.Errorf("worker stopped and continued: %v, suspicions %q; want passed, none", rep.Verdict, suspicions)
+	}
+}
+
+// wantStopped wants the state of a run that is held up by a worker: the likely
+// cause is that the process is stopped.
+func wantStopped(t *testing.T, h *Hang, pid int) {
+	t.Helper()
+	if h.Status != inspect.HeldUp || len(h.Causes) == 0 || !strings.Contains(h.Causes[0].Why, fmt.Sprintf("process %d ", pid)) || !strings.Contains(h.Causes[0].Why, "stopped") {
+		t.Errorf("status %q, causes %+v; want %q, and first that process %d is stopped", h.Status, h.Causes, inspect.HeldUp, pid)
 	}
 }
 
@@ -209,9 +228,10 @@ func TestHazard_HangSaysWhereEachWorkerIs(t *testing.T) {
 	t.Parallel()
 	rep := mustRun(t, at("stops-itself"), Config{Procs: 3, Stall: 5 * time.Second, Pauses: true})
 	h := rep.Hang
-	if rep.Verdict != spec.Hang || h == nil {
-		t.Fatalf("%v, %+v; want a hang", rep.Verdict, h)
+	if rep.Verdict != spec.Unfinished || h == nil {
+		t.Fatalf("%v, %+v; want an unfinished run", rep.Verdict, h)
 	}
+	wantStopped(t, h, h.Workers[1].PID)
 	if h.Holder != 1 || h.Words.Exit != 3 || h.Words.Enter < 0 || h.Words.Enter > 2 || h.Words.Flag != spec.Down {
 		t.Errorf("lock holder %d, %v; want worker 1 and the words of a round that gathers", h.Holder, h.Words)
 	}
@@ -313,6 +333,13 @@ func TestHazard_DeadWorkerIsAHang(t *testing.T) {
 		}
 	}})
 	wantHang(t, rep, "worker 2", "killed")
+	h := rep.Hang
+	if h.Missing != "2" || h.Status != inspect.Hangs || len(h.Causes) == 0 || h.Causes[0].Scenario != spec.Crash.String() {
+		t.Errorf("missing %q, status %q, causes %+v; want worker 2, %q, and first a crash", h.Missing, h.Status, h.Causes, inspect.Hangs)
+	}
+	if step := h.Workers[2].Step; len(h.Causes) > 0 && h.Workers[2].Begun > h.Workers[2].Returned && *step != spec.Call && !slices.Contains(h.Causes[0].Died, *step) {
+		t.Errorf("worker 2 was at %v, and the cause is %+v; want that step among those at which it may have died", step, h.Causes[0])
+	}
 }
 
 // wantHang wants a hang whose reason contains all of want.
