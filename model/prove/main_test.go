@@ -216,7 +216,7 @@ func TestProc_Interrupt(t *testing.T) {
 	}
 	var said bytes.Buffer
 	cmd := reexec.Command(t.Context(), "prove")
-	cmd.Env = append(cmd.Env, z3.PathVariable+"="+fake(t, "exec 9>"+alive+"; while read line; do :; done"))
+	cmd.Env = append(cmd.Env, z3.PathVariable+"="+fake(t, "exec 9>'"+alive+"'; while read line; do :; done"))
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -230,14 +230,12 @@ func TestProc_Failures(t *testing.T) {
 	if err := os.WriteFile(noJar, []byte("not it"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	java, err := exec.LookPath("java")
-	if err != nil {
-		t.Skip(err)
-	}
+	tools, err := tlc.Find(context.Background(), nil)
+	toolcache.Require(t, err)
 	// A Java that prints what TLC prints of a spec that it cannot parse.
 	complains := filepath.Join(dir, "bin", "java")
 	script := `#!/bin/sh
-case "$*" in *-version*) exec '` + java + `' -version;; esac
+case "$*" in *-version*) exec '` + tools.Java + `' -version;; esac
 cat << end
 *** Errors: 1
 Unknown operator: x
@@ -263,15 +261,11 @@ exit 150
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cmd, temp := check(t, append(test.args, "reuse-n4-safety", "--json")...)
-			tools, err := tlc.Find(context.Background(), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
 			// A cache of its own, for the log that is kept of a failure.
 			cmd.Env = append(cmd.Env, "XDG_CACHE_HOME="+t.TempDir(), tlc.JarVariable+"="+tools.Jar, "JAVA_HOME=", test.env)
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			err = cmd.Run()
+			err := cmd.Run()
 			if code := cmd.ProcessState.ExitCode(); code != spec.ExitUsage || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), test.says) {
 				t.Errorf("check: %v, stderr %q; want exit code %d and one line that says %q", err, stderr.String(), spec.ExitUsage, test.says)
 			}
@@ -291,11 +285,10 @@ exit 150
 
 // The same answer comes in each of these settings.
 func TestProc_Settings(t *testing.T) {
-	java, err := exec.LookPath("java")
+	tools, err := tlc.Find(context.Background(), nil)
+	toolcache.Require(t, err)
+	jar, err := os.ReadFile(tools.Jar)
 	if err != nil {
-		t.Skip(err)
-	}
-	if java, err = filepath.EvalSymlinks(java); err != nil {
 		t.Fatal(err)
 	}
 	for name, env := range map[string][]string{
@@ -307,17 +300,10 @@ func TestProc_Settings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cmd, temp := check(t, "reuse-n3-safety", "--json")
-			tools, err := tlc.Find(context.Background(), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			jar, err := os.ReadFile(tools.Jar)
-			if err != nil {
-				t.Fatal(err)
-			}
 			cmd.Dir = filepath.Join(t.TempDir(), "a b ü:x")
+			home := filepath.Join(cmd.Dir, "jre ü:x", "bin")
 			if err := errors.Join(os.MkdirAll(filepath.Join(cmd.Dir, "tmp"), 0o755), os.Mkdir(filepath.Join(cmd.Dir, "ü:x"), 0o755),
-				os.Symlink(filepath.Dir(filepath.Dir(java)), filepath.Join(cmd.Dir, "jre ü:x")),
+				os.MkdirAll(home, 0o755), os.Symlink(tools.Java, filepath.Join(home, "java")),
 				os.WriteFile(filepath.Join(cmd.Dir, "ü:x", "tlc.jar"), jar, 0o644)); err != nil {
 				t.Fatal(err)
 			}
