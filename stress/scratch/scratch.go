@@ -91,8 +91,11 @@ func (s *Scratch) make() (err error) {
 			s.mark.Close()
 		}
 	}()
-	if locked, err := lock(s.mark); err != nil || !locked {
-		return errors.Join(err, errSwept)
+	switch locked, err := lock(s.mark); {
+	case err != nil:
+		return err
+	case !locked:
+		return errSwept
 	}
 	if _, err := s.mark.WriteString(s.Dir); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,6 +81,35 @@ func sweepUntil(done func() bool) {
 	for Sweep(); !done(); Sweep() {
 		runtime.Gosched()
 	}
+}
+
+// TestProc_MakeWhileOthersSweep: a Sweep may take a mark for a dead run's before
+// it is locked. Make then makes another.
+func TestProc_MakeWhileOthersSweep(t *testing.T) {
+	dir, done := t.TempDir(), make(chan struct{})
+	var sweeps sync.WaitGroup
+	for range 2 {
+		sweeps.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					Sweep()
+				}
+			}
+		})
+	}
+	for range 300 {
+		s, err := Make(dir, "test")
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		s.Close()
+	}
+	close(done)
+	sweeps.Wait()
 }
 
 // TestHazard_SweepOfOtherDirectories: a dead mark whose path is that of another
