@@ -11,19 +11,20 @@ import (
 )
 
 // A Filter selects system calls: those with the number whose argument Arg,
-// counted from 0, has none of the low 32 bits of Without. Calls that the Go
+// counted from 0, has none of the low 32 bits of Without, and one of With unless
+// With is 0. Calls that the Go
 // runtime makes with a lock held must not be selected, since answer may need
 // that lock: memory (mmap) and futexes.
 type Filter struct {
-	Number, Arg int
-	Without     uint32
+	Number, Arg   int
+	Without, With uint32
 }
 
 // Futex and Mmap select no call of the Go runtime, which has private futexes
 // and maps no files.
 var (
-	Futex = Filter{unix.SYS_FUTEX, 1, 128}
-	Mmap  = Filter{unix.SYS_MMAP, 4, 1 << 31}
+	Futex = Filter{Number: unix.SYS_FUTEX, Arg: 1, Without: 128}
+	Mmap  = Filter{Number: unix.SYS_MMAP, Arg: 4, Without: 1 << 31}
 )
 
 // All selects all calls with the numbers.
@@ -151,6 +152,14 @@ func await(listener int, done <-chan struct{}) bool {
 	}
 }
 
+// has skips the next instruction unless the loaded number has one of the bits.
+func has(bits uint32) unix.SockFilter {
+	if bits == 0 {
+		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JA, K: 0} // no condition
+	}
+	return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, Jf: 1, K: bits}
+}
+
 // install makes the calls of this thread wait, and returns the descriptor that
 // hears of them.
 func install(filters []Filter) (listener int, err error) {
@@ -163,9 +172,10 @@ func install(filters []Filter) (listener int, err error) {
 	for _, f := range filters {
 		filter = append(filter,
 			unix.SockFilter{Code: load, K: 0}, // the number
-			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 3, K: uint32(f.Number)},
+			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 4, K: uint32(f.Number)},
 			unix.SockFilter{Code: load, K: low + 8*uint32(f.Arg)},
-			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, Jt: 1, K: f.Without},
+			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, Jt: 2, K: f.Without},
+			has(f.With),
 			unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF})
 	}
 	filter = append(filter, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,9 @@ type gate struct {
 	closed chan struct{}
 	gone   chan error      // what intercept.Serve has returned
 	held   []time.Duration // for how long the port held the lock, each time
+
+	path    string      // of the lock file
+	creates atomic.Bool // the port has opened it with O_CREAT while it was there
 }
 
 // A flockCall is a call of flock(2) that waits for its answer.
@@ -48,17 +52,20 @@ func ServeGated() {
 	if len(os.Args) < 4 || os.Args[1] != gatedSubcommand {
 		return
 	}
-	err := intercept.Exec(gateSocket, intercept.All(unix.SYS_FLOCK), os.Args[2], os.Args[3:], os.Environ())
+	err := intercept.Exec(gateSocket, append(creating, intercept.Filter{Number: unix.SYS_FLOCK}), os.Args[2], os.Args[3:], os.Environ())
 	fmt.Fprintf(os.Stderr, "become %s: %v\n", os.Args[2], err)
 	os.Exit(1)
 }
+
+// creating selects calls of openat(2) that may create a file.
+var creating = []intercept.Filter{{Number: unix.SYS_OPENAT, Arg: 2, With: unix.O_CREAT}}
 
 // gated is fixture with a port behind a gate. Its calls of flock(2) while it
 // opens go through; from then on f.gate.calls has them. It is notAsked where
 // the kernel cannot do that.
 func (s *subject) gated() *fixture {
 	f := s.barrierOf()
-	f.gate = &gate{calls: make(chan flockCall), closed: make(chan struct{}), gone: make(chan error, 1)}
+	f.gate = &gate{calls: make(chan flockCall), closed: make(chan struct{}), gone: make(chan error, 1), path: f.lockPath}
 	f.try(func() error {
 		cmd, err := registry.Command(s.ctx, s.Port)
 		if err != nil {
@@ -98,6 +105,12 @@ func (s *subject) gated() *fixture {
 
 // hold passes a call to the runner and waits for its answer.
 func (g *gate) hold(c intercept.Call) unix.Errno {
+	if c.Number == unix.SYS_OPENAT {
+		if _, err := os.Lstat(g.path); err == nil && c.Args[2]&unix.O_EXCL == 0 && pathAt(c) == g.path {
+			g.creates.Store(true)
+		}
+		return 0
+	}
 	answer := make(chan unix.Errno, 1)
 	select {
 	case g.calls <- flockCall{leader(c.Thread), int(int32(c.Args[0])), int(c.Args[1]), answer}:
@@ -110,6 +123,20 @@ func (g *gate) hold(c intercept.Call) unix.Errno {
 	case <-g.closed:
 		return 0
 	}
+}
+
+// pathAt returns the path that the port asks to open; empty if it cannot be
+// read.
+func pathAt(c intercept.Call) string {
+	text := make([]byte, unix.PathMax)
+	memory, err := os.Open(fmt.Sprintf("/proc/%d/mem", c.Thread))
+	if err != nil {
+		return ""
+	}
+	defer memory.Close()
+	n, _ := memory.ReadAt(text, int64(c.Args[1])) // less than that may be mapped
+	path, _, _ := strings.Cut(string(text[:n]), "\x00")
+	return path
 }
 
 // leader returns the number of the process of a thread.

@@ -212,6 +212,24 @@ func (f *fixture) uses() {
 	}
 }
 
+// lockOpens has the port take the lock of a file that exists.
+func lockOpens(s *subject) (string, error) {
+	f := s.gated()
+	defer f.close()
+	f.try(func() error { return os.WriteFile(f.lockPath, nil, 0o600) })
+	for range 2 {
+		f.send("call 1")
+		f.answers("call 1", port.Returned, spec.Initial)
+	}
+	f.try(func() error {
+		if f.gate.creates.Load() {
+			return finding("PROTOCOL.md, section 3, number 2: opening", "it opens a lock file that exists with O_CREAT: in a sticky directory the kernel refuses that for the file of another user (fs.protected_regular)")
+		}
+		return nil
+	})
+	return "without O_CREAT", f.err
+}
+
 // lockContents has the port use a lock file with contents.
 func lockContents(s *subject) (string, error) {
 	const text = "not a word of this\n"

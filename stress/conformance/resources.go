@@ -74,7 +74,7 @@ const longRunClause = "PORTS.md, section 2: resources"
 func manyCalls(s *subject) (string, error) {
 	f := s.opened()
 	defer f.close()
-	least, most := 120, 70_000 // more than 16 bits
+	least, most := 300, 70_000 // more than 16 bits
 	if s.Thorough {
 		least, most = most, 1_000_000
 	}
@@ -180,8 +180,9 @@ func idleWaits(s *subject) (string, error) {
 		name string
 		to   []string
 	}{
-		{"for its peers", []string{"call 2"}},
+		{"for its peers at AwaitFlag", []string{"call 2"}},
 		{"for the lock", peer(completes[:10]...)},
+		{"for its peers at AwaitDrain", slices.Concat(peer(completes[10:]...), []string{"call 2"})},
 	} {
 		p.do(wait.to...)
 		if p.err != nil {
@@ -283,7 +284,7 @@ func promptly(s *subject) (string, error) {
 	}
 	f := s.opened()
 	defer f.close()
-	const tries, moment = 4, 100 * time.Millisecond // on average
+	const tries, moment = 4, 50 * time.Millisecond // on average
 	for _, wait := range []struct {
 		name   string
 		locked bool

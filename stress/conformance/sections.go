@@ -19,6 +19,7 @@ type section struct {
 	name  string     // the step that acquires
 	words spec.Words // at the release
 
+	atLock bool       // the runner asks the call to give up after it has tried the lock in vain
 	late   spec.Words // what peers make of the words after it has tried the lock in vain; the zero value: nothing
 	giveup bool       // the runner asks the call to give up after the release
 	peers  spec.Words // what peers make of the words after the release; the zero value: nothing
@@ -66,6 +67,11 @@ var walks = []walk{
 		{name: "LockFirst", words: words(1, 3, 0), giveup: true},
 		{name: "LockWithdraw", late: words(0, 2, 1), words: words(0, -1, 1)},
 	}, port.Returned},
+	{"the last in, and gives up at LockExit", 2, words(1, 2, 0), []section{
+		{name: "LockInit", words: words(1, 2, 0)},
+		{name: "LockEnter", words: words(0, 0, 1)},
+		{name: "LockExit", atLock: true, words: words(0, 1, 1)},
+	}, port.Returned},
 	{"overtaken at each lock", 3, words(0, -1, 1), []section{
 		{name: "LockInit", late: words(0, 3, 1), words: words(0, 3, 1)},
 		{name: "LockEnter", late: words(2, 3, 0), words: words(0, 0, 1)},
@@ -81,7 +87,7 @@ var walks = []walk{
 
 func (w walk) withdraws() bool {
 	for _, s := range w.sections {
-		if s.giveup {
+		if s.giveup || s.atLock {
 			return true
 		}
 	}
@@ -142,6 +148,9 @@ func (f *fixture) walk(w walk, when moment) {
 			if s.late != (spec.Words{}) {
 				f.setAll(s.late)
 				now = s.late
+			}
+			if s.atLock {
+				f.send("giveup")
 			}
 			c.answer <- 0 // in vain
 			c = f.tries(request, now, s.name, why)

@@ -142,9 +142,9 @@ func writesBack(s *subject) error {
 	if s.startup < 200*time.Millisecond {
 		list = slices.Repeat(list, 3)
 	}
-	for _, word := range list {
+	for i, word := range list {
 		f := s.fixture()
-		err := f.racesOpen(word)
+		err := f.racesOpen(word, i >= len(list)*2/3)
 		f.close()
 		if err != nil {
 			return err
@@ -153,8 +153,10 @@ func writesBack(s *subject) error {
 	return nil
 }
 
-// racesOpen changes a word as long as the port opens the segment.
-func (f *fixture) racesOpen(word spec.Word) error {
+// racesOpen changes a word as long as the port opens the segment: as fast as it
+// can, or each time that it has stopped the port for a moment, which works where
+// it does not get a processor at the right time.
+func (f *fixture) racesOpen(word spec.Word, stops bool) error {
 	least, most := int32(1), int32(1<<19)
 	if word == spec.Flag {
 		least, most = 0, 2
@@ -183,12 +185,22 @@ func (f *fixture) racesOpen(word spec.Word) error {
 			going = false
 		default:
 		}
-		for range 1000 {
+		times := 1000
+		if stops {
+			times = 1
+			f.port.Stop() // it does not go on before Continue
+		}
+		for range times {
+			undone = undone || at.Load() != mine
 			mine = least + (mine-least+1)%(most-least)
 			at.Store(mine)
 			for range 20 { // mostly it looks
 				undone = undone || at.Load() != mine
 			}
+		}
+		if stops {
+			f.port.Continue()
+			time.Sleep(50 * time.Microsecond)
 		}
 	}
 	<-opened

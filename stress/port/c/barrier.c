@@ -211,6 +211,9 @@ static int lock_open(void)
 	snprintf(path, sizeof path, "/proc/self/fd/%d", link);
 	return open(path, O_RDWR | O_CLOEXEC);
 #endif
+#ifdef MUTANT_CREATES_ALWAYS
+	return open(lock_path, flags | O_CREAT, 0600);
+#endif
 	for (;;) {
 		int fd = open(lock_path, flags);
 		if (fd >= 0 || errno != ENOENT)
@@ -627,6 +630,10 @@ static enum outcome call(int32_t n)
 #ifdef MUTANT_BLACK_LOWER_UNLOCKED
 			if (v == n && !paced)
 				SET(flag, DOWN);
+#endif
+#ifdef MUTANT_BURNS_DRAINING
+			if (v != n)
+				continue;
 #endif
 			if (v == n)
 				at = LockFirst;

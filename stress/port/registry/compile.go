@@ -52,7 +52,7 @@ func cCommand(ctx context.Context, mutant string) (*exec.Cmd, error) {
 		if !slices.Contains(CMutants(), mutant) {
 			return nil, fmt.Errorf("there is no mutant %q; there are %s", mutant, strings.Join(CMutants(), ", "))
 		}
-		flags = append(flags, "-D"+macro(mutant))
+		flags = append(flags, "-O0", "-D"+macro(mutant)) // the last -O counts; there are many mutants
 	}
 	return compile(ctx, errNoCC, "cc", flags, "c/barrier.c")
 }
