@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 
 	"sharedbarrier/model"
@@ -19,20 +20,16 @@ import (
 // state. The longest round of the model has as many steps as the rank allows.
 func TestConform_Model(t *testing.T) {
 	t.Parallel()
-	most := 5
+	most := mostCompared
 	if testing.Short() {
-		most = 4
+		most--
 	}
 	rows := [][]string{{"scenario", "n", "states of the model", "edges", "states of the abstraction"}}
 	rank := proof.TheRank()
 	rounds := [][]string{{"scenario", "n", "longest round", rank.StepsOfRound().String(), "most steps to the end", rank.StepsToEnd().String()}}
 	for _, sc := range []spec.Scenario{spec.Reuse, spec.Withdraw} {
-		table, err := proof.Scenario(sc)
-		if err != nil {
-			t.Fatal(err)
-		}
 		for n := 1; n <= most; n++ {
-			got, err := compare(table, model.Config{Scenario: sc, Procs: n})
+			got, err := compared(sc, n)
 			if err != nil {
 				t.Errorf("scenario %v, n = %d: %v", sc, n, err)
 			}
@@ -100,6 +97,34 @@ func TestConform_Mutants(t *testing.T) {
 }
 
 var safety = []spec.Property{spec.NoEarlyExit, spec.WordsInRange, spec.LockExclusive, spec.Quiescent}
+
+// mostCompared is the number of processes up to which the model is compared with
+// the table: the states of one more would take gigabytes.
+const mostCompared = 5
+
+var comparisons = struct {
+	sync.Mutex
+	done map[model.Config]sizes
+}{done: map[model.Config]sizes{}}
+
+// compared compares the table of a scenario with the model, once.
+func compared(sc spec.Scenario, n int) (sizes, error) {
+	comparisons.Lock()
+	defer comparisons.Unlock()
+	cfg := model.Config{Scenario: sc, Procs: n}
+	if got, ok := comparisons.done[cfg]; ok {
+		return got, nil
+	}
+	table, err := proof.Scenario(sc)
+	if err != nil {
+		return sizes{}, err
+	}
+	got, err := compare(table, cfg)
+	if err == nil {
+		comparisons.done[cfg] = got
+	}
+	return got, err
+}
 
 // sizes has the size of what was compared, and the most steps that end a round
 // from its start and from any state.

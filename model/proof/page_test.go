@@ -16,7 +16,7 @@ const proofPage = "PROOF.md"
 
 // pageTables are the tables of PROOF.md. Each is checked by the test that makes
 // it.
-var pageTables = []string{"moves", "sizes", "terms", "invariant", "weights", "stages", "rounds", "mutants", "harmless"}
+var pageTables = []string{"claims", "moves", "sizes", "terms", "invariant", "weights", "stages", "rounds", "mutants", "harmless"}
 
 // goldenTable compares a table of PROOF.md with rows. The first row is the
 // head.

@@ -58,9 +58,10 @@ func SearchUpTo(t Table, most int) (r Reached) {
 func (r *Reached) hang(t Table) {
 	ends := make([]bool, len(r.States)) // a schedule ends the round
 	next := make([][]int32, len(r.States))
+	rules := slices.DeleteFunc(t.Rules(), func(r Rule) bool { return r.Move.event() })
 	for i := range r.States {
-		for _, rule := range t.Rules() {
-			if s := &r.States[i]; !rule.Move.event() && rule.Possible(s) {
+		for k := range rules {
+			if s, rule := &r.States[i], &rules[k]; rule.Possible(s) {
 				next[i] = append(next[i], r.index[rule.Eval(s)])
 				ends[i] = ends[i] || rule.EndsRound
 			}
