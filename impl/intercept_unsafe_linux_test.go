@@ -197,6 +197,28 @@ func TestUnit_EachCallFails(t *testing.T) {
 	}
 }
 
+// TestUnit_TruncatedInConstruct: a segment that a peer truncates before its
+// words are written is an error, and nothing is left open.
+func TestUnit_TruncatedInConstruct(t *testing.T) {
+	name, lockPath := newNames(t)
+	before := countOpen(t)
+	intercept.Run(t, []intercept.Filter{intercept.Mmap}, func(intercept.Call) unix.Errno {
+		if err := os.Truncate(shm+name, 0); err != nil {
+			t.Error(err)
+		}
+		return 0
+	}, func() {
+		if err := os.WriteFile(shm+name, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+		_, err := Construct(name, lockPath)
+		wantError(t, "Construct of a segment that is truncated", err, ErrSize)
+	})
+	if after := countOpen(t); after != before {
+		t.Errorf("descriptors and mappings: got %d, want %d as before", after, before)
+	}
+}
+
 // TestUnit_Interrupted: a signal that interrupts any system call has no effect.
 func TestUnit_Interrupted(t *testing.T) {
 	for _, use := range uses {

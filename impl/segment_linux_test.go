@@ -249,6 +249,7 @@ func TestUnit_TruncatedByPeer(t *testing.T) {
 	wantError(t, "Wait while the segment is truncated", b.Wait(t.Context(), 1), ErrSize)
 	_, err := b.Words()
 	wantError(t, "Words of a truncated segment", err, ErrSize)
+	wantError(t, "Reset of a truncated segment", b.Reset(), ErrSize)
 	if b.lock.held {
 		t.Error("the failed call holds the lock")
 	}
