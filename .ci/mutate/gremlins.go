@@ -64,7 +64,7 @@ func (t *trial) readGremlins(report []byte, r *result) error {
 			}
 			line := fmt.Sprintf("%s/%s:%d", t.pkg, filepath.Base(file.Name), m.Line)
 			name := fmt.Sprintf("%s/%s: gremlins %s in line %d", t.pkg, filepath.Base(file.Name), strings.ToLower(m.Type), m.Line)
-			t.report(outcome{kind: "gremlins", name: name, line: line, verdict: verdict}, r)
+			t.report(outcome{kind: gremlins, name: name, line: line, verdict: verdict}, r)
 		}
 	}
 	return nil

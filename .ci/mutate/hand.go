@@ -121,7 +121,7 @@ func (t *trial) byHand(ctx context.Context, list []handMade, r *result) error {
 		case err != nil:
 			return err
 		case failure != "":
-			t.report(outcome{kind: "by hand", name: h.name, verdict: notViable, by: failure}, r)
+			t.report(outcome{kind: byHand, name: h.name, verdict: notViable, by: failure}, r)
 		default:
 			if err := t.judge(ctx, h, nil, r); err != nil {
 				return err
@@ -169,14 +169,14 @@ func refused(list []combined, failure string) map[string]bool {
 
 func notViables(names map[string]bool) (list []outcome) {
 	for name := range names {
-		list = append(list, outcome{kind: "by hand", name: name, verdict: notViable})
+		list = append(list, outcome{kind: byHand, name: name, verdict: notViable})
 	}
 	return list
 }
 
 // judge runs the tests that must notice a mistake against the program at hand.
 func (t *trial) judge(ctx context.Context, h handMade, env []string, r *result) (err error) {
-	o := outcome{kind: "by hand", name: h.name}
+	o := outcome{kind: byHand, name: h.name}
 	tests := h.tests
 	if len(tests) == 0 {
 		tests = []string{".*"}

@@ -78,8 +78,8 @@ func (o options) run(cmd *cobra.Command, args []string) error {
 	if o.hand && o.generated {
 		return fmt.Errorf("--hand and --generated exclude each other: leave out both for all mutants")
 	}
-	if o.write && (o.hand || o.generated || o.only != "") {
-		return fmt.Errorf("--write is for a whole run: leave out --hand, --generated and --only")
+	if o.write && o.only != "" {
+		return fmt.Errorf("--write is for a whole run: leave out --only")
 	}
 	list, err := packagesOf(args)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sharedbarrier/spec/golden"
 )
 
 // counter is a package with one mistake of each kind that tests can notice, and
@@ -141,10 +143,10 @@ func TestUnit_Reasons(t *testing.T) {
 	}
 	r := &result{pkg: "p"}
 	for _, name := range []string{"f: without `x`", "f: without `x` (2)", "g: `a < b` is true"} {
-		r.outcomes = append(r.outcomes, outcome{kind: "generated", name: "p/a.go " + name, verdict: lived})
+		r.outcomes = append(r.outcomes, outcome{kind: generated, name: "p/a.go " + name, verdict: lived})
 	}
 	r.explain(reasons, true)
-	if len(r.survivors) != 2 || r.survivors[1].reason != "They do nothing." {
+	if len(r.survivors) != 3 || r.survivors[2].reason != "They do nothing." {
 		t.Errorf("survivors: got %q", r.survivors)
 	}
 	if want := []string{"p/a.go f: without `x` (2)"}; !slices.Equal(r.unexplained, want) {
@@ -160,5 +162,66 @@ func TestUnit_Reasons(t *testing.T) {
 		if list, err := readReasons(path); err == nil {
 			t.Errorf("readReasons(%q): got %v, want an error", text, list)
 		}
+	}
+}
+
+// TestGolden_Page: each survivor on the page has the reason that reasons.txt has
+// for it. A run writes the rest of the page (--write).
+func TestGolden_Page(t *testing.T) {
+	reasons, err := readReasons("reasons.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../" + pagePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := replacePart(string(page), "survivors", func(old string) string {
+		all := survivorsOf(old)
+		for _, list := range all {
+			for i := range list {
+				if list[i].reason = reasonOf(reasons, list[i].name, map[string]bool{}); list[i].reason == "" {
+					t.Errorf("%s has no reason", list[i].name)
+				}
+			}
+		}
+		return list(all)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.File(t, "../../"+pagePath, want)
+}
+
+// TestUnit_Page: a result takes the place of the older one of its package and
+// kind, and of nothing else.
+func TestUnit_Page(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page.md")
+	page := "# Page\n<!-- mutants:table -->\n<!-- /mutants -->\n<!-- mutants:survivors -->\n<!-- /mutants -->\nend\n"
+	if err := os.WriteFile(path, []byte(page), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write := func(pkg, kind, verdict string, names ...string) {
+		t.Helper()
+		r := result{pkg: pkg}
+		for _, name := range names {
+			r.outcomes = append(r.outcomes, outcome{kind: kind, name: name, verdict: verdict})
+		}
+		r.explain(nil, false)
+		if err := r.writeTo(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("model", generated, lived, "model/a.go f: old")
+	write("impl", byHand, lived, "a mistake")
+	write("impl", generated, lived, "impl/a.go f: old", "impl/a.go f: older")
+	write("model", generated, lived, "model/a.go f: new")
+	write("impl", generated, unreached, "impl/a.go f: new")
+	want := "# Page\n<!-- mutants:table -->\n" + head +
+		"| `impl` | generated | 1 | 0 | 0 | 0 | 1 | 0 |\n| `impl` | by hand | 1 | 0 | 0 | 1 | 0 | 0 |\n| `model` | generated | 1 | 0 | 0 | 1 | 0 | 0 |\n" +
+		"<!-- /mutants -->\n<!-- mutants:survivors -->\n" +
+		"### impl\n\n- " + unknown + "\n  - a mistake (by hand)\n  - a.go f: new\n\n### model\n\n- " + unknown + "\n  - a.go f: new\n\n<!-- /mutants -->\nend\n"
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

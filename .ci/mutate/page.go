@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"sharedbarrier/model/cli"
 )
@@ -43,62 +45,119 @@ func replacePart(page, name string, with func(old string) string) (string, error
 
 const head = "| package | mutants | in all | killed | time limit | lived | not reached | not viable |\n|---|---|---|---|---|---|---|---|\n"
 
-// table returns the table with the rows of this package in place of its old
-// ones.
+// table returns the table with the rows of this package, of the kinds that ran,
+// in place of its old ones.
 func (r *result) table(old string) string {
-	rows := map[string][]string{}
-	for line := range strings.Lines(old) {
-		if pkg, _, found := strings.Cut(strings.TrimPrefix(line, "| `"), "` |"); found {
-			rows[pkg] = append(rows[pkg], strings.TrimSpace(line))
+	rows := map[string]string{}
+	for line := range strings.Lines(old + strings.Join(r.rows(), "\n")) {
+		if cells := strings.Split(line, " | "); len(cells) > 2 {
+			rows[cells[0]+cells[1]] = strings.TrimSpace(line)
 		}
 	}
-	rows[r.pkg] = r.rows()
 	var b strings.Builder
 	b.WriteString(head)
 	for _, pkg := range slices.Sorted(slices.Values(packages)) {
-		for _, row := range rows[pkg] {
-			fmt.Fprintln(&b, row)
+		for _, kind := range kinds {
+			if row := rows["| `"+pkg+"`"+kind]; row != "" {
+				fmt.Fprintln(&b, row)
+			}
 		}
 	}
 	return b.String()
 }
 
-// section returns the survivors of all packages, a section each.
+// section returns the survivors of all packages: those of this one, of the kinds
+// that ran, in place of its old ones.
 func (r *result) section(old string) string {
-	sections := map[string]string{}
-	for _, part := range strings.Split("\n"+old, "\n### ")[1:] {
-		pkg, rest, _ := strings.Cut(part, "\n")
-		sections[pkg] = strings.Trim(rest, "\n") + "\n"
+	all := survivorsOf(old)
+	for _, kind := range kinds {
+		if r.count(kind, "") > 0 {
+			all[r.pkg] = slices.DeleteFunc(all[r.pkg], func(s survivor) bool { return s.kind == kind })
+		}
 	}
-	sections[r.pkg] = r.listed()
+	all[r.pkg] = append(all[r.pkg], r.survivors...)
+	return list(all)
+}
+
+// list lists the survivors by package, those with one reason together.
+func list(all map[string][]survivor) string {
 	var b strings.Builder
 	for _, pkg := range slices.Sorted(slices.Values(packages)) {
-		if text := sections[pkg]; strings.TrimSpace(text) != "" {
-			fmt.Fprintf(&b, "### %s\n\n%s\n", pkg, text)
+		names := map[string][]string{}
+		var reasons []string
+		for _, s := range all[pkg] {
+			why := cmp.Or(s.reason, unknown)
+			if names[why] == nil {
+				reasons = append(reasons, why)
+			}
+			name := strings.TrimPrefix(s.name, pkg+"/")
+			if s.kind != generated {
+				name += " (" + s.kind + ")"
+			}
+			names[why] = append(names[why], name)
+		}
+		if len(reasons) > 0 {
+			fmt.Fprintf(&b, "### %s\n\n", pkg)
+		}
+		for _, why := range reasons {
+			fmt.Fprintf(&b, "- %s\n", wrapped(why))
+			for _, name := range names[why] {
+				fmt.Fprintf(&b, "  - %s\n", name)
+			}
+		}
+		if len(reasons) > 0 {
+			b.WriteString("\n")
 		}
 	}
 	return b.String()
 }
 
-// listed lists the survivors, those with one reason together.
-func (r *result) listed() string {
-	names := map[string][]string{}
-	var reasons []string
-	for _, s := range r.survivors {
-		if names[s.reason] == nil {
-			reasons = append(reasons, s.reason)
-		}
-		names[s.reason] = append(names[s.reason], strings.TrimPrefix(s.name, r.pkg+"/"))
-	}
+// wrapped breaks a text into the lines of an item of a list.
+func wrapped(text string) string {
+	const width = 118
 	var b strings.Builder
-	for _, reason := range reasons {
-		fmt.Fprintf(&b, "- %s\n", reason)
-		for _, name := range names[reason] {
-			fmt.Fprintf(&b, "  - %s\n", name)
+	column := 0
+	for _, word := range strings.Fields(text) {
+		switch n := utf8.RuneCountInString(word); {
+		case column > 0 && column+1+n > width:
+			b.WriteString("\n  ")
+			column = 0
+		case column > 0:
+			b.WriteString(" ")
+			column++
 		}
-	}
-	for _, name := range r.unexplained {
-		fmt.Fprintf(&b, "- **no reason yet:** %s\n", strings.TrimPrefix(name, r.pkg+"/"))
+		b.WriteString(word)
+		column += utf8.RuneCountInString(word)
 	}
 	return b.String()
+}
+
+// unknown stands where a reason is missing.
+const unknown = "**No reason yet.**"
+
+// survivorsOf reads what list has written, without the reasons.
+func survivorsOf(text string) map[string][]survivor {
+	all := map[string][]survivor{}
+	pkg := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if head, is := strings.CutPrefix(line, "### "); is {
+			pkg = head
+		}
+		name, is := strings.CutPrefix(line, "  - ")
+		if !is {
+			continue
+		}
+		s := survivor{kind: generated, name: name}
+		for _, kind := range []string{gremlins, byHand} {
+			if rest, is := strings.CutSuffix(name, " ("+kind+")"); is {
+				s.kind, s.name = kind, rest
+			}
+		}
+		if s.kind != byHand { // a mistake by hand has a name without its place
+			s.name = pkg + "/" + s.name
+		}
+		all[pkg] = append(all[pkg], s)
+	}
+	return all
 }

@@ -19,6 +19,15 @@ const (
 	notViable = "not viable"  // does not compile
 )
 
+// The kinds of mutants.
+const (
+	generated = "generated"
+	gremlins  = "gremlins"
+	byHand    = "by hand"
+)
+
+var kinds = []string{generated, gremlins, byHand}
+
 // An outcome is what became of one mutant.
 type outcome struct {
 	kind, name, line string
@@ -33,12 +42,24 @@ type result struct {
 	outcomes    []outcome
 	took        time.Duration
 	survivors   []survivor
-	unexplained []string
+	unexplained []string // survivors without a reason
 	stale       []string // reasons for mutants that do not exist
 	broken      []string // tests that fail without a mutant
 }
 
-type survivor struct{ name, reason string }
+// A survivor is a mutant that lived. Its reason is empty if there is none.
+type survivor struct{ kind, name, reason string }
+
+// reasonOf returns the reason for a mutant, and notes that it was used.
+func reasonOf(reasons []reason, name string, used map[string]bool) (why string) {
+	for _, reason := range reasons {
+		if reason.matches.MatchString(name) {
+			used[reason.name] = true
+			why = reason.text
+		}
+	}
+	return why
+}
 
 // A reason says why mutants may live. A star in a name stands for any text.
 type reason struct {
@@ -92,19 +113,13 @@ func readReasons(path string) (list []reason, err error) {
 func (r *result) explain(reasons []reason, whole bool) {
 	used := map[string]bool{}
 	for _, o := range r.outcomes {
-		why := ""
-		for _, reason := range reasons {
-			if reason.matches.MatchString(o.name) {
-				used[reason.name] = true
-				why = reason.text
-			}
+		why := reasonOf(reasons, o.name, used)
+		if !o.survived() {
+			continue
 		}
-		switch {
-		case !o.survived():
-		case why == "":
+		r.survivors = append(r.survivors, survivor{o.kind, o.name, why})
+		if why == "" {
 			r.unexplained = append(r.unexplained, o.name)
-		default:
-			r.survivors = append(r.survivors, survivor{o.name, why})
 		}
 	}
 	for _, reason := range reasons {
@@ -126,7 +141,7 @@ func (r *result) count(kind, verdict string) (n int) {
 
 // rows are the lines of the package in the table of the page.
 func (r *result) rows() (list []string) {
-	for _, kind := range []string{"generated", "gremlins", "by hand"} {
+	for _, kind := range kinds {
 		if r.count(kind, "") > 0 {
 			list = append(list, fmt.Sprintf("| `%s` | %s | %d | %d | %d | %d | %d | %d |", r.pkg, kind, r.count(kind, ""), r.count(kind, killed),
 				r.count(kind, timedOut), r.count(kind, lived), r.count(kind, unreached), r.count(kind, notViable)))
@@ -141,7 +156,7 @@ func (r *result) text() string {
 	for _, row := range r.rows() {
 		fmt.Fprintln(&b, row)
 	}
-	fmt.Fprintf(&b, "%s: %.0f s; %d survivors with a reason, %d without\n", r.pkg, r.took.Seconds(), len(r.survivors), len(r.unexplained))
+	fmt.Fprintf(&b, "%s: %.0f s; %d survivors with a reason, %d without\n", r.pkg, r.took.Seconds(), len(r.survivors)-len(r.unexplained), len(r.unexplained))
 	for _, name := range r.unexplained {
 		fmt.Fprintf(&b, "no reason: %s\n", name)
 	}

@@ -45,7 +45,7 @@ func (t *trial) generated(ctx context.Context, only string, r *result) error {
 		if !strings.Contains(m.name, only) {
 			continue
 		}
-		o := outcome{kind: "generated", name: m.name, line: m.line}
+		o := outcome{kind: generated, name: m.name, line: m.line}
 		if o.verdict, o.by, err = t.kill(ctx, id, tests); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (t *trial) compileAll(ctx context.Context, r *result) ([]mutant, error) {
 		for _, m := range list {
 			if strings.Contains("\n"+failure, "\n"+m.line+":") {
 				skip[m.name] = true
-				t.report(outcome{kind: "generated", name: m.name, line: m.line, verdict: notViable}, r)
+				t.report(outcome{kind: generated, name: m.name, line: m.line, verdict: notViable}, r)
 			}
 		}
 		if len(skip) == before {
