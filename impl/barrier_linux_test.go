@@ -236,8 +236,13 @@ func TestUnit_BadParties(t *testing.T) {
 	if more := int64(math.MaxInt32) + 1; int64(int(more)) == more { // an int is longer than the words
 		bad = append(bad, int(more))
 	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
 	for _, parties := range bad {
-		wantError(t, fmt.Sprintf("Wait(%d)", parties), b.Wait(t.Context(), parties), ErrParties)
+		wantError(t, fmt.Sprintf("Wait(%d)", parties), b.Wait(ended, parties), ErrParties)
+	}
+	for _, parties := range []int{1, math.MaxInt32} {
+		wantError(t, fmt.Sprintf("Wait(%d)", parties), b.Wait(ended, parties), context.Canceled)
 	}
 	wantWords(t, b, spec.Initial)
 }
