@@ -152,13 +152,21 @@ func holdsBy(pid int, descriptor string, file *syscall.Stat_t) (bool, error) {
 		return false, nil
 	}
 	info, err := readInfo(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, descriptor))
-	// lock:	1: FLOCK  ADVISORY  WRITE 4711 00:1b:815 0 EOF
-	for line := range strings.Lines(string(info)) {
-		if f := strings.Fields(line); len(f) > 2 && f[0] == "lock:" && f[2] == "FLOCK" {
-			return true, nil
-		}
+	if hasLock(string(info)) {
+		return true, nil
 	}
 	return false, err
+}
+
+// hasLock reports whether the fdinfo of a descriptor shows an flock.
+func hasLock(info string) bool {
+	// lock:	1: FLOCK  ADVISORY  WRITE 4711 00:1b:815 0 EOF
+	for line := range strings.Lines(info) {
+		if f := strings.Fields(line); len(f) > 2 && f[0] == "lock:" && f[2] == "FLOCK" {
+			return true
+		}
+	}
+	return false
 }
 
 // readInfo is os.ReadFile with fewer system calls.

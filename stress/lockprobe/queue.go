@@ -5,6 +5,7 @@ package lockprobe
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"strconv"
@@ -65,7 +66,15 @@ func entriesOf(file *syscall.Stat_t) iter.Seq2[entry, error] {
 			return
 		}
 		defer locks.Close()
-		lines := bufio.NewScanner(locks)
+		entriesIn(locks, inode)(yield)
+	}
+}
+
+// entriesIn yields the entries of the flock on the file with the number, which
+// are in the list. An error ends them.
+func entriesIn(list io.Reader, inode string) iter.Seq2[entry, error] {
+	return func(yield func(entry, error) bool) {
+		lines := bufio.NewScanner(list)
 		for lines.Scan() {
 			// 1: FLOCK  ADVISORY  WRITE 4711 00:1b:815 0 EOF
 			// 1: -> FLOCK  ADVISORY  WRITE 4712 00:1b:815 0 EOF

@@ -3,6 +3,7 @@
 package run
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -55,6 +56,16 @@ type findings struct {
 
 func newFindings() findings {
 	return findings{Latency: histogram{hdrhistogram.New(1, time.Hour.Nanoseconds(), 3)}}
+}
+
+// parseFindings reads a line that a worker has printed. It returns nil if the
+// line has no findings.
+func parseFindings(line []byte) *findings {
+	var f findings
+	if json.Unmarshal(line, &f) != nil || f.Latency.Histogram == nil {
+		return nil
+	}
+	return &f
 }
 
 // add adds the findings of one worker to those of several.

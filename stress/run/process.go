@@ -61,11 +61,10 @@ func (p *process) listen(stdout io.Reader, exits chan<- *process) {
 		if err != nil {
 			break
 		}
-		var f findings
 		if string(line) == ready {
 			p.ready <- true
-		} else if json.Unmarshal(line, &f) == nil {
-			p.found = &f
+		} else if f := parseFindings(line); f != nil {
+			p.found = f
 		}
 	}
 	close(p.ready)

@@ -89,7 +89,8 @@ type table struct {
 
 // ReadQuestions reads the table of the files. It fails if the scenario of a
 // question is unknown, if there is no text on what it asks or why its bounds
-// are enough, or if two questions have the same name.
+// are enough, if its numbers make no sense, or if two questions have the same
+// name.
 func ReadQuestions(files fs.FS) ([]Question, error) {
 	text, err := fs.ReadFile(files, TableFile)
 	if err != nil {
@@ -112,10 +113,16 @@ func ReadQuestions(files fs.FS) ([]Question, error) {
 		if err != nil || names[q.Name()] || q.doc == "" || q.procs == "" || q.rounds == "" {
 			return nil, fmt.Errorf("%s: %s: wants a scenario, a name of its own, and comments on its kind, procs and rounds", TableFile, q.Name())
 		}
+		if q.Procs < 1 || q.Rounds < 0 || !word.MatchString(q.Kind) {
+			return nil, fmt.Errorf("%s: %q: wants 1 process or more, no negative rounds, and a kind of letters, digits and -", TableFile, q.Name())
+		}
 		names[q.Name()] = true
 	}
 	return t.Questions, nil
 }
+
+// word matches a kind, which is part of the names of files.
+var word = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
 
 // explain finds the comments of the question.
 func (t table) explain(q *Question) {
