@@ -6,17 +6,22 @@
 // completed the fewest calls (behind), and those that have completed one more
 // (ahead). A Table is the protocol as moves of one process between steps.
 // Conditions makes the verification conditions of an inductive invariant and of
-// a rank from it, as SMT-LIB scripts. Package z3 runs Z3 on them, and the command
-// model/prove prints the result.
+// a rank from it. A certificate ships for each, which Condition.Verify checks:
 //
 //	for _, c := range proof.Conditions(proof.Protocol()) {
-//		fmt.Print(c.SMT()) // unsat: the condition is valid
+//		if err := c.Verify(); err != nil {
+//			return err // not proved
+//		}
 //	}
 //
-// The package also evaluates the expressions that it prints for the solver:
-// Search finds the states that a table reaches, which the tests compare with
-// those of the explorer, and Condition.Counterexample checks what a solver
-// answers.
+// Condition.Decide finds a certificate or a counterexample. Package certificate
+// is the checker, package simplex the search. Package solver asks Z3 and cvc5
+// about the same conditions as SMT-LIB scripts. The command model/prove prints
+// the results.
+//
+// The package also evaluates its expressions: Search finds the states that a
+// table reaches, which the tests compare with those of the explorer, and
+// Condition.Counterexample checks that a state refutes a condition.
 //
 // The package does no input or output.
 package proof

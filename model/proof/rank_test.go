@@ -31,7 +31,7 @@ func TestHazard_RankOffByOne(t *testing.T) {
 			return ""
 		}
 		if !testing.Short() && len(prove(t, conditions[i])) == 0 {
-			t.Errorf("the solver says that %s is valid, but a state of one or two processes refutes it", conditions[i].Name)
+			t.Errorf("%s is proved, but a state of one or two processes refutes it", conditions[i].Name)
 		}
 		return conditions[i].Name
 	}

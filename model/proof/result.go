@@ -2,6 +2,7 @@ package proof
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,20 +10,43 @@ import (
 )
 
 // ResultVersion is the version of the JSON form of Result.
-const ResultVersion = 1
+const ResultVersion = 2
 
-// A Result is the answer of a solver about one condition. The command prints it
-// as one JSON object a line.
+// A Result is what was found out about one condition. The command prints it as
+// one JSON object a line.
 type Result struct {
 	Version        int             `json:"version"`        // ResultVersion
 	Scenario       string          `json:"scenario"`       // name of the spec.Scenario that was proved
 	Mutant         string          `json:"mutant"`         // name of the Mutant; empty: the protocol itself
 	Condition      string          `json:"condition"`      // name of the Condition
-	Solver         string          `json:"solver"`         // its name and version
 	Verdict        spec.Verdict    `json:"verdict"`        // verified, violated or unfinished
-	Seconds        float64         `json:"seconds"`        // wall time
+	Decided        []Decision      `json:"decided"`        // by what; all have the same verdict, or are unfinished
 	Counterexample *Counterexample `json:"counterexample"` // when violated, otherwise null
 }
+
+// A Decision is the verdict of one check about a condition.
+type Decision struct {
+	By      string       `json:"by"` // certificate, search, or a solver's name and version
+	Verdict spec.Verdict `json:"verdict"`
+}
+
+// Add adds a decision. It fails if that contradicts another one. The verdict is
+// violated if one decision is, or else unfinished if one is.
+func (r *Result) Add(d Decision) error {
+	for _, other := range r.Decided {
+		if d.Verdict != other.Verdict && d.Verdict != spec.Unfinished && other.Verdict != spec.Unfinished {
+			return fmt.Errorf("condition %s: %w: %s says %s, %s says %s", r.Condition, ErrDisagree, other.By, other.Verdict, d.By, d.Verdict)
+		}
+	}
+	r.Decided = append(r.Decided, d)
+	if d.Verdict == spec.Violated || d.Verdict == spec.Unfinished && r.Verdict == spec.Verified {
+		r.Verdict = d.Verdict
+	}
+	return nil
+}
+
+// ErrDisagree says that one of two checks is wrong.
+var ErrDisagree = errors.New("the checks disagree")
 
 // A Counterexample shows that a condition is not valid. For a step it is a
 // counterexample to induction: a state that satisfies the invariant, and need
@@ -34,12 +58,11 @@ type Counterexample struct {
 }
 
 // Counterexample returns s as the condition's counterexample. It fails if s
-// does not refute the condition. If s comes from a solver, the script and Eval
-// then differ.
+// does not refute the condition.
 func (c Condition) Counterexample(s State) (*Counterexample, error) {
 	after, breaks, refuted := c.Refuted(&s)
 	if !refuted {
-		return nil, fmt.Errorf("proof: the solver says that %s is refuted by %v, but it is not", c.Name, s)
+		return nil, fmt.Errorf("proof: condition %s is not refuted by %v", c.Name, s)
 	}
 	return &Counterexample{Before: s, After: after, Breaks: breaks}, nil
 }

@@ -31,25 +31,23 @@ func counter(g Group, step spec.Step) string { return g.String() + "." + step.St
 // symbol is the SMT-LIB name of a word; exit alone is reserved.
 func symbol(w spec.Word) string { return "word." + w.String() }
 
-// StateOf is the inverse of Symbols: the state in which each constant has its
-// value.
-func StateOf(values map[string]int32) (State, error) {
-	s := State{}
-	for _, name := range Symbols() {
-		if _, ok := values[name]; !ok {
-			return s, fmt.Errorf("proof: no value for %s", name)
-		}
+// stateOf returns the state in which each symbol has its value, in the order of
+// Symbols.
+func stateOf(values []int64) (s State) {
+	next := func() (value int32) {
+		value, values = int32(values[0]), values[1:]
+		return value
 	}
-	s.N, s.Lock = values["n"], values["lock"]
+	s.N, s.Lock = next(), next()
 	for _, w := range spec.AllWords {
-		*wordOf(&s.Words, w) = values[symbol(w)]
+		*wordOf(&s.Words, w) = next()
 	}
 	for _, g := range Groups {
 		for _, step := range Steps {
-			s.At[g][step] = values[counter(g, step)]
+			s.At[g][step] = next()
 		}
 	}
-	return s, nil
+	return s
 }
 
 // SMT returns the condition as a script in SMT-LIB 2.6, logic QF_LIA, with one

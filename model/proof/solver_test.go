@@ -13,61 +13,105 @@ import (
 
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/model/proof"
-	"sharedbarrier/model/proof/z3"
+	"sharedbarrier/model/proof/solver"
 	"sharedbarrier/spec"
 )
 
 // limit is far more than a condition needs on a slow machine.
 const limit = 5 * time.Minute
 
-var found = sync.OnceValues(func() (z3.Solver, error) {
-	return z3.Find(context.Background(), func(line string) { os.Stderr.WriteString(line + "\n") })
+var found = sync.OnceValues(func() (list []solver.Solver, err error) {
+	for _, k := range solver.Kinds {
+		s, err := k.Find(context.Background(), func(line string) { os.Stderr.WriteString(line + "\n") })
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
 })
 
 var (
 	mu      sync.Mutex
-	decided = map[string]proof.Result{} // by script
+	decided = map[string]*proof.Result{} // by script
 )
 
 // prove decides the conditions and returns the results of those that are not
-// valid. It asks the solver about each script once. Without Z3 it skips the
-// test.
-func prove(t *testing.T, conditions ...proof.Condition) map[string]proof.Result {
+// valid.
+func prove(t *testing.T, conditions ...proof.Condition) map[string]*proof.Result {
 	t.Helper()
-	solver, err := found()
-	toolcache.Require(t, err)
+	invalid := map[string]*proof.Result{}
+	for _, r := range decide(t, conditions...) {
+		switch r.Verdict {
+		case spec.Verified:
+		case spec.Violated:
+			invalid[r.Condition] = r
+		default:
+			t.Fatalf("%s: %s by %v", r.Condition, r.Verdict, r.Decided)
+		}
+	}
+	return invalid
+}
+
+// decide has a certificate or a search decide each condition, and both solvers,
+// which must agree. It does so once for each script. Without the solvers it
+// skips the test; with -short it asks none.
+func decide(t *testing.T, conditions ...proof.Condition) (list []*proof.Result) {
+	t.Helper()
+	var solvers []solver.Solver
+	if !testing.Short() {
+		var err error
+		solvers, err = found()
+		toolcache.Require(t, err)
+	}
 	mu.Lock()
 	defer mu.Unlock()
 	var fresh []proof.Condition
 	scripts := make([]string, len(conditions))
 	for i, c := range conditions {
 		scripts[i] = c.SMT()
-		if _, known := decided[scripts[i]]; !known {
+		if decided[scripts[i]] == nil {
+			decided[scripts[i]] = ours(t, c)
 			fresh = append(fresh, c)
 		}
 	}
-	i := 0
-	err = solver.Prove(t.Context(), fresh, limit, func(r proof.Result) {
-		decided[fresh[i].SMT()] = r
-		i++
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	invalid := map[string]proof.Result{}
-	for i, c := range conditions {
-		switch r := decided[scripts[i]]; r.Verdict {
-		case spec.Verified:
-		case spec.Violated:
-			invalid[c.Name] = r
-		default:
-			t.Fatalf("%s: %s after %v s", c.Name, r.Verdict, r.Seconds)
+	for _, s := range solvers {
+		verdicts, err := s.Decide(t.Context(), fresh, limit, func(int) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range verdicts {
+			if err := decided[fresh[i].SMT()].Add(proof.Decision{By: s.Name, Verdict: v}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	return invalid
+	for _, script := range scripts {
+		list = append(list, decided[script])
+	}
+	return list
 }
 
-// TestUnit_Proof is the proof.
+// ours decides a condition without a solver.
+func ours(t *testing.T, c proof.Condition) *proof.Result {
+	t.Helper()
+	r, by := proof.Result{Condition: c.Name, Verdict: spec.Verified}, "certificate"
+	if c.Verify() != nil {
+		by = "search"
+		_, example, err := c.Decide(t.Context())
+		if err != nil {
+			t.Fatalf("%s: Decide: %v", c.Name, err)
+		}
+		if r.Counterexample = example; example != nil {
+			r.Verdict = spec.Violated
+		}
+	}
+	r.Decided = []proof.Decision{{By: by, Verdict: r.Verdict}}
+	return &r
+}
+
+// TestUnit_Proof is the proof: certificates and both solvers decide all
+// conditions.
 func TestUnit_Proof(t *testing.T) {
 	t.Parallel()
 	for _, sc := range []spec.Scenario{spec.Withdraw, spec.Reuse, spec.Single} {
@@ -75,8 +119,14 @@ func TestUnit_Proof(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, r := range prove(t, proof.Conditions(table)...) {
+		conditions := proof.Conditions(table)
+		for name, r := range prove(t, conditions...) {
 			t.Errorf("scenario %v: condition %s is %s, want %s\n%v", sc, name, r.Verdict, spec.Verified, r.Counterexample)
+		}
+		for _, c := range conditions {
+			if err := c.Verify(); err != nil {
+				t.Errorf("scenario %v: condition %s: Verify: %v", sc, c.Name, err)
+			}
 		}
 	}
 }
@@ -108,7 +158,7 @@ func TestHazard_Mutants(t *testing.T) {
 			result, found := invalid[c.Name]
 			safe = safe && !(found && c.Kind == spec.Safety)
 			if !found && small(c) {
-				t.Errorf("%s: the solver says that %s is valid, but a state of one or two processes refutes it", m.Name, c.Name)
+				t.Errorf("%s: %s is proved, but a state of one or two processes refutes it", m.Name, c.Name)
 			}
 			if found && result.Counterexample == nil {
 				t.Errorf("%s: condition %s is not valid, and has no counterexample", m.Name, c.Name)

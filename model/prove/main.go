@@ -1,8 +1,9 @@
 // Command prove proves the barrier safe and live for every number of processes
-// and an unbounded number of rounds. It gives the verification conditions of package
-// proof to Z3 and prints the answers.
+// and an unbounded number of rounds. It checks a certificate for each
+// verification condition of package proof. It can ask two solvers too.
 //
 //	go run ./model/prove                   # the proof
+//	go run ./model/prove --solver both     # Z3 and cvc5 must agree with it
 //	go run ./model/prove --mutant no-drain # a wrong protocol, and the counterexamples
 //	go run ./model/prove --smt DIR         # one SMT-LIB file for each condition, for any solver
 package main
@@ -10,6 +11,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,7 +26,8 @@ import (
 
 	"sharedbarrier/model/cli"
 	"sharedbarrier/model/proof"
-	"sharedbarrier/model/proof/z3"
+	"sharedbarrier/model/proof/simplex"
+	"sharedbarrier/model/proof/solver"
 	"sharedbarrier/spec"
 )
 
@@ -33,6 +36,7 @@ func main() { cli.Main(command()) }
 type options struct {
 	scenario string
 	mutant   string
+	solver   string
 	smt      string
 	json     bool
 	limit    time.Duration
@@ -46,26 +50,33 @@ func command() *cobra.Command {
 		Long: `Prove the barrier safe and live for every number of processes and an unbounded number
 of rounds.
 
-Z3 checks that an invariant over counters is inductive, that some step is possible in
-every state that it allows, and that each step lowers a rank until the round ends.
-model/proof/PROOF.md has the argument.
+An invariant over counters is inductive, some step is possible in every state that it
+allows, and each step lowers a rank until the round ends. model/proof/PROOF.md has the
+argument. Each condition of it has a certificate, which ships with the command. A short
+program, model/proof/certificate, checks it. That needs no solver and no network.
 
-The command takes the z3 binary from $` + z3.PathVariable + `, PATH or the user's cache
-folder. If there is none, it installs one there with python3 and pip.
+For a condition without a certificate, which a mutant has, the command searches: for a
+certificate, which it checks, or for a counterexample to induction, which it evaluates.
 
-It prints a line or a JSON object for each condition, with a counterexample to
-induction if the condition is not valid. Exit codes: 0 all are valid, 12 one of safety
-is not, 13 those of safety are valid and one of liveness is not, 75 the solver gave up
-on one, 2 usage or no solver, 130 interrupted.`,
+With --solver it asks Z3, cvc5 or both too, about each condition. All must agree. It
+takes the z3 binary from $` + solver.Z3.Variable + ` or PATH, and a Python that has the
+package cvc5 from $` + solver.CVC5.Variable + `. If there is none, it installs the
+solver with python3 and pip in the user's cache folder.
+
+It prints a line or a JSON object for each condition. Exit codes: 0 all are valid, 12
+one of safety is not, 13 those of safety are valid and one of liveness is not, 75
+neither a search nor a solver has decided one, 2 usage, no solver, checks that disagree,
+or a certificate that is missing or wrong, 130 interrupted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.scenario, "scenario", spec.Withdraw.String(), "withdraw, reuse or single; the first includes the others")
 	f.StringVar(&o.mutant, "mutant", "", "prove the mutant with this `name` in PROOF.md instead of the protocol")
+	f.StringVar(&o.solver, "solver", "", "ask a solver too: z3, cvc5 or both")
 	f.StringVar(&o.smt, "smt", "", "write the conditions as SMT-LIB 2.6 into `DIR`, one file each, and run no solver")
 	f.BoolVar(&o.json, "json", false, "print one JSON object for each condition")
-	f.DurationVar(&o.limit, "timeout", 30*time.Second, "give up on a condition after this long")
+	f.DurationVar(&o.limit, "timeout", 30*time.Second, "let a search or a solver give up on a condition after this long")
 	return cmd
 }
 
@@ -82,15 +93,32 @@ func (o options) run(cmd *cobra.Command) error {
 	if o.limit <= 0 {
 		return fmt.Errorf("--timeout %v: must be more than 0", o.limit)
 	}
-	solver, err := z3.Find(ctx, func(line string) { fmt.Fprintln(os.Stderr, line) })
+	solvers, err := o.solvers(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return cli.Exit(spec.ExitInterrupted)
 	case err != nil:
 		return err
 	}
-	r := report{options: o, cmd: cmd, out: cmd.OutOrStdout(), table: table, solver: solver, total: len(conditions), began: time.Now()}
-	return r.prove(ctx, conditions)
+	r := report{options: o, cmd: cmd, out: cmd.OutOrStdout(), table: table, began: time.Now()}
+	return r.prove(ctx, conditions, solvers)
+}
+
+// solvers returns the solvers that the flag names.
+func (o options) solvers(ctx context.Context) (list []solver.Solver, err error) {
+	kinds := map[string][]*solver.Kind{"": nil, "z3": {solver.Z3}, "cvc5": {solver.CVC5}, "both": solver.Kinds}
+	named, ok := kinds[o.solver]
+	if !ok {
+		return nil, fmt.Errorf("--solver %s: give z3, cvc5 or both", o.solver)
+	}
+	for _, k := range named {
+		s, err := k.Find(ctx, func(line string) { fmt.Fprintln(os.Stderr, line) })
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
 }
 
 // table returns the protocol that is to be proved.
@@ -143,100 +171,188 @@ func write(conditions []proof.Condition, dir string, out io.Writer) error {
 	return nil
 }
 
-// A report prints each result, and a summary at the end.
+// A report prints the results, and a summary.
 type report struct {
 	options
-	cmd    *cobra.Command
-	out    io.Writer
-	table  proof.Table
-	solver z3.Solver
-	total  int
-	began  time.Time
-	count  map[spec.Verdict]int
-	open   map[spec.Kind]int // conditions that are not verified
+	cmd     *cobra.Command
+	out     io.Writer
+	table   proof.Table
+	began   time.Time
+	results []proof.Result
+	kinds   []spec.Kind // of the conditions
+	made    int         // certificates found by search
 }
 
-const layout = `{{counters .}} conditions {{bar .}} {{percent .}} {{rtime . "%s left" "" "? left"}}`
-
-func (r *report) prove(ctx context.Context, conditions []proof.Condition) error {
-	r.count, r.open = make(map[spec.Verdict]int), make(map[spec.Kind]int)
-	kinds := make(map[string]spec.Kind)
+func (r *report) prove(ctx context.Context, conditions []proof.Condition, solvers []solver.Solver) error {
 	for _, c := range conditions {
-		kinds[c.Name] = c.Kind
-		r.open[c.Kind]++
+		r.kinds = append(r.kinds, c.Kind)
 	}
-	if !r.json {
-		fmt.Fprintf(r.out, "Z3 %s, %s\n\n", r.solver.Version, r.solver.Path)
+	err := r.check(ctx, conditions)
+	if err == nil {
+		err = r.ask(ctx, conditions, solvers)
 	}
-	bar := cli.Bar(layout, int64(r.total))
-	lines := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
-	err := r.solver.Prove(ctx, conditions, r.limit, func(result proof.Result) {
-		bar.Increment()
-		r.count[result.Verdict]++
-		if result.Verdict == spec.Verified {
-			r.open[kinds[result.Condition]]--
-		}
-		result.Scenario, result.Mutant = r.scenario, r.mutant
-		r.print(lines, result)
-	})
-	bar.Set(pb.CleanOnFinish, true).Finish()
-	lines.Flush()
-	interrupted := ctx.Err() != nil
-	if err != nil && !interrupted {
+	if interrupted := ctx.Err() != nil; !interrupted && err != nil {
 		return err
 	}
+	r.print(solvers)
+	count := r.count()
 	if !r.json {
-		r.sum(interrupted)
+		r.sum(count, ctx.Err() != nil)
 	}
 	switch {
-	case interrupted:
+	case ctx.Err() != nil:
 		return cli.Exit(spec.ExitInterrupted)
-	case r.count[spec.Violated] > 0:
+	case count[spec.Violated] > 0:
 		mutant := ""
 		if r.mutant != "" {
 			mutant = " --mutant " + r.mutant
 		}
 		cli.Reproduce(r.cmd, "go run ./model/prove --scenario "+r.scenario+mutant)
-		if r.open[spec.Safety] == 0 {
+		if r.verified(spec.Safety) {
 			return cli.Exit(spec.ExitLiveness)
 		}
 		return cli.Exit(spec.ExitSafety)
-	case r.count[spec.Unfinished] > 0:
+	case count[spec.Unfinished] > 0:
 		return cli.Exit(spec.ExitUnfinished)
+	case r.made > 0 && r.mutant == "":
+		return fmt.Errorf("%d certificates that ship are missing or wrong, though their conditions are valid: run %s", r.made, proof.Rewrite)
 	}
 	return nil
 }
 
-func (r *report) print(lines io.Writer, result proof.Result) {
-	if r.json {
-		line, err := json.Marshal(result)
-		if err != nil {
-			panic(err) // a struct of strings and numbers
+// check checks the certificates, and searches where there is none.
+func (r *report) check(ctx context.Context, conditions []proof.Condition) error {
+	for _, c := range conditions {
+		result := proof.Result{Version: proof.ResultVersion, Scenario: r.scenario, Mutant: r.mutant, Condition: c.Name}
+		by, verdict := "certificate", spec.Verified
+		if err := c.Verify(); err != nil {
+			by = "search"
+			if verdict, result.Counterexample, err = r.decide(ctx, c); err != nil {
+				return err
+			}
 		}
-		fmt.Fprintf(r.out, "%s\n", line)
-		return
+		result.Verdict = verdict
+		result.Decided = []proof.Decision{{By: by, Verdict: verdict}}
+		r.results = append(r.results, result)
 	}
-	fmt.Fprintf(lines, "%s\t%s\t%.2f s\n", result.Condition, result.Verdict, result.Seconds)
-	if result.Counterexample != nil {
-		fmt.Fprint(lines, result.Counterexample)
-	}
+	return nil
 }
 
-func (r *report) sum(interrupted bool) {
-	decided := r.count[spec.Verified] + r.count[spec.Violated] + r.count[spec.Unfinished]
-	fmt.Fprintf(r.out, "\n%d of %d conditions verified, %d violated, %d unfinished", r.count[spec.Verified], r.total,
-		r.count[spec.Violated], r.count[spec.Unfinished])
+// decide decides a condition without a certificate.
+func (r *report) decide(ctx context.Context, c proof.Condition) (spec.Verdict, *proof.Counterexample, error) {
+	patience, stop := context.WithTimeout(ctx, r.limit)
+	defer stop()
+	_, example, err := c.Decide(patience)
+	switch {
+	case ctx.Err() != nil:
+		return "", nil, ctx.Err()
+	case errors.Is(err, simplex.ErrUndecided) || patience.Err() != nil:
+		return spec.Unfinished, nil, nil
+	case err != nil:
+		return "", nil, err
+	case example != nil:
+		return spec.Violated, example, nil
+	}
+	r.made++
+	return spec.Verified, nil, nil
+}
+
+const layout = `{{string . "solver"}} {{counters .}} conditions {{bar .}} {{percent .}} {{rtime . "%s left" "" "? left"}}`
+
+// ask adds the verdicts of the solvers to the results.
+func (r *report) ask(ctx context.Context, conditions []proof.Condition, solvers []solver.Solver) error {
+	for _, s := range solvers {
+		bar := cli.Bar(layout, int64(len(conditions))).Set("solver", s.Name)
+		verdicts, err := s.Decide(ctx, conditions, r.limit, func(k int) { bar.Add(k) })
+		bar.Set(pb.CleanOnFinish, true).Finish()
+		if ctx.Err() != nil {
+			verdicts = slices.Repeat([]spec.Verdict{spec.Unfinished}, len(conditions))
+		} else if err != nil {
+			return err
+		}
+		for i, v := range verdicts {
+			if err := r.results[i].Add(proof.Decision{By: s.String(), Verdict: v}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *report) count() map[spec.Verdict]int {
+	count := make(map[spec.Verdict]int)
+	for _, result := range r.results {
+		count[result.Verdict]++
+	}
+	return count
+}
+
+// verified reports whether all conditions of the kind are verified.
+func (r *report) verified(kind spec.Kind) bool {
+	for i, k := range r.kinds {
+		if k == kind && (i >= len(r.results) || r.results[i].Verdict != spec.Verified) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *report) print(solvers []solver.Solver) {
+	if r.json {
+		encoder := json.NewEncoder(r.out)
+		for _, result := range r.results {
+			encoder.Encode(result)
+		}
+		return
+	}
+	for _, s := range solvers {
+		fmt.Fprintf(r.out, "%v, %s\n", s, s.Path)
+	}
+	lines := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
+	for _, result := range r.results {
+		var by []string
+		for _, d := range result.Decided {
+			name, _, _ := strings.Cut(d.By, " ")
+			if d.Verdict != result.Verdict {
+				name += " " + string(d.Verdict)
+			}
+			by = append(by, name)
+		}
+		fmt.Fprintf(lines, "%s\t%s\t%s\n", result.Condition, result.Verdict, strings.Join(by, ", "))
+		if result.Counterexample != nil {
+			fmt.Fprint(lines, result.Counterexample)
+		}
+	}
+	lines.Flush()
+}
+
+func (r *report) sum(count map[spec.Verdict]int, interrupted bool) {
+	checked := r.made
+	for _, result := range r.results {
+		if result.Decided[0].By == "certificate" {
+			checked++
+		}
+	}
+	fmt.Fprintf(r.out, "\n%d conditions, %d certificates checked", len(r.kinds), checked)
+	if r.made > 0 {
+		fmt.Fprintf(r.out, " (%d of them made in this run)", r.made)
+	}
+	for _, v := range []spec.Verdict{spec.Violated, spec.Unfinished} {
+		if count[v] > 0 {
+			fmt.Fprintf(r.out, ", %d %s", count[v], v)
+		}
+	}
 	if interrupted {
-		fmt.Fprintf(r.out, ", %d not decided (interrupted)", r.total-decided)
+		fmt.Fprintf(r.out, ", %d not begun (interrupted)", len(r.kinds)-len(r.results))
 	}
 	fmt.Fprintf(r.out, ", in %.1f s\n", time.Since(r.began).Seconds())
 	if names := r.proved(); len(names) > 0 {
 		fmt.Fprintf(r.out, "proved for every n ≥ 1 and an unbounded number of rounds: %s\n", strings.Join(names, ", "))
 	}
 	switch {
-	case r.count[spec.Verified] == r.total:
+	case count[spec.Verified] == len(r.kinds):
 		r.bounds()
-	case r.count[spec.Violated] > 0:
+	case count[spec.Violated] > 0:
 		r.search()
 	}
 }
@@ -244,7 +360,7 @@ func (r *report) sum(interrupted bool) {
 // proved returns the names of the properties whose conditions are all verified.
 func (r *report) proved() (names []string) {
 	for _, p := range spec.AllProperties {
-		if r.open[spec.Safety] == 0 && r.open[p.Kind()] == 0 {
+		if r.verified(spec.Safety) && r.verified(p.Kind()) {
 			names = append(names, p.String())
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 )
 
 var update = flag.Bool("update", false, "rewrite generated files and parts of pages, instead of comparing them")
@@ -95,6 +96,10 @@ func write(t testing.TB, path, text string) {
 func compare(t testing.TB, what, got, want string) {
 	t.Helper()
 	if got == want {
+		return
+	}
+	if !utf8.ValidString(got + want) {
+		t.Errorf("%s is stale; run this test with -update to rewrite it", what)
 		return
 	}
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
