@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,7 @@ import (
 func inspectCommand() *cobra.Command {
 	var target inspect.Target
 	var options inspect.Options
-	var asJSON bool
+	var asJSON, watch bool
 	cmd := &cobra.Command{
 		Use:   "inspect",
 		Short: "Look at a barrier that hangs, whoever uses it, and say why",
@@ -31,11 +32,12 @@ process. It works for the processes of other users as far as permissions go, and
 says what they hide: run it as root to see everything.
 
   go run ./stress inspect --shm NAME --lock PATH
+  go run ./stress inspect --shm NAME --lock PATH --watch
   go run ./stress inspect --shm /proc/4711/root/dev/shm/NAME --lock /proc/4711/root/tmp/LOCK
 
 Exit codes: 0 it moves, or no process waits; 2 usage or environment; 11 a hang is
 confirmed; 12 no party can have written these words; 75 nothing moves, and that is
-no hang or not surely one; 130 interrupted.`,
+no hang or not surely one; 130 interrupted. With --watch: 0 after --for, if given.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -47,6 +49,9 @@ no hang or not surely one; 130 interrupted.`,
 			if err := cli.Between("procs", options.Procs, 0, registry.MaxCount); err != nil {
 				return err
 			}
+			if watch {
+				return runWatch(cmd, target, asJSON)
+			}
 			return runInspect(cmd, target, options, asJSON)
 		},
 	}
@@ -55,7 +60,9 @@ no hang or not surely one; 130 interrupted.`,
 	f.StringVar(&target.LockPath, "lock", "", "`PATH` of the lock file")
 	f.IntVar(&options.Procs, "procs", 0, "the party count that the callers should pass (0: find it out)")
 	f.DurationVar(&options.For, "for", inspect.DefaultFor, "time between the two looks; longer while a process waits for a processor")
-	f.BoolVar(&asJSON, "json", false, "print the report as one line of JSON (stress/inspect/report.schema.json)")
+	f.BoolVar(&watch, "watch", false, "look twice a second, and print one line each time: what changed, rounds a second; without --for until Ctrl-C")
+	f.BoolVar(&asJSON, "json", false, "print one line of JSON (stress/inspect/report.schema.json; with --watch a line each time: tick.schema.json)")
+	cmd.MarkFlagsMutuallyExclusive("watch", "procs")
 	return cmd
 }
 
@@ -73,6 +80,33 @@ func runInspect(cmd *cobra.Command, target inspect.Target, options inspect.Optio
 	}
 	if code := spec.ExitCode(report.Verdict, spec.WordsInRange); code != spec.ExitOK {
 		return cli.Exit(code)
+	}
+	return nil
+}
+
+func runWatch(cmd *cobra.Command, target inspect.Target, asJSON bool) error {
+	var end time.Time
+	if cmd.Flags().Changed("for") {
+		length, err := cmd.Flags().GetDuration("for")
+		if err != nil {
+			return err
+		}
+		end = time.Now().Add(length)
+	}
+	var failed error
+	err := inspect.Watch(cmd.Context(), target, func(t inspect.Tick) bool {
+		write := t.Text
+		if asJSON {
+			write = t.JSON
+		}
+		failed = write(cmd.OutOrStdout())
+		return failed == nil && (end.IsZero() || time.Now().Before(end))
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return err
+	}
+	if cmd.Context().Err() != nil {
+		return cli.Exit(spec.ExitInterrupted)
 	}
 	return nil
 }

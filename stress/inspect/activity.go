@@ -35,20 +35,22 @@ const (
 	enough = 3
 	// busy is the part of the time that a process runs which does not sleep.
 	busy = 0.5
+	// some is the part of the time without which a process has not shown that
+	// it works.
+	some = 0.05
 	// starving is the part of the time that a process waits for a processor
 	// without which it might have shown more.
 	starving = 0.5
 )
 
 // activity returns what the process did from the look before to that after,
-// with the time between them, and the kernel's name for where it sleeps. This
-// process was late by the given time on average when it slept; others may be,
-// too. Either process may be nil.
-func activity(before, after *Process, elapsed, late time.Duration) (Activity, string) {
+// and the kernel's name for where it sleeps. This process was late by the given
+// time on average when it slept; others may be, too. Either process may be nil.
+func activity(before, after *Process, late time.Duration) (Activity, string) {
 	switch {
 	case after == nil || after.State == "Z" || after.State == "X":
 		return Gone, ""
-	case after.State == "T" || after.State == "t":
+	case stopped(after.State):
 		return Stopped, ""
 	case after.Waits:
 		return Blocked, after.wchan()
@@ -56,6 +58,7 @@ func activity(before, after *Process, elapsed, late time.Duration) (Activity, st
 		return Starved, "" // it has just come
 	}
 	most, where := Quiet, after.wchan()
+	elapsed := after.at.Sub(before.at)
 	for tid, now := range after.threads {
 		was, known := before.threads[tid]
 		if !known {
@@ -84,10 +87,12 @@ func (t thread) since(was thread, elapsed, late time.Duration) Activity {
 	switch {
 	case sleeps >= enough && free/time.Duration(sleeps) <= longestPoll+2*late:
 		return Polls
-	case waits, float64(delayed) >= starving*float64(elapsed) && sleeps < enough:
+	case waits:
 		return Starved
-	case float64(ran) >= busy*float64(free):
+	case float64(ran) >= busy*float64(free) && float64(ran) >= some*float64(elapsed):
 		return Runs
+	case float64(delayed) >= starving*float64(elapsed) && sleeps < enough:
+		return Starved
 	case sleeps >= enough && free/time.Duration(sleeps) <= longestNap+2*late:
 		return Naps
 	default:

@@ -86,11 +86,12 @@ func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
 		return d, err
 	}
 	asExpected := slices.ContainsFunc(found, Cause.nothing)
-	if v.sawDeath() {
-		for i := range found {
-			if found[i].kind == spec.Crash {
-				found[i].score -= crashScore + 0.1
-			}
+	for i := range found {
+		switch c := &found[i]; {
+		case c.kind == spec.Crash && v.sawDeath():
+			c.score -= crashScore + 0.1
+		case c.kind == spec.Surplus && o.Procs > 0 && len(parties) > o.Procs:
+			c.score -= surplusScore
 		}
 	}
 	d.causes = best(slices.DeleteFunc(found, Cause.nothing))
@@ -164,15 +165,15 @@ func (v *seen) party(pid int) party {
 		return party{rests: critical, holds: true}
 	}
 	atPoll := polls
-	if len(v.last.Lock.Holders) > 0 || v.last.Lock.Abroad {
+	if v.held() {
 		atPoll |= acquires
 	}
 	switch v.acts[pid] {
-	case Polls:
+	case Polls, Naps: // on a slow machine a tick is long
 		return party{at: atPoll, less: outside}
 	case Blocked:
 		return party{at: acquires}
-	case Naps, Runs:
+	case Runs:
 		return party{at: atPoll, rests: outside}
 	case Stopped, Starved:
 		return party{rests: anyStep}
@@ -181,12 +182,15 @@ func (v *seen) party(pid int) party {
 	}
 }
 
+// held reports whether any process holds the lock.
+func (v *seen) held() bool { return len(v.last.Lock.Holders) > 0 || v.last.Lock.Abroad }
+
 // counts returns the party counts that are worth asking about. While a round
 // gathers, exit is the count that a caller has passed.
-func (v *seen) counts(given, active, quiet int) (list []int) {
+func (v *seen) counts(given, active, quiet int) (counts []int) {
 	try := func(n int) {
-		if n >= 1 && (n <= model.MaxProcs || given > 0 || n <= active+quiet+2) && !slices.Contains(list, n) {
-			list = append(list, n)
+		if n >= 1 && (n <= model.MaxProcs || given > 0 || n <= active+quiet+2) && !slices.Contains(counts, n) {
+			counts = append(counts, n)
 		}
 	}
 	all := active + quiet
@@ -195,7 +199,7 @@ func (v *seen) counts(given, active, quiet int) (list []int) {
 		if active > given {
 			try(active)
 		}
-		return list
+		return counts
 	}
 	w := v.last.Words
 	if w.Flag == spec.Down && w.Exit >= 1 {
@@ -206,10 +210,10 @@ func (v *seen) counts(given, active, quiet int) (list []int) {
 	if w.Exit >= 1 {
 		try(int(w.Exit))
 	}
-	for n := max(all, int(w.Exit), int(w.Enter)); len(list) < 4 && n <= all+2; n++ {
+	for n := max(all, int(w.Exit), int(w.Enter)); len(counts) < 4 && n <= all+2; n++ {
 		try(n)
 	}
-	return list
+	return counts
 }
 
 // obstacles returns the causes that the model does not know, because they are
@@ -226,7 +230,7 @@ func (v *seen) obstacles() (causes []Cause, status Status) {
 		case v.acts[pid] == Starved:
 			status = Starves
 			note(fmt.Sprintf("process %d holds the lock and waits for a processor", pid), "wait, or give it a processor: this is no hang")
-		case p != nil && !p.Maps:
+		case p == nil || !p.Maps:
 			note(fmt.Sprintf("process %d holds the lock and has not the segment mapped: it is no party, or a child that inherited the descriptor", pid), fmt.Sprintf("find out what it is: ps -fp %d; the lock is free when it has closed the lock file", pid))
 		default:
 			note(fmt.Sprintf("process %d holds the lock and does not go on", pid), fmt.Sprintf("find out what it does under the lock: py-spy dump --pid %d, or gdb -p %d", pid, pid))
@@ -247,7 +251,7 @@ func (v *seen) obstacles() (causes []Cause, status Status) {
 		note(listed("process", pids, "is", "are")+" stopped", "continue: kill -CONT "+join(pids)+" (or end the debugger)")
 	}
 	if len(causes) == 0 {
-		if pids := slices.Sorted(slices.Values(append(v.those(Quiet), append(v.those(Runs), v.those(Naps)...)...))); len(pids) > 0 {
+		if pids := slices.Sorted(slices.Values(append(v.those(Quiet), v.those(Runs)...))); len(pids) > 0 {
 			note(listed("process", pids, "has", "have")+" the segment mapped and may be outside: the others wait for "+it(pids), "find out what it does: py-spy dump --pid "+fmt.Sprint(pids[0])+", or gdb -p "+fmt.Sprint(pids[0]))
 		}
 	}
@@ -286,7 +290,10 @@ func listed(noun string, pids []int, one, several string) string {
 	if len(pids) == 1 {
 		return fmt.Sprintf("%s %d %s", noun, pids[0], one)
 	}
-	return fmt.Sprintf("%ses %s %s", noun, strings.ReplaceAll(join(pids), " ", ", "), several)
+	return fmt.Sprintf("%ses %s %s", noun, list(pids), several)
 }
+
+// list returns "3, 5"; join returns "3 5".
+func list(pids []int) string { return strings.ReplaceAll(join(pids), " ", ", ") }
 
 func join(pids []int) string { return strings.Trim(fmt.Sprint(pids), "[]") }

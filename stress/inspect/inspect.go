@@ -132,7 +132,7 @@ func (v *seen) classify() {
 
 func (v *seen) activity(before, after *Process) (Activity, string) {
 	late := v.sampled/time.Duration(v.samples) - sampling
-	return activity(before, after, v.last.At.Sub(v.first.At), max(0, late))
+	return activity(before, after, max(0, late))
 }
 
 // moved reports whether the words or the lock changed, or a process came or

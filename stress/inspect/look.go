@@ -110,7 +110,7 @@ func (l *Look) lookAtLock(path string, likely []int) {
 		l.Limits = append(l.Limits, "lock: "+err.Error())
 		return
 	}
-	l.Lock.Waiters = queue.Waiters
+	l.Lock.Waiters = slices.DeleteFunc(queue.Waiters, func(pid int) bool { return pid == 0 })
 	l.Lock.Abroad = slices.Contains(queue.Holders, 0)
 	if len(queue.Holders) == 0 {
 		return // lockprobe.Holders would look at each descriptor of each process

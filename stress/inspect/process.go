@@ -30,6 +30,7 @@ type Process struct {
 	Waits     bool   // it blocks in flock(2)
 	Sibling   bool   // it is dead and not waited for, and has the parent of a party
 
+	at      time.Time // when its threads were looked at
 	threads map[int]thread
 }
 
@@ -64,7 +65,7 @@ func (p *Process) describe() bool {
 		}
 	}
 	p.Rank = rank(p.PID)
-	p.threads = threads(p.PID)
+	p.at, p.threads = time.Now(), threads(p.PID)
 	return true
 }
 

@@ -238,14 +238,14 @@ func (r *Report) lock() string {
 	var text string
 	switch {
 	case len(r.Holders) > 0:
-		text = "held by " + strings.ReplaceAll(join(r.Holders), " ", ", ")
+		text = "held by " + list(r.Holders)
 	case r.Abroad:
 		text = "held by a process outside of this PID namespace"
 	default:
 		text = "free"
 	}
 	if len(r.Waiters) > 0 {
-		text += "; waiting: " + strings.ReplaceAll(join(r.Waiters), " ", ", ")
+		text += "; waiting: " + list(r.Waiters)
 	}
 	return text
 }
