@@ -99,15 +99,3 @@ func TestProc_ConformanceInterrupted(t *testing.T) {
 		})
 	}
 }
-
-// TestProc_EnvironmentIsNoFault: what the machine lacks accuses no port.
-func TestProc_EnvironmentIsNoFault(t *testing.T) {
-	p := newCommand(t, "conformance", "--port", "go")
-	p.Env = append(p.Env, "TMPDIR="+filepath.Join(t.TempDir(), "missing"))
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if code, said := p.exitCode(t), p.err.String(); code != spec.ExitUsage || !strings.Contains(said, "missing") || p.out.String() != "" {
-		t.Errorf("exit code %d, stdout %q, stderr %q; want %d and a sentence", code, p.out.String(), said, spec.ExitUsage)
-	}
-}

@@ -17,6 +17,7 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/scratch"
 )
 
 // A driver runs sessions of one question with the same parties.
@@ -70,6 +71,10 @@ func (r *Report) conclude(ctx context.Context, s *session, err error) error {
 	case slices.ContainsFunc(environmental, func(of error) bool { return errors.Is(err, of) }):
 		r.Verdict = spec.Unfinished
 	case errors.As(err, &diff), s != nil && s.differs():
+		if lacks := scratch.Check(""); lacks != nil {
+			r.Verdict, err = spec.Unfinished, fmt.Errorf("%w, so this is no difference: %w", lacks, err)
+			break
+		}
 		r.silent = errors.Is(err, port.ErrSilent)
 		r.Verdict, r.Why, err = spec.Violated, s.explain(err), nil
 	}

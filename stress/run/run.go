@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"sharedbarrier/impl"
+	"sharedbarrier/spec"
 	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/scratch"
@@ -141,7 +142,13 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 	if r.begun {
 		hang = r.watch(ctx)
 	}
-	return r.report(hang, ctx.Err() != nil), nil
+	rep := r.report(hang, ctx.Err() != nil)
+	if rep.Verdict == spec.Hang {
+		if lacks := scratch.Check(s.parent); lacks != nil {
+			return Report{}, fmt.Errorf("%w, so this is no hang: %s", lacks, hang.Why)
+		}
+	}
+	return rep, nil
 }
 
 // start starts all workers, and closes the file of the ledger, so that no port

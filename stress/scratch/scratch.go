@@ -24,6 +24,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"sharedbarrier/spec"
 )
 
 // Names are the names of what one run makes.
@@ -59,7 +61,7 @@ func Make(parent, kind string) (*Scratch, error) {
 	}
 	parent, err := filepath.Abs(parent)
 	if err != nil {
-		return nil, fmt.Errorf("make a directory for the lock file: %w", err)
+		return nil, fmt.Errorf("make the files of a run: %w", err)
 	}
 	for {
 		name := fmt.Sprintf("sharedbarrier-%s-%d-%016x", kind, os.Getpid(), rand.Uint64())
@@ -67,7 +69,7 @@ func Make(parent, kind string) (*Scratch, error) {
 		switch err := s.make(); {
 		case errors.Is(err, fs.ErrExist), err == errSwept:
 		case err != nil:
-			return nil, fmt.Errorf("make a directory for the lock file: %w", err)
+			return nil, fmt.Errorf("make the files of a run: %w; make room in /dev/shm and %s, or set TMPDIR", err, parent)
 		default:
 			return s, nil
 		}
@@ -101,6 +103,34 @@ func (s *Scratch) make() (err error) {
 		return err
 	}
 	return os.Mkdir(s.Dir, 0o700)
+}
+
+// Check returns an error if this machine does not give a run what it needs:
+// room for a segment, a file in a directory of parent (empty: os.TempDir), and
+// a lock on the file. A failure of a party accuses it only if Check passes
+// afterwards.
+func Check(parent string) error {
+	s, err := Make(parent, "check")
+	if err == nil {
+		err = errors.Join(s.try(), s.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("this machine lacks what a run needs: %w", err)
+	}
+	return nil
+}
+
+func (s *Scratch) try() error {
+	if err := os.WriteFile(shm+s.Segment, make([]byte, spec.Size), 0o600); err != nil {
+		return err
+	}
+	file, err := os.Create(filepath.Join(s.Dir, "lock"))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = lock(file)
+	return err
 }
 
 // lock locks the mark, unless it is locked or has no name any more.
