@@ -8,12 +8,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
-	ossignal "os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -21,13 +18,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/run"
-	"sharedbarrier/stress/scratch"
 )
 
 func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"stress": main, "forger": forger}) }
@@ -338,90 +333,5 @@ func TestHazard_PortFindsNoLedger(t *testing.T) {
 	}
 	if rep := p.report(t); rep.Verdict != spec.Violated || rep.Early == nil {
 		t.Errorf("%v, first early exit %v; want violated", rep.Verdict, rep.Early)
-	}
-}
-
-// kills is the number of runs of TestProc_Kills. More of them, by hand:
-//
-//	go test ./stress -run TestProc_Kills -v -kills 500
-var kills = flag.Int("kills", 0, "runs of TestProc_Kills (0: a few)")
-
-// TestProc_Kills kills the program, some of its workers, or all of them, with
-// every signal that can end it, at any moment. After a signal that the program
-// catches, nothing is left. After kill -9, the next start at the latest removes
-// the rest.
-func TestProc_Kills(t *testing.T) {
-	runs := *kills
-	switch {
-	case runs == 0 && testing.Short():
-		runs = 6
-	case runs == 0:
-		runs = 18
-	}
-	signals := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGKILL}
-	for _, s := range signals[:len(signals)-1] { // the program must not ignore one because the test does, after nohup or &
-		ossignal.Notify(make(chan os.Signal, 1), s)
-		defer ossignal.Reset(s)
-	}
-	random := rand.New(rand.NewPCG(1, 2))
-	left := map[string]int{}
-	for run := range runs {
-		s, target := signals[run%len(signals)], []string{"program", "worker", "all"}[run/len(signals)%3]
-		commands := [][]string{
-			{"--procs", "3", "--for", "1h", "--stall", "5m"},
-			{"--port", "go@construct=3", "--for", "1h", "--stall", "5m"}, // makes a segment that is not there
-		}
-		if target == "program" {
-			commands = append(commands, []string{"lockstep", "--random", "--steps", "1000000000"})
-		}
-		args := commands[random.IntN(len(commands))]
-		p := startCommand(t, args...)
-		if target == "program" {
-			time.Sleep(time.Duration(random.Int64N(int64(100 * time.Millisecond)))) // any moment will do
-		} else {
-			p.awaitWorkers(t, 1+random.IntN(3))
-		}
-		children := p.children(t)
-		pids := map[string][]int{"program": {p.Process.Pid}, "worker": children[:min(1, len(children))], "all": append(children, p.Process.Pid)}[target]
-		for _, pid := range pids {
-			syscall.Kill(pid, s) // fails if the process is gone
-		}
-		code := p.exitCode(t)
-		files := p.files(t)
-		if entries, err := os.ReadDir(p.dir); err != nil {
-			t.Fatal(err)
-		} else {
-			for _, e := range entries {
-				files = append(files, e.Name())
-			}
-		}
-		if len(files) > 0 {
-			left[fmt.Sprintf("%v to %s", s, target)]++
-			scratch.Sweep()
-		}
-		what := fmt.Sprintf("run %d, %s, %v to %s", run, args, s, target)
-		if s != syscall.SIGKILL && len(files) > 0 {
-			t.Errorf("%s: left behind: %v", what, files)
-		}
-		if want := p.killed(s, target); !slices.Contains(want, code) {
-			t.Errorf("%s: exit code %d, want one of %v\n%s%s", what, code, want, p.out.String(), p.err.String())
-		}
-		p.checkNothingLeft(t)
-	}
-	t.Logf("%d runs; what kill -9 has left for the next start, by case: %v", runs, left)
-}
-
-// killed returns the exit codes that the program may have after the signal. It
-// may come before the program can catch it, or before a worker has begun.
-func (c *command) killed(s syscall.Signal, target string) []int {
-	switch {
-	case target == "worker":
-		return []int{spec.ExitHang, spec.ExitUsage}
-	case s == syscall.SIGKILL:
-		return []int{-1}
-	case s == syscall.SIGQUIT, s == syscall.SIGABRT:
-		return []int{-1, spec.ExitUsage, spec.ExitInterrupted}
-	default:
-		return []int{-1, spec.ExitInterrupted}
 	}
 }
