@@ -79,7 +79,7 @@ func TestProc_Kills(t *testing.T) {
 		list = victims[:3]
 		runs = max(runs, 6)
 	case runs == 0:
-		runs = 2 * len(list)
+		runs = len(list)
 	}
 	for _, s := range deadly[:len(deadly)-1] { // a command must not ignore one because the test does, after nohup or &
 		ossignal.Notify(make(chan os.Signal, 1), s)
@@ -106,11 +106,11 @@ func TestProc_Kills(t *testing.T) {
 			left[kind]++
 		}
 	}
-	for _, table := range []map[string]int{count, left} {
-		for _, key := range slices.Sorted(maps.Keys(table)) {
-			t.Logf("%4d %s", table[key], key)
-		}
-		t.Log("left by kill -9 for the next start:")
+	for _, key := range slices.Sorted(maps.Keys(count)) {
+		t.Logf("%4d of %s", count[key], key)
+	}
+	for _, key := range slices.Sorted(maps.Keys(left)) {
+		t.Logf("%4d left by kill -9 until the next start: %s", left[key], key)
 	}
 }
 

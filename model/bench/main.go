@@ -74,6 +74,7 @@ func run(cmd *cobra.Command, f flags) error {
 		return err
 	}
 	defer dir.Remove()
+	os.Setenv("TMPDIR", dir.Path) // what the compilers leave when they are killed is removed, too
 	engines, err := prepare(cmd.Context(), dir.Path, f.rounds)
 	if err != nil {
 		return err

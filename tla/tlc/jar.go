@@ -125,7 +125,8 @@ func fetchWithMaven(ctx context.Context, path string) error {
 	dir, name := filepath.Split(path)
 	cmd := exec.Command(mvn, "-q", "-B", mavenPlugin+":copy", "-Dartifact="+mavenArtifact, "-DoutputDirectory="+dir)
 	cmd.Dir = dir // without the pom.xml of another folder
-	cmd.Env = javaEnvironment(os.Environ())
+	// What Maven leaves when it is killed is in the folder too.
+	cmd.Env = append(javaEnvironment(os.Environ()), "MAVEN_OPTS="+os.Getenv("MAVEN_OPTS")+" -Djava.io.tmpdir=. -XX:-UsePerfData")
 	out, err := procgroup.CombinedOutput(ctx, cmd)
 	if err == nil {
 		_, err = os.Stat(filepath.Join(dir, name))

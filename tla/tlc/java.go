@@ -28,7 +28,7 @@ func findJava(ctx context.Context) (string, error) {
 	if home := os.Getenv("JAVA_HOME"); home != "" {
 		name = filepath.Join(home, "bin", "java")
 	}
-	path, output, err := toolcache.Ask(ctx, ErrNoJava, name, "-version")
+	path, output, err := toolcache.Ask(ctx, ErrNoJava, name, "-XX:-UsePerfData", "-version") // which leaves a file in /tmp when it is killed
 	if err != nil {
 		if set := optionsOf(os.Environ()); len(set) > 0 && ctx.Err() == nil {
 			err = fmt.Errorf("%w (Java also takes the options of %s)", err, strings.Join(set, " and "))

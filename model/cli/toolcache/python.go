@@ -31,7 +31,7 @@ func InstallPython(ctx context.Context, path, requirements string) error {
 		return err
 	}
 	venv := exec.Command("python3", "-I", "-c", makeVenv, path)
-	venv.Env = withoutPython(os.Environ())
+	venv.Env = KeepTemp(withoutPython(os.Environ()), path)
 	if out, err := procgroup.CombinedOutput(ctx, venv); err != nil {
 		return fmt.Errorf("%w (making a virtual environment: %w: %s)", NoPython, err, LastLine(out))
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -86,6 +87,12 @@ func (e Entry) Get() (path string, err error) {
 
 // making begins the name of a folder in which an entry is made.
 const making = ".making-"
+
+// KeepTemp returns the environment of a program that Make runs for the entry at
+// the path: its temporary files are beside the entry, where Get removes them.
+func KeepTemp(environment []string, path string) []string {
+	return append(slices.Clip(environment), "TMPDIR="+filepath.Dir(path))
+}
 
 func (e Entry) hash() string {
 	if len(e.Key) == 0 {

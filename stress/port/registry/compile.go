@@ -6,6 +6,7 @@ import (
 	"context"
 	"debug/elf"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -76,6 +77,7 @@ func compile(ctx context.Context, missing toolcache.Missing, compiler string, fl
 		Make: func(program string) error {
 			cmd := exec.Command(compiler, slices.Concat(flags, []string{"-o", program, "-"})...)
 			cmd.Stdin = strings.NewReader(text)
+			cmd.Env = toolcache.KeepTemp(os.Environ(), program)
 			out, err := procgroup.CombinedOutput(ctx, cmd)
 			if err != nil {
 				return fmt.Errorf("%s: %w\n%s", cmd, err, out)
