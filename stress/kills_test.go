@@ -169,6 +169,9 @@ func (x *execution) run(t *testing.T, b *builder, what string) (left []string, o
 		}
 	}
 	x.checkNamedFile(t, what)
+	if said := x.err.String(); strings.Contains(said, "panic: ") || strings.Contains(said, "fatal error: ") {
+		t.Errorf("%s: %s", what, said)
+	}
 	if want := x.codes(); !ended && !slices.Contains(want, code) {
 		t.Errorf("%s: exit code %d, want one of %v\n%s%s", what, code, want, x.out.String(), x.err.String())
 	}

@@ -102,9 +102,12 @@ func (f *fixture) repeat(least, most int, budget time.Duration, call func()) (ca
 	const warm = 30
 	var before resources
 	look := func(made int) {
-		if what := before.grown(resourcesOf(f.port, f.segment), made); what != "" && f.err == nil {
-			f.err = finding(longRunClause, "%d calls have left %s", made, what)
-		}
+		f.try(func() error {
+			if what := before.grown(resourcesOf(f.port, f.segment), made); what != "" {
+				return finding(longRunClause, "%d calls have left %s", made, what)
+			}
+			return nil
+		})
 	}
 	for until := time.Now().Add(budget); f.err == nil && calls < most && (calls < least || time.Now().Before(until)); calls++ {
 		if calls == warm {
