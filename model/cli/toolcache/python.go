@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,13 +19,21 @@ import (
 // NoPython says that no Python was found that can make virtual environments.
 const NoPython = Missing("no Python 3.10 or newer with venv and pip; install one that is called python3 (Debian: apt-get install python3-venv)")
 
+// NoIndex says that pip has not found the packages in any index.
+const NoIndex = Missing("no Python packages; pip must reach a package index")
+
+// unreached matches what pip prints if it cannot reach an index, or if no index
+// has the package.
+var unreached = regexp.MustCompile(`No matching distribution found|due to an OSError: HTTP`)
+
 // InstallPython makes a virtual environment at the path and installs packages
 // in it, from the network. The requirements, in the format of pip, must have
 // their hashes, which pip checks. It is for Entry.Make. Of the user's settings
 // for pip, in the environment and in files, only those count that say how to
 // reach a package index.
 //
-// It fails with NoPython, if pip fails, or with the error of ctx.
+// It fails with NoPython, with NoIndex, if pip fails in another way, or with the
+// error of ctx.
 func InstallPython(ctx context.Context, path, requirements string) error {
 	list := path + ".txt"
 	if err := os.WriteFile(list, []byte(requirements), 0o644); err != nil {
@@ -47,7 +56,11 @@ func InstallPython(ctx context.Context, path, requirements string) error {
 		if unread != nil {
 			why += "; pip config list: " + LastLine(said)
 		}
-		return fmt.Errorf("pip install: %w: %s; pip must reach a package index", err, why)
+		err = fmt.Errorf("pip install: %w: %s", err, why)
+		if unreached.Match(out) && ctx.Err() == nil {
+			err = fmt.Errorf("%w (%w)", NoIndex, err)
+		}
+		return err
 	}
 	return writeContents(path)
 }

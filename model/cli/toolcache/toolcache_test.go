@@ -259,6 +259,26 @@ list.proxy='p'
 	}
 }
 
+// TestUnit_UnreachedIndex: packages that pip cannot fetch are a missing tool,
+// and packages with other hashes are not.
+func TestUnit_UnreachedIndex(t *testing.T) {
+	for said, want := range map[string]bool{
+		"ERROR: No matching distribution found for z3-solver==4.16.0.0": true,
+		"ERROR: THESE PACKAGES DO NOT MATCH THE HASHES":                 false,
+	} {
+		tools := OnPath(t, t.TempDir())
+		python := "#!/bin/sh\n[ $# = 4 ] && mkdir -p \"$4/bin\" && exec cp \"$0\" \"$4/bin/python3\"\necho '" + said + "' >&2\nexit 1\n"
+		if err := os.WriteFile(filepath.Join(tools, "python3"), []byte(python), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", tools+string(os.PathListSeparator)+os.Getenv("PATH"))
+		err := InstallPython(t.Context(), filepath.Join(t.TempDir(), "made"), "")
+		if err == nil || !strings.Contains(err.Error(), said) || errors.Is(err, NoIndex) != want {
+			t.Errorf("InstallPython whose pip says %q: %v, want that, and NoIndex: %v", said, err, want)
+		}
+	}
+}
+
 const missing = Missing("no tool; install it")
 
 func TestUnit_AskAToolThatDoesNotWork(t *testing.T) {
