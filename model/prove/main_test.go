@@ -106,6 +106,14 @@ func TestUnit_Prove(t *testing.T) {
 		}
 		out, code, err = prove(t, "--scenario", scenario.String())
 		want1, want2 := fmt.Sprintf("\n%[1]d conditions, %[1]d certificates checked, in ", len(conditions)), "proved for every n ≥ 1"
+		for _, w := range []string{"LockExclusive, NoHang, Quiescent\n", "a round takes at most 24n − 4 steps"} {
+			if !strings.Contains(out, w) {
+				t.Errorf("prove --scenario %v: no %q in\n%s", scenario, w, out)
+			}
+		}
+		if gives, may := strings.Contains(out, "no call gives up any more"), scenario == spec.Withdraw; gives != may {
+			t.Errorf("prove --scenario %v: it says what happens when no call gives up any more: %v, want %v", scenario, gives, may)
+		}
 		if err != nil || code != spec.ExitOK || !strings.Contains(out, want1) || !strings.Contains(out, want2) {
 			t.Errorf("prove --scenario %v: exit code %d, %v, no %q and %q in\n%s", scenario, code, err, want1, want2, out)
 		}
@@ -174,6 +182,30 @@ func TestHazard_Prove(t *testing.T) {
 	again, _, _ := prove(t, "--mutant", "no-drain", "--json")
 	if again != out {
 		t.Errorf("the same command prints\n%s\nand then\n%s", out, again)
+	}
+}
+
+// TestHazard_ProveLiveness: a mutant that is safe and hangs is proved safe, and
+// a condition of liveness fails.
+func TestHazard_ProveLiveness(t *testing.T) {
+	noSolvers(t)
+	for mutant, want := range map[string][]string{
+		"await-cleared": {"\ndeadlock ", "breaks  NoDeadlock\n", "breaks NoHang after 7 moves:"},
+		"test-again":    {"\nrank.UnlockFirst.behind ", "breaks  Rank (", "breaks NoHang after 0 moves:"},
+	} {
+		out, code, err := prove(t, "--mutant", mutant)
+		want = append(want, "rounds: NoEarlyExit, WordsInRange, LockExclusive, Quiescent\n", "no schedule of steps ends the round")
+		for _, w := range want {
+			if !strings.Contains(out, w) {
+				t.Errorf("prove --mutant %s: no %q in\n%s", mutant, w, out)
+			}
+		}
+		if code != spec.ExitLiveness {
+			t.Errorf("prove --mutant %s: exit code %d, %v, want %d", mutant, code, err, spec.ExitLiveness)
+		}
+		if strings.Contains(out, "a round takes at most") {
+			t.Errorf("prove --mutant %s prints a bound on rounds:\n%s", mutant, out)
+		}
 	}
 }
 
