@@ -109,3 +109,25 @@ func TestHazard_EventsAreNoWayOut(t *testing.T) {
 		}
 	}
 }
+
+// TestHazard_SafetyIsLookedFor: of each property that fails in a small space the
+// explorer finds a shortest counterexample, alone and among all, and a deadlock
+// too.
+func TestHazard_SafetyIsLookedFor(t *testing.T) {
+	for sc, h := range hazards {
+		cfg := model.Config{Scenario: sc, Procs: h.procs, Rounds: h.rounds}
+		alone := Explore(t.Context(), cfg, Options{Check: []spec.Property{h.property}})
+		if alone.Property != h.property.String() || len(alone.Trace) == 0 {
+			t.Errorf("Explore(%v), checking %v: got %s", cfg, h.property, brief(alone.Result))
+			continue
+		}
+		states := replay(t, cfg, alone.Trace)
+		if last := states[len(states)-1]; !model.Violates(cfg, last, h.property) && !model.Stuck(cfg, last) {
+			t.Errorf("Explore(%v), checking %v: its counterexample ends in %v", cfg, h.property, last)
+		}
+		all := Explore(t.Context(), cfg, Options{})
+		if all.Verdict == spec.Verified || len(all.Trace) == 0 || len(all.Trace) > len(alone.Trace) {
+			t.Errorf("Explore(%v): got %s after %d steps, want a violation after %d at most", cfg, brief(all.Result), len(all.Trace), len(alone.Trace))
+		}
+	}
+}
