@@ -63,7 +63,7 @@ func (t *trial) readGremlins(report []byte, r *result) error {
 				return fmt.Errorf("the report of gremlins: status %q of a mutant", m.Status)
 			}
 			line := fmt.Sprintf("%s/%s:%d", t.pkg, filepath.Base(file.Name), m.Line)
-			name := fmt.Sprintf("%s/%s: gremlins %s in line %d", t.pkg, filepath.Base(file.Name), strings.ToLower(m.Type), m.Line)
+			name := fmt.Sprintf("%s/%s: %s, line %d", t.pkg, filepath.Base(file.Name), strings.ToLower(m.Type), m.Line)
 			t.report(outcome{kind: gremlins, name: name, line: line, verdict: verdict}, r)
 		}
 	}

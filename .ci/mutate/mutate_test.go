@@ -225,3 +225,28 @@ func TestUnit_Page(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// TestUnit_Gremlins reads a report of gremlins.
+func TestUnit_Gremlins(t *testing.T) {
+	m := trial{pkg: "stress/oracle", say: func(string, ...any) {}}
+	r := &result{pkg: m.pkg}
+	const report = `{"files": [{"file_name": "oracle.go", "mutations": [
+		{"type": "ARITHMETIC_BASE", "status": "KILLED", "line": 45, "column": 40}, {"type": "INVERT_LOOPCTRL", "status": "TIMED OUT", "line": 7, "column": 1},
+		{"type": "CONDITIONALS_BOUNDARY", "status": "LIVED", "line": 9, "column": 2}, {"type": "CONDITIONALS_NEGATION", "status": "NOT COVERED", "line": 10, "column": 3},
+		{"type": "INVERT_NEGATIVES", "status": "NOT VIABLE", "line": 11, "column": 4}]},
+		{"file_name": "deeper/other.go", "mutations": [{"type": "ARITHMETIC_BASE", "status": "LIVED", "line": 1, "column": 1}]}]}`
+	if err := m.readGremlins([]byte(report), r); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := r.rows(), []string{"| `stress/oracle` | gremlins | 5 | 1 | 1 | 1 | 1 | 1 |"}; !slices.Equal(got, want) {
+		t.Errorf("rows: got %q, want %q", got, want)
+	}
+	if got, want := r.outcomes[2].name, "stress/oracle/oracle.go: conditionals_boundary, line 9"; got != want {
+		t.Errorf("name: got %q, want %q", got, want)
+	}
+	for _, bad := range []string{`{`, `{"files": [{"file_name": "oracle.go", "mutations": [{"status": "LOST"}]}]}`} {
+		if m.readGremlins([]byte(bad), r) == nil {
+			t.Errorf("readGremlins(%s): got nil, want an error", bad)
+		}
+	}
+}

@@ -174,7 +174,7 @@ func limit(took time.Duration) time.Duration {
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
 		fmt.Sscan(string(text), &load)
 	}
-	return time.Duration(min(max(1, load/float64(2*runtime.NumCPU())), 4) * float64(10*time.Second+30*took))
+	return time.Duration(min(max(1, load/float64(2*runtime.NumCPU())), 4) * float64(5*time.Second+30*took))
 }
 
 // tests lists the tests, examples and fuzz targets of the program.
@@ -220,7 +220,7 @@ func (t *trial) try(ctx context.Context, limit time.Duration, env []string, test
 	switch {
 	case ctx.Err() != nil:
 		return "", "", ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), tooMuchCPU(err):
 		return timedOut, strings.Join(tests, ", "), nil
 	case err == nil:
 		return lived, "", nil
@@ -229,6 +229,13 @@ func (t *trial) try(ctx context.Context, limit time.Duration, env []string, test
 		return killed, string(match[1]), nil
 	}
 	return killed, "the end of the program: " + toolcache.LastLine(out), nil
+}
+
+// tooMuchCPU reports whether the kernel has killed the program since it has used
+// its time (SIGKILL, or SIGXCPU, as a shell says it).
+func tooMuchCPU(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && (exit.ExitCode() == 128+9 || exit.ExitCode() == 128+24)
 }
 
 // run runs the test program in the folder of the package, with a folder for its
@@ -245,15 +252,17 @@ func (t *trial) run(ctx context.Context, limit time.Duration, env []string, args
 	command := slices.Concat(apart(), []string{t.program()}, args)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = t.pkg
-	cmd.Env = append(append(os.Environ(), "TMPDIR="+temp), env...)
+	seconds := fmt.Sprintf("MUTANT_SECONDS=%.0f", limit.Seconds()/4+1)
+	cmd.Env = append(append(os.Environ(), "TMPDIR="+temp, seconds), env...)
 	out, err := procgroup.CombinedOutput(ctx, cmd)
 	return out, err
 }
 
 // apart is the command that runs another apart, or nothing. No mutant may take
-// all memory.
+// all memory, or a processor for longer than $MUTANT_SECONDS: a loop without end
+// ends sooner so on a loaded machine.
 var apart = sync.OnceValue(func() []string {
-	const script = `mount -t tmpfs tmpfs /dev/shm && ulimit -v 8000000 && exec "$0" "$@"`
+	const script = `mount -t tmpfs tmpfs /dev/shm && ulimit -v 8000000 -t "${MUTANT_SECONDS:-60}" && exec "$0" "$@"`
 	command := []string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script}
 	if exec.Command(command[0], append(command[1:], "true")...).Run() != nil {
 		return nil
