@@ -155,16 +155,24 @@ func statOf(pid int) (s stat, err error) {
 	if err != nil {
 		return s, err
 	}
+	if s, err = parseStat(text); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return s, err
+}
+
+// parseStat reads the text of a stat.
+func parseStat(text []byte) (s stat, err error) {
 	// pid (name) state parent group session terminal its-group flags …
 	// The name may contain anything, a parenthesis too.
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	if len(fields) < 7 {
-		return s, fmt.Errorf("%s: %q is too short", path, text)
+		return s, fmt.Errorf("%q is too short", text)
 	}
 	s.state = fields[0]
 	for i, field := range map[int]*int{1: &s.parent, 2: &s.group, 3: &s.session, 6: &s.flags} {
 		if *field, err = strconv.Atoi(fields[i]); err != nil {
-			return s, fmt.Errorf("%s: %w", path, err)
+			return stat{}, err
 		}
 	}
 	return s, nil
