@@ -14,7 +14,7 @@ import (
 // finished the first.
 func Example() {
 	name := fmt.Sprintf("example-%d", os.Getpid()) // in /dev/shm
-	lockPath := filepath.Join(os.TempDir(), name)
+	lockPath := filepath.Join(os.TempDir(), name+".lock")
 	b, err := impl.Create(name, lockPath)
 	if err != nil {
 		panic(err)

@@ -214,9 +214,15 @@ func TestProc_InheritedDescriptor(t *testing.T) {
 }
 
 // roleFullShm mounts a small file system on /dev/shm, in a mount namespace of
-// its own, and fills it.
+// its own, and fills it. The lock file is in the directory of the argument.
 func roleFullShm(args []string) error {
-	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") // no other namespace sees it
+	dir, err := os.Open(args[0])
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	lockPath := fmt.Sprintf("/proc/self/fd/%d/lock", dir.Fd())     // its own is hidden if TMPDIR is /dev/shm
+	err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") // no other namespace sees it
 	if err == nil {
 		err = unix.Mount("tmpfs", shm, "tmpfs", 0, "size=8k")
 	}
@@ -228,7 +234,7 @@ func roleFullShm(args []string) error {
 		return err
 	}
 	for i, want := range []error{nil, nil, ErrNoSpace} { // 8k are two pages
-		b, err := Create(fmt.Sprint("full", i), args[0])
+		b, err := Create(fmt.Sprint("full", i), lockPath)
 		if !errors.Is(err, want) {
 			return fmt.Errorf("Create of segment %d: got %v, want %v", i, err, want)
 		}
@@ -237,7 +243,7 @@ func roleFullShm(args []string) error {
 		}
 		defer b.Close()
 	}
-	if _, err := Construct("full2", args[0]); !errors.Is(err, ErrNoSpace) {
+	if _, err := Construct("full2", lockPath); !errors.Is(err, ErrNoSpace) {
 		return fmt.Errorf("Construct: got %v, want %v", err, ErrNoSpace)
 	}
 	left, err := os.ReadDir(shm)
@@ -255,10 +261,10 @@ func roleFullShm(args []string) error {
 	if err := os.Truncate(shm+"sized", spec.Size); err != nil {
 		return err
 	}
-	if _, err := Attach(context.Background(), "sized", args[0]); !errors.Is(err, ErrNoSpace) {
+	if _, err := Attach(context.Background(), "sized", lockPath); !errors.Is(err, ErrNoSpace) {
 		return fmt.Errorf("Attach to a segment without a page: got %v, want %v", err, ErrNoSpace)
 	}
-	if _, err := Construct("sized", args[0]); !errors.Is(err, ErrNoSpace) {
+	if _, err := Construct("sized", lockPath); !errors.Is(err, ErrNoSpace) {
 		return fmt.Errorf("Construct of a segment without a page: got %v, want %v", err, ErrNoSpace)
 	}
 	// As in Attach where there is no fallocate.
@@ -276,12 +282,12 @@ func roleFullShm(args []string) error {
 		return err
 	}
 	// These have their pages.
-	if _, err := Create("full0", args[0]); !errors.Is(err, os.ErrExist) {
+	if _, err := Create("full0", lockPath); !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("Create of a segment that exists: got %v, want %v", err, os.ErrExist)
 	}
 	for _, open := range []func() (*Barrier, error){
-		func() (*Barrier, error) { return Attach(context.Background(), "full0", args[0]) },
-		func() (*Barrier, error) { return Construct("full0", args[0]) },
+		func() (*Barrier, error) { return Attach(context.Background(), "full0", lockPath) },
+		func() (*Barrier, error) { return Construct("full0", lockPath) },
 	} {
 		b, err := open()
 		if err != nil {
@@ -294,7 +300,7 @@ func roleFullShm(args []string) error {
 	return nil
 }
 
-func TestProc_FullShm(t *testing.T) { startMounting(t, "full shm", filepath.Join(t.TempDir(), "lock")) }
+func TestProc_FullShm(t *testing.T) { startMounting(t, "full shm", t.TempDir()) }
 
 // startMounting runs a role in a mount namespace of its own. It skips the test
 // if the role may not mount.
