@@ -3,11 +3,13 @@ package tla_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"sharedbarrier/model"
@@ -15,6 +17,15 @@ import (
 	"sharedbarrier/tla"
 	"sharedbarrier/tla/tlc"
 )
+
+// A folder that cannot be filled is removed: TestMain finds what is left.
+func TestUnit_FolderThatCannotBeFilled(t *testing.T) {
+	files := fstest.MapFS{"Unreadable.tla": {Mode: fs.ModeDir}}
+	run := tlc.Run{Tools: findTools(t), Files: files, Question: about(model.Config{Scenario: spec.Reuse, Procs: 2}, "LockExclusive")}
+	if _, err := run.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "Unreadable.tla") {
+		t.Errorf("Check of modules that cannot be read: %v, want an error that names one", err)
+	}
+}
 
 // If one question of a group is refuted, each is asked alone, and the answers
 // name the property that fails and those that hold.

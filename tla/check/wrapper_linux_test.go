@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"sharedbarrier/spec"
+)
+
+// TestProc_JavaIsAWrapper ends the command while Java is the child of a script:
+// Java ends too, and after kill -9 the next run removes the folder.
+func TestProc_JavaIsAWrapper(t *testing.T) {
+	java, err := exec.LookPath("java")
+	if err != nil {
+		t.Skip(err)
+	}
+	home := t.TempDir()
+	wrapper := "#!/bin/sh\n'" + java + "' \"$@\"\nexit $?\n" // no exec
+	if err := errors.Join(os.Mkdir(filepath.Join(home, "bin"), 0o755), os.WriteFile(filepath.Join(home, "bin", "java"), []byte(wrapper), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: spec.ExitInterrupted, syscall.SIGKILL: -1} {
+		cmd, temp := check(t, "single-n1-safety", "withdraw-n6-safety", "--json")
+		cmd.Env = append(cmd.Env, "JAVA_HOME="+home)
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(stdout)
+		lines.Scan() // the first answer is there, so the second question is being asked
+		for len(running(t, temp)) < 2 {
+			runtime.Gosched()
+		}
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != want {
+			t.Errorf("%v: exit code %d, want %d", signal, code, want)
+		}
+		for len(running(t, temp)) > 0 { // the kernel and the guard take a moment
+			runtime.Gosched()
+		}
+		if signal == syscall.SIGKILL {
+			next, _ := check(t, "single-n1-safety")
+			next.Env = append(next.Env, "TMPDIR="+temp)
+			if out, err := next.CombinedOutput(); err != nil {
+				t.Errorf("the next run: %v\n%s", err, out)
+			}
+		}
+		empty(t, temp)
+	}
+}
