@@ -21,7 +21,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"time"
 
 	"github.com/cheggaaa/pb/v3"
@@ -38,10 +37,6 @@ func main() {
 	registry.ServeGo()
 	run.ServeWorker()
 	conformance.ServeGated()
-	// Go probes pidfds once, in a child that shares its memory and its signal
-	// handlers. A Ctrl-C during the probe crashes both. So the probe is here,
-	// before the program has made anything.
-	os.FindProcess(os.Getpid())
 	cmd := stressCommand()
 	cmd.AddCommand(lockstepCommand(), conformanceCommand(), inspectCommand())
 	cli.Main(cmd)

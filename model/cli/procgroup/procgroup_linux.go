@@ -57,6 +57,24 @@ func fork(cmd *exec.Cmd) error {
 	return <-started
 }
 
+// Go probes pidfds once, in a child that shares its memory and its signal
+// handlers. A signal for the group during the probe crashes both, or the child
+// waits without end. So the probe is here, with all signals blocked.
+func init() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var all, before unix.Sigset_t
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	if unix.PthreadSigmask(unix.SIG_SETMASK, &all, &before) == nil {
+		defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
+	}
+	if p, err := os.FindProcess(os.Getpid()); err == nil {
+		p.Release()
+	}
+}
+
 var forks = sync.OnceValue(func() chan<- func() {
 	calls := make(chan func())
 	go func() {
