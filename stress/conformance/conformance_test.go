@@ -122,12 +122,12 @@ var mistakes = []struct {
 	check   string
 	mutants []string
 }{
-	{"conversation", []string{"close-resets", "close-unlinks", "no-end", "other-layout", "second-open", "white-giveup", "wide-count"}},
-	{"attaching", []string{"no-size-check", "no-words-check", "open-any-name", "open-chmod", "open-constructs", "open-constructs-idle", "open-constructs-zero", "open-creates", "open-follows-link", "open-once", "open-sizes",
+	{"conversation", []string{"close-resets", "close-unlinks", "long-error", "no-end", "other-layout", "second-open", "white-giveup", "wide-count"}},
+	{"attaching", []string{"name-100", "no-size-check", "no-words-check", "open-any-name", "open-chmod", "open-constructs", "open-constructs-idle", "open-constructs-zero", "open-creates", "open-follows-link", "open-once", "open-sizes",
 		"open-takes-16", "open-takes-page", "open-writes-back"}},
 	{"tour n=2", []string{"no-test-flag", "private-mapping"}},
 	{"lock file", []string{"no-cloexec", "old-lock-file"}},
-	{"lock path", []string{"open-needs-lock", "path-ascii", "path-percent", "path-to-space"}},
+	{"lock path", []string{"open-needs-lock", "path-1024", "path-ascii", "path-percent", "path-to-space"}},
 	{"lock open", []string{"creates-always"}},
 	{"lock stays", []string{"unlink-on-release"}},
 	{"lock contents", []string{"pid-in-lock", "truncate-lock"}},

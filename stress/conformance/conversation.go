@@ -16,7 +16,8 @@ import (
 func conversation(s *subject) (string, error) {
 	f := s.fixture()
 	defer f.close()
-	for _, request := range []string{"call 1", "dance", "close"} {
+	// An answer that repeats the last one would be longer than a line may be.
+	for _, request := range []string{"call 1", "dance", "close", "dance " + strings.Repeat("λ", 2045)} {
 		f.ask(request, "error")
 	}
 	f.ask(f.open(), port.Opened)

@@ -56,7 +56,7 @@ func control(s *subject) error {
 		return fmt.Errorf("%w: %w; mount all of /proc", ErrEnvironment, err)
 	}
 	right := *s
-	right.Port = "go"
+	right.Port, right.Limit = "go", max(s.Limit, port.Limit) // a short limit is for the port under check
 	f := right.opened()
 	defer f.close()
 	f.ask("call 1", port.Returned)

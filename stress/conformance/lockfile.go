@@ -257,12 +257,12 @@ const errUnlinks = notAsked("it unlinks the lock file")
 // lockPaths has the runner hold the lock at paths that a port may cut or
 // change, and then has the port create the file.
 func lockPaths(s *subject) (string, error) {
-	for i, name := range []string{"two  spaces and one at the end ", "Zürich λ 東京", "a'b\"c$HOME;*&(x)%s%n\\", strings.Repeat("long", 50), "-n", "~", "lock=1#2", "100%25 %41+%2f"} {
+	for i, name := range []string{"two  spaces and one at the end ", "Zürich λ 東京", "a'b\"c$HOME;*&(x)%s%n\\", strings.Repeat("long", 50), "-n", "~", "lock=1#2", "100%25 %41+%2f", strings.Repeat(strings.Repeat("deep", 60)+"/", 14) + "lock"} {
 		f := s.fixture()
 		f.try(func() error {
 			f.lockPath = filepath.Join(f.files.Dir, name)
-			if i%2 == 0 {
-				return nil // it does not exist yet
+			if err := os.MkdirAll(filepath.Dir(f.lockPath), 0o700); err != nil || i%2 == 0 {
+				return err // the file does not exist yet
 			}
 			return os.WriteFile(f.lockPath, nil, 0o600)
 		})
@@ -288,7 +288,7 @@ func lockPaths(s *subject) (string, error) {
 			}
 			return nil
 		})
-		err := f.errorf("with a lock file that is called %q", name)
+		err := f.errorf("with a lock file that is called %.60q (%d bytes)", name, len(name))
 		os.Remove(f.lockPath)
 		f.close()
 		if err != nil {

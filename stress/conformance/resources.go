@@ -231,8 +231,9 @@ func pace(s *subject) (string, error) {
 		threads := threadsOf{f.port}
 		before, began := threads.efforts(), time.Now()
 		time.Sleep(250 * time.Millisecond)
+		passed := time.Since(began)
 		e := threads.since(before)
-		nap := (time.Since(began) - e.ran - e.starved) / time.Duration(e.sleeps+1)
+		nap := (passed - e.ran - e.starved) / time.Duration(e.sleeps+1)
 		if nap <= 3*spec.Tick {
 			break
 		}
@@ -336,7 +337,7 @@ func (f *fixture) sleptUntil(request, want string) time.Duration {
 
 // slept calls do, waits until done, and returns for how long the port slept
 // meanwhile. The runner may be late: between two of its looks the port slept if
-// no thread has run or is ready. Otherwise a moment counts.
+// no thread has run or is ready. If one has run meanwhile, a moment counts.
 func (f *fixture) slept(do func(), done func() bool) (slept time.Duration) {
 	const most = 500 * time.Microsecond
 	if f.err != nil {
@@ -346,13 +347,16 @@ func (f *fixture) slept(do func(), done func() bool) (slept time.Duration) {
 	before, last := threads.efforts(), time.Now()
 	do()
 	for left := f.patience(); !done() && f.err == nil; time.Sleep(100 * time.Microsecond) {
-		after, now := threads.efforts(), time.Now()
-		if maps.Equal(before, after) && !slices.ContainsFunc(slices.Collect(maps.Values(after)), func(e effort) bool { return e.awake }) {
-			slept += now.Sub(last)
-		} else {
-			slept += min(now.Sub(last), most)
+		now := time.Now() // before the look at the port, as last is after it
+		after := threads.efforts()
+		switch gap := now.Sub(last); {
+		case awake(before): // it got no processor, or it ran
+		case maps.Equal(before, after):
+			slept += gap
+		default:
+			slept += min(gap, most)
 		}
-		before, last = after, now
+		before, last = after, time.Now()
 		f.try(func() error {
 			if left.Spent() {
 				return finding("PROTOCOL.md, section 4", "it does not go on after %v; the words are %v", f.subject.Limit, f.words())
@@ -361,6 +365,16 @@ func (f *fixture) slept(do func(), done func() bool) (slept time.Duration) {
 		})
 	}
 	return slept
+}
+
+// awake reports whether a thread runs or is ready.
+func awake(threads map[string]effort) bool {
+	for _, e := range threads {
+		if e.awake {
+			return true
+		}
+	}
+	return false
 }
 
 // sleptTo is slept until the words are right.

@@ -19,10 +19,11 @@ type section struct {
 	name  string     // the step that acquires
 	words spec.Words // at the release
 
-	atLock bool       // the runner asks the call to give up after it has tried the lock in vain
-	late   spec.Words // what peers make of the words after it has tried the lock in vain; the zero value: nothing
-	giveup bool       // the runner asks the call to give up after the release
-	peers  spec.Words // what peers make of the words after the release; the zero value: nothing
+	atLock bool         // the runner asks the call to give up after it has tried the lock in vain
+	late   spec.Words   // what peers make of the words after it has tried the lock in vain; the zero value: nothing
+	rests  []spec.Words // words that do not end the wait at the poll that follows
+	giveup bool         // the runner asks the call to give up after the release
+	peers  spec.Words   // what peers make of the words after the release; the zero value: nothing
 }
 
 // A walk is a call of the port, section by section. The runner plays the peers.
@@ -163,6 +164,10 @@ func (f *fixture) walk(w walk, when moment) {
 			return
 		}
 		now = s.words
+		for _, w := range s.rests {
+			f.setAll(w)
+			f.polls(request, s.name, w)
+		}
 		if s.peers != (spec.Words{}) {
 			f.setAll(s.peers)
 			now = s.peers
@@ -290,6 +295,32 @@ func (f *fixture) passes(h *holding, c flockCall, request string, s section) {
 		// An attempt that failed: the runner had not released the lock yet, or a
 		// process that the port has started unlocks.
 		c = *next
+	}
+}
+
+// polls watches until the port has looked at the words, from a poll after the
+// section that step begins. It must do nothing.
+func (f *fixture) polls(request, step string, w spec.Words) {
+	if f.err != nil {
+		return
+	}
+	const looks, most = 3, time.Second // a port may wait in a thread that does not wake up
+	threads := threadsOf{f.port}
+	before, began := threads.efforts(), time.Now()
+	for f.err == nil && (threads.since(before).sleeps < looks || time.Since(began) < 3*spec.Tick) && time.Since(began) < most {
+		select {
+		case <-f.gate.calls:
+			f.err = finding("PROTOCOL.md, section 4: what a poll reads", "after the section of %s it ends its wait with the words %v, and tries the lock", step, w)
+		case <-time.After(time.Millisecond):
+		}
+		answer, came := f.tryAnswer()
+		got := f.words()
+		f.try(func() error {
+			if came || got != w {
+				return finding("PROTOCOL.md, section 4: what a poll reads", "after the section of %s it must wait with the words %v, and makes them %v%s", step, w, got, with(answer))
+			}
+			return f.subject.ctx.Err()
+		})
 	}
 }
 

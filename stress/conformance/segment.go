@@ -84,6 +84,9 @@ func attaching(s *subject) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := otherNames(s); err != nil {
+		return "", err
+	}
 	for _, words := range []int64{0, spec.Size} {
 		if err := waitsForMaker(s, words); err != nil {
 			return "", fmt.Errorf("a segment of %d bytes, all zero, whose maker is at work: %w", words, err)
@@ -308,6 +311,25 @@ func otherFiles(s *subject) error {
 		}
 		f.close()
 		return f.err
+	})
+}
+
+// otherNames has the port open segments whose names a port may cut or change.
+func otherNames(s *subject) error {
+	endings := []string{strings.Repeat("n", 255), ".%41-ü'\"\\$HOME~*"} // the first makes a name of 255 bytes
+	return s.each(len(endings), func(i int) error {
+		f := s.fixture()
+		defer f.close() // removes what begins with the name of the segment
+		f.try(func() error {
+			name := (f.segment + endings[i])[:min(255, len(f.segment)+len(endings[i]))]
+			f.opensAs = name
+			return os.Link(f.path(), "/dev/shm/"+name)
+		})
+		f.ask("open "+f.opensAs+" "+f.lockPath, port.Opened)
+		f.setAll(spec.Words{Enter: 1, Exit: 2, Flag: spec.Down})
+		f.ask("call 2", port.Returned)
+		f.expectWords(spec.Words{Enter: 0, Exit: 1, Flag: spec.Up})
+		return f.errorf("with a segment that is called %q", f.opensAs)
 	})
 }
 

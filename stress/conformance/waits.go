@@ -203,30 +203,21 @@ var roles = []struct {
 	}},
 }
 
-// polls has the port wait at each poll, and changes each word that the poll
-// does not read. Only its own word lets the port go on.
+// polling is a call that waits at both polls while peers leave words there that
+// do not end the wait.
+var polling = walk{"early, and waits at both polls", 2, words(0, 1, 1), []section{
+	{name: "LockInit", words: words(0, 1, 1)},
+	{name: "LockEnter", words: words(0, 1, 1), rests: []spec.Words{words(0, -1, 1), words(0, 0, 1), words(0, 1, 0)}, peers: words(0, 2, 1)},
+	{name: "LockFirst", words: words(1, 2, 0), rests: []spec.Words{words(0, 2, 0), words(0, 0, 0), words(2, -1, 0)}, peers: words(0, 1, 1)},
+	{name: "LockExit", words: words(0, -1, 1)},
+}, port.Returned}
+
+// polls has the port wait at each poll, and changes each word. Only that which
+// the poll reads, with the right value, lets the port go on.
 func polls(s *subject) (string, error) {
-	f := s.opened()
+	f := s.gated()
 	defer f.close()
-	const clause = "PROTOCOL.md, section 4: what a poll reads"
-	f.set(spec.Exit, 1)
-	f.send("call 2")
-	// A port that has not come to AwaitDrain yet does nothing with these words
-	// either.
-	for _, w := range []spec.Words{{Enter: 0, Exit: 1, Flag: spec.Up}, {Enter: 0, Exit: 1, Flag: spec.Down}, {Enter: 0, Exit: 0, Flag: spec.Up}} {
-		f.locked(func() { f.setAll(w) })
-		f.restsFor(2*spec.Tick, w, clause)
-	}
-	f.locked(func() { f.set(spec.Exit, 2) })
-	counted := spec.Words{Enter: 1, Exit: 2, Flag: spec.Down}
-	f.becomes(counted)
-	for _, w := range []spec.Words{{Enter: 0, Exit: 2, Flag: spec.Down}, {Enter: 0, Exit: 0, Flag: spec.Down}, {Enter: 2, Exit: -1, Flag: spec.Down}, counted} {
-		f.locked(func() { f.setAll(w) })
-		f.restsFor(2*spec.Tick, w, clause)
-	}
-	f.locked(func() { f.setAll(spec.Words{Enter: 0, Exit: 0, Flag: spec.Up}) })
-	f.expect("call 2", port.Returned)
-	f.expectWords(spec.Words{Enter: 0, Exit: 1, Flag: spec.Up})
+	f.walk(polling, quiet)
 	return "exit at AwaitDrain, flag at AwaitFlag", f.err
 }
 

@@ -96,7 +96,11 @@ static bool segment_attach(const char *name)
 	if (*name == '\0' || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..") || strlen(name) > 255)
 		return fail("%s is no name of a segment", name);
 #endif
+#ifdef MUTANT_NAME_100
+	snprintf(path, sizeof path, "/dev/shm/%.100s", name);
+#else
 	snprintf(path, sizeof path, "/dev/shm/%s", name);
+#endif
 #if defined MUTANT_LEAK_FILE || defined MUTANT_CLOSE_UNLINKS
 	strcpy(segment_path, path);
 #endif
@@ -827,6 +831,11 @@ static bool next_request(bool wait)
 
 static void out_of_place(void)
 {
+#ifdef MUTANT_LONG_ERROR
+	printf("error no request: %s\n", request);
+	fflush(stdout);
+	return;
+#endif
 	fail("%.*s is not in place here, or no request", whole(request, 80), request);
 	say("error", failure);
 }
@@ -918,6 +927,9 @@ static void do_open(char *argument)
 	strcpy(lock_path, path);
 #ifdef MUTANT_PATH_TO_SPACE
 	lock_path[strcspn(lock_path, " ")] = '\0';
+#endif
+#ifdef MUTANT_PATH_1024
+	lock_path[strnlen(lock_path, 1024)] = '\0';
 #endif
 #ifdef MUTANT_PATH_PERCENT
 	for (char *at = lock_path; (at = strchr(at, '%')) != NULL; at++) {
