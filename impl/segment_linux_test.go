@@ -19,7 +19,8 @@ import (
 // and leave it unchanged.
 func TestUnit_SegmentKinds(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "target")
-	if err := os.WriteFile(target, make([]byte, spec.Size), 0o600); err != nil {
+	before := bytesOf(spec.Words{Enter: 1, Exit: 2, Flag: spec.Up}, spec.Size)
+	if err := os.WriteFile(target, before, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sized := func(n int) func(string) error {
@@ -64,7 +65,7 @@ func TestUnit_SegmentKinds(t *testing.T) {
 			b.Close()
 		}
 	}
-	if got, err := os.ReadFile(target); err != nil || string(got) != string(make([]byte, spec.Size)) {
+	if got, err := os.ReadFile(target); err != nil || string(got) != string(before) {
 		t.Errorf("the target of a symbolic link was written: %v, %v", got, err)
 	}
 }

@@ -96,7 +96,7 @@ func functionOf(h handMade, original, changed string) (f function, ok bool) {
 	}
 	was, isFunc := before.Decls[at].(*ast.FuncDecl)
 	is, stays := after.Decls[at].(*ast.FuncDecl)
-	if !isFunc || !stays || was.Body == nil || strings.Contains(textOf(original, was), "recover()") {
+	if !isFunc || !stays || was.Body == nil || was.Type.TypeParams != nil || strings.Contains(textOf(original, was), "recover()") {
 		return f, false
 	}
 	call, ok := callOf(was)
