@@ -1,12 +1,15 @@
 package tlc
 
 import (
+	"archive/zip"
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,6 +72,7 @@ func TestUnit_Messages(t *testing.T) {
 	behaviour := message(msgBehaviourFollows, 1, "The behavior up to this point is:") + init + stateMessage(2, "Call", called)
 	q := Question{Scenario: "reuse", Procs: 1, Invariants: []string{"Quiescent"}}
 	live := Question{Scenario: "reuse", Procs: 1, Properties: []string{"RefinesBarrier"}}
+	both := Question{Scenario: "reuse", Procs: 1, Invariants: []string{"Quiescent"}, Properties: []string{"NoHang"}}
 	type want struct {
 		verdict  spec.Verdict
 		property string
@@ -83,6 +87,8 @@ func TestUnit_Messages(t *testing.T) {
 		{"success", message(msgSuccess, 0, "Model checking completed."), q, want{verdict: spec.Verified}},
 		{"nothing", message(msgFinished, 0, "Finished in 00s"), q, want{verdict: spec.Unfinished}},
 		{"invariant", message(msgInvariant, 1, "Invariant Quiescent is violated.") + behaviour, q, want{spec.Violated, "Quiescent", "p0 Call(1)", 0}},
+		{"invariant beside a property", message(msgInvariant, 1, "Invariant Quiescent is violated.") + behaviour, both, want{spec.Violated, "Quiescent", "p0 Call(1)", 0}},
+		{"another invariant", message(msgInvariant, 1, "Invariant TypeOK is violated.") + behaviour, q, want{spec.Violated, "TypeOK", "p0 Call(1)", 0}},
 		{"invariant of a hang", message(msgInvariant, 1, "Invariant NoDeadlock is violated.") + behaviour, q, want{spec.Hang, "NoHang", "p0 Call(1)", 0}},
 		{"deadlock", message(msgDeadlock, 1, "Deadlock reached.") + behaviour, q, want{spec.Hang, "NoHang", "p0 Call(1)", 0}},
 		{"action property", message(msgActionProperty, 1, "Action property line 1 is violated.") + behaviour, live, want{spec.Violated, "RefinesBarrier", "p0 Call(1)", 0}},
@@ -118,7 +124,7 @@ func TestUnit_Messages(t *testing.T) {
 	log := "a banner\n" + message(msgProgress, 0, figures) + message(msgTemporalChecked, 0, "Checking temporal properties") +
 		message(msgProgressSimulate, 0, "Progress: 4,321 states checked.") + message(msgStats, 0, strings.Replace(figures, "Progress(7)", "", 1)) +
 		message(msgDepth, 0, "The depth of the complete state graph search is 9.") + message(msgStatsSimulate, 0, "The number of states generated: 7,654") +
-		message(msgWorkerDismissed, 0, "Worker") + message(msgFinished, 0, "Finished")
+		message(msgWorkerDismissed, 0, "Worker") + "a line between\n" + message(msgFinished, 0, "Finished")
 	if err := f.read(strings.NewReader(log), func(p Progress) { reported = append(reported, p) }); err != nil || f.failure != nil {
 		t.Fatalf("read: %v, %v", err, f.failure)
 	}
@@ -129,7 +135,7 @@ func TestUnit_Messages(t *testing.T) {
 	if want := (Progress{7654, 567, 89, 9, true}); f.Progress != want || !f.dismissed || !f.finished || f.success {
 		t.Errorf("at the end: got %+v, dismissed %v, finished %v, want %+v, true, true", f.Progress, f.dismissed, f.finished, want)
 	}
-	if want := []string{"a banner"}; !slices.Equal(f.plain, want) {
+	if want := []string{"a banner", "a line between"}; !slices.Equal(f.plain, want) {
 		t.Errorf("lines outside messages: got %q, want %q", f.plain, want)
 	}
 }
@@ -177,7 +183,7 @@ func TestUnit_Failures(t *testing.T) {
 		{"memory", message(msgOutOfMemory, 1, "Java ran out of memory"), ErrMemory, "with a heap of 1g after 0 distinct states: give more with --memory"},
 		{"memory, of another message", message(9997, 1, "java.lang.OutOfMemoryError: heap"), ErrMemory, "--memory"},
 		{"memory, in words", message(9997, 1, "Java ran out of memory."), ErrMemory, "--memory"},
-		{"parser", parser + message(3002, 1, "Parsing or semantic analysis failed."), ErrSpec, `***Parse Error*** Was expecting "====" at line 7`},
+		{"parser", parser + message(3002, 1, "Parsing or semantic analysis failed."), ErrSpec, `: ***Parse Error*** Was expecting "====" at line 7`},
 		{"the first of two", message(9997, 1, "first\nerror") + message(9997, 1, "second"), ErrTLC, "first error"},
 		{"a warning before it", message(9997, 2, "a warning") + message(9997, 1, "the error"), ErrTLC, "the error"},
 		{"a full disk", message(9997, 1, "an error") + "java.io.IOException: No space left on device\n", ErrTLC, "make room in"},
@@ -408,5 +414,158 @@ func TestUnit_CheckAll(t *testing.T) {
 		if strings.Join(got, " ") != c.want || (err != nil) != c.fails {
 			t.Errorf("%s: CheckAll: got %v, %v, want %s", c.name, got, err, c.want)
 		}
+	}
+}
+
+// TestUnit_Distributed: the server's answer counts, unless it has no whole
+// counterexample, or fails over a worker that came too late. Then one process is
+// asked again.
+func TestUnit_Distributed(t *testing.T) {
+	success := message(msgSuccess, 0, "")
+	violated := message(msgInvariant, 1, "Invariant Quiescent is violated.")
+	behaviour := stateMessage(1, "Initial predicate", stateText)
+	failure := message(1000, 1, "TLC threw an unexpected exception.")
+	dismissed := message(msgWorkerDismissed, 0, "Worker")
+	for _, c := range []struct {
+		name, server, alone string
+		verdict             spec.Verdict
+		states              int
+		want                error
+		note                string
+		asks                string // the programs that ran, sorted
+	}{
+		{"success", success, "", spec.Verified, 0, nil, "", "server worker worker"},
+		{"no counterexample", violated, "", spec.Violated, 0, nil, "", "server worker worker"},
+		{"the end of a counterexample", violated + behaviour, violated + behaviour + stateMessage(2, "Call", strings.Replace(stateText, "Call", "LockInit", 1)), spec.Violated, 1, nil, "", "alone server worker worker"},
+		{"a late worker", dismissed + failure, success, spec.Verified, 0, nil, "one process was asked again", "alone server worker worker"},
+		{"a failure", failure, success, spec.Unfinished, 0, ErrTLC, "", "server worker worker"},
+		{"a success, and a failure after it", dismissed + success + failure, "", spec.Verified, 0, ErrTLC, "", "server worker worker"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			// The workers end with the server, once both have begun.
+			r, dir := asTLC(t, `case "$*" in
+*.TLCServer\ *) echo server >>$LEFT/ran; until [ $(grep -c worker $LEFT/ran) = 2 ]; do sleep 0.01; done; `+saying(c.server)+`;;
+*.TLCWorker\ *) echo worker >>$LEFT/ran; exec sleep 1000;;
+*) echo alone >>$LEFT/ran; `+saying(c.alone)+`;;
+esac
+`)
+			r.Distributed = 2
+			out, err := r.Check(context.Background())
+			ran, _ := os.ReadFile(filepath.Join(dir, "ran"))
+			programs := strings.Fields(string(ran))
+			slices.Sort(programs)
+			if out.Verdict != c.verdict || !errors.Is(err, c.want) || len(out.Trace) != c.states || !strings.Contains(out.Note, c.note) || strings.Join(programs, " ") != c.asks {
+				t.Errorf("Check: got %s, %v, a trace of %d, note %q by %v; want %s, %v, %d, %q by %s\n%s",
+					out.Verdict, err, len(out.Trace), out.Note, programs, c.verdict, c.want, c.states, c.note, c.asks, out.Log)
+			}
+		})
+	}
+}
+
+// TestUnit_Configuration is the whole text that TLC gets, with the comments of
+// the table.
+func TestUnit_Configuration(t *testing.T) {
+	text := `{"version": 2, "procs": {"2": "two do"}, "rounds": {"unbounded": "no end", "control": "as the hazard", "holds": "it holds", "fails": "it fails"},
+"kinds": {"live": "Does it end?"}, "scenarios": {"crash": {"doc": "One dies.", "control": "None dies."}, "reuse": {"doc": "All call.", "procs": "own procs"}, "surplus": {"doc": "One more.", "rounds": "own rounds"}},
+"questions": [
+{"scenario": "crash", "control": true, "procs": 2, "rounds": 3, "kind": "live", "properties": ["NoHang"], "verdict": "verified", "distinct": 7, "depth": 2},
+{"scenario": "crash", "procs": 2, "rounds": 3, "kind": "Quiescent", "invariants": ["Quiescent"], "verdict": "violated", "property": "Quiescent"},
+{"scenario": "crash", "procs": 2, "rounds": 2, "kind": "live", "spec": "MySpec", "verdict": "verified"},
+{"scenario": "reuse", "procs": 2, "kind": "live", "verdict": "verified"},
+{"scenario": "surplus", "procs": 2, "rounds": 2, "kind": "live", "verdict": "verified", "whyProcs": "why so many"},
+{"scenario": "surplus", "procs": 2, "rounds": 3, "kind": "live", "verdict": "verified", "whyRounds": "why so long"}]}`
+	read := func(text string) ([]Question, error) {
+		return ReadQuestions(fstest.MapFS{TableFile: {Data: []byte(text)}})
+	}
+	list, err := read(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `\* None dies.  Does it end?
+\* questions.json expects: verified, 7 distinct states, depth 2.
+CONSTANTS
+    N = 2       \* two do
+    Rounds = 3  \* as the hazard
+    Scenario = "crash"
+    Control = TRUE
+    Count <- MCCount  Parties <- MCParties  MayCall <- MCMayCall  MayGiveUp <- MCMayGiveUp
+    Dead <- MCDead  EnvOK <- MCEnvOK  ReadWrite <- MCReadWrite
+SPECIFICATION MCLiveSpec
+INVARIANTS TypeOK
+PROPERTIES NoHang
+CHECK_DEADLOCK FALSE
+`
+	if got := list[0].Configuration(); got != want || list[0].Name() != "crash-control-n2-r3-live" {
+		t.Errorf("Configuration of %s: got\n%s\nwant\n%s", list[0].Name(), got, want)
+	}
+	for i, parts := range [][]string{
+		1: {"One dies.  Does Quiescent hold?", "it fails", "SPECIFICATION MCSpec\nINVARIANTS TypeOK Quiescent\nCHECK", "Control = FALSE"},
+		2: {"it holds", "SPECIFICATION MySpec\n"},
+		3: {"own procs", "no end"},
+		4: {"why so many", "own rounds"},
+		5: {"two do", "why so long"},
+	} {
+		for _, part := range parts {
+			if got := list[i].Configuration(); !strings.Contains(got, part) {
+				t.Errorf("Configuration of %s: got\n%s\nwant %q in it", list[i].Name(), got, part)
+			}
+		}
+	}
+	if plain := (Question{Scenario: "reuse", Procs: 1}).Configuration(); strings.Contains(plain, `\*`) || !strings.HasPrefix(plain, "CONSTANTS\n") {
+		t.Errorf("Configuration without comments: got\n%s", plain)
+	}
+	for old, new := range map[string]string{
+		`"procs": 2, "rounds": 3, "kind": "live", "properties"`: `"procs": 2, "rounds": -3, "kind": "live", "properties"`,
+		`"kind": "live", "properties"`:                          `"kind": "a b", "invariants": ["a b"], "properties"`,
+		`"version": 2,`:                                         `"version": 2, "more": 1,`,
+		`"questions": [`:                                        `"questions": {`,
+		`{"2": "two do"}`:                                       `{"0": "none", "2": "two do"}, "questions": [{"scenario": "crash", "procs": 0, "rounds": 1, "kind": "live"}], "kinds"`,
+	} {
+		if !strings.Contains(text, old) {
+			t.Fatalf("the table has no %s", old)
+		}
+		if list, err := read(strings.Replace(text, old, new, 1)); err == nil {
+			t.Errorf("ReadQuestions with %s: got %+v, want an error", new, list)
+		}
+	}
+	if list, err := ReadQuestions(fstest.MapFS{}); err == nil {
+		t.Errorf("ReadQuestions without a table: got %+v, want an error", list)
+	}
+}
+
+// TestUnit_GraphLines: lines that are neither a state nor an edge are skipped,
+// and a state may be long.
+func TestUnit_GraphLines(t *testing.T) {
+	first, second, edge := graphLines()
+	long := strings.Replace(second, `happened |-> {}`, `happened |-> {`+strings.Repeat(`\"Die\", `, 10_000)+`\"Die\"}`, 1)
+	g, err := ReadGraph(strings.NewReader("strict digraph DiskGraph {\nnodesep=0.35;\n" + first + long + edge + "}\n"))
+	if err != nil || len(g.States) != 2 || !g.States[1].Dead || len(g.Edges[0]) != 1 || g.Initial != 0 {
+		t.Errorf("ReadGraph: got %d states, %v, %v", len(g.States), g.Edges, err)
+	}
+	for name, text := range map[string]string{
+		"an edge from no state": first + second + strings.Replace(edge, "1 ->", "7 ->", 1),
+		"a line without an end": first + strings.Repeat("x", 1<<20+1),
+		"states of different numbers of processes": first + strings.NewReplacer(`(0 :> \"LockInit\")`, `(0 :> \"LockInit\" @@ 1 :> \"Call\")`,
+			`rounds = (0 :> 0)`, `rounds = (0 :> 0 @@ 1 :> 0)`, `read |-> (0 :> -2)`, `read |-> (0 :> -2 @@ 1 :> -2)`).Replace(second),
+	} {
+		if g, err := ReadGraph(strings.NewReader(text)); err == nil {
+			t.Errorf("ReadGraph with %s: got %+v, want an error", name, g)
+		}
+	}
+}
+
+// TestUnit_Jar: the jar has the class, and can be read to its end.
+func TestUnit_Jar(t *testing.T) {
+	jar, err := jarOf("A.class", []byte("a class"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := zip.NewReader(bytes.NewReader(jar), int64(len(jar)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := fs.ReadFile(r, "A.class")
+	if string(text) != "a class" || err != nil || len(r.File) != 1 {
+		t.Errorf("the jar: got %q, %v, %d files", text, err, len(r.File))
 	}
 }
