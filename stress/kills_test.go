@@ -344,12 +344,10 @@ func (x *execution) codes() []int {
 	switch {
 	case x.program == "go run":
 		return []int{-1, 1, spec.ExitUsage}
-	case x.target == "child":
+	case x.target == "child", x.target == "all" && x.signal != syscall.SIGKILL: // the child may die first
 		return []int{-1, spec.ExitUsage, spec.ExitHang, spec.ExitSafety, spec.ExitInterrupted}
 	case x.signal == syscall.SIGKILL:
 		return []int{-1}
-	case x.target == "all" && (x.signal == syscall.SIGQUIT || x.signal == syscall.SIGABRT): // a worker dies of it, before the command has it
-		return []int{-1, spec.ExitUsage, spec.ExitHang, spec.ExitInterrupted}
 	case x.signal == syscall.SIGQUIT, x.signal == syscall.SIGABRT:
 		return []int{-1, spec.ExitUsage, spec.ExitInterrupted}
 	}
