@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -153,6 +154,42 @@ func TestHazard_SolverDisagrees(t *testing.T) {
 		out, code, err := prove(t, append(strings.Fields(args), "--solver", "z3")...)
 		if code != -1 || !errors.Is(err, proof.ErrDisagree) || !strings.Contains(err.Error(), "Z3 0 says") {
 			t.Errorf("prove %s with a Z3 that answers %s: exit code %d, %v, output %q", args, answer, code, err, out)
+		}
+	}
+}
+
+// TestHazard_DamagedCertificates: without the certificates that ship the command
+// makes its own, says so, and fails.
+func TestHazard_DamagedCertificates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles the command")
+	}
+	dir := t.TempDir()
+	damaged, overlay, binary := filepath.Join(dir, "certificates.bin"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "prove")
+	file, err := filepath.Abs("../proof/certificates.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := json.Marshal(map[string]any{"Replace": map[string]string{file: damaged}})
+	if err := errors.Join(err, os.WriteFile(damaged, text[:len(text)/2], 0o644), os.WriteFile(overlay, list, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v: %s", err, out)
+	}
+	cmd := exec.Command(binary)
+	out, err := cmd.CombinedOutput()
+	code, n := cmd.ProcessState.ExitCode(), len(proof.Conditions(proof.Protocol()))
+	for _, want := range []string{
+		fmt.Sprintf("%[1]d conditions, %[1]d certificates checked (%[1]d of them made in this run)", n),
+		fmt.Sprintf("prove: %d certificates that ship are missing or wrong, though their conditions are valid: run %s", n, proof.Rewrite),
+	} {
+		if !strings.Contains(string(out), want) || code != spec.ExitUsage {
+			t.Errorf("prove with half of the certificates: %v, want exit code %d and %q in\n%s", err, spec.ExitUsage, want, out)
 		}
 	}
 }
