@@ -25,6 +25,7 @@ type Cause struct {
 
 	kind  spec.Scenario
 	idle  int
+	dead  int
 	score float64
 }
 
@@ -130,14 +131,14 @@ func best(causes []Cause) []Cause {
 		if i == mostCauses || causes[i].score > causes[0].score+spread {
 			return causes[:i]
 		}
-		causes[i].spell()
+		causes[i].spell(causes[0].Procs)
 	}
 	return causes
 }
 
 // cause returns the cause that a match is an example of.
 func (h hypothesis) cause(m match, asked, small question) Cause {
-	c := Cause{kind: h.scenario, idle: m.idle, Procs: asked.procs, Why: h.why, Do: h.do, Missing: m.missing, Died: m.died.list(),
+	c := Cause{kind: h.scenario, idle: m.idle, dead: m.dead, Procs: asked.procs, Why: h.why, Do: h.do, Missing: m.missing, Died: m.died.list(),
 		score: h.score + missingScore*float64(m.missing+m.dead) + idleScore*float64(m.idle)}
 	if small.procs < asked.procs {
 		c.Folded = &Folded{small.procs, small.words}
@@ -160,7 +161,7 @@ func (q question) absent() int { return q.procs - len(q.parties) }
 // add adds c, or the steps of it to those of a cause that is otherwise alike.
 func add(causes []Cause, c Cause) []Cause {
 	for i := range causes {
-		if o := &causes[i]; o.kind == c.kind && o.idle == c.idle && o.Procs == c.Procs && o.Missing == c.Missing {
+		if o := &causes[i]; o.kind == c.kind && o.idle == c.idle && o.dead == c.dead && o.Procs == c.Procs && o.Missing == c.Missing {
 			o.Died = (stepsOf(o.Died...) | stepsOf(c.Died...)).list()
 			o.score = min(o.score, c.score)
 			return causes
@@ -169,36 +170,30 @@ func add(causes []Cause, c Cause) []Cause {
 	return append(causes, c)
 }
 
-// spell puts the cause into words.
-func (c *Cause) spell() {
+// spell puts the cause into words. Others have the given party count.
+func (c *Cause) spell(procs int) {
 	c.Scenario = c.kind.String()
-	missing := ""
-	if c.Missing > 0 {
-		missing = fmt.Sprintf("%s not called, of %d", counted(c.Missing, "party has", "parties have"), c.Procs)
-	}
+	var parts []string
 	switch {
 	case c.idle > 0:
-		c.Why = strings.TrimSuffix(fmt.Sprintf("%d of the processes that sleep and wake as waiters do may be outside, and the others wait for them; %s", c.idle, missing), "; ")
+		parts = append(parts, fmt.Sprintf("%d of the processes that sleep and wake as waiters do may be outside, and the others wait for them", c.idle))
 		c.Do = "find out what each process does (py-spy dump --pid PID, or gdb -p PID), and whether one is not in the barrier"
-		if len(c.Died) > 0 {
-			c.Why += "; a party died at " + oneOf(c.Died)
-		}
 	case c.Why != "":
-		if missing != "" {
-			c.Why += ", and " + missing
-		}
-		if len(c.Died) > 0 {
-			c.Why += ", and a party died at " + oneOf(c.Died)
-		}
+		parts = append(parts, c.Why)
 	case c.kind == spec.Crash:
-		c.Why = "a party died at " + oneOf(c.Died)
-		if missing != "" {
-			c.Why += ", and " + missing
-		}
 		c.Do = "find out why it died (its log, dmesg); then end all parties, construct again and start them: no party can repair the words (spec/HAZARDS.md#crash)"
 	default:
-		c.Why = missing
 		c.Do = "find the processes that should call: they were not started, have ended, or take another branch"
+	}
+	if c.dead > 0 {
+		parts = append(parts, counted(c.dead, "party", "parties")+" died at "+oneOf(c.Died))
+	}
+	if c.Missing > 0 {
+		parts = append(parts, fmt.Sprintf("%s not called, of %d", counted(c.Missing, "party has", "parties have"), c.Procs))
+	}
+	c.Why = strings.Join(parts, ", and ")
+	if c.Procs != procs {
+		c.Why += fmt.Sprintf(", if the party count is %d", c.Procs)
 	}
 }
 

@@ -65,9 +65,9 @@ func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
 		d.status = Idle
 		return d, nil
 	}
-	obstacles, status := v.obstacles()
+	obstacles, status, outsiders := v.obstacles()
 	if len(elsewhere) > 0 {
-		status = Waiting
+		status, outsiders = Waiting, false
 		obstacles = append(obstacles, Cause{Why: fmt.Sprintf("party %s is there, and has not this segment mapped", Ranges(elsewhere)),
 			Do: "look at which segment it has opened, and whether it has opened one at all"})
 	}
@@ -95,6 +95,9 @@ func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
 		}
 	}
 	d.causes = best(slices.DeleteFunc(found, Cause.nothing))
+	if outsiders && !asExpected && len(d.causes) > 0 {
+		obstacles = nil // that they call would not be enough
+	}
 	switch {
 	case len(obstacles) > 0:
 		if asExpected { // the model needs no other cause
@@ -217,8 +220,9 @@ func (v *seen) counts(given, active, quiet int) (counts []int) {
 }
 
 // obstacles returns the causes that the model does not know, because they are
-// no hang: what goes on as soon as a process may.
-func (v *seen) obstacles() (causes []Cause, status Status) {
+// no hang: what goes on as soon as a process may. It reports whether these are
+// only processes that may be outside.
+func (v *seen) obstacles() (causes []Cause, status Status, outsiders bool) {
 	status = Waiting
 	note := func(why, do string) { causes = append(causes, Cause{Why: why, Do: do}) }
 	l := v.last
@@ -240,7 +244,7 @@ func (v *seen) obstacles() (causes []Cause, status Status) {
 		note("a process outside of this PID namespace holds the lock", "run inspect on the host")
 	}
 	if len(causes) > 0 {
-		return causes, status
+		return causes, status, false
 	}
 	if pids := v.those(Starved); len(pids) > 0 {
 		status = Starves
@@ -253,9 +257,10 @@ func (v *seen) obstacles() (causes []Cause, status Status) {
 	if len(causes) == 0 {
 		if pids := slices.Sorted(slices.Values(append(v.those(Quiet), v.those(Runs)...))); len(pids) > 0 {
 			note(listed("process", pids, "has", "have")+" the segment mapped and may be outside: the others wait for "+it(pids), "find out what it does: py-spy dump --pid "+fmt.Sprint(pids[0])+", or gdb -p "+fmt.Sprint(pids[0]))
+			outsiders = true
 		}
 	}
-	return causes, status
+	return causes, status, outsiders
 }
 
 // those returns the processes that have the segment mapped and did what a says.

@@ -128,14 +128,10 @@ func (s *scene) stop(p *port.Port) {
 	}
 }
 
-// inspect looks at the barrier, with and without the party count.
+// inspect looks at the barrier; procs is the party count, or 0.
 func (s *scene) inspect(procs int) *inspect.Report {
 	s.Helper()
-	r, err := inspect.Inspect(s.Context(), s.target, inspect.Options{Procs: procs, For: 500 * time.Millisecond})
-	if err != nil {
-		s.Fatal(err)
-	}
-	return r
+	return lookFor(s.T, s.target, inspect.Options{Procs: procs, For: 500 * time.Millisecond})
 }
 
 // A way is one way to make the original hang.

@@ -258,7 +258,7 @@ func (r *Report) since(now time.Time) string {
 	case r.Looked.LastAttempt == nil:
 		return "not known"
 	default:
-		return fmt.Sprintf("the lock file was last opened by a party that truncates it, or made, %v ago; the words have not changed since the first look",
+		return fmt.Sprintf("the lock file, %v ago: it was made, or a party that truncates it tried the lock",
 			now.Sub(*r.Looked.LastAttempt).Round(time.Second))
 	}
 }
