@@ -24,7 +24,12 @@ type resources struct {
 	memory                         int64 // private and writable, in bytes
 }
 
+// resourcesOf returns what the processes of p have: nothing if p was not
+// started.
 func resourcesOf(p *port.Port, segment string) (r resources) {
+	if p == nil {
+		return r
+	}
 	files, _ := filepath.Glob("/dev/shm/" + segment + "*")
 	r.files = len(files)
 	for _, pid := range p.Processes() {
@@ -151,6 +156,9 @@ type threadsOf struct{ *port.Port }
 
 func (p *threadsOf) efforts() map[string]effort {
 	all := map[string]effort{}
+	if p.Port == nil {
+		return all // it was not started
+	}
 	for _, pid := range p.Processes() {
 		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 		for _, thread := range threads {

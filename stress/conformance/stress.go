@@ -28,6 +28,8 @@ func tour(n int) func(*subject) (string, error) {
 		plan := lockstep.Plan{Ports: []string{s.Port}, Scenario: scenario.String(), Procs: n}
 		for rep, err := range plan.Tour(s.ctx) {
 			switch {
+			case s.ctx.Err() != nil:
+				return "", s.ctx.Err()
 			case err != nil:
 				return "", err
 			case rep.Verdict != spec.Passed:
@@ -59,13 +61,15 @@ func stress(own int, others ...string) func(*subject) (string, error) {
 			Procs: len(ports), Ports: ports, For: s.For, Stall: s.Stall, Seed: s.Seed, Pauses: true,
 		})
 		switch {
+		case s.ctx.Err() != nil:
+			return "", s.ctx.Err()
 		case err != nil:
 			return "", err
 		case rep.Verdict == spec.Violated:
 			return "", finding("HAZARDS.md, property 1", "early exit: %v", *rep.Early)
 		case rep.Hang != nil && s.ctx.Err() == nil: // a port that stops itself, too
 			return "", finding("HAZARDS.md", "hang: %v", rep.Hang)
-		case rep.Rounds == 0 && s.ctx.Err() == nil:
+		case rep.Rounds == 0:
 			return "", finding("PROTOCOL.md, section 4", "not one round was completed in %v", s.For)
 		}
 		return fmt.Sprintf("%d rounds", rep.Rounds), nil
