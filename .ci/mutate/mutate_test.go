@@ -250,3 +250,29 @@ func TestUnit_Gremlins(t *testing.T) {
 		}
 	}
 }
+
+// TestUnit_HandIsUpToDate: the code has the place of each mistake, and most go
+// into one program.
+func TestUnit_HandIsUpToDate(t *testing.T) {
+	t.Chdir("../..")
+	all, err := readHand(handPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg, list := range all {
+		if !slices.Contains(packages, pkg) {
+			t.Errorf("%s is none of %v", pkg, packages)
+		}
+		_, together, apart, err := combine(list)
+		if err != nil {
+			t.Errorf("%s: %v", pkg, err)
+		} else if len(together)+len(apart) != len(list) || len(together) < len(apart) {
+			t.Errorf("%s: %d mistakes in one program and %d alone, of %d", pkg, len(together), len(apart), len(list))
+		}
+		for _, h := range list {
+			if len(h.tests) == 0 {
+				t.Errorf("%s: %q names no test", pkg, h.name)
+			}
+		}
+	}
+}
