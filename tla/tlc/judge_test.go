@@ -124,6 +124,7 @@ func TestUnit_Messages(t *testing.T) {
 	log := "a banner\n" + message(msgProgress, 0, figures) + message(msgTemporalChecked, 0, "Checking temporal properties") +
 		message(msgProgressSimulate, 0, "Progress: 4,321 states checked.") + message(msgStats, 0, strings.Replace(figures, "Progress(7)", "", 1)) +
 		message(msgDepth, 0, "The depth of the complete state graph search is 9.") + message(msgStatsSimulate, 0, "The number of states generated: 7,654") +
+		message(msgDepth, 0, "of no number") + message(msgStats, 0, "of none") + message(msgStatsSimulate, 0, "of none") +
 		message(msgWorkerDismissed, 0, "Worker") + "a line between\n" + message(msgFinished, 0, "Finished")
 	if err := f.read(strings.NewReader(log), func(p Progress) { reported = append(reported, p) }); err != nil || f.failure != nil {
 		t.Fatalf("read: %v, %v", err, f.failure)
@@ -379,6 +380,10 @@ func TestUnit_ReplayAsks(t *testing.T) {
 	given, _ := os.ReadFile(filepath.Join(dir, "given"))
 	if steps != 5 || err != nil || !strings.Contains(string(given), `<<0, "Call", 0, 0, 0>>`) || !strings.Contains(string(given), "SPECIFICATION ReplaySpec") {
 		t.Errorf("Replay: got %d, %v, want 5\n%s", steps, err, given)
+	}
+	r.Tools.Java += "-none"
+	if _, err := r.Replay(context.Background(), model.Trace{}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Replay without Java: got %v, want %v", err, os.ErrNotExist)
 	}
 }
 
