@@ -70,13 +70,14 @@ var hypotheses = []hypothesis{
 }
 
 const (
-	missingScore = 1.0 // of each party that is missing or dead
-	idleScore    = 2.2 // of each party that sleeps and wakes as a waiter does, and is outside
-	crashScore   = 0.5 // of a death in a call, which nothing but the words shows
-	surplusScore = 1.0 // off, for a surplus, if more processes wait than the given party count
-	countScore   = 0.4 // of each party more or less than seems likely
-	spread       = 1.6 // a cause whose score is so much higher than the best is left out
-	mostCauses   = 4
+	missingScore  = 1.0 // of each party that is missing or dead
+	idleScore     = 2.2 // of each party that sleeps and wakes as a waiter does, and is outside
+	crashScore    = 0.5 // of a death in a call, which nothing but the words shows
+	strangerScore = 0.3 // if a process that has the segment mapped is no party
+	surplusScore  = 1.0 // off, for a surplus, if more processes wait than the given party count
+	countScore    = 0.4 // of each party more or less than seems likely
+	spread        = 1.6 // a cause whose score is so much higher than the best is left out
+	mostCauses    = 4
 )
 
 // explain asks the model about q with each number of parties, the likeliest

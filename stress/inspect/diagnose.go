@@ -45,81 +45,94 @@ func (s Status) Verdict() spec.Verdict {
 type diagnosis struct {
 	status Status
 	causes []Cause
-	counts []int // numbers of parties that were tried, the likeliest first
 }
 
 // diagnose says what the barrier does, and why nothing moves.
-func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
+func (v *seen) diagnose(ctx context.Context, o Options) (d diagnosis, err error) {
 	parties, quiet, waits := v.parties()
 	var elsewhere []int
 	if o.Parties != nil {
 		quiet, o.Procs = nil, len(o.Parties)
 		parties, waits, elsewhere = v.known(o.Parties)
 	}
-	d := diagnosis{counts: v.counts(o.Procs, len(parties), len(quiet))}
 	switch {
 	case v.moved():
 		d.status = Moving
-		return d, nil
 	case !waits:
 		d.status = Idle
-		return d, nil
+	default:
+		found, complete := v.explain(ctx, parties, quiet, o.Procs)
+		if err := ctx.Err(); err != nil {
+			return d, err
+		}
+		d = v.conclude(found, complete, v.obstacles(elsewhere))
+		d.addOthers(v.others())
 	}
-	obstacles, status, outsiders := v.obstacles()
-	if len(elsewhere) > 0 {
-		status, outsiders = Waiting, false
-		obstacles = append(obstacles, Cause{Why: fmt.Sprintf("party %s is there, and has not this segment mapped", Ranges(elsewhere)),
-			Do: "look at which segment it has opened, and whether it has opened one at all"})
-	}
+	return d, nil
+}
+
+// explain returns the causes that the model has, and whether all of it was
+// looked at. A process that does nothing may be a party that is outside, or
+// none.
+func (v *seen) explain(ctx context.Context, parties, quiet []party, procs int) (found []Cause, complete bool) {
+	counts := v.counts(procs, len(parties), len(quiet))
 	q := question{words: v.last.Words, parties: append(slices.Clone(parties), quiet...)}
-	found, complete := q.explain(ctx, d.counts)
-	if len(quiet) > 0 { // a process that has it mapped need not be a party
+	found, complete = q.explain(ctx, counts)
+	if len(quiet) > 0 {
 		q.parties = parties
-		without, all := q.explain(ctx, d.counts)
+		without, all := q.explain(ctx, counts)
 		for _, c := range without {
-			c.score += 0.3
+			c.score += strangerScore
 			found = add(found, c)
 		}
 		complete = complete && all
 	}
-	if err := ctx.Err(); err != nil {
-		return d, err
-	}
-	asExpected := slices.ContainsFunc(found, Cause.nothing)
 	for i := range found {
 		switch c := &found[i]; {
 		case c.kind == spec.Crash && v.sawDeath():
 			c.score -= crashScore + 0.1
-		case c.kind == spec.Surplus && o.Procs > 0 && len(parties) > o.Procs:
+		case c.kind == spec.Surplus && procs > 0 && len(parties) > procs:
 			c.score -= surplusScore
 		}
 	}
+	return found, complete
+}
+
+// conclude weighs the causes that the model has against the obstacles, which it
+// does not know.
+func (v *seen) conclude(found []Cause, complete bool, o obstacles) (d diagnosis) {
+	kept := slices.ContainsFunc(found, Cause.nothing) // what is seen needs no cause but the obstacles
 	d.causes = best(slices.DeleteFunc(found, Cause.nothing))
-	if outsiders && !asExpected && len(d.causes) > 0 {
-		obstacles = nil // that they call would not be enough
+	if o.outsiders && !kept && len(d.causes) > 0 {
+		o.causes = nil // it would not be enough if they called
 	}
 	switch {
-	case len(obstacles) > 0:
-		if asExpected { // the model needs no other cause
-			d.causes = nil
-		}
-		d.status, d.causes = status, append(obstacles, d.causes...)
+	case len(o.causes) > 0 && kept:
+		return diagnosis{o.status, o.causes}
+	case len(o.causes) > 0:
+		return diagnosis{o.status, append(o.causes, d.causes...)}
 	case len(d.causes) > 0 && d.causes[0].idle > 0:
 		d.status = Waiting
 	case len(d.causes) > 0:
 		d.status = Hangs
 	case complete && !v.hidesParty() && len(v.others()) == 0:
 		d.status = Foreign
-		d.causes = []Cause{{Why: "no state of the model fits: something that is no party wrote these words, or more parties died than the model follows",
+		d.causes = []Cause{{Why: "no state of the model fits: something that is no party wrote these words, or more parties died under the lock than the model follows",
 			Do: "find out which other program writes the segment; then end all parties, construct again and start them"}}
 	default:
 		d.status = Unclear
 	}
-	if others := v.others(); len(others) > 0 {
-		d.causes = slices.Insert(d.causes, 0, Cause{Why: fmt.Sprintf("two segments have the name: %s another one mapped, which was unlinked", listed("process", others, "has", "have")),
-			Do: "let no process unlink the segment while others use it: in Python, its creator does when it exits; then end all parties and start them"})
+	return d
+}
+
+// addOthers puts first that there are two segments of the name, if there are.
+func (d *diagnosis) addOthers(pids []int) {
+	if len(pids) > 0 {
+		d.causes = slices.Insert(d.causes, 0, Cause{
+			Why: fmt.Sprintf("two segments have the name: %s another one mapped, which was unlinked", listed("process", pids, "has", "have")),
+			Do:  "let no process unlink the segment while others use it: in Python, its creator does when it exits; then end all parties and start them",
+		})
 	}
-	return d, nil
 }
 
 // nothing reports whether the cause says no more than that callers keep the
@@ -219,48 +232,68 @@ func (v *seen) counts(given, active, quiet int) (counts []int) {
 	return counts
 }
 
-// obstacles returns the causes that the model does not know, because they are
-// no hang: what goes on as soon as a process may. It reports whether these are
-// only processes that may be outside.
-func (v *seen) obstacles() (causes []Cause, status Status, outsiders bool) {
-	status = Waiting
-	note := func(why, do string) { causes = append(causes, Cause{Why: why, Do: do}) }
+// Obstacles are causes that the model does not know, because they are no hang:
+// all goes on as soon as a process does.
+type obstacles struct {
+	status    Status
+	causes    []Cause
+	outsiders bool // they are only processes that may be outside
+}
+
+func (o *obstacles) add(status Status, why, do string) {
+	o.status = status
+	o.causes = append(o.causes, Cause{Why: why, Do: do})
+}
+
+// obstacles returns what the processes wait for that needs no model. The
+// parties elsewhere are there, and have not the segment mapped.
+func (v *seen) obstacles(elsewhere []int) (o obstacles) {
+	if v.addHolders(&o); len(o.causes) > 0 {
+		return o
+	}
+	if pids := v.those(Starved); len(pids) > 0 {
+		o.add(Starves, listed("process", pids, "waits", "wait")+" for a processor",
+			"wait, or look for what keeps the processors busy: a slow machine is no hang")
+	}
+	if pids := v.those(Stopped); len(pids) > 0 {
+		o.add(HeldUp, listed("process", pids, "is", "are")+" stopped", "continue: kill -CONT "+join(pids)+" (or end the debugger)")
+	}
+	if len(elsewhere) > 0 {
+		o.add(Waiting, fmt.Sprintf("party %s is there, and has not this segment mapped", Ranges(elsewhere)),
+			"look at which segment it has opened, and whether it has opened one at all")
+	}
+	if len(o.causes) > 0 {
+		return o
+	}
+	if pids := slices.Sorted(slices.Values(append(v.those(Quiet), v.those(Runs)...))); len(pids) > 0 {
+		o.outsiders = true
+		o.add(Waiting, listed("process", pids, "has", "have")+" the segment mapped and may be outside: the others wait for "+it(pids),
+			fmt.Sprintf("find out what it does: py-spy dump --pid %d, or gdb -p %[1]d", pids[0]))
+	}
+	return o
+}
+
+// addHolders adds the processes that hold the lock: none does for long while it
+// goes on.
+func (v *seen) addHolders(o *obstacles) {
 	l := v.last
 	for _, pid := range l.Lock.Holders {
+		holds := fmt.Sprintf("process %d holds the lock and ", pid)
 		switch p := l.process(pid); {
 		case v.acts[pid] == Stopped:
-			status = HeldUp
-			note(fmt.Sprintf("process %d holds the lock and is stopped", pid), fmt.Sprintf("continue it: kill -CONT %d (or end the debugger)", pid))
+			o.add(HeldUp, holds+"is stopped", fmt.Sprintf("continue it: kill -CONT %d (or end the debugger)", pid))
 		case v.acts[pid] == Starved:
-			status = Starves
-			note(fmt.Sprintf("process %d holds the lock and waits for a processor", pid), "wait, or give it a processor: this is no hang")
+			o.add(Starves, holds+"waits for a processor", "wait, or give it a processor: this is no hang")
 		case p == nil || !p.Maps:
-			note(fmt.Sprintf("process %d holds the lock and has not the segment mapped: it is no party, or a child that inherited the descriptor", pid), fmt.Sprintf("find out what it is: ps -fp %d; the lock is free when it has closed the lock file", pid))
+			o.add(Waiting, holds+"has not the segment mapped: it is no party, or a child that inherited the descriptor",
+				fmt.Sprintf("find out what it is: ps -fp %d; the lock is free when it has closed the lock file", pid))
 		default:
-			note(fmt.Sprintf("process %d holds the lock and does not go on", pid), fmt.Sprintf("find out what it does under the lock: py-spy dump --pid %d, or gdb -p %d", pid, pid))
+			o.add(Waiting, holds+"does not go on", fmt.Sprintf("find out what it does under the lock: py-spy dump --pid %d, or gdb -p %[1]d", pid))
 		}
 	}
 	if len(l.Lock.Holders) == 0 && l.Lock.Abroad {
-		note("a process outside of this PID namespace holds the lock", "run inspect on the host")
+		o.add(Waiting, "a process outside of this PID namespace holds the lock", "run inspect on the host")
 	}
-	if len(causes) > 0 {
-		return causes, status, false
-	}
-	if pids := v.those(Starved); len(pids) > 0 {
-		status = Starves
-		note(listed("process", pids, "waits", "wait")+" for a processor", "wait, or look for what keeps the processors busy: a slow machine is no hang")
-	}
-	if pids := v.those(Stopped); len(pids) > 0 {
-		status = HeldUp
-		note(listed("process", pids, "is", "are")+" stopped", "continue: kill -CONT "+join(pids)+" (or end the debugger)")
-	}
-	if len(causes) == 0 {
-		if pids := slices.Sorted(slices.Values(append(v.those(Quiet), v.those(Runs)...))); len(pids) > 0 {
-			note(listed("process", pids, "has", "have")+" the segment mapped and may be outside: the others wait for "+it(pids), "find out what it does: py-spy dump --pid "+fmt.Sprint(pids[0])+", or gdb -p "+fmt.Sprint(pids[0]))
-			outsiders = true
-		}
-	}
-	return causes, status, outsiders
 }
 
 // those returns the processes that have the segment mapped and did what a says.

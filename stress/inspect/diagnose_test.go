@@ -4,6 +4,7 @@ package inspect
 
 import (
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ func scene(words spec.Words, acts ...Activity) *seen {
 		acts: map[int]Activity{}, wchans: map[int]string{},
 	}
 	for i, a := range acts {
-		p := Process{PID: i + 1, User: "root", Command: "python train.py", Started: at, State: "S", Maps: a != Gone}
+		p := Process{PID: i + 1, User: "root", Command: "python train.py", Started: at, State: "S", Maps: a != Gone, Sibling: a == Gone}
 		v.first.Processes, v.last.Processes = append(v.first.Processes, p), append(v.last.Processes, p)
 		v.acts[p.PID] = a
 	}
@@ -60,6 +61,7 @@ var scenes = []struct {
 	{"control: one is there, and sleeps as a waiter does", scene(spec.Words{Enter: 2, Exit: 3, Flag: 0}, repeat(Polls, 3)...), 3, Waiting, "1 of the processes that sleep"},
 	{"control: one is stopped", scene(spec.Words{Enter: 2, Exit: 3, Flag: 0}, Polls, Polls, Stopped), 3, HeldUp, "process 3 is stopped"},
 	{"control: one gets no processor", scene(spec.Words{Enter: 2, Exit: 3, Flag: 0}, Polls, Polls, Starved), 3, Starves, "process 3 waits for a processor"},
+	{"one has died, and its parent has not waited", scene(spec.Words{Enter: 2, Exit: 3, Flag: 0}, Polls, Polls, Gone), 3, Hangs, "1 party died at"},
 	{"died at ResetExit", scene(spec.Words{Enter: 0, Exit: 3, Flag: 0}, repeat(Polls, 2)...), 3, Hangs, "1 party died at ResetExit"},
 	{"died after it was counted", scene(spec.Words{Enter: 0, Exit: 2, Flag: 1}, repeat(Polls, 2)...), 3, Hangs, "AwaitFlag"},
 	{"holder is stopped", scene(spec.Words{Enter: 0, Exit: 3, Flag: 0}, Naps, Naps, Stopped).heldBy(3), 3, HeldUp, "process 3 holds the lock and is stopped"},
@@ -89,6 +91,9 @@ func TestUnit_Diagnosis(t *testing.T) {
 				var text strings.Builder
 				r.Text(&text)
 				t.Errorf("status %q, want %q, and first %q:\n%s", r.Status, c.status, c.first, text.String())
+			}
+			if dead := slices.Contains(slices.Collect(maps.Values(c.seen.acts)), Gone); dead && (len(r.Causes) == 0 || r.Causes[0].Scenario != spec.Crash.String()) {
+				t.Errorf("a process is dead, and the first cause is no crash: %+v", r.Causes)
 			}
 			if err := schema.Validate(object(t, r)); err != nil {
 				t.Errorf("the report does not fit its schema: %v", err)

@@ -11,7 +11,7 @@ import (
 // A Party is what the caller of Inspect knows of one party from the party
 // itself.
 type Party struct {
-	Owns   func(pid int) bool // whether the process is the party, or belongs to it
+	Owns   func(pid int) bool // whether the process is the party, or belongs to it; not called if Gone
 	Gone   bool               // it has ended
 	Inside bool               // it has begun a call that has not returned
 	Step   *spec.Step         // the step that it has announced last; nil: not known
@@ -50,12 +50,12 @@ func (v *seen) known(given []Party) (list []party, waits bool, elsewhere []int) 
 	mappers := v.last.mappers()
 	for i, g := range given {
 		p := party{gone: true}
-		switch at := slices.IndexFunc(mappers, g.Owns); {
-		case g.Gone:
-		case at < 0:
-			elsewhere = append(elsewhere, i)
-		default:
-			p = v.party(mappers[at])
+		if !g.Gone {
+			if at := slices.IndexFunc(mappers, g.Owns); at >= 0 {
+				p = v.party(mappers[at])
+			} else {
+				elsewhere = append(elsewhere, i)
+			}
 		}
 		set := g.steps()
 		if p.gone {

@@ -210,6 +210,33 @@ func TestProc_Go(t *testing.T) {
 	}
 }
 
+// TestProc_DeadParty: a party that has died, and that its parent has not waited
+// for, is in the report as gone, and with the rank that its environment had.
+func TestProc_DeadParty(t *testing.T) {
+	b, segment, lockPath := porttest.NewBarrier(t)
+	t.Setenv("LOCAL_RANK", "5")
+	dead, left := startWaiter(t, segment, lockPath, nil), startWaiter(t, segment, lockPath, nil)
+	settled(t, b, 2)
+	if p := process(look(t, segment, lockPath), dead.Process.Pid); p.Activity != inspect.Polls || p.Rank != "LOCAL_RANK=5" {
+		t.Errorf("before it dies: %+v, want that it polls, with LOCAL_RANK=5", p)
+	}
+	if err := dead.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for !porttest.HasEnded(t, dead.Process) {
+	}
+	r := look(t, segment, lockPath)
+	if p := process(r, dead.Process.Pid); p.Activity != inspect.Gone || p.State != "Z" || p.Maps {
+		t.Errorf("after it died: %+v, want that it is gone", p)
+	}
+	if p := process(r, left.Process.Pid); p.Activity != inspect.Polls {
+		t.Errorf("the other party: %+v, want that it polls", p)
+	}
+	if r.Status != inspect.Hangs || r.Causes[0].Scenario != "crash" {
+		t.Errorf("status %q, causes %+v; want %q, first a crash", r.Status, r.Causes, inspect.Hangs)
+	}
+}
+
 // TestProc_SlowMachine: three parties call round after round, on a processor
 // that another process keeps busy. However slow that is, no hang is confirmed.
 func TestProc_SlowMachine(t *testing.T) {

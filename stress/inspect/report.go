@@ -91,13 +91,15 @@ func (v *seen) report(ctx context.Context, o Options) (*Report, error) {
 			Activity: v.acts[p.PID], Wchan: v.wchans[p.PID], Maps: p.Maps, LockOpen: p.LockOpen, Holds: p.Holds, Waits: p.Waits,
 		})
 	}
-	r.count(o, d)
+	r.count(o)
 	return r, nil
 }
 
 // count finds out how many parties there are, and which are not there.
-func (r *Report) count(o Options, d diagnosis) {
+func (r *Report) count(o Options) {
 	switch i := slices.IndexFunc(r.Causes, func(c Cause) bool { return c.Procs > 0 }); {
+	case o.Parties != nil:
+		r.Procs = len(o.Parties)
 	case o.Procs > 0:
 		r.Procs = o.Procs
 	case i >= 0:
