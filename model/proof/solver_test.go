@@ -211,9 +211,8 @@ func parts() (list []part) {
 }
 
 // weakSpot returns the name of a condition that is not valid if inv is the
-// invariant, or nothing. It tries all states of one and two processes first,
-// and the solver must agree; if they refute no condition, it asks the solver
-// about all.
+// invariant, or nothing. It tries all states of one and two processes first, and
+// prove must agree; if they refute no condition, prove decides all.
 func weakSpot(t *testing.T, inv proof.Invariant) string {
 	t.Helper()
 	conditions := proof.ConditionsOf(proof.Protocol(), inv, proof.TheRank())

@@ -12,9 +12,8 @@ import (
 
 // A Filter selects system calls: those with the number whose argument Arg,
 // counted from 0, has none of the low 32 bits of Without, and one of With unless
-// With is 0. Calls that the Go
-// runtime makes with a lock held must not be selected, since answer may need
-// that lock: memory (mmap) and futexes.
+// With is 0. Calls that the Go runtime makes with a lock held must not be
+// selected, since answer may need that lock: memory (mmap) and futexes.
 type Filter struct {
 	Number, Arg   int
 	Without, With uint32

@@ -88,7 +88,7 @@ var forks = sync.OnceValue(func() chan<- func() {
 
 func start(ctx context.Context, cmd *exec.Cmd, attributes *syscall.SysProcAttr) error {
 	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
-		return ErrNoProc
+		return errNoProc
 	}
 	cmd.SysProcAttr = attributes
 	if err := fork(cmd); err != nil {
@@ -106,8 +106,8 @@ func start(ctx context.Context, cmd *exec.Cmd, attributes *syscall.SysProcAttr) 
 	return neverBegan(ctx, cmd.ProcessState.Sys().(syscall.WaitStatus))
 }
 
-// ErrNoProc says that nothing is known of the processes that are started.
-var ErrNoProc = errors.New("/proc is missing or is that of another PID namespace; mount the own one")
+// errNoProc says that nothing is known of the processes that are started.
+var errNoProc = errors.New("/proc is missing or is that of another PID namespace; mount its own with: mount -t proc proc /proc")
 
 // patience is how long Start waits for an interrupt that has hit the child.
 var patience = 10 * time.Second

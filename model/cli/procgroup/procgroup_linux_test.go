@@ -141,6 +141,8 @@ func TestProc_SignalToTheRunnersGroup(t *testing.T) {
 // TestUnit_ChildEndsBeforeItsExec: a signal for the runner is waited for, any
 // other one is an error.
 func TestUnit_ChildEndsBeforeItsExec(t *testing.T) {
+	defer func(before time.Duration) { patience = before }(patience)
+	patience = time.Hour // however slow the machine is
 	for _, c := range []struct {
 		signal syscall.Signal
 		waits  bool
@@ -169,8 +171,8 @@ func TestUnit_SignalForTheChildAlone(t *testing.T) {
 }
 
 // TestProc_EndOfACommand ends and kills a command whose children hold its output
-// open and have left its group or not: none stays. WaitStrays
-// names those that have left.
+// open and have left its group or not: none stays. WaitStrays names those that
+// have left.
 func TestProc_EndOfACommand(t *testing.T) {
 	for _, c := range []struct {
 		name, children string
