@@ -144,11 +144,10 @@ func running(t *testing.T, text string) (list []string) {
 }
 
 // listeners returns the addresses on which the processes with the text in their
-// arguments listen. It waits until there are some and each of them listens. The
-// test fails if the command with the number ends before that.
+// arguments listen. It waits until there are some and each of them listens.
 func listeners(t *testing.T, command int, text string) (addresses []string) {
 	t.Helper()
-	for {
+	await(t, command, "TLC listened", func() bool {
 		processes := running(t, text)
 		silent := len(processes) == 0
 		addresses = nil
@@ -157,11 +156,18 @@ func listeners(t *testing.T, command int, text string) (addresses []string) {
 			addresses = append(addresses, of...)
 			silent = silent || len(of) == 0
 		}
-		if !silent {
-			return addresses
-		}
+		return !silent
+	})
+	return addresses
+}
+
+// await waits until done reports true. The test fails if the command with the
+// number ends before that.
+func await(t *testing.T, command int, what string, done func() bool) {
+	t.Helper()
+	for !done() {
 		if _, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", command)); err != nil { // it has ended
-			t.Fatal("check ended before TLC listened")
+			t.Fatalf("check ended before %s", what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -4,24 +4,23 @@ import (
 	"bufio"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
+	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
+	"sharedbarrier/tla/tlc"
 )
 
 // TestProc_JavaIsAWrapper ends the command while Java is the child of a script:
 // Java ends too, and after kill -9 the next run removes the folder.
 func TestProc_JavaIsAWrapper(t *testing.T) {
-	java, err := exec.LookPath("java")
-	if err != nil {
-		t.Skip(err)
-	}
+	tools, err := tlc.Find(t.Context(), nil)
+	toolcache.Require(t, err)
 	home := t.TempDir()
-	wrapper := "#!/bin/sh\n'" + java + "' \"$@\"\nexit $?\n" // no exec
+	wrapper := "#!/bin/sh\n'" + tools.Java + "' \"$@\"\nexit $?\n" // no exec
 	if err := errors.Join(os.Mkdir(filepath.Join(home, "bin"), 0o755), os.WriteFile(filepath.Join(home, "bin", "java"), []byte(wrapper), 0o755)); err != nil {
 		t.Fatal(err)
 	}
@@ -35,11 +34,9 @@ func TestProc_JavaIsAWrapper(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		lines := bufio.NewScanner(stdout)
-		lines.Scan() // the first answer is there, so the second question is being asked
-		for len(running(t, temp)) < 2 {
-			runtime.Gosched()
-		}
+		t.Cleanup(func() { cmd.Process.Kill() }) // it has ended, unless the test has failed
+		bufio.NewScanner(stdout).Scan()          // the first answer is there, so the second question is being asked
+		await(t, cmd.Process.Pid, "the wrapper had started Java", func() bool { return len(running(t, temp)) >= 2 })
 		if err := cmd.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +45,7 @@ func TestProc_JavaIsAWrapper(t *testing.T) {
 			t.Errorf("%v: exit code %d, want %d", signal, code, want)
 		}
 		for len(running(t, temp)) > 0 { // the kernel and the guard take a moment
-			runtime.Gosched()
+			time.Sleep(10 * time.Millisecond)
 		}
 		if signal == syscall.SIGKILL {
 			next, _ := check(t, "single-n1-safety")
