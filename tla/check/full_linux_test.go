@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -24,11 +23,7 @@ func init() { programs["full"] = full }
 // full runs the command in a mount namespace in which TMPDIR has the size of the
 // first argument. It prints what the command leaves there.
 func full() {
-	err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
-	if err == nil {
-		err = syscall.Mount("none", os.Getenv("TMPDIR"), "tmpfs", 0, "size="+os.Args[1])
-	}
-	if err != nil {
+	if syscall.Mount("none", os.Getenv("TMPDIR"), "tmpfs", 0, "size="+os.Args[1]) != nil {
 		fmt.Print("may not mount")
 		return
 	}
@@ -54,16 +49,11 @@ func TestProc_FullDisk(t *testing.T) {
 	}{{1 << 20, "write "}, {sizeOfRun(t, tools) + 8<<10, tlc.ErrTLC.Error()}} {
 		cmd := reexec.Command(t.Context(), "full", fmt.Sprint(c.size), "single-n1-safety")
 		cmd.Env = append(cmd.Env, "TMPDIR="+temp, "XDG_CACHE_HOME="+t.TempDir(), tlc.JarVariable+"="+tools.Jar)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-		if os.Getuid() != 0 {
-			cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-			cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-			cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-		}
+		reexec.InMountNamespace(cmd)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
-		if errors.Is(err, syscall.EPERM) || string(out) == "may not mount" {
+		if reexec.NoNamespace(err) || string(out) == "may not mount" {
 			toolcache.Require(t, toolcache.Missing("no right to make a mount namespace; run as root or allow unprivileged user namespaces"))
 		}
 		if want := fmt.Sprint(spec.ExitUsage, []string{}); err != nil || string(out) != want {
