@@ -12,8 +12,8 @@ import (
 )
 
 // TestHazard_RankOffByOne: if any one weight, what a stage adds, or a bound is
-// lower or higher by one, a condition is not valid. A bound that is looser is no
-// mistake, so it has only one direction.
+// lower or higher by one, a state of one or two processes refutes a condition. A
+// bound that is looser is no mistake, so it has only one direction.
 func TestHazard_RankOffByOne(t *testing.T) {
 	t.Parallel()
 	refuted := refutedBySmall(proof.TheInvariant())
@@ -29,9 +29,6 @@ func TestHazard_RankOffByOne(t *testing.T) {
 		i := slices.IndexFunc(conditions, refuted)
 		if i < 0 {
 			return ""
-		}
-		if !testing.Short() && len(prove(t, conditions[i])) == 0 {
-			t.Errorf("%s is proved, but a state of one or two processes refutes it", conditions[i].Name)
 		}
 		return conditions[i].Name
 	}
