@@ -1,6 +1,9 @@
 package tlc
 
 import (
+	"archive/zip"
+	"bytes"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,4 +29,20 @@ func TestGolden_Loopback(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden.File(t, "Loopback.class", string(class))
+}
+
+// TestUnit_Jar: the jar has the class, and can be read to its end.
+func TestUnit_Jar(t *testing.T) {
+	jar, err := jarOf("A.class", []byte("a class"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := zip.NewReader(bytes.NewReader(jar), int64(len(jar)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := fs.ReadFile(r, "A.class")
+	if string(text) != "a class" || err != nil || len(r.File) != 1 {
+		t.Errorf("the jar: got %q, %v, %d files", text, err, len(r.File))
+	}
 }
