@@ -18,7 +18,7 @@ func TestGolden_Graphs(t *testing.T) {
 		"NoEarlyExit", "WordsInRange", "LockExclusive", "Quiescent", "stuck"}}
 	for _, cfg := range smallConfigs() {
 		c := count(t, cfg)
-		row := []string{label(cfg)}
+		row := []string{cfg.String()}
 		for _, n := range []int{c.states, len(c.orbits), c.edges, c.kept, c.violations[spec.NoEarlyExit],
 			c.violations[spec.WordsInRange], c.violations[spec.LockExclusive], c.violations[spec.Quiescent], c.stuck} {
 			row = append(row, fmt.Sprint(n))
@@ -54,20 +54,6 @@ func smallConfigs() (list []Config) {
 		list = append(list, Config{Scenario: spec.Growing, Procs: 3, Rounds: 2, Control: control})
 	}
 	return list
-}
-
-func label(cfg Config) string {
-	text := fmt.Sprintf("%v, n=%d, rounds=%d", cfg.Scenario, cfg.Procs, cfg.Rounds)
-	if cfg.Control {
-		text += ", control"
-	}
-	if cfg.WeakReads {
-		text += ", weak reads"
-	}
-	if cfg.Mutant != nil {
-		text += ", " + cfg.Mutant.Name
-	}
-	return text
 }
 
 // counts are of one state graph.
@@ -122,7 +108,7 @@ func checkOrbit(t *testing.T, m *Machine, s State) State {
 			}
 		}
 		if got := represented(swapped); got != want {
-			t.Fatalf("%s: Represent of %v with p%d and p%d swapped: got %v, want %v", label(m.cfg), s, p, p+1, got, want)
+			t.Fatalf("%s: Represent of %v with p%d and p%d swapped: got %v, want %v", m.cfg, s, p, p+1, got, want)
 		}
 	}
 	return want
@@ -139,11 +125,11 @@ func checkState(t *testing.T, cfg Config, m *Machine, s State) {
 			rests = false
 		}
 		if s.Inside(p) != (s.Parties(p) > 0) {
-			t.Fatalf("%s: %v: p%d is inside: %v, with party count %d", label(cfg), s, p, s.Inside(p), s.Parties(p))
+			t.Fatalf("%s: %v: p%d is inside: %v, with party count %d", cfg, s, p, s.Inside(p), s.Parties(p))
 		}
 	}
 	if m.Waiting(&s) != waiting || m.Rests(&s) != rests {
-		t.Fatalf("%s: %v: got waiting %b, rests %v; want %b, %v", label(cfg), s, m.Waiting(&s), m.Rests(&s), waiting, rests)
+		t.Fatalf("%s: %v: got waiting %b, rests %v; want %b, %v", cfg, s, m.Waiting(&s), m.Rests(&s), waiting, rests)
 	}
 }
 
@@ -152,11 +138,11 @@ func checkPacked(t *testing.T, m *Machine, s State) {
 	t.Helper()
 	words := slices.Repeat([]uint64{^uint64(0)}, m.Words()) // Pack clears them
 	if !m.Pack(&s, words) {
-		t.Fatalf("%s: Pack(%v): got false, want true", label(m.cfg), s)
+		t.Fatalf("%s: Pack(%v): got false, want true", m.cfg, s)
 	}
 	var got State
 	if m.Unpack(words, &got); got != s {
-		t.Fatalf("%s: Unpack of %v: got %v", label(m.cfg), s, got)
+		t.Fatalf("%s: Unpack of %v: got %v", m.cfg, s, got)
 	}
 }
 
@@ -167,30 +153,30 @@ func checkEdges(t *testing.T, cfg Config, m *Machine, s State) (edges, kept int)
 	t.Helper()
 	list := m.Actions(&s, nil)
 	if want := Enabled(cfg, s); !slices.Equal(list, want) {
-		t.Fatalf("%s: Actions in %v: got %v, want %v", label(cfg), s, list, want)
+		t.Fatalf("%s: Actions in %v: got %v, want %v", cfg, s, list, want)
 	}
 	all, some := map[State]bool{}, map[State]bool{}
 	var next State // zero, and then another state
 	for _, a := range list {
 		to := Apply(cfg, s, a)
 		if m.Next(&s, a, &next); next != to {
-			t.Fatalf("%s: Next(%v) in %v: got %v, want %v", label(cfg), a, s, next, to)
+			t.Fatalf("%s: Next(%v) in %v: got %v, want %v", cfg, a, s, next, to)
 		}
 		want := Transition{Step: a.Step, Event: a.Event}
 		if a.Proc >= 0 {
 			want.Next = to.Step(a.Proc)
 		}
 		if kind := m.Kind(a, &to); m.Transition(kind) != want || kind < 0 || kind >= m.Kinds() {
-			t.Fatalf("%s: Transition of kind %d: got %v, want %v", label(cfg), kind, m.Transition(kind), want)
+			t.Fatalf("%s: Transition of kind %d: got %v, want %v", cfg, kind, m.Transition(kind), want)
 		}
 		if proc := m.Proc(a); proc != a.Proc && a.Event == spec.NoEvent || proc != -1 && a.Event != spec.NoEvent {
-			t.Fatalf("%s: Proc(%v): got %d", label(cfg), a, proc)
+			t.Fatalf("%s: Proc(%v): got %d", cfg, a, proc)
 		}
 		before, after := make([]uint64, m.Words()), make([]uint64, m.Words())
 		m.Pack(&s, before)
 		m.Pack(&to, after)
 		if ok := m.Repack(a, &to, before); !ok || !slices.Equal(before, after) {
-			t.Fatalf("%s: Repack(%v) from %v: got %x, %v, want %x", label(cfg), a, s, before, ok, after)
+			t.Fatalf("%s: Repack(%v) from %v: got %x, %v, want %x", cfg, a, s, before, ok, after)
 		}
 		m.Represent(&to)
 		all[to] = true
@@ -200,7 +186,7 @@ func checkEdges(t *testing.T, cfg Config, m *Machine, s State) (edges, kept int)
 		}
 	}
 	if len(all) != len(some) {
-		t.Fatalf("%s: %v has %d states after it, and %d without what Repeats leaves out", label(cfg), s, len(all), len(some))
+		t.Fatalf("%s: %v has %d states after it, and %d without what Repeats leaves out", cfg, s, len(all), len(some))
 	}
 	return edges, kept
 }
@@ -217,7 +203,7 @@ func TestUnit_PackManyProcs(t *testing.T) {
 	} {
 		m := NewMachine(c.cfg)
 		if got := m.Words(); got != c.words {
-			t.Errorf("%s: Words: got %d, want %d", label(c.cfg), got, c.words)
+			t.Errorf("%s: Words: got %d, want %d", c.cfg, got, c.words)
 		}
 		s := Init(c.cfg)
 		for p := range c.cfg.Procs {
@@ -250,7 +236,7 @@ func TestUnit_PackWords(t *testing.T) {
 				s.words = w
 				want := c.least <= v && v <= c.most
 				if got, again := m.Pack(&s, slices.Clone(packed)), m.Repack(a, &s, packed); got != want || again != want {
-					t.Errorf("%s: Pack, Repack of %v: got %v, %v, want %v", label(c.cfg), w, got, again, want)
+					t.Errorf("%s: Pack, Repack of %v: got %v, %v, want %v", c.cfg, w, got, again, want)
 				}
 			}
 		}

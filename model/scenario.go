@@ -26,6 +26,21 @@ type Config struct {
 	Mutant *Mutant
 }
 
+// String identifies the configuration: surplus, n=2, rounds=1, control.
+func (cfg Config) String() string {
+	text := fmt.Sprintf("%v, n=%d, rounds=%d", cfg.Scenario, cfg.Procs, cfg.Rounds)
+	if cfg.Control {
+		text += ", control"
+	}
+	if cfg.WeakReads {
+		text += ", weak reads"
+	}
+	if cfg.Mutant != nil {
+		text += ", " + cfg.Mutant.Name
+	}
+	return text
+}
+
 // maxRounds keeps a packed state small. Unbounded rounds show everything.
 const maxRounds = 20
 

@@ -96,7 +96,7 @@ func reachable(t *testing.T, cfg Config) []State {
 			}
 		}
 		if len(list) > most {
-			t.Fatalf("%s: more than %d states", label(cfg), most)
+			t.Fatalf("%s: more than %d states", cfg, most)
 		}
 	}
 	return list

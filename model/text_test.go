@@ -138,9 +138,9 @@ func TestUnit_Validate(t *testing.T) {
 	} {
 		switch err := c.cfg.Validate(); {
 		case (err == nil) != (c.want == ""), err != nil && !strings.Contains(err.Error(), c.want):
-			t.Errorf("Validate(%s): got %v, want %q", label(c.cfg), err, c.want)
+			t.Errorf("Validate(%s): got %v, want %q", c.cfg, err, c.want)
 		case err != nil && panicOf(func() { NewMachine(c.cfg) }) == nil:
-			t.Errorf("NewMachine(%s): no panic, want one", label(c.cfg))
+			t.Errorf("NewMachine(%s): no panic, want one", c.cfg)
 		}
 	}
 }
@@ -158,7 +158,7 @@ func TestUnit_Questions(t *testing.T) {
 	controls := map[spec.Scenario]bool{}
 	for _, q := range Questions() {
 		if err := q.Config.Validate(); err != nil {
-			t.Errorf("%s: %v", label(q.Config), err)
+			t.Errorf("%s: %v", q.Config, err)
 		}
 		if q.Config.Control {
 			controls[q.Config.Scenario] = q.Expect == spec.Holds && slices.Equal(q.Check, spec.AllProperties) && q.Liveness
@@ -166,7 +166,7 @@ func TestUnit_Questions(t *testing.T) {
 		}
 		asked[q.Config.Scenario] = append(asked[q.Config.Scenario], q.Check...)
 		if holds := slices.Contains(q.Check, spec.NoHang) && q.Expect == spec.Holds; q.Liveness != holds {
-			t.Errorf("%s, checking %v: fair loops: %v, want %v", label(q.Config), q.Check, q.Liveness, holds)
+			t.Errorf("%s, checking %v: fair loops: %v, want %v", q.Config, q.Check, q.Liveness, holds)
 		}
 	}
 	for _, sc := range spec.AllScenarios {

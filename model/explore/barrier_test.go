@@ -11,21 +11,6 @@ import (
 
 // What the tests of the barrier share.
 
-// name names a Config in the tests.
-func name(cfg model.Config) string {
-	name := fmt.Sprintf("%v/n=%d/r=%d", cfg.Scenario, cfg.Procs, cfg.Rounds)
-	if cfg.Control {
-		name += "/control"
-	}
-	if cfg.WeakReads {
-		name += "/weak"
-	}
-	if cfg.Mutant != nil {
-		name += "/" + cfg.Mutant.Name
-	}
-	return name
-}
-
 // configs lists every scenario with its control at n processes.
 func configs(n int) (list []model.Config) {
 	for _, sc := range spec.AllScenarios {

@@ -60,14 +60,14 @@ func agree(t *testing.T, cfg model.Config, check []spec.Property) {
 	}
 	if got.Verdict != want.Verdict || got.Property != property || got.Generated != want.Generated ||
 		got.Distinct != want.Distinct || got.Depth != want.Depth {
-		t.Errorf("Explore(%s), checking %v: got %s, naive exploration %+v", name(cfg), check, brief(got.Result), want)
+		t.Errorf("Explore(%s), checking %v: got %s, naive exploration %+v", cfg, check, brief(got.Result), want)
 	}
 	var path []string
 	for _, s := range replay(t, cfg, got.Trace)[1:] {
 		path = append(path, key(cfg, s))
 	}
 	if !slices.Equal(path, want.Path) {
-		t.Errorf("Explore(%s), checking %v: got a counterexample by %q, want %q", name(cfg), check, path, want.Path)
+		t.Errorf("Explore(%s), checking %v: got a counterexample by %q, want %q", cfg, check, path, want.Path)
 	}
 }
 
@@ -92,7 +92,7 @@ func TestUnit_SameForAnyNumberOfWorkers(t *testing.T) {
 			if workers == 1 {
 				want = got
 			} else if !reflect.DeepEqual(got, want) {
-				t.Errorf("Explore(%s, %+v): %v, with one worker: %v", name(c.cfg), c.opt, got, want)
+				t.Errorf("Explore(%s, %+v): %v, with one worker: %v", c.cfg, c.opt, got, want)
 			}
 		}
 	}
@@ -156,7 +156,7 @@ func TestUnit_Symmetry_DecidesTheSame(t *testing.T) {
 			got := Explore(context.Background(), cfg, Options{Check: check, Symmetry: true})
 			if got.Verdict != want.Verdict || got.Depth != want.Depth || got.Distinct >= want.Distinct ||
 				!slices.Equal(got.Trace, want.Trace) {
-				t.Errorf("Explore(%s), checking %v: with symmetry %s, without %s", name(cfg), check, brief(got.Result), brief(want.Result))
+				t.Errorf("Explore(%s), checking %v: with symmetry %s, without %s", cfg, check, brief(got.Result), brief(want.Result))
 			}
 		}
 	}
@@ -187,7 +187,7 @@ func TestUnit_WeakReads_ReachNoNewViolation(t *testing.T) {
 			weak := strong
 			weak.WeakReads = true
 			if r := Explore(t.Context(), weak, Options{Liveness: true}); r.Verdict != spec.Verified {
-				t.Errorf("Explore(%s): got %s, want verified", name(weak), brief(r.Result))
+				t.Errorf("Explore(%s): got %s, want verified", weak, brief(r.Result))
 			}
 			known := map[string]bool{}
 			for _, s := range NewGraph(model.NewMachine(strong)).States {
@@ -204,11 +204,11 @@ func TestUnit_WeakReads_ReachNoNewViolation(t *testing.T) {
 					}
 				}
 				if !known[s.String()] {
-					t.Fatalf("%s reaches %v, which %s does not", name(weak), s, name(strong))
+					t.Fatalf("%s reaches %v, which %s does not", weak, s, strong)
 				}
 			}
 			if stale == 0 {
-				t.Errorf("%s: no poll could ever return a stale value: the check is empty", name(weak))
+				t.Errorf("%s: no poll could ever return a stale value: the check is empty", weak)
 			}
 		}
 	}

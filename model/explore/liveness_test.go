@@ -31,16 +31,16 @@ func TestConform_LivenessIsTheFixedPoint(t *testing.T) {
 			loop, why := x.liveness(context.Background())
 			got := loop != nil
 			if why != complete {
-				t.Fatalf("%s: liveness ends as %d", name(cfg), why)
+				t.Fatalf("%s: liveness ends as %d", cfg, why)
 			}
 			w := worldOf(plainBarrier(cfg, nil))
 			if want := w.hangsFairly(); got != want {
-				t.Errorf("%v: a fair loop found: %v, by fixed point: %v", name(cfg), got, want)
+				t.Errorf("%v: a fair loop found: %v, by fixed point: %v", cfg, got, want)
 			}
 			if got {
 				loops++
 				if got, want := loop.length(), w.shortestLasso(); got != want {
-					t.Errorf("%v: a lasso of %d steps, the shortest has %d", name(cfg), got, want)
+					t.Errorf("%v: a lasso of %d steps, the shortest has %d", cfg, got, want)
 				}
 			}
 		}
@@ -71,7 +71,7 @@ func TestUnit_Liveness_Interrupted(t *testing.T) {
 		}})
 	}
 	if r := run(); r.Verdict != spec.Verified || len(reports) < 10 {
-		t.Fatalf("Explore(%s): %s, %d reports of looking for loops; want verified, and more", name(cfg), brief(r.Result), len(reports))
+		t.Fatalf("Explore(%s): %s, %d reports of looking for loops; want verified, and more", cfg, brief(r.Result), len(reports))
 	}
 	all := reports
 	for i, p := range all[1:] {
@@ -102,11 +102,11 @@ func TestHazard_LassoIsABehaviour(t *testing.T) {
 		cfg := model.Config{Scenario: spec.Reuse, Procs: c.procs, Mutant: model.MutantNamed(c.mutant)}
 		r := Explore(context.Background(), cfg, Options{Liveness: true, Check: []spec.Property{spec.NoHang}})
 		if r.Verdict != spec.Violated || r.Property != spec.NoHang.String() || r.Loop < 1 || len(r.Trace) != c.steps {
-			t.Fatalf("Explore(%s): got %s with a loop from %d of %d, want a lasso of %d", name(cfg), brief(r.Result), r.Loop, len(r.Trace), c.steps)
+			t.Fatalf("Explore(%s): got %s with a loop from %d of %d, want a lasso of %d", cfg, brief(r.Result), r.Loop, len(r.Trace), c.steps)
 		}
 		states := replay(t, cfg, slices.Concat(r.Trace, r.Trace[r.Loop-1:]))[:len(r.Trace)+1]
 		if same := states[r.Loop-1] == states[len(r.Trace)]; same != c.closes {
-			t.Errorf("%s: the loop closes with the same rounds: %v, want %v", name(cfg), same, c.closes)
+			t.Errorf("%s: the loop closes with the same rounds: %v, want %v", cfg, same, c.closes)
 		}
 		checkLoop(t, cfg, r, states)
 	}
@@ -141,7 +141,7 @@ func replay(t *testing.T, cfg model.Config, trace model.Trace) []model.State {
 	t.Helper()
 	states, err := trace.Replay(cfg)
 	if err != nil {
-		t.Fatalf("Replay(%s): %v", name(cfg), err)
+		t.Fatalf("Replay(%s): %v", cfg, err)
 	}
 	return states
 }
@@ -178,7 +178,7 @@ func TestConform_TracesReplay(t *testing.T) {
 			for i, s := range states {
 				bad := model.Violates(q.Config, s, q.Check[0]) || q.Check[0] == spec.NoHang && model.Stuck(q.Config, s)
 				if bad != (i == len(states)-1) {
-					t.Errorf("%s, symmetry %v: state %d of %d, %v: violates %v: %v", name(q.Config), symmetry, i, len(states)-1, last, q.Check[0], bad)
+					t.Errorf("%s, symmetry %v: state %d of %d, %v: violates %v: %v", q.Config, symmetry, i, len(states)-1, last, q.Check[0], bad)
 				}
 			}
 		}

@@ -22,7 +22,7 @@ func TestUnit_Memory_EndsCloseToTheLimit(t *testing.T) {
 		r := Explore(context.Background(), cfg, Options{MaxMemory: limit})
 		if r.Why != reasons[tooMuchMemory] || r.Bytes > limit+limit/16 || r.Bytes < limit/2 {
 			t.Errorf("Explore(%s) within %d bytes: %s (%q) with %d bytes, want it to end for want of memory, close to the limit",
-				name(cfg), limit, r.Verdict, r.Why, r.Bytes)
+				cfg, limit, r.Verdict, r.Why, r.Bytes)
 		}
 	}
 }

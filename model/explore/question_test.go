@@ -60,12 +60,12 @@ func TestHazard_SmallestSizes(t *testing.T) {
 					continue
 				}
 				if r := Explore(t.Context(), cfg, Options{Check: q.Check}); r.Verdict != spec.Verified {
-					t.Errorf("Explore(%s), checking %v: got %s, want verified, as %s is asked for", name(cfg), q.Check, brief(r.Result), name(at))
+					t.Errorf("Explore(%s), checking %v: got %s, want verified, as %s is asked for", cfg, q.Check, brief(r.Result), at)
 				}
 			}
 		}
 		if h := hazards[at.Scenario]; h.property == q.Check[0] && (h.procs != at.Procs || h.rounds != at.Rounds) {
-			t.Errorf("HAZARDS.md shows %v in %v with %d processes and %d rounds, and %s is the smallest", h.property, at.Scenario, h.procs, h.rounds, name(at))
+			t.Errorf("HAZARDS.md shows %v in %v with %d processes and %d rounds, and %s is the smallest", h.property, at.Scenario, h.procs, h.rounds, at)
 		}
 	}
 }
