@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"testing"
 
@@ -240,5 +241,30 @@ func TestUnit_PackWords(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestUnit_PackFull: a process lies in the word of the one before if there is
+// room, down to the last bit.
+func TestUnit_PackFull(t *testing.T) {
+	full := 0
+	for _, sc := range []spec.Scenario{spec.Reuse, spec.Crash} {
+		for rounds := range maxRounds + 1 {
+			m := NewMachine(Config{Scenario: sc, Procs: MaxProcs, Rounds: rounds})
+			size := bits.Len64(m.procMask)
+			for p := 1; p < MaxProcs; p++ {
+				before, at := m.at[p-1], m.at[p]
+				end := int(before.shift) + 2*size
+				if end == 64 {
+					full++
+				}
+				if fits := end <= 64; fits != (at.word == before.word) {
+					t.Errorf("%s: process %d ends at bit %d of word %d, but lies in word %d", m.cfg, p, end, before.word, at.word)
+				}
+			}
+		}
+	}
+	if full == 0 {
+		t.Error("no process ends a word: the test needs other configurations")
 	}
 }

@@ -137,3 +137,37 @@ func TestUnit_Apply_PanicsWhenNotEnabled(t *testing.T) {
 		}
 	}
 }
+
+// TestHazard_MutantsPut holds each mutant that gives a word another value
+// against its description, in a state that shows the mistake.
+func TestHazard_MutantsPut(t *testing.T) {
+	right := Config{Scenario: spec.Withdraw, Procs: 3}
+	for i := range Mutants {
+		put, wrong := Mutants[i].Put, right
+		if put.At == spec.Call {
+			continue
+		}
+		wrong.Mutant = &Mutants[i]
+		s := Init(right)
+		s.words = spec.Words{Enter: 2, Exit: 2}
+		s.locks[0] = 0
+		s.procs[0] = proc{step: put.At, parties: 3}
+		a := Action{Proc: 0, Step: put.At}
+		control := Apply(right, s, a).words
+		want, value := control, put.Value
+		if put.OrN {
+			value = 3
+		}
+		switch put.Word {
+		case spec.Enter:
+			want.Enter = value
+		case spec.Exit:
+			want.Exit = value
+		case spec.Flag:
+			want.Flag = value
+		}
+		if got := Apply(wrong, s, a).words; got != want || got == control {
+			t.Errorf("%s: Apply(%v) in %v: words %v, want %v; without the mistake %v", wrong.Mutant.Name, a, s, got, want, control)
+		}
+	}
+}
