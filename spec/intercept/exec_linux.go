@@ -14,8 +14,8 @@ import (
 var ErrMissing = errors.New("the kernel does not let this process intercept system calls")
 
 // Exec becomes the program, as syscall.Exec does, with its calls intercepted.
-// The process at the other end of the socket answers them: it calls Serve.
-// Where that is impossible the program runs without, and Serve says so. The
+// The process at the other end of the socket answers them: it calls Accept.
+// Where that is impossible the program runs without, and Accept says so. The
 // program does not inherit the socket.
 func Exec(socket int, filters []Filter, path string, args, environment []string) error {
 	unix.CloseOnExec(socket)
@@ -31,26 +31,35 @@ func Exec(socket int, filters []Filter, path string, args, environment []string)
 	return syscall.Exec(path, args, environment)
 }
 
-// Serve answers the calls of a program that Exec becomes, and of the processes
-// that it starts, and returns when they have ended. It calls answer as Run
-// does. It closes the socket, whose other end only that program has. It fails
-// with ErrMissing, at once, if the calls are not intercepted.
-func Serve(socket *os.File, answer func(Call) unix.Errno) error {
+// A Listener has the calls of a program that Exec has become, and of the
+// processes that it starts.
+type Listener int
+
+// Accept waits for the process at the other end of the socket to call Exec, and
+// closes the socket. It fails with ErrMissing if that process has become the
+// program, or has ended, and its calls are not intercepted.
+func Accept(socket *os.File) (Listener, error) {
 	rights := make([]byte, unix.CmsgSpace(4))
 	_, n, _, _, err := unix.Recvmsg(int(socket.Fd()), make([]byte, 1), rights, unix.MSG_CMSG_CLOEXEC)
 	socket.Close()
 	if err != nil {
-		return os.NewSyscallError("recvmsg", err)
+		return -1, os.NewSyscallError("recvmsg", err)
 	}
 	messages, err := unix.ParseSocketControlMessage(rights[:n])
 	if err != nil || len(messages) == 0 {
-		return ErrMissing
+		return -1, ErrMissing
 	}
 	listeners, err := unix.ParseUnixRights(&messages[0])
 	if err != nil || len(listeners) == 0 {
-		return ErrMissing
+		return -1, ErrMissing
 	}
-	defer unix.Close(listeners[0])
-	serve(listeners[0], nil, answer)
-	return nil
+	return Listener(listeners[0]), nil
+}
+
+// Serve answers the calls, and returns when the processes have ended; before
+// Linux 5.8, when done is closed. It calls answer as Run does. It closes the
+// listener.
+func (l Listener) Serve(done <-chan struct{}, answer func(Call) unix.Errno) {
+	defer unix.Close(int(l))
+	serve(int(l), done, answer)
 }

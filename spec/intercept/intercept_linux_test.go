@@ -1,6 +1,8 @@
 package intercept
 
 import (
+	"errors"
+	"os"
 	"os/exec"
 	"testing"
 
@@ -33,5 +35,18 @@ func TestUnit_Run(t *testing.T) {
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_UMASK, 0o22, 0, 0); errno != 0 {
 		t.Errorf("umask in another thread: got %v, want no error", errno)
+	}
+}
+
+// TestUnit_AcceptMissing: a program that has started without being intercepted
+// is known as one, however late the runner asks.
+func TestUnit_AcceptMissing(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(pair[1]) // as Exec does
+	if l, err := Accept(os.NewFile(uintptr(pair[0]), "socket")); !errors.Is(err, ErrMissing) {
+		t.Errorf("got %v, %v, want %v", l, err, ErrMissing)
 	}
 }

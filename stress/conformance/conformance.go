@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -157,7 +158,7 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	s.can = p.Can()
 	p.Kill()
 	leftOut := o.leftOut()
-	waiting := s.begin(leftOut)
+	waiting := s.beginEarly(leftOut)
 	defer waiting.end()
 	defer end()
 	for _, check := range Checks {
@@ -213,7 +214,7 @@ type outcome struct {
 // underway has the outcomes of the checks that have begun early, by name.
 type underway map[string]chan outcome
 
-func (s *subject) begin(leftOut map[string]string) underway {
+func (s *subject) beginEarly(leftOut map[string]string) underway {
 	u := underway{}
 	for _, check := range Checks {
 		if _, left := leftOut[check.Name]; check.early && !left {
@@ -282,6 +283,11 @@ func (s *subject) start() (*port.Port, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.begin(cmd)
+}
+
+// begin starts cmd, which is a process of the port.
+func (s *subject) begin(cmd *exec.Cmd) (*port.Port, error) {
 	p, err := port.Start(s.ctx, s.Port, cmd, s.Limit)
 	if err == nil && s.started != nil {
 		s.started.add(p)

@@ -22,10 +22,10 @@ import (
 // call before the kernel does, and can act between the system calls of one step
 // of the port. So what is a rare moment otherwise is one that the runner makes.
 type gate struct {
-	calls  chan flockCall
-	closed chan struct{}
-	gone   chan error      // what intercept.Serve has returned
-	held   []time.Duration // for how long the port held the lock, each time
+	calls   chan flockCall
+	closed  chan struct{}
+	watched chan error      // of intercept.Accept
+	rested  []time.Duration // for how long the port slept with the lock, each time
 
 	path    string      // of the lock file
 	creates atomic.Bool // the port has opened it with O_CREAT while it was there
@@ -65,7 +65,7 @@ var creating = []intercept.Filter{{Number: unix.SYS_OPENAT, Arg: 2, With: unix.O
 // the kernel cannot do that.
 func (s *subject) gated() *fixture {
 	f := s.barrierOf()
-	f.gate = &gate{calls: make(chan flockCall), closed: make(chan struct{}), gone: make(chan error, 1), path: f.lockPath}
+	f.gate = &gate{calls: make(chan flockCall), closed: make(chan struct{}), watched: make(chan error, 1), path: f.lockPath}
 	f.try(func() error {
 		cmd, err := registry.Command(s.ctx, s.Port)
 		if err != nil {
@@ -77,18 +77,19 @@ func (s *subject) gated() *fixture {
 		}
 		ours, theirs := os.NewFile(uintptr(pair[0]), "gate"), os.NewFile(uintptr(pair[1]), "gate")
 		defer theirs.Close()
-		go func() { f.gate.gone <- intercept.Serve(ours, f.gate.hold) }()
+		go f.gate.serve(ours)
 		watched := exec.Command("/proc/self/exe", append([]string{gatedSubcommand, cmd.Path}, cmd.Args...)...)
 		watched.Env, watched.ExtraFiles = cmd.Env, []*os.File{theirs}
-		f.port, err = port.Start(s.ctx, s.Port, watched, s.Limit)
+		f.port, err = s.begin(watched)
 		return err
 	})
-	select {
-	case err := <-f.gate.gone:
-		f.gate.gone <- err
-		f.try(func() error { return notAsked(fmt.Sprintf("calls of flock(2) cannot be watched here: %v", err)) })
-	default:
-	}
+	f.try(func() error {
+		// The port has started, so the other end of the socket is closed.
+		if err := <-f.gate.watched; err != nil {
+			return notAsked(fmt.Sprintf("calls of flock(2) cannot be watched here: %v", err))
+		}
+		return nil
+	})
 	f.send(f.open())
 	for f.err == nil {
 		switch c, answer := f.event("open"); {
@@ -101,6 +102,16 @@ func (s *subject) gated() *fixture {
 		}
 	}
 	return f
+}
+
+// serve waits for the port at the other end of the socket, and answers its
+// calls.
+func (g *gate) serve(socket *os.File) {
+	listener, err := intercept.Accept(socket)
+	g.watched <- err
+	if err == nil {
+		listener.Serve(g.closed, g.hold)
+	}
 }
 
 // hold passes a call to the runner and waits for its answer.
@@ -175,6 +186,13 @@ func (f *fixture) event(request string) (c *flockCall, answer string) {
 
 // opened returns a copy of the descriptor of a call, as dup does.
 func (c flockCall) opened() (*os.File, error) { return descriptor{pid: c.pid, fd: c.fd}.copy() }
+
+// releases reports whether the call unlocks a file that holds the lock, by the
+// descriptor that has locked it or by a copy.
+func (c flockCall) releases() bool {
+	_, holds, err := flagsOf(c.pid, fmt.Sprint(c.fd))
+	return err == nil && holds && !c.locks()
+}
 
 // locks reports whether the call asks for the lock; otherwise it releases it.
 func (c flockCall) locks() bool { return c.how&unix.LOCK_UN == 0 }

@@ -127,8 +127,8 @@ func walkAll(s *subject, when moment) (string, error) {
 		}
 		made += len(w.sections)
 	}
-	if shortest := slices.Min(f.gate.held); when == quiet && shortest > 5*spec.Tick {
-		return "", finding("PROTOCOL.md, section 3, number 8", "it holds the lock for %v in each section of its call, %d times: it blocks or sleeps there", shortest.Round(time.Millisecond), len(f.gate.held))
+	if shortest := slices.Min(f.gate.rested); when == quiet && shortest > 5*spec.Tick {
+		return "", finding("PROTOCOL.md, section 3, number 8", "it blocks or sleeps for %v or longer in each section of its calls, %d times, with the lock", shortest.Round(time.Millisecond), len(f.gate.rested))
 	}
 	return fmt.Sprintf("%d sections", made), nil
 }
@@ -246,42 +246,16 @@ func (f *fixture) relinks(h *holding, c flockCall, request string, now spec.Word
 // passes releases the lock, lets the port take it, and takes it again when the
 // port releases it.
 func (f *fixture) passes(h *holding, c flockCall, request string, s section) {
-	if f.err != nil {
-		return
-	}
-	copied, err := c.opened()
-	f.try(func() error {
-		if err != nil {
-			return notAsked(fmt.Sprintf("descriptors of the port cannot be copied here: %v", err))
-		}
-		return f.inherits(c)
-	})
-	defer func() { copied.Close() }()
 	for f.err == nil {
-		h.release()
-		c.answer <- 0
-		began := time.Now()
-		next, answer := f.event(request)
-		if f.err != nil {
-			return
-		}
-		f.gate.held = append(f.gate.held, time.Since(began))
-		if next != nil && !next.locks() && next.pid == c.pid && next.fd == c.fd {
-			got := f.words()
-			f.try(func() error {
-				if got != s.words {
-					return finding("PROTOCOL.md, section 4; section 3, number 7: a word is read under the lock", "when it releases the lock that it has taken at %s the words are %v, want %v", s.name, got, s.words)
-				}
-				return nil
-			})
-			// The kernel would let the port go on before the runner has the lock.
-			f.try(func() error { return flock(copied, unix.LOCK_UN) })
-			f.takes(h, "it has released the lock that it has taken at "+s.name)
-			next.answer <- doneByRunner
+		file := f.copied(c)
+		next, answer := f.admits(h, c, request)
+		if f.err == nil && next != nil && next.releases() {
+			f.retakes(h, *next, file, s)
+			file.Close()
 			return
 		}
 		f.try(func() error {
-			if locked(copied) {
+			if locked(file) {
 				return finding("PROTOCOL.md, section 3, number 3", "it does not unlock what it has locked at %s, and closes it only: a child that inherited the descriptor would keep the lock held", s.name)
 			}
 			if next == nil {
@@ -289,13 +263,57 @@ func (f *fixture) passes(h *holding, c flockCall, request string, s section) {
 			}
 			return nil
 		})
-		if f.err != nil {
-			return
+		file.Close()
+		if f.err == nil {
+			c = *next // the attempt failed, or a process that the port has started unlocks
 		}
-		// An attempt that failed: the runner had not released the lock yet, or a
-		// process that the port has started unlocks.
-		c = *next
 	}
+}
+
+// copied returns a copy of the descriptor of a call, which must be
+// close-on-exec.
+func (f *fixture) copied(c flockCall) (file *os.File) {
+	f.try(func() (err error) {
+		if file, err = c.opened(); err != nil {
+			return notAsked(fmt.Sprintf("descriptors of the port cannot be copied here: %v", err))
+		}
+		return f.inherits(c)
+	})
+	return file
+}
+
+// admits releases the lock, lets the port make its attempt, and waits for what
+// it does next. It takes the time for which the port slept meanwhile.
+func (f *fixture) admits(h *holding, c flockCall, request string) (next *flockCall, answer string) {
+	if f.err != nil {
+		return nil, ""
+	}
+	threads := threadsOf{f.port}
+	before := threads.efforts()
+	h.release()
+	began := time.Now()
+	c.answer <- 0
+	next, answer = f.event(request)
+	passed := time.Since(began)
+	e := threads.since(before)
+	f.gate.rested = append(f.gate.rested, passed-e.ran-e.starved)
+	return next, answer
+}
+
+// retakes takes the lock for the runner as the port releases it by the call c.
+// The words must be those of the end of the section.
+func (f *fixture) retakes(h *holding, c flockCall, file *os.File, s section) {
+	got := f.words()
+	f.try(func() error {
+		if got != s.words {
+			return finding("PROTOCOL.md, section 4; section 3, number 7: a word is read under the lock", "when it releases the lock that it has taken at %s the words are %v, want %v", s.name, got, s.words)
+		}
+		return nil
+	})
+	// The kernel would let the port go on before the runner has the lock.
+	f.try(func() error { return flock(file, unix.LOCK_UN) })
+	f.takes(h, "it has released the lock that it has taken at "+s.name)
+	c.answer <- doneByRunner
 }
 
 // polls watches until the port has looked at the words, from a poll after the
