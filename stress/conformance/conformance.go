@@ -88,7 +88,7 @@ var Checks = []Check{
 	{"counts", "party counts up to 2³¹−1 that change between rounds, in each place of the round", counts, true},
 	{"pace", "it looks at its word in each tick, though a peer wakes no process", pace, true},
 	{"idle waits", "it does not burn a processor while it waits", idleWaits, true},
-	{"prompt", "it answers a giveup within a moment, at the lock too", promptly, true},
+	{"prompt", "it sleeps for at most 50 ms before it answers a giveup, at the lock too", promptly, true},
 	{"many calls", "it needs no more after many calls, and after many that gave up", manyCalls, false},
 	{"long waits", "it waits at each place for as long as its peer stands still", longWaits, true},
 	{"stress", "4 processes of it", stress(4), false},

@@ -27,7 +27,7 @@ func (p *play) do(names ...string) {
 	}
 }
 
-// peerUpTo are the steps of peer 1 from a list, for do.
+// peer names the steps of peer 1, for do.
 func peer(steps ...spec.Step) (names []string) {
 	for _, s := range steps {
 		if s == spec.Call {
@@ -82,19 +82,7 @@ func longWaits(s *subject) (string, error) {
 			defer p.close()
 			p.do(at.to...)
 			p.moves = append(p.moves, fmt.Sprintf("a wait at %s of up to %v", at.name, long))
-			var before resources
-			for left, looks := p.port.Patience(long), 0; p.err == nil && !left.Spent(); time.Sleep(20 * time.Millisecond) {
-				p.observe()
-				if looks++; looks == 20 {
-					before = resourcesOf(p.port, p.segment)
-				}
-			}
-			p.try(func() error { // there may be no port, after an interrupt
-				if what := before.grown(resourcesOf(p.port, p.segment), 100); what != "" {
-					return finding(longRunClause, "a wait at %s has left %s", at.name, what)
-				}
-				return nil
-			})
+			p.dwells(at.name, long)
 			p.do(at.on...)
 			if p.err != nil {
 				errs[i] = fmt.Errorf("its peer stands still while it is at %s: %w", at.name, p.err)
@@ -108,6 +96,29 @@ func longWaits(s *subject) (string, error) {
 		}
 	}
 	return fmt.Sprintf("it waits for %v", long), nil
+}
+
+// dwells has the port wait, and looks at its resources. A leak grows in both
+// halves of the time: a port may start the threads of its collector once.
+func (p *play) dwells(at string, long time.Duration) {
+	grew := false
+	for half := range 2 {
+		var before resources
+		for left, looks := p.port.Patience(long/2), 0; p.err == nil && !left.Spent(); time.Sleep(20 * time.Millisecond) {
+			p.observe()
+			if looks++; looks == 20 {
+				before = resourcesOf(p.port, p.segment)
+			}
+		}
+		p.try(func() error { // there may be no port, after an interrupt
+			what := before.grown(resourcesOf(p.port, p.segment), 100)
+			if what != "" && grew {
+				return finding(longRunClause, "the second half of a wait at %s has left %s, and the first as many", at, what)
+			}
+			grew = half == 0 && what != ""
+			return nil
+		})
+	}
 }
 
 // sizes are party counts in an order in which they grow and shrink.
