@@ -251,12 +251,19 @@ func (p *play) acquire() bool {
 			p.port.Continue() // it was stopped when it had just taken the lock
 		}
 		held, err := p.lock.attempt(p.lockPath)
+		answer, failed := "", false
+		if !held && tries >= 200 {
+			answer, failed = p.port.Failed()
+		}
 		switch {
 		case err != nil:
 			p.err = err
 			return false
 		case held:
 			return true
+		case failed:
+			p.err = finding("PORTS.md, section 2: errors", "after %s: it answers %.300q and keeps the lock", p.history(), answer)
+			return false
 		case left.Spent():
 			p.err = finding("PROTOCOL.md, section 3, number 3", "after %s: it keeps the lock for %v", p.history(), p.subject.Limit)
 			return false

@@ -23,6 +23,20 @@ func newSubject(ctx context.Context, name string) *subject {
 	return &subject{ctx: ctx, Options: Options{Port: name, Limit: port.Limit}}
 }
 
+// goPort is the command of the go port, for a shell.
+func goPort(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	right, err := registry.Command(t.Context(), "go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "'" + self + "' " + strings.Join(right.Args[1:], " ")
+}
+
 // TestProc_SamplesRefuseUnconstructed: the samples to copy do not open a
 // segment that a peer has sized and not yet constructed.
 func TestProc_SamplesRefuseUnconstructed(t *testing.T) {
@@ -191,21 +205,14 @@ func TestHazard_Conversation(t *testing.T) {
 // test does not wait for the limit: it ends the time once the answer was
 // swallowed.
 func TestHazard_SwallowedAnswer(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	right, err := registry.Command(t.Context(), "go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	goPort := goPort(t)
 	swallowed := filepath.Join(t.TempDir(), "swallowed")
 	for _, c := range []struct{ name, last, want string }{
 		{"says it", `echo returned`, ""},
 		{"swallows it", `: >"` + swallowed + `"`, `"returned" did not come`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			name := "exec:'" + self + "' " + strings.Join(right.Args[1:], " ") +
+			name := "exec:" + goPort +
 				` | while read -r line; do case $line in returned) ` + c.last + `;; *) echo "$line";; esac; done`
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()

@@ -4,7 +4,6 @@ package conformance
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,15 +18,7 @@ import (
 // error, and an error in place of the answer to a call, for which no limit is
 // waited out. testdata/messages.txt has them.
 func TestGolden_Messages(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	right, err := registry.Command(t.Context(), "go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	goPort := "'" + self + "' " + strings.Join(right.Args[1:], " ")
+	goPort := goPort(t)
 	// answers is the go port with other answers, requests one that does not get
 	// some requests.
 	answers := func(cases string) string {

@@ -3,27 +3,34 @@
 package conformance
 
 import (
-	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"sharedbarrier/spec"
-	"sharedbarrier/stress/port/registry"
+	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/porttest"
 )
+
+// refuses has the port give up, and call with words for which it answers with an
+// error, and waits for that.
+func refuses(p *play) {
+	p.ask("giveup", port.Withdrawn)
+	p.set(spec.Enter, 2)
+	p.send("call 1")
+	for left := p.patience(); !left.Spent(); time.Sleep(time.Millisecond) {
+		if _, failed := p.port.Failed(); failed {
+			return
+		}
+	}
+}
 
 // TestHazard_Observed plants one fault in what is seen of a right port that
 // waits in a call of 2: it must be a mistake, and without the fault there is
 // none.
 func TestHazard_Observed(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	right, err := registry.Command(t.Context(), "go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	goPort := "exec:'" + self + "' " + strings.Join(right.Args[1:], " ")
+	porttest.Need(t, "c")
+	goPort := "exec:" + goPort(t)
 	saying := func(instead string) string {
 		return goPort + ` | while read -r line; do case $line in returned) ` + instead + `;; *) echo "$line";; esac; done`
 	}
@@ -41,6 +48,7 @@ func TestHazard_Observed(t *testing.T) {
 		{"flag", "go", []string{"call 2"}, store(spec.Flag, 3), "flag="},
 		{"its answer", saying("echo returned"), completed, func(*play) {}, ""},
 		{"another answer", saying("echo withdrawn"), completed, func(*play) {}, `the answer "withdrawn"`},
+		{"an error with the lock", "c@keep-lock-on-error", []string{"call 2"}, refuses, "and keeps the lock"},
 		{"an answer too many", "go", []string{"call 2"}, func(p *play) { p.send("call 1"); p.awaitRest() }, "answer"},
 	} {
 		s := newSubject(t.Context(), c.port)

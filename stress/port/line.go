@@ -107,6 +107,14 @@ func (l *lines) poll() (line []byte, whole bool, err error) {
 	}
 }
 
+// peek returns the next line, if it is there, and leaves it there.
+func (l *lines) peek() (line string, whole bool) {
+	n, _ := l.rest(l.buffer[l.filled:]) // poll says what is wrong
+	l.filled += n
+	read, _, whole := bytes.Cut(l.buffer[:l.filled], []byte("\n"))
+	return string(read), whole
+}
+
 // read reads some of the output. Once the process has ended it does not wait
 // for more, since a child of the port may hold the other end of the pipe open.
 func (l *lines) read(buffer []byte) (int, error) {

@@ -232,6 +232,14 @@ func (p *Port) TryReceive() (answer string, came bool, err error) {
 	return string(line), true, nil
 }
 
+// Failed reports whether the next answer has come and says that the request has
+// failed. It stays the next answer.
+func (p *Port) Failed() (answer string, failed bool) {
+	line, whole := p.lines.peek()
+	_, failed = Failure(line)
+	return line, whole && failed
+}
+
 // Open has the port open the barrier.
 func (p *Port) Open(segment, lockPath string) error {
 	return p.demand("open "+segment+" "+lockPath, Opened)
