@@ -4,6 +4,7 @@ package port
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,12 +47,10 @@ func (w *Patience) Spent() bool {
 
 // stopped reports whether a process of the port is stopped or frozen.
 func (p *Port) stopped() bool {
-	for _, pid := range p.Processes() {
-		if is, err := procgroup.Stopped(pid); err == nil && is {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Processes(), func(pid int) bool {
+		is, err := procgroup.Stopped(pid)
+		return err == nil && is
+	})
 }
 
 // Stop stops the port as SIGSTOP does, with the rest of its process group, and
@@ -97,12 +96,4 @@ func threads(pid int) (list []int) {
 
 // Processes lists the process that was started and its descendants that live.
 // Those whose parent has ended are missing.
-func (p *Port) Processes() []int { return family(p.PID()) }
-
-func family(pid int) []int {
-	list := []int{pid}
-	for i := 0; i < len(list); i++ {
-		list = append(list, procgroup.Children(list[i])...)
-	}
-	return list
-}
+func (p *Port) Processes() []int { return procgroup.Family(p.PID()) }

@@ -372,24 +372,29 @@ func (p *Port) answer(limit time.Duration) (string, error) {
 	return line, nil
 }
 
-func (p *Port) deadline() time.Time { return time.Now().Add(p.limit) }
-
 // write sends one line. It succeeds if the port is gone: read can say more
 // about that.
 func (p *Port) write(request string) error {
 	if strings.ContainsRune(request, '\n') {
 		return fmt.Errorf("port %s: the request %q is more than one line", p.name, request)
 	}
-	if err := p.stdin.SetWriteDeadline(p.deadline()); err != nil {
-		return p.fault(err, "", "")
+	text := []byte(request + "\n")
+	for left := p.Patience(p.limit); ; {
+		if err := p.stdin.SetWriteDeadline(time.Now().Add(slice / 2)); err != nil {
+			return p.fault(err, "", "")
+		}
+		n, err := p.stdin.Write(text)
+		text = text[n:]
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && !left.Spent():
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return p.fault(ErrSilent, "", fmt.Sprintf("it did not read the request for %v", p.limit))
+		case err != nil && !errors.Is(err, syscall.EPIPE):
+			return p.fault(err, "", "")
+		default:
+			return nil
+		}
 	}
-	switch _, err := io.WriteString(p.stdin, request+"\n"); {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return p.fault(ErrSilent, "", fmt.Sprintf("it did not read the request for %v", p.limit))
-	case err != nil && !errors.Is(err, syscall.EPIPE):
-		return p.fault(err, "", "")
-	}
-	return nil
 }
 
 // read returns the next line. A limit of 0 is none.

@@ -14,5 +14,6 @@ func StartMember(cmd *exec.Cmd) error                     { return cmd.Start() }
 func Wait(cmd *exec.Cmd) error                            { return cmd.Wait() }
 func WaitStrays(cmd *exec.Cmd) ([]Stray, error)           { return nil, cmd.Wait() }
 func Children(pid int) []int                              { return nil }
+func Family(pid int) []int                                { return []int{pid} }
 func Has(leader, pid int) (bool, error)                   { return false, errors.ErrUnsupported }
 func Stopped(pid int) (bool, error)                       { return false, errors.ErrUnsupported }

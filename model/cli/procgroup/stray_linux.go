@@ -201,6 +201,16 @@ func Children(pid int) (list []int) {
 	return list
 }
 
+// Family lists a process and its descendants. Those whose parent has ended are
+// missing.
+func Family(pid int) []int {
+	list := []int{pid}
+	for i := 0; i < len(list); i++ {
+		list = append(list, Children(list[i])...)
+	}
+	return list
+}
+
 func nameOf(pid int) string {
 	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) // it may have ended
 	return string(bytes.TrimSpace(name))
