@@ -111,15 +111,21 @@ func (c *command) awaitWorkers(t *testing.T, workers int) (pids []int, segment s
 func (c *command) awaitRounds(t *testing.T, workers int) (pids []int) {
 	t.Helper()
 	pids, segment := c.awaitWorkers(t, workers)
-	initial, err := binary.Append(nil, binary.NativeEndian, []int32{spec.Initial.Enter, spec.Initial.Exit, spec.Initial.Flag})
+	c.await(t, "a call", func() bool {
+		words, err := os.ReadFile(segment)
+		return err == nil && string(words) != initialWords(t)
+	})
+	return pids
+}
+
+// initialWords is what a segment has before the first call.
+func initialWords(t *testing.T) string {
+	t.Helper()
+	words, err := binary.Append(nil, binary.NativeEndian, []int32{spec.Initial.Enter, spec.Initial.Exit, spec.Initial.Flag})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.await(t, "a call", func() bool {
-		words, err := os.ReadFile(segment)
-		return err == nil && !bytes.Equal(words, initial)
-	})
-	return pids
+	return string(words)
 }
 
 // files lists what the program has in /dev/shm: the names contain its process

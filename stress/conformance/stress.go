@@ -58,7 +58,7 @@ func stress(own int, others ...string) func(*subject) (string, error) {
 		}
 		ports := append(slices.Repeat([]string{s.Port}, own), others...)
 		rep, err := run.Run(s.ctx, run.Config{
-			Procs: len(ports), Ports: ports, For: s.For, Stall: s.Stall, Seed: s.Seed, Pauses: true,
+			Procs: len(ports), Ports: ports, For: s.For, Stall: s.Stall, Seed: s.Seed, Pauses: true, Lenient: true,
 		})
 		switch {
 		case s.ctx.Err() != nil:

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"syscall"
 
 	"sharedbarrier/model/cli/procgroup"
 )
@@ -98,6 +99,16 @@ func (p *process) isGone() bool {
 	default:
 		return false
 	}
+}
+
+// signalled reports whether a signal that interrupts a command (cli.Main) has
+// ended the process, which is gone.
+func (p *process) signalled() bool {
+	switch p.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() {
+	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT:
+		return true
+	}
+	return false
 }
 
 // state describes the process in a word or two.

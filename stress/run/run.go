@@ -16,10 +16,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"sharedbarrier/impl"
+	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/oracle"
@@ -35,6 +35,11 @@ type Config struct {
 	Stall  time.Duration // a longer time without progress is a hang; must be positive
 	Seed   uint64        // of the pauses
 	Pauses bool          // workers pause at random between calls and, without a port, between steps
+
+	// Lenient is for a run that judges a port: of the time in which a process of
+	// a worker is stopped, a tenth counts, since a port may stop itself for good.
+	// Without it a stopped process holds the run up after Stall.
+	Lenient bool
 
 	// Progress, unless nil, is called several times a second with the number of
 	// completed rounds.
@@ -173,27 +178,11 @@ func (r *run) start(ctx context.Context, a assignment) error {
 // and lets all begin when all are ready. It returns the state of the run if
 // that takes too long. It fails with the error of ctx, and if a worker ends.
 func (r *run) awaitReady(ctx context.Context) (*Hang, error) {
-	limit := max(r.Stall, r.startUp)
-	late := time.NewTimer(limit)
-	defer late.Stop()
+	idle := idleness{entries: r.entries(), looked: time.Now()} // no worker calls yet
 	for _, next := range []string{opening, begin} {
 		for _, p := range r.workers {
-			select {
-			case ok := <-p.ready:
-				if !ok {
-					if <-p.gone; r.isInterrupt(ctx, p) {
-						return nil, ctx.Err()
-					}
-					return nil, fmt.Errorf("%v did not begin: %w", p, p.failure())
-				}
-			case <-late.C:
-				why := fmt.Sprintf("%v was not ready after %v", p, limit)
-				if p.port != "" {
-					why += fmt.Sprintf(": its port %s has not said hello and opened the barrier", p.port)
-				}
-				return r.hang(ctx, why), nil
-			case <-ctx.Done():
-				return nil, ctx.Err()
+			if h, err := r.await(ctx, p, &idle); h != nil || err != nil {
+				return h, err
 			}
 		}
 		if next == begin {
@@ -207,6 +196,37 @@ func (r *run) awaitReady(ctx context.Context) (*Hang, error) {
 		}
 	}
 	return nil, nil
+}
+
+// await waits until the worker is ready. It returns the state of the run if idle
+// says that the start takes too long.
+func (r *run) await(ctx context.Context, p *process, idle *idleness) (*Hang, error) {
+	limit := max(r.Stall, r.startUp)
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	for {
+		select {
+		case ok := <-p.ready:
+			if ok {
+				return nil, nil
+			}
+			if <-p.gone; r.isInterrupt(ctx, p) {
+				return nil, ctx.Err()
+			}
+			return nil, fmt.Errorf("%v did not begin: %w", p, p.failure())
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-ticker.C:
+			if r.look(idle); idle.steps <= limit {
+				break
+			}
+			why := fmt.Sprintf("%v was not ready after %v", p, limit)
+			if p.port != "" {
+				why += fmt.Sprintf(": its port %s has not said hello and opened the barrier", p.port)
+			}
+			return r.hang(ctx, why), nil
+		}
+	}
 }
 
 func (r *run) pids() (pids []int) {
@@ -242,13 +262,15 @@ func (r *run) watch(ctx context.Context) *Hang {
 				left--
 				break
 			}
-			r.interrupted = r.interrupted || r.isInterrupt(ctx, p)
-			return r.hang(ctx, fmt.Sprintf("%v died: %v", p, p.failure()))
+			r.isInterrupt(ctx, p) // takes its time
+			h := r.hang(ctx, fmt.Sprintf("%v died: %v", p, p.failure()))
+			r.interrupted = r.interrupted || p.signalled() && ctx.Err() != nil
+			return h
 		case <-ticker.C:
 			if r.ledger.Violations() > 0 {
 				return nil
 			}
-			idle.look(r.entries(), time.Now())
+			r.look(&idle)
 			if r.Progress != nil {
 				r.Progress(r.ledger.Rounds())
 			}
@@ -276,15 +298,15 @@ func (r *run) watch(ctx context.Context) *Hang {
 // ends ctx too: such a signal may be for the whole run, and the worker the
 // first to get it.
 func (r *run) isInterrupt(ctx context.Context, p *process) bool {
-	switch p.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() {
-	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT:
-		select {
-		case <-ctx.Done():
-			return true
-		case <-time.After(r.spread):
-		}
+	if !p.signalled() {
+		return false
 	}
-	return false
+	select {
+	case <-ctx.Done():
+		return true
+	case <-time.After(r.spread):
+		return false
+	}
 }
 
 // overdue says what takes too long although calls are left; empty: nothing.
@@ -316,10 +338,33 @@ type idleness struct {
 	suspected    bool          // since the last round
 }
 
-// look brings i up to date. Between two looks it counts no more than ten times
-// the usual time: then this process did not run, and perhaps no other.
+// look brings idle up to date with the ledger. See Config.Lenient.
+func (r *run) look(idle *idleness) {
+	now := time.Now()
+	if r.Lenient && idle.steps > 0 && r.stopped() {
+		idle.looked = now.Add(-idle.passed(now) / 10)
+	}
+	idle.look(r.entries(), now)
+}
+
+// stopped reports whether a process of a worker is stopped.
+func (r *run) stopped() bool {
+	return slices.ContainsFunc(r.workers, func(p *process) bool {
+		return slices.ContainsFunc(procgroup.Family(p.pid()), func(pid int) bool {
+			is, err := procgroup.Stopped(pid)
+			return err == nil && is
+		})
+	})
+}
+
+// passed is how much counts of the time since the last look: no more than ten
+// times the usual time. If it was longer this process did not run, and perhaps
+// no other.
+func (i *idleness) passed(now time.Time) time.Duration { return min(now.Sub(i.looked), 10*look) }
+
+// look brings i up to date.
 func (i *idleness) look(entries []oracle.Entry, now time.Time) {
-	elapsed := min(now.Sub(i.looked), 10*look)
+	elapsed := i.passed(now)
 	i.steps, i.calls, i.rounds = i.steps+elapsed, i.calls+elapsed, i.rounds+elapsed
 	for w, e := range entries {
 		switch was := i.entries[w]; {

@@ -401,29 +401,36 @@ func TestHazard_InterruptedHang(t *testing.T) {
 	}
 }
 
-// A signal for the whole run ends a worker first, and then the context. That is
-// an interrupt. The control is a signal for the worker alone.
+// A signal for the whole run ends a worker first, and then the context, perhaps
+// only while the state of the run is looked at. That is an interrupt. The
+// control is a signal for the worker alone.
 func TestHazard_SignalForTheWholeRun(t *testing.T) {
-	for whole, want := range map[bool]spec.Verdict{true: spec.Unfinished, false: spec.Hang} {
+	for _, c := range []struct {
+		whole           bool
+		spread, between time.Duration
+		want            spec.Verdict
+	}{
+		{true, patient, 0, spec.Unfinished},
+		{true, 0, patient, spec.Unfinished},
+		{false, 0, 0, spec.Hang},
+	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		s, worker := at("blocks"), 0
+		s.spread, s.between = c.spread, c.between
 		s.started = func(pids []int) {
 			worker = pids[1]
 			go func() {
 				for syscall.Kill(worker, 0) == nil {
 					runtime.Gosched()
 				}
-				if whole {
+				if c.whole {
 					cancel()
 				}
 			}()
 		}
-		if s.spread = 0; whole {
-			s.spread = patient
-		}
 		rep, err := runIn(t, ctx, s, Config{Procs: 2, Progress: func(int64) { syscall.Kill(worker, syscall.SIGTERM) }})
-		if err != nil || rep.Verdict != want {
-			t.Errorf("SIGTERM for the whole run %v: %v, %v, want %v", whole, rep.Verdict, err, want)
+		if err != nil || rep.Verdict != c.want || rep.ExitCode() == spec.ExitHang == c.whole {
+			t.Errorf("SIGTERM for the whole run %v: %v, exit code %d, %v, want %v", c.whole, rep.Verdict, rep.ExitCode(), err, c.want)
 		}
 		cancel()
 	}
