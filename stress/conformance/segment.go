@@ -27,29 +27,9 @@ func attaching(s *subject) (string, error) {
 		{Enter: 0, Exit: 2, Flag: spec.Up}, {Enter: 1, Exit: 2, Flag: spec.Down}, {Enter: 0, Exit: 1, Flag: spec.Up},
 		{Enter: 0, Exit: 0, Flag: spec.Up}, {Enter: 2, Exit: 3, Flag: spec.Down},
 	}
-	modes := 1
-	if s.can.White {
-		modes = 2
-	}
-	after := make([]spec.Words, modes*len(inUse))
-	err := s.each(len(after), func(i int) (err error) {
-		after[i], err = opening(s, i%modes == 1, inUse[i/modes])
-		return err
-	})
+	constructs, err := constructsOn(s, inUse)
 	if err != nil {
 		return "", err
-	}
-	constructs := after[0] == spec.Initial
-	for i, words := range after {
-		used := inUse[i/modes]
-		switch {
-		case i%modes == 1 && (words == spec.Initial) != constructs:
-			return "", finding("PORTS.md, section 2: modes", "it opens in white-box mode in another way than in black-box mode: it constructs in one of them only, or leaves %v where %v was", words, used)
-		case words != spec.Initial && words != used:
-			return "", finding("PROTOCOL.md, section 6", "on opening it leaves %v where %v was", words, used)
-		case (words == spec.Initial) != constructs:
-			return "", finding("PROTOCOL.md, section 6", "it constructs on opening in some states of the words only: it leaves %v where %v was", words, used)
-		}
 	}
 	if err := otherFiles(s); err != nil {
 		return "", err
@@ -59,21 +39,6 @@ func attaching(s *subject) (string, error) {
 	}
 	if err := writesBack(s); err != nil {
 		return "", err
-	}
-	spoilt := []struct {
-		what  string
-		spoil func(*fixture) error
-	}{
-		{"is missing", func(f *fixture) error { return os.Remove(f.path()) }},
-		{"has 4 bytes", func(f *fixture) error { return os.Truncate(f.path(), 4) }},
-		{"has 11 bytes", func(f *fixture) error { return os.Truncate(f.path(), 11) }},
-		{"has 13 bytes", func(f *fixture) error { return os.Truncate(f.path(), 13) }},
-		{"has 16 bytes", func(f *fixture) error { return os.Truncate(f.path(), 16) }},
-		{"has 24 bytes", func(f *fixture) error { return os.Truncate(f.path(), 24) }},
-		{"has 4096 bytes", func(f *fixture) error { return os.Truncate(f.path(), 4096) }},
-		{"has enter -1", func(f *fixture) error { f.set(spec.Enter, -1); return f.err }},
-		{"has exit -2", func(f *fixture) error { f.set(spec.Exit, -2); return f.err }},
-		{"has flag 2", func(f *fixture) error { f.set(spec.Flag, 2); return f.err }},
 	}
 	err = s.each(len(spoilt), func(i int) error {
 		if err := refusesOpen(s, spoilt[i].spoil); err != nil {
@@ -93,6 +58,54 @@ func attaching(s *subject) (string, error) {
 		}
 	}
 	return "it writes nothing, and refuses a file that is no segment", nil
+}
+
+// constructsOn has the port open segments with the words, in each mode that it
+// has. It reports whether the port constructs on opening, which it must do for
+// all of them or for none.
+func constructsOn(s *subject, inUse []spec.Words) (constructs bool, err error) {
+	modes := 1
+	if s.can.White {
+		modes = 2
+	}
+	after := make([]spec.Words, modes*len(inUse))
+	err = s.each(len(after), func(i int) (err error) {
+		after[i], err = opening(s, i%modes == 1, inUse[i/modes])
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	constructs = after[0] == spec.Initial
+	for i, words := range after {
+		used := inUse[i/modes]
+		switch {
+		case i%modes == 1 && (words == spec.Initial) != constructs:
+			return false, finding("PORTS.md, section 2: modes", "it opens in white-box mode in another way than in black-box mode: it constructs in one of them only, or leaves %v where %v was", words, used)
+		case words != spec.Initial && words != used:
+			return false, finding("PROTOCOL.md, section 6", "on opening it leaves %v where %v was", words, used)
+		case (words == spec.Initial) != constructs:
+			return false, finding("PROTOCOL.md, section 6", "it constructs on opening in some states of the words only: it leaves %v where %v was", words, used)
+		}
+	}
+	return constructs, nil
+}
+
+// spoilt are segments that a port must refuse.
+var spoilt = []struct {
+	what  string
+	spoil func(*fixture) error
+}{
+	{"is missing", func(f *fixture) error { return os.Remove(f.path()) }},
+	{"has 4 bytes", func(f *fixture) error { return os.Truncate(f.path(), 4) }},
+	{"has 11 bytes", func(f *fixture) error { return os.Truncate(f.path(), 11) }},
+	{"has 13 bytes", func(f *fixture) error { return os.Truncate(f.path(), 13) }},
+	{"has 16 bytes", func(f *fixture) error { return os.Truncate(f.path(), 16) }},
+	{"has 24 bytes", func(f *fixture) error { return os.Truncate(f.path(), 24) }},
+	{"has 4096 bytes", func(f *fixture) error { return os.Truncate(f.path(), 4096) }},
+	{"has enter -1", func(f *fixture) error { f.set(spec.Enter, -1); return f.err }},
+	{"has exit -2", func(f *fixture) error { f.set(spec.Exit, -2); return f.err }},
+	{"has flag 2", func(f *fixture) error { f.set(spec.Flag, 2); return f.err }},
 }
 
 // opening has the port open a segment with the words, and returns what they are
