@@ -46,8 +46,8 @@ type hypothesis struct {
 }
 
 // hypotheses come in the order in which they are asked. In the first ones the
-// callers keep the rules, but for parties that are missing or die. A misuse
-// explains only what these do not. Two rounds show what is left over from a
+// callers keep the rules, but for parties that are missing or die. The score of
+// a misuse leaves it out where these explain what is seen. Two rounds show what is left over from a
 // misuse in the first; a third one is there where the count changes.
 var hypotheses = []hypothesis{
 	{spec.Reuse, 8, 0, 0, "", ""},
@@ -100,9 +100,8 @@ func (q question) explain(ctx context.Context, counts []int) (causes []Cause, co
 // ask asks the model about q.
 func (q question) ask(ctx context.Context) (causes []Cause, complete bool) {
 	complete = true
-	var base []shape
 	for _, h := range hypotheses {
-		if h.scenario == spec.Withdraw && len(base) > 0 {
+		if h.scenario == spec.Withdraw && len(causes) > 0 {
 			continue
 		}
 		small, ok := q.fold(h.most)
@@ -113,13 +112,9 @@ func (q question) ask(ctx context.Context) (causes []Cause, complete bool) {
 		found, all := small.states(ctx, cfg)
 		complete = complete && all
 		for _, m := range found {
-			switch {
-			case !m.waits || slices.Contains(base, m.shape) || h.why != "" && m.idle > 0:
-				continue
-			case h.why == "":
-				base = append(base, m.shape)
+			if m.waits {
+				causes = add(causes, h.cause(m, q, small))
 			}
-			causes = add(causes, h.cause(m, q, small))
 		}
 	}
 	return causes, complete

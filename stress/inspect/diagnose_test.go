@@ -34,6 +34,11 @@ func scene(words spec.Words, acts ...Activity) *seen {
 	return v
 }
 
+func (v *seen) after(do func(*seen)) *seen {
+	do(v)
+	return v
+}
+
 func (v *seen) heldBy(pid int) *seen {
 	for _, l := range []*Look{v.first, v.last} {
 		l.Lock.Holders = []int{pid}
@@ -64,6 +69,10 @@ var scenes = []struct {
 	{"one has died, and its parent has not waited", scene(spec.Words{Enter: 2, Exit: 3, Flag: 0}, Polls, Polls, Gone), 3, Hangs, "1 party died at"},
 	{"died at ResetExit", scene(spec.Words{Enter: 0, Exit: 3, Flag: 0}, repeat(Polls, 2)...), 3, Hangs, "1 party died at ResetExit"},
 	{"died after it was counted", scene(spec.Words{Enter: 0, Exit: 2, Flag: 1}, repeat(Polls, 2)...), 3, Hangs, "AwaitFlag"},
+	{"died, and a process that has it mapped is no party", scene(spec.Words{Enter: 0, Exit: 2, Flag: 1}, Polls, Polls, Quiet), 3, Hangs, "1 party died at"},
+	{"control: the words have changed", scene(spec.Words{Enter: 0, Exit: 2, Flag: 1}, Polls, Polls).after(func(v *seen) { v.changes = 1 }), 3, Moving, ""},
+	{"control: the lock has changed", scene(spec.Words{Enter: 0, Exit: 2, Flag: 1}, Polls, Polls).after(func(v *seen) { v.first.Lock.Holders = []int{1} }), 3, Moving, ""},
+	{"control: a process has come", scene(spec.Words{Enter: 0, Exit: 2, Flag: 1}, Polls, Polls).after(func(v *seen) { v.first.Processes = v.first.Processes[1:] }), 3, Moving, ""},
 	{"holder is stopped", scene(spec.Words{Enter: 0, Exit: 3, Flag: 0}, Naps, Naps, Stopped).heldBy(3), 3, HeldUp, "process 3 holds the lock and is stopped"},
 	{"holder does not go on", scene(spec.Words{Enter: 0, Exit: 3, Flag: 0}, Naps, Blocked, Quiet).heldBy(3), 3, Waiting, "process 3 holds the lock and does not go on"},
 	{"holder is no party", scene(spec.Words{Enter: 0, Exit: -1, Flag: 1}, Naps, Naps, Naps).heldBy(7), 3, Waiting, "process 7 holds the lock"},
@@ -74,6 +83,9 @@ var scenes = []struct {
 	{"of 64, 1 died", scene(spec.Words{Enter: 0, Exit: 63, Flag: 1}, repeat(Polls, 63)...), 64, Hangs, "1 party died at"},
 	{"of 64, all wait, constructed late", scene(spec.Words{Enter: 0, Exit: 30, Flag: 1}, repeat(Polls, 64)...), 64, Hangs, "constructor"},
 	{"no party writes 7", scene(spec.Words{Enter: 1, Exit: 7, Flag: 5}, repeat(Polls, 2)...), 2, Foreign, "no state of the model fits"},
+	{"control: a process that is hidden may have written 7", scene(spec.Words{Enter: 1, Exit: 7, Flag: 5}, repeat(Polls, 2)...).after(func(v *seen) {
+		v.last.hidden = []Process{{PID: 9, State: "S"}}
+	}), 2, Unclear, ""},
 	{"control: no process waits", scene(spec.Words{Enter: 2, Exit: 3, Flag: 0}, Quiet, Quiet), 3, Idle, ""},
 	{"control: nobody is there", scene(spec.Initial), 0, Idle, ""},
 }
