@@ -8,9 +8,10 @@
 //
 // The verdict is passed (exit code 0), violated (12), hang (11): for --stall no
 // process made progress, or a process died; or unfinished (75): for --stall no
-// process made progress, and one is stopped or gets no processor. Ctrl-C and the other signals
-// that cli.Main lists make the round under way the last one and keep what was
-// measured (130). The verdict is then unfinished, unless --rounds were made.
+// process made progress, and one is stopped or gets no processor. Ctrl-C and
+// the other signals that cli.Main lists make the round under way the last one
+// and keep what was measured (130). The verdict is then unfinished, unless
+// --rounds were made.
 //
 // Stress removes all files it makes and ends all processes it starts. After
 // kill -9 the workers do that. If they are killed too, or none has begun, the
