@@ -171,3 +171,25 @@ func TestHazard_MutantsPut(t *testing.T) {
 		}
 	}
 }
+
+// TestHazard_WordsOutOfRange: a word beyond either end of its range violates
+// WordsInRange, and one at the end does not.
+func TestHazard_WordsOutOfRange(t *testing.T) {
+	cfg := Config{Scenario: spec.Reuse, Procs: 2}
+	for words, want := range map[spec.Words]bool{
+		{Enter: 0, Exit: spec.NotSet, Flag: spec.Down}: false,
+		{Enter: 2, Exit: 2, Flag: spec.Up}:             false,
+		{Enter: -1}:                                    true,
+		{Enter: 3}:                                     true,
+		{Exit: spec.NotSet - 1}:                        true,
+		{Exit: 3}:                                      true,
+		{Flag: spec.Down - 1}:                          true,
+		{Flag: spec.Up + 1}:                            true,
+	} {
+		s := Init(cfg)
+		s.words = words
+		if got := Violates(cfg, s, spec.WordsInRange); got != want {
+			t.Errorf("Violates, of WordsInRange with words %v: got %v, want %v", words, got, want)
+		}
+	}
+}
