@@ -152,13 +152,17 @@ func panicOf(do func()) (value any) {
 }
 
 // TestUnit_Questions: in each scenario every property is asked about once, by a
-// valid question, and where there is a control all of them again.
+// valid question, and where there is a control all of them again. Rounds are
+// bounded only where they must be.
 func TestUnit_Questions(t *testing.T) {
 	asked := map[spec.Scenario][]spec.Property{}
 	controls := map[spec.Scenario]bool{}
 	for _, q := range Questions() {
 		if err := q.Config.Validate(); err != nil {
 			t.Errorf("%s: %v", q.Config, err)
+		}
+		if bounded := q.Config.Rounds > 0; bounded != NeedsBound(q.Config) {
+			t.Errorf("%s: bounded rounds: %v, want %v", q.Config, bounded, !bounded)
 		}
 		if q.Config.Control {
 			controls[q.Config.Scenario] = q.Expect == spec.Holds && slices.Equal(q.Check, spec.AllProperties) && q.Liveness
