@@ -19,6 +19,7 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/port/registry"
 )
 
 // fallible is a party whose third return from a call fails in a way of its own.
@@ -212,4 +213,39 @@ func TestProc_Holds(t *testing.T) {
 	check("of another port", other, false)
 	family.Kill()
 	check("when none holds it", other, false)
+}
+
+// TestProc_FrozenPort stops the processes of the ports amid a run, for longer
+// than a port may take for an answer. They do as the model does.
+func TestProc_FrozenPort(t *testing.T) {
+	t.Parallel()
+	const limit = 2 * time.Second
+	var started []*port.Port
+	d := driver{cfg: withdrawTwo, start: func(_ int, splitRMW bool) (party, error) {
+		cmd, err := registry.Command(t.Context(), "go")
+		if err != nil {
+			return nil, err
+		}
+		p, err := port.Start(t.Context(), "go", cmd, limit)
+		if err != nil {
+			return nil, err
+		}
+		started = append(started, p)
+		return newProcess(p, splitRMW)
+	}}
+	frozen := 0
+	d.progress = func(steps int) {
+		if steps != 50 {
+			return
+		}
+		for _, p := range started {
+			if p.Stop() {
+				frozen++
+				time.AfterFunc(2*limit, p.Continue)
+			}
+		}
+	}
+	if rep, err := d.random(t.Context(), 1, 100); err != nil || rep.Verdict != spec.Passed || rep.Steps != 100 || frozen != 2 {
+		t.Errorf("%d ports stopped: %v after %d steps, %s, %v; want 2, passed after 100", frozen, rep.Verdict, rep.Steps, rep.Why, err)
+	}
 }
