@@ -4,6 +4,7 @@ package port
 
 import (
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -72,5 +73,24 @@ func TestUnit_ErrorsAreQuoted(t *testing.T) {
 		if r < ' ' {
 			t.Errorf("the error has control characters: %q", err)
 		}
+	}
+}
+
+// TestProc_FrozenReader: a port that is stopped for longer than its limit, while
+// its pipe is full, may read the rest of a request afterwards.
+func TestProc_FrozenReader(t *testing.T) {
+	t.Parallel()
+	const limit, long = 2 * time.Second, 1 << 18 // more than a pipe holds
+	p, err := Start(t.Context(), "script", exec.Command("/bin/sh", "-c", `echo port 1; head -n 1 >/dev/null; echo ok; read -r request`), limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	if !p.Stop() {
+		t.Fatal("the port was not stopped")
+	}
+	time.AfterFunc(2*limit, p.Continue)
+	if answer, err := p.Ask(strings.Repeat("x", long)); err != nil || answer != OK {
+		t.Errorf("the answer is %q, %v; want %q", answer, err, OK)
 	}
 }
