@@ -136,7 +136,8 @@ func tlcDecides(t *testing.T, c claim) string {
 	return fmt.Sprintf("%d ≤ n ≤ %d", least, most)
 }
 
-// needed lists the conditions that a claim follows from.
+// needed lists the conditions that a claim follows from. NeverTwoAhead is one
+// for each claim: without it a process can make a move that is not in Rules.
 func needed(c claim) (list []proof.Condition) {
 	live := c.holds != nil || c.isProperty() && c.property.Kind() == spec.Liveness
 	if !live && !c.isProperty() {
@@ -150,7 +151,7 @@ func needed(c claim) (list []proof.Condition) {
 		case goal == nil: // the invariant
 			keep = true
 		default:
-			keep = goal.Name == c.name || goal.Name == "NeverTwoAhead" && c.name == spec.NoEarlyExit.String()
+			keep = goal.Name == c.name || goal.Name == "NeverTwoAhead"
 		}
 		if keep {
 			list = append(list, condition)
