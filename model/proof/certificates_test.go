@@ -2,10 +2,13 @@ package proof
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/binary"
+	"encoding/gob"
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"sharedbarrier/model/proof/certificate"
@@ -58,6 +61,32 @@ func TestGolden_Certificates(t *testing.T) {
 		size += len(e.Certificate)
 	}
 	t.Logf("%d certificates of %d bytes, %d bytes compressed", len(want), size, len(file))
+}
+
+// TestHazard_DamagedFile: a file of certificates that is cut short, or has more
+// in it, is not read.
+func TestHazard_DamagedFile(t *testing.T) {
+	list, err := unpack(shipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var two bytes.Buffer
+	z, _ := flate.NewWriter(&two, flate.BestSpeed)
+	encoder := gob.NewEncoder(z)
+	if err := errors.Join(encoder.Encode(list), encoder.Encode(list), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string][]byte{
+		"empty":      nil,
+		"half":       shipped[:len(shipped)/2],
+		"end":        shipped[:len(shipped)-1],
+		"a byte":     append(slices.Clip(shipped), 0),
+		"two values": two.Bytes(),
+	} {
+		if got, err := unpack(file); err == nil || !strings.Contains(err.Error(), Rewrite) {
+			t.Errorf("%s: unpack: got %d certificates, %v, want an error that names the command that writes them", name, len(got), err)
+		}
+	}
 }
 
 // A proofNode is a node of a certificate, to be edited.

@@ -9,6 +9,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"sharedbarrier/model/proof/certificate"
@@ -55,7 +56,13 @@ func pack(list []entry) []byte {
 }
 
 func unpack(file []byte) (list []entry, err error) {
-	if err := gob.NewDecoder(flate.NewReader(bytes.NewReader(file))).Decode(&list); err != nil {
+	rest := bytes.NewReader(file)
+	decoder := gob.NewDecoder(flate.NewReader(rest))
+	err = decoder.Decode(&list)
+	if err == nil && (decoder.Decode(nil) != io.EOF || rest.Len() > 0) {
+		err = errors.New("they do not end where they should")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("proof: the certificates are damaged: %w; %s writes them again", err, Rewrite)
 	}
 	return list, nil
