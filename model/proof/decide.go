@@ -59,7 +59,7 @@ func unpack(file []byte) (list []entry, err error) {
 	rest := bytes.NewReader(file)
 	decoder := gob.NewDecoder(flate.NewReader(rest))
 	err = decoder.Decode(&list)
-	if err == nil && (decoder.Decode(nil) != io.EOF || rest.Len() > 0) {
+	if err == nil && (decoder.Decode(new([]entry)) != io.EOF || rest.Len() > 0) {
 		err = errors.New("they do not end where they should")
 	}
 	if err != nil {
