@@ -101,10 +101,15 @@ func (p *process) isGone() bool {
 	}
 }
 
-// signalled reports whether a signal that interrupts a command (cli.Main) has
-// ended the process, which is gone.
+// signalled reports whether a signal that interrupts a command (cli.Main) may
+// have ended the process, which is gone. At SIGQUIT and SIGABRT the runtime of
+// Go prints the goroutines and exits with 2.
 func (p *process) signalled() bool {
-	switch p.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() {
+	status := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if status.ExitStatus() == 2 && p.found == nil {
+		return true
+	}
+	switch status.Signal() {
 	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT:
 		return true
 	}

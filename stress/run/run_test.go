@@ -407,12 +407,15 @@ func TestHazard_InterruptedHang(t *testing.T) {
 func TestHazard_SignalForTheWholeRun(t *testing.T) {
 	for _, c := range []struct {
 		whole           bool
+		signal          syscall.Signal
 		spread, between time.Duration
 		want            spec.Verdict
 	}{
-		{true, patient, 0, spec.Unfinished},
-		{true, 0, patient, spec.Unfinished},
-		{false, 0, 0, spec.Hang},
+		{true, syscall.SIGTERM, patient, 0, spec.Unfinished},
+		{true, syscall.SIGTERM, 0, patient, spec.Unfinished},
+		{true, syscall.SIGQUIT, patient, 0, spec.Unfinished},
+		{false, syscall.SIGTERM, 0, 0, spec.Hang},
+		{false, syscall.SIGQUIT, 0, 0, spec.Hang},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		s, worker := at("blocks"), 0
@@ -428,9 +431,9 @@ func TestHazard_SignalForTheWholeRun(t *testing.T) {
 				}
 			}()
 		}
-		rep, err := runIn(t, ctx, s, Config{Procs: 2, Progress: func(int64) { syscall.Kill(worker, syscall.SIGTERM) }})
+		rep, err := runIn(t, ctx, s, Config{Procs: 2, Progress: func(int64) { syscall.Kill(worker, c.signal) }})
 		if err != nil || rep.Verdict != c.want || rep.ExitCode() == spec.ExitHang == c.whole {
-			t.Errorf("SIGTERM for the whole run %v: %v, exit code %d, %v, want %v", c.whole, rep.Verdict, rep.ExitCode(), err, c.want)
+			t.Errorf("%v for the whole run %v: %v, exit code %d, %v, want %v", c.signal, c.whole, rep.Verdict, rep.ExitCode(), err, c.want)
 		}
 		cancel()
 	}
