@@ -93,6 +93,31 @@ func TestUnit_TraceInText(t *testing.T) {
 	}
 }
 
+// TestUnit_Schedule: another process begins a row within a call, and so does a
+// call or an event of the same process.
+func TestUnit_Schedule(t *testing.T) {
+	trace := Trace{{Label: "LockInit"}, {Proc: 1, Label: "UnlockExit"}, {Proc: 1, Label: "Call", Parties: 2},
+		{Proc: 1, Label: "LockInit"}, {Proc: 1, Label: "GiveUp"}}
+	got := ""
+	for _, row := range trace.Schedule()[1:] {
+		got += row[0] + " " + row[1] + "; "
+	}
+	if want := "p0 `LockInit`; p1 `UnlockExit`; p1 `Call`(2), `LockInit`; p1 `GiveUp`; "; got != want {
+		t.Errorf("Schedule: got %q, want %q", got, want)
+	}
+}
+
+// TestUnit_TraceOf: each entry has the words after its action.
+func TestUnit_TraceOf(t *testing.T) {
+	cfg := Config{Scenario: spec.Reuse, Procs: 2}
+	trace := TraceOf(cfg, []Action{{Step: spec.Call, Parties: 2}, {Step: spec.LockInit}, {Step: spec.InitExit}, {Step: spec.UnlockInit}})
+	for i, exit := range []int32{spec.NotSet, spec.NotSet, 2, 2} {
+		if want := (spec.Words{Exit: exit, Flag: spec.Initial.Flag}); trace[i].Words != want {
+			t.Errorf("words after entry %d, %v: got %v, want %v", i+1, trace[i], trace[i].Words, want)
+		}
+	}
+}
+
 // TestHazard_WrongTrace: Replay refuses an entry of which one part is wrong, and
 // keeps the states before it.
 func TestHazard_WrongTrace(t *testing.T) {
