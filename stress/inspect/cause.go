@@ -26,6 +26,7 @@ type Cause struct {
 	kind  spec.Scenario
 	idle  int
 	dead  int
+	ended bool // those that have not called are known to have ended
 	score float64
 }
 
@@ -178,6 +179,8 @@ func (c *Cause) spell(procs int) {
 		parts = append(parts, c.Why)
 	case c.kind == spec.Crash:
 		c.Do = "find out why it died (its log, dmesg); then end all parties, construct again and start them: no party can repair the words (spec/HAZARDS.md#crash)"
+	case c.ended:
+		c.Do = "find out why it ended (its log, dmesg), and start it again: the words are as if it had not called yet"
 	default:
 		c.Do = "find the processes that should call: they were not started, have ended, or take another branch"
 	}
@@ -185,7 +188,11 @@ func (c *Cause) spell(procs int) {
 		parts = append(parts, counted(c.dead, "party", "parties")+" died at "+oneOf(c.Died))
 	}
 	if c.Missing > 0 {
-		parts = append(parts, fmt.Sprintf("%s not called, of %d", counted(c.Missing, "party has", "parties have"), c.Procs))
+		does := "not called"
+		if c.ended {
+			does = "ended outside a call"
+		}
+		parts = append(parts, fmt.Sprintf("%s %s, of %d", counted(c.Missing, "party has", "parties have"), does, c.Procs))
 	}
 	c.Why = strings.Join(parts, ", and ")
 	if c.Procs != procs {

@@ -65,10 +65,23 @@ func (v *seen) diagnose(ctx context.Context, o Options) (d diagnosis, err error)
 		if err := ctx.Err(); err != nil {
 			return d, err
 		}
+		for i := range found {
+			found[i].ended = found[i].Missing > 0 && found[i].Missing == endedOutside(o.Parties)
+		}
 		d = v.conclude(found, complete, v.obstacles(elsewhere))
 		d.addOthers(v.others())
 	}
 	return d, nil
+}
+
+// endedOutside returns how many parties have ended outside a call.
+func endedOutside(parties []Party) (n int) {
+	for _, p := range parties {
+		if p.Gone && !p.Inside {
+			n++
+		}
+	}
+	return n
 }
 
 // explain returns the causes that the model has, and whether all of it was
