@@ -52,7 +52,7 @@ func TestUnit_KnownParties(t *testing.T) {
 		why   string
 	}{
 		{"is outside and works", Party{Owns: owns(3)}, []Activity{Polls, Polls, Runs}, Waiting, "process 3 has the segment mapped and may be outside"},
-		{"has ended outside", Party{Owns: owns(3), Gone: true}, []Activity{Polls, Polls}, Hangs, "1 party has not called, of 3"},
+		{"has ended outside", Party{Owns: owns(3), Gone: true}, []Activity{Polls, Polls}, Hangs, "1 party has ended outside a call, of 3"},
 		{"has not the segment mapped", Party{Owns: owns(9), Inside: true}, []Activity{Polls, Polls}, Waiting, "party 2 is there, and has not this segment mapped"},
 	} {
 		v := scene(spec.Words{Enter: 2, Exit: 3, Flag: 0}, c.acts...)
