@@ -155,7 +155,7 @@ func (c Cause) nothing() bool {
 }
 
 // sawDeath reports whether a process that is dead, and not waited for, has the
-// parent of a party.
+// parent and the name of a party.
 func (v *seen) sawDeath() bool {
 	return slices.ContainsFunc(v.last.Processes, func(p Process) bool { return p.Sibling })
 }

@@ -76,19 +76,23 @@ func (t Target) look(s *segment) (*Look, error) {
 }
 
 // addDead adds the processes that have ended and are not waited for, and have
-// the parent of a party. They may have been parties: of a dead process, /proc
-// shows no mapping.
+// the parent and the name of a party. They may have been parties: of a dead
+// process, /proc shows no mapping and no command line.
 func (l *Look) addDead() {
-	parents := map[int]bool{}
+	type kind struct {
+		parent int
+		name   string
+	}
+	parties := map[kind]bool{}
 	for _, p := range l.Processes {
 		if p.Maps && p.Parent > 1 {
-			parents[p.Parent] = true
+			parties[kind{p.Parent, p.Name}] = true
 		}
 	}
 	all, _ := procfs.AllProcs() // it was readable before
 	for _, p := range all {
 		stat, err := p.Stat()
-		if err != nil || stat.State != "Z" || !parents[stat.PPID] || l.process(p.PID) != nil {
+		if err != nil || stat.State != "Z" || !parties[kind{stat.PPID, stat.Comm}] || l.process(p.PID) != nil {
 			continue
 		}
 		if dead := (Process{PID: p.PID, Sibling: true}); dead.describe() {

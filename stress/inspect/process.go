@@ -20,6 +20,7 @@ type Process struct {
 	Parent    int
 	User      string
 	Command   string
+	Name      string // of the program, as the kernel has it
 	Rank      string // what its environment says about its rank, such as LOCAL_RANK=3
 	Started   time.Time
 	State     string // the letter of proc(5): R, S, D, T, t, Z, X, I
@@ -28,7 +29,7 @@ type Process struct {
 	LockOpen  bool   // it has the lock file open
 	Holds     bool   // it holds the lock
 	Waits     bool   // it blocks in flock(2)
-	Sibling   bool   // it is dead and not waited for, and has the parent of a party
+	Sibling   bool   // it is dead and not waited for, and has the parent and the name of a party
 
 	at      time.Time // when its threads were looked at
 	threads map[int]thread
@@ -54,7 +55,7 @@ func (p *Process) describe() bool {
 	if err != nil {
 		return false
 	}
-	p.State, p.Parent, p.User = stat.State, stat.PPID, userName(owner(p.PID))
+	p.State, p.Parent, p.Name, p.User = stat.State, stat.PPID, stat.Comm, userName(owner(p.PID))
 	p.Command = command(proc, stat.Comm)
 	if start, err := stat.StartTime(); err == nil {
 		p.Started = time.UnixMicro(int64(start * 1e6))

@@ -211,7 +211,8 @@ func TestProc_Go(t *testing.T) {
 }
 
 // TestProc_DeadParty: a party that has died, and that its parent has not waited
-// for, is in the report as gone, and with the rank that its environment had.
+// for, is in the report as gone, and with the rank that its environment had. A
+// dead child of the same parent that ran another program is no party.
 func TestProc_DeadParty(t *testing.T) {
 	b, segment, lockPath := porttest.NewBarrier(t)
 	t.Setenv("LOCAL_RANK", "5")
@@ -223,9 +224,13 @@ func TestProc_DeadParty(t *testing.T) {
 	if err := dead.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	for !porttest.HasEnded(t, dead.Process) {
+	other := startParty(t, exec.Command("sh", "-c", "echo ready"), nil)
+	for !porttest.HasEnded(t, dead.Process) || !porttest.HasEnded(t, other.Process) {
 	}
 	r := look(t, segment, lockPath)
+	if slices.ContainsFunc(r.Processes, func(p inspect.ProcessReport) bool { return p.PID == other.Process.Pid }) {
+		t.Errorf("processes %+v, want no %d: it ran another program", r.Processes, other.Process.Pid)
+	}
 	if p := process(r, dead.Process.Pid); p.Activity != inspect.Gone || p.State != "Z" || p.Maps {
 		t.Errorf("after it died: %+v, want that it is gone", p)
 	}
