@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -155,8 +156,9 @@ func TestProc_PipSettings(t *testing.T) {
 	home, elsewhere := t.TempDir(), t.TempDir()
 	wheels := filepath.Join(home, "wheels")
 	hash := wheel(t, wheels)
+	links := url.URL{Scheme: "file", Path: wheels} // pip splits a path at its spaces
 	poison := fmt.Sprintf("[global]\nno-index = true\nfind-links = %s\nrequire-virtualenv = false\n"+
-		"[install]\ntarget = %s\nuser = true\nprefix = %[2]s\nroot = %[2]s\ndry-run = true\nno-binary = :all:\nconstraint = /nowhere\n", wheels, elsewhere)
+		"[install]\ntarget = %s\nuser = true\nprefix = %[2]s\nroot = %[2]s\ndry-run = true\nno-binary = :all:\nconstraint = /nowhere\n", &links, elsewhere)
 	for _, file := range []string{".config/pip/pip.conf", "pip.conf"} {
 		path := filepath.Join(home, file)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(poison), 0o644)); err != nil {
