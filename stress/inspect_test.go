@@ -135,7 +135,7 @@ func TestGolden_Inspect(t *testing.T) {
 // differ, and what is of this machine is left out.
 func inspectPart(t *testing.T, name, flags, out string) {
 	t.Helper()
-	out = regexp.MustCompile(`(?m)python -E .*$`).ReplaceAllString(out, "python train.py")
+	out = regexp.MustCompile(`(?m)^(\d+ .* mapped +).*$`).ReplaceAllString(out, "${1}python train.py")
 	out = regexp.MustCompile(`(?m)\n\nNot seen: .*$`).ReplaceAllString(out, "")
 	want := "```console\n$ go run ./stress inspect --shm 000000_barrier --lock /tmp/000000_barrier_filelock" + flags + "\n" + out + "```\n"
 	page, err := os.ReadFile("README.md")

@@ -60,7 +60,7 @@ func (p *Port) Stop() bool {
 	if !p.leads || unix.Kill(-p.PID(), unix.SIGSTOP) != nil {
 		return false
 	}
-	for range 100 {
+	for range 5000 { // on a loaded machine a thread is late to stop
 		running := false
 		for _, pid := range p.Processes() {
 			for _, thread := range threads(pid) {
