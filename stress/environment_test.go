@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -80,6 +81,9 @@ func TestProc_EnvironmentIsNoFault(t *testing.T) {
 		{"another PID namespace", "", unix.CLONE_NEWPID, "", "/proc is missing or is that of another PID namespace"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if self, err := os.Executable(); err != nil || strings.HasSuffix(c.want, "/dev/shm") && strings.HasPrefix(self, "/dev/shm/") {
+				t.Skipf("%s is in /dev/shm, which this hides (%v): use another TMPDIR", self, err)
+			}
 			for _, args := range onAnyMachine {
 				if !strings.HasPrefix(args[0], c.only) {
 					continue
