@@ -44,7 +44,7 @@ func saying(log string) string { return "cat << 'end'\n" + log + "end\n" }
 func TestUnit_Check(t *testing.T) {
 	success := message(msgSuccess, 0, "Model checking completed.")
 	figures := message(msgStats, 0, "12 states generated, 7 distinct states found, 0 states left on queue.") + message(msgDepth, 0, "search is 4.")
-	keep := "for a; do echo \"$a\" >>$LEFT/arguments; done; cp A.tla *.cfg $LEFT; cat Schedule.tla >>$LEFT/arguments 2>$LEFT/none\n"
+	keep := "for a; do echo \"$a\" >>$LEFT/arguments; done; cp A.tla *.cfg \"$LEFT\"; cat Schedule.tla >>$LEFT/arguments 2>$LEFT/none\n"
 	for _, c := range []struct {
 		name, script string
 		change       func(*Run)
@@ -183,9 +183,9 @@ func TestUnit_Distributed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			// The workers end with the server, once both have begun.
 			r, dir := asTLC(t, `case "$*" in
-*.TLCServer\ *) echo server >>$LEFT/ran; until [ $(grep -c worker $LEFT/ran) = 2 ]; do sleep 0.01; done; `+saying(c.server)+`;;
-*.TLCWorker\ *) echo worker >>$LEFT/ran; exec sleep 1000;;
-*) echo alone >>$LEFT/ran; `+saying(c.alone)+`;;
+*.TLCServer\ *) echo server >>"$LEFT/ran"; until [ $(grep -c worker "$LEFT/ran") = 2 ]; do sleep 0.01; done; `+saying(c.server)+`;;
+*.TLCWorker\ *) echo worker >>"$LEFT/ran"; exec sleep 1000;;
+*) echo alone >>"$LEFT/ran"; `+saying(c.alone)+`;;
 esac
 `)
 			r.Distributed = 2
