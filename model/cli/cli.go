@@ -56,7 +56,7 @@ func Main(cmd *cobra.Command) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGABRT)
 	context.AfterFunc(ctx, stop)
 	if path, err := os.Executable(); err == nil && isOfGoRun(path) {
-		go awaitParent(cancel)
+		go awaitParent(path, cancel)
 	}
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // so that a write fails and does not kill
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
@@ -106,13 +106,22 @@ func isOfGoRun(path string) bool { return ofGoRun.MatchString(filepath.ToSlash(p
 
 var ofGoRun = regexp.MustCompile(`/(go-build[0-9]+/b[0-9]+/exe|[0-9a-f]{64}-d)/[^/]+$`)
 
-// awaitParent calls gone when the parent of this process has ended. It looks
-// ten times a second.
-func awaitParent(gone func()) {
-	for parent := os.Getppid(); os.Getppid() == parent; {
+// awaitParent calls gone when the parent of this process, which runs path, has
+// ended. It looks ten times a second. The parent may have ended before the
+// first look: another process is the parent then.
+func awaitParent(path string, gone func()) {
+	for parent := os.Getppid(); runs(parent, path) && os.Getppid() == parent; {
 		time.Sleep(100 * time.Millisecond)
 	}
 	gone()
+}
+
+// runs reports whether the process is the go command, or a program that has
+// path as an argument, as with go run -exec; true where /proc does not tell.
+func runs(pid int, path string) bool {
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	args, err2 := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err != nil || err2 != nil || string(name) == "go\n" || strings.Contains(string(args), path)
 }
 
 // Between returns nil if the value of the flag is from least to most. If not,

@@ -40,8 +40,8 @@ var commands = map[string]func(*cobra.Command) error{
 		fmt.Fprintln(cmd.ErrOrStderr(), "cleaning")
 		return Exit(spec.ExitInterrupted)
 	},
-	"parent": func(*cobra.Command) error { // starts a copy of the executable as the program wait
-		cmd := exec.Command(os.Getenv(copyVariable))
+	"parent": func(*cobra.Command) error { // starts the copy of the executable that is its name, as the program wait
+		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), "SHAREDBARRIER_REEXEC=wait")
 		cmd.Stdout = os.Stdout
 		if err := cmd.Start(); err != nil {
@@ -206,8 +206,16 @@ func TestProc_EndOfGoRun(t *testing.T) {
 			t.Errorf("isOfGoRun(%q): got %v, want %v", path, got, want)
 		}
 	}
+	// A command whose parent is another one than go run, which ended before, is
+	// interrupted at once.
+	late := exec.CommandContext(t.Context(), copied)
+	late.Env = reexec.Command(t.Context(), "wait").Env
+	if out, err := late.CombinedOutput(); string(out) != "waiting\ncleaning\n" {
+		t.Errorf("the command without go run says %q (%v), want that it waits and cleans", out, err)
+	}
+
 	cmd := reexec.Command(t.Context(), "parent")
-	cmd.Env = append(cmd.Env, copyVariable+"="+copied)
+	cmd.Args[0] = copied // go run -exec PROGRAM gives it to the program
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -224,9 +232,6 @@ func TestProc_EndOfGoRun(t *testing.T) {
 	}
 	cmd.Wait()
 }
-
-// copyVariable names the executable that the command parent starts.
-const copyVariable = "CLI_TEST_COPY"
 
 // TestProc_Nohup: a command that nohup started ignores SIGHUP.
 func TestProc_Nohup(t *testing.T) {
