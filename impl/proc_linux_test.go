@@ -59,13 +59,7 @@ func start(t testing.TB, role string, args ...string) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	out := reexec.Start(t, cmd)
 	p := &peer{t, role, cmd, in, bufio.NewScanner(out)}
 	t.Cleanup(func() {
 		if cmd.ProcessState == nil {

@@ -118,13 +118,7 @@ func TestProc_ExitCodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		stdout := reexec.Start(t, cmd)
 		for _, signal := range c.signals {
 			if _, err := fmt.Fscanln(stdout, new(string)); err != nil {
 				t.Fatal(err)
@@ -165,13 +159,7 @@ func TestProc_ReaderIsGone(t *testing.T) {
 	cmd := reexec.Command(t.Context(), "chatter")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	stdout := reexec.Start(t, cmd)
 	stdout.Close()
 	cmd.Wait()
 	if got := cmd.ProcessState.String(); got != "signal: broken pipe" || stderr.String() != "cleaning\n" {
@@ -216,13 +204,7 @@ func TestProc_EndOfGoRun(t *testing.T) {
 
 	cmd := reexec.Command(t.Context(), "parent")
 	cmd.Args[0] = copied // go run -exec PROGRAM gives it to the program
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	stdout := reexec.Start(t, cmd)
 	lines := bufio.NewScanner(stdout)
 	for _, want := range []string{"waiting", "cleaning"} {
 		if !lines.Scan() || lines.Text() != want {

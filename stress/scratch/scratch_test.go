@@ -54,13 +54,7 @@ func existing(n Names) (count int) {
 func TestProc_SweepRemovesDeadRuns(t *testing.T) {
 	for _, parent := range []string{t.TempDir(), "/dev/shm"} {
 		cmd := reexec.Command(t.Context(), "run", parent)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		out := reexec.Start(t, cmd)
 		lines := bufio.NewScanner(out)
 		lines.Scan()
 		n := Names{Dir: lines.Text()}

@@ -89,15 +89,9 @@ func TestProc_Interrupt(t *testing.T) {
 		t.Run(strings.Join(args[2:], " "), func(t *testing.T) {
 			t.Parallel()
 			cmd, temp := check(t, append(args, "--json")...)
-			stdout, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
+			stdout := reexec.Start(t, cmd)
 			t.Cleanup(func() { cmd.Process.Kill() }) // it has ended, unless the test has failed
 			lines := bufio.NewScanner(stdout)
 			if !lines.Scan() || strings.Contains(lines.Text(), "differs") {

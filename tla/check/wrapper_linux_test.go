@@ -11,6 +11,7 @@ import (
 
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/reexec"
 	"sharedbarrier/tla/tlc"
 )
 
@@ -27,13 +28,7 @@ func TestProc_JavaIsAWrapper(t *testing.T) {
 	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: spec.ExitInterrupted, syscall.SIGKILL: -1} {
 		cmd, temp := check(t, "single-n1-safety", "withdraw-n6-safety", "--json")
 		cmd.Env = append(cmd.Env, "JAVA_HOME="+home)
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		stdout := reexec.Start(t, cmd)
 		t.Cleanup(func() { cmd.Process.Kill() }) // it has ended, unless the test has failed
 		bufio.NewScanner(stdout).Scan()          // the first answer is there, so the second question is being asked
 		await(t, cmd.Process.Pid, "the wrapper had started Java", func() bool { return len(running(t, temp)) >= 2 })

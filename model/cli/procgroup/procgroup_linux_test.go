@@ -59,13 +59,7 @@ func awaitBegun(t *testing.T, lines *bufio.Reader, count int) {
 // they nor what they have started outlive it.
 func TestProc_EndOfTheRunner(t *testing.T) {
 	cmd := reexec.Command(t.Context(), "starter")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	out := reexec.Start(t, cmd)
 	lines := bufio.NewReader(out)
 	awaitBegun(t, lines, 4)
 	if err := cmd.Process.Kill(); err != nil {
@@ -117,13 +111,7 @@ func TestProc_SignalToTheRunnersGroup(t *testing.T) {
 	cmd := reexec.Command(t.Context(), "runner", signals)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	out := reexec.Start(t, cmd)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if lines.Text() != "ready" {
 			t.Errorf("a signal to the runner's group: Start or Wait of a command: %s", lines.Text())

@@ -42,13 +42,7 @@ func TestProc_SweepRemovesDeadRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := reexec.Command(t.Context(), "run", parent)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	out := reexec.Start(t, cmd)
 	lines := bufio.NewScanner(out)
 	lines.Scan()
 	path := lines.Text()
