@@ -18,7 +18,7 @@ import (
 	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
-	"sharedbarrier/stress/port/registry"
+	"sharedbarrier/stress/port/porttest"
 )
 
 // runLockstep runs stress lockstep to its end.
@@ -79,19 +79,11 @@ func TestProc_LockstepSchedule(t *testing.T) {
 // that differs before there is any move. The printed command reproduces the
 // difference, and a port that is right passes.
 func TestProc_LockstepDifference(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	right, err := registry.Command(t.Context(), "go")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		port, difference string
 		reproduce        []string
 	}{
-		{"exec:'" + self + "' " + strings.Join(right.Args[1:], " ") + " | sed -u 's/at UnlockInit/at UnlockEnter/'=2",
+		{"exec:" + porttest.GoPort(t) + " | sed -u 's/at UnlockInit/at UnlockEnter/'=2",
 			`(its line 7): got "at UnlockEnter", want "at UnlockInit"`, []string{"--moves", "1:2 1 1"}},
 		{`exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open; echo closed; read -r end=2`,
 			`answer of p1 (its line 3), while it opens the barrier: got "closed", want "at MakeEnter"`, []string{"--random", "--steps", "1"}},

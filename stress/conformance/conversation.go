@@ -79,29 +79,32 @@ func outOfPlace(s *subject) error {
 	f := s.fixture()
 	defer f.close()
 	f.openWhite()
-	f.send("call 1")
-	for answer := f.receive(); f.err == nil && answer != port.Returned; answer = f.receive() {
-		label, _ := strings.CutPrefix(answer, "at ")
-		step, err := spec.ParseStep(label)
-		if err != nil {
-			return finding("PORTS.md, section 3", "in a call it answers %.300q, want %q or a step", answer, port.Returned)
-		}
+	answer := f.lead("call 1", func(step spec.Step) {
 		refused := []string{"dance"}
 		poll := step == spec.AwaitDrain || step == spec.AwaitFlag
 		if !poll {
 			refused = append(refused, "abandon")
 		}
-		if !poll && !slices.Contains([]spec.Step{spec.LockInit, spec.LockEnter, spec.LockFirst}, step) {
+		if !slices.Contains(givesUp, step) {
 			refused = append(refused, "giveup")
 		}
 		for _, request := range refused {
 			f.ask(request, "error")
-			f.err = f.errorf("at %v", step)
 		}
-		f.send("go")
-	}
+		f.err = f.errorf("at %v", step)
+	})
+	f.try(func() error {
+		if answer != port.Returned {
+			return finding("PORTS.md, section 3", "in a call it answers %.300q, want %q or a step", answer, port.Returned)
+		}
+		return nil
+	})
 	return f.err
 }
+
+// givesUp are the steps at which a call heeds a request to give up
+// (PROTOCOL.md, section 5).
+var givesUp = []spec.Step{spec.LockInit, spec.LockEnter, spec.AwaitDrain, spec.LockFirst, spec.AwaitFlag}
 
 // inCall has a port that waits in a call refuse a request and abandon its wait
 // if it can, and has another one meet the end of its input.

@@ -16,25 +16,10 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
-	"sharedbarrier/stress/port/registry"
 )
 
 func newSubject(ctx context.Context, name string) *subject {
 	return &subject{ctx: ctx, Options: Options{Port: name, Limit: port.Limit}}
-}
-
-// goPort is the command of the go port, for a shell.
-func goPort(t *testing.T) string {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	right, err := registry.Command(t.Context(), "go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "'" + self + "' " + strings.Join(right.Args[1:], " ")
 }
 
 // TestProc_SamplesRefuseUnconstructed: the samples to copy do not open a
@@ -109,25 +94,15 @@ func TestProc_PortsRefuseInWhiteBox(t *testing.T) {
 			f := newSubject(t.Context(), name).fixture()
 			defer f.close()
 			f.openWhite()
-			heeds := []spec.Step{spec.LockInit, spec.LockEnter, spec.AwaitDrain, spec.LockFirst, spec.AwaitFlag} // a giveup (PROTOCOL.md, section 5)
 			refused := map[spec.Step]bool{}
-			for request := "call 1"; f.err == nil; request = "go" {
-				f.send(request)
-				label, inCall := strings.CutPrefix(f.receive(), "at ")
-				if !inCall {
-					break
-				}
-				step, err := spec.ParseStep(label)
-				if err != nil {
-					t.Fatal(err)
-				}
+			f.lead("call 1", func(step spec.Step) {
 				for _, wrong := range []string{"dance", "white", "call 1", "close", f.open(), "giveup"} {
-					if wrong != "giveup" || !slices.Contains(heeds, step) {
+					if wrong != "giveup" || !slices.Contains(givesUp, step) {
 						f.ask(wrong, "error")
 					}
 				}
 				refused[step] = true
-			}
+			})
 			f.ask("giveup", "error")
 			f.expectWords(spec.Initial)
 			if f.err != nil || len(refused) != len(spec.CallSteps) {
@@ -205,7 +180,7 @@ func TestHazard_Conversation(t *testing.T) {
 // test does not wait for the limit: it ends the time once the answer was
 // swallowed.
 func TestHazard_SwallowedAnswer(t *testing.T) {
-	goPort := goPort(t)
+	goPort := porttest.GoPort(t)
 	swallowed := filepath.Join(t.TempDir(), "swallowed")
 	for _, c := range []struct{ name, last, want string }{
 		{"says it", `echo returned`, ""},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"sharedbarrier/impl"
@@ -173,18 +172,29 @@ func (f *fixture) expect(request, want string) {
 // the steps of its construction if it constructs.
 func (f *fixture) openWhite() {
 	f.ask("white", port.OK)
-	f.send(f.open())
-	answer := f.receive()
-	for strings.HasPrefix(answer, "at ") {
-		f.send("go")
-		answer = f.receive()
-	}
+	answer := f.lead(f.open(), func(spec.Step) {})
 	f.try(func() error {
 		if answer != port.Opened {
 			return finding("PORTS.md, section 3", "it answers open with %.300q, want %q", answer, port.Opened)
 		}
 		return nil
 	})
+}
+
+// lead sends a request to a white-box port, and lets it go on after each step
+// that it announces, once at was called with the step. It returns the first
+// answer that announces none.
+func (f *fixture) lead(request string, at func(spec.Step)) (answer string) {
+	for {
+		f.send(request)
+		answer = f.receive()
+		step, does := port.Announced(answer)
+		if !does {
+			return answer
+		}
+		at(step)
+		request = "go"
+	}
 }
 
 // steps sends a request, which must lead the call of a white-box port to the

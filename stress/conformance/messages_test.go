@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sharedbarrier/spec/golden"
+	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/port/registry"
 )
 
@@ -18,7 +19,7 @@ import (
 // error, and an error in place of the answer to a call, for which no limit is
 // waited out. testdata/messages.txt has them.
 func TestGolden_Messages(t *testing.T) {
-	goPort := goPort(t)
+	goPort := porttest.GoPort(t)
 	// answers is the go port with other answers, requests one that does not get
 	// some requests.
 	answers := func(cases string) string {

@@ -30,7 +30,7 @@ func refuses(p *play) {
 // none.
 func TestHazard_Observed(t *testing.T) {
 	porttest.Need(t, "c")
-	goPort := "exec:" + goPort(t)
+	goPort := "exec:" + porttest.GoPort(t)
 	saying := func(instead string) string {
 		return goPort + ` | while read -r line; do case $line in returned) ` + instead + `;; *) echo "$line";; esac; done`
 	}

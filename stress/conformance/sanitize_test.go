@@ -72,16 +72,7 @@ func corrupt(t *testing.T, s *subject, extreme int32, giveUp bool) {
 		request, flag, want = "call 2", spec.Down, spec.UncountEnter
 	}
 	reached := map[spec.Step]bool{}
-	for {
-		f.send(request)
-		label, inCall := strings.CutPrefix(f.receive(), "at ")
-		if !inCall {
-			break
-		}
-		step, err := spec.ParseStep(label)
-		if err != nil {
-			t.Fatal(err)
-		}
+	f.lead(request, func(step spec.Step) {
 		reached[step] = true
 		switch step {
 		case spec.CountEnter, spec.UncountEnter, spec.CountExit:
@@ -91,8 +82,7 @@ func corrupt(t *testing.T, s *subject, extreme int32, giveUp bool) {
 				f.ask("giveup", port.At(spec.LockWithdraw))
 			}
 		}
-		request = "go"
-	}
+	})
 	if f.err != nil || !reached[spec.CountEnter] || !reached[want] {
 		t.Errorf("%d in the counters, gives up: %v: it went through %v (%v), want %v and %v", extreme, giveUp, reached, f.err, spec.CountEnter, want)
 	}

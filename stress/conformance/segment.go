@@ -127,14 +127,8 @@ func opening(s *subject, white bool, used spec.Words) (spec.Words, error) {
 		return f.words(), f.err
 	}
 	f.ask("white", port.OK)
-	f.send(f.open())
 	var made []string
-	answer := f.receive()
-	for strings.HasPrefix(answer, "at ") && f.err == nil {
-		made = append(made, strings.TrimPrefix(answer, "at "))
-		f.send("go")
-		answer = f.receive()
-	}
+	answer := f.lead(f.open(), func(step spec.Step) { made = append(made, step.String()) })
 	words := f.words()
 	f.try(func() error {
 		switch steps := strings.Join(made, " "); {

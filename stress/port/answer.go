@@ -30,6 +30,17 @@ const (
 // At is the answer that announces step s.
 func At(s spec.Step) string { return at + s.String() }
 
+// Announced returns the step that answer announces, and whether it announces
+// one.
+func Announced(answer string) (s spec.Step, does bool) {
+	label, does := strings.CutPrefix(answer, at)
+	if !does {
+		return s, false
+	}
+	s, err := spec.ParseStep(label)
+	return s, err == nil
+}
+
 // Failure reports whether answer says that the request has failed, and returns
 // its text.
 func Failure(answer string) (text string, isFailure bool) {

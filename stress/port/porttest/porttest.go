@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,21 @@ func Need(t testing.TB, names ...string) {
 		_, err := registry.Command(t.Context(), name)
 		toolcache.Require(t, err)
 	}
+}
+
+// GoPort is the command of the port go, for a shell. The test's own executable
+// is the port.
+func GoPort(t testing.TB) string {
+	t.Helper()
+	cmd, err := registry.Command(t.Context(), "go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable() // the command has /proc/self/exe, which is the shell there
+	if err != nil {
+		t.Fatal(err)
+	}
+	return registry.Quoted(self) + " " + strings.Join(cmd.Args[1:], " ")
 }
 
 // HasEnded reports whether a child has ended for which Wait was not called yet.
