@@ -48,8 +48,9 @@ type hypothesis struct {
 
 // hypotheses come in the order in which they are asked. In the first ones the
 // callers keep the rules, but for parties that are missing or die. The score of
-// a misuse leaves it out where these explain what is seen. Two rounds show what is left over from a
-// misuse in the first; a third one is there where the count changes.
+// a misuse leaves it out where these explain what is seen. Two rounds show what
+// is left over from a misuse in the first; a third one is there where the count
+// changes.
 var hypotheses = []hypothesis{
 	{spec.Reuse, 8, 0, 0, "", ""},
 	{spec.Crash, 6, 0, 0, "", ""},

@@ -65,8 +65,9 @@ func (v *seen) diagnose(ctx context.Context, o Options) (d diagnosis, err error)
 		if err := ctx.Err(); err != nil {
 			return d, err
 		}
+		ended := endedOutside(o.Parties)
 		for i := range found {
-			found[i].ended = found[i].Missing > 0 && found[i].Missing == endedOutside(o.Parties)
+			found[i].ended = ended > 0 && found[i].Missing == ended
 		}
 		d = v.conclude(found, complete, v.obstacles(elsewhere))
 		d.addOthers(v.others())

@@ -64,9 +64,10 @@ type Config struct {
 // progress although calls are left. Progress is a call that begins or returns;
 // or, for ten times c.Stall, another step of a call. A worker that is stopped
 // is no hang, and neither is a machine that gives the workers no time: the
-// verdict is then unfinished, and the report has the state of the run. After the end of ctx none
-// of them is a hang, since the signal may have hit a worker too. The report
-// then has the state of the run, and 10 s without progress are enough.
+// verdict is then unfinished, and the report has the state of the run. After
+// the end of ctx none of them is a hang, since the signal may have hit a worker
+// too. The report then has the state of the run, and 10 s without progress are
+// enough.
 //
 // Faults of the barrier are verdicts, not errors. An error means that the run
 // did not take place: /dev/shm has no memory left, or a worker did not start or
@@ -262,7 +263,7 @@ func (r *run) watch(ctx context.Context) *Hang {
 				left--
 				break
 			}
-			r.isInterrupt(ctx, p) // takes its time
+			r.isInterrupt(ctx, p) // ctx may end while it waits, or while hang looks
 			h := r.hang(ctx, fmt.Sprintf("%v died: %v", p, p.failure()))
 			r.interrupted = r.interrupted || p.signalled() && ctx.Err() != nil
 			return h
