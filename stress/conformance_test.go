@@ -46,6 +46,9 @@ func TestProc_ConformanceEnds(t *testing.T) {
 		{"no mutant asked", append([]string{"--mutants"}, without()...), spec.ExitUnfinished, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.name == "mutants" && testing.Short() {
+				t.Skip("all mutants of the C port take half a minute to compile")
+			}
 			if slices.Contains(c.args, "--mutants") {
 				porttest.Need(t, "c")
 			}

@@ -108,6 +108,9 @@ func TestProc_EnvironmentIsNoFault(t *testing.T) {
 // are too many, and those that lock a file. The command passes when n is more
 // than it needs.
 func TestProc_RefusedByTheSystem(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a run for each call that is refused: seconds")
+	}
 	for _, c := range []struct {
 		name  string
 		call  intercept.Filter
