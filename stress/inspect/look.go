@@ -9,17 +9,14 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/user"
 	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/fileuse"
 	"sharedbarrier/stress/lockprobe"
 )
 
@@ -142,60 +139,49 @@ func (l *Look) search(s *segment, lockPath string) (map[int]*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	var lock *inode
+	var lock *fileuse.Inode
 	var stat unix.Stat_t
 	if unix.Lstat(lockPath, &stat) == nil {
-		i := inodeOf(&stat)
+		i := fileuse.InodeOf(&stat)
 		lock = &i
 	}
-	found, hidden := map[int]*Process{}, map[uint32]int{}
+	found := map[int]*Process{}
+	var hidden []int
 	for _, p := range all {
 		if p.PID == os.Getpid() {
 			continue
 		}
 		f := &Process{PID: p.PID}
-		if unseen := f.findMapping(p, s); unseen {
-			hidden[owner(p.PID)]++
+		if unseen := f.findMapping(s); unseen {
+			hidden = append(hidden, p.PID)
 			if f.describe() {
 				l.hidden = append(l.hidden, *f)
 			}
 		}
 		if lock != nil {
-			f.LockOpen = descriptorOf(p.PID, *lock, "") != ""
+			f.LockOpen = fileuse.Descriptor(p.PID, *lock) != ""
 		}
 		if f.Maps || f.MapsOther || f.LockOpen {
 			found[p.PID] = f
 		}
 	}
-	for _, uid := range slices.Sorted(maps.Keys(hidden)) {
-		l.Limits = append(l.Limits, fmt.Sprintf("what %s of user %s mapped and open; run as that user, or as root with CAP_SYS_PTRACE", counted(hidden[uid], "process has", "processes have"), userName(uid)))
-	}
-	if restricted() {
-		l.Limits = append(l.Limits, "processes of other users: /proc is mounted with hidepid; run as root")
-	}
+	l.Limits = append(l.Limits, fileuse.Limits(hidden)...)
 	return found, nil
 }
 
 // findMapping finds out whether the process has the segment mapped, or another
 // file of the same name. It reports whether that could not be seen.
-func (f *Process) findMapping(p procfs.Proc, s *segment) (unseen bool) {
-	mappings, err := p.ProcMaps()
-	if errors.Is(err, fs.ErrPermission) {
-		return true
-	}
-	for _, m := range mappings { // none: it has ended, or is of the kernel
-		if m.Inode == 0 {
-			continue
-		}
-		name := strings.TrimSuffix(m.Pathname, " (deleted)")
-		switch is := (inode{m.Dev, m.Inode}); {
-		case is == s.inode:
+func (f *Process) findMapping(s *segment) (unseen bool) {
+	mappings, unseen := fileuse.Mappings(f.PID)
+	for _, m := range mappings {
+		switch {
+		case m.Inode == s.inode:
 			f.Maps = true
-		case name == s.path && m.Perms != nil && m.Perms.Shared:
+		case m.Path == s.path && m.Shared:
 			f.MapsOther = true
 		}
 	}
-	return false
+	return unseen
 }
 
 func counted(n int, one, several string) string {
@@ -203,29 +189,6 @@ func counted(n int, one, several string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, several)
-}
-
-func owner(pid int) uint32 {
-	info, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
-	if err != nil {
-		return 0
-	}
-	return info.Sys().(*syscall.Stat_t).Uid
-}
-
-func userName(uid uint32) string {
-	text := strconv.FormatUint(uint64(uid), 10)
-	if u, err := user.LookupId(text); err == nil {
-		return u.Username
-	}
-	return text
-}
-
-// restricted reports whether /proc hides the processes of other users from this
-// one: process 1 always exists.
-func restricted() bool {
-	_, err := os.Stat("/proc/1")
-	return err != nil
 }
 
 // process returns the process with the number, or nil.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
+
+	"sharedbarrier/stress/fileuse"
 )
 
 // A Process is one process that has to do with the barrier.
@@ -55,7 +57,7 @@ func (p *Process) describe() bool {
 	if err != nil {
 		return false
 	}
-	p.State, p.Parent, p.Name, p.User = stat.State, stat.PPID, stat.Comm, userName(owner(p.PID))
+	p.State, p.Parent, p.Name, p.User = stat.State, stat.PPID, stat.Comm, fileuse.User(p.PID)
 	p.Command = command(proc, stat.Comm)
 	if start, err := stat.StartTime(); err == nil {
 		p.Started = time.UnixMicro(int64(start * 1e6))

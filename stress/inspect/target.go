@@ -3,6 +3,7 @@
 package inspect
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/fileuse"
 )
 
 // A Target names a barrier. Both names may lead into the mounts of another
@@ -41,13 +43,8 @@ var ErrNoBarrier = errors.New("no barrier")
 type segment struct {
 	path  string
 	file  *os.File
-	inode inode
+	inode fileuse.Inode
 }
-
-// An inode identifies a file, whatever its name is.
-type inode struct{ dev, ino uint64 }
-
-func inodeOf(s *unix.Stat_t) inode { return inode{uint64(s.Dev), s.Ino} }
 
 // openSegment opens the segment read-only. If it has no name any more, but
 // processes have it mapped, it is the one that most have. It fails with
@@ -75,7 +72,7 @@ func openSegment(path string) (*segment, error) {
 		file.Close()
 		return nil, &fs.PathError{Op: "fstat", Path: path, Err: err}
 	}
-	s.inode = inodeOf(&stat)
+	s.inode = fileuse.InodeOf(&stat)
 	switch {
 	case stat.Mode&unix.S_IFMT != unix.S_IFREG:
 		err = fmt.Errorf("%w at %s: it is no regular file", ErrNoBarrier, path)
@@ -96,17 +93,16 @@ func openUnlinked(path string) *os.File {
 	if err != nil {
 		return nil
 	}
-	count, open := map[inode]int{}, map[inode]string{}
+	count, open := map[fileuse.Inode]int{}, map[fileuse.Inode]string{}
 	for _, p := range all {
-		mappings, _ := p.ProcMaps() // fails for a process that may not be looked at, or has ended
+		mappings, _ := fileuse.Mappings(p.PID)
 		for _, m := range mappings {
-			if m.Pathname != path+" (deleted)" {
+			if !m.Gone || m.Path != path {
 				continue
 			}
-			is := inode{m.Dev, m.Inode}
-			count[is]++
-			if open[is] == "" {
-				open[is] = descriptorOf(p.PID, is, fmt.Sprintf("/proc/%d/map_files/%x-%x", p.PID, m.StartAddr, m.EndAddr))
+			count[m.Inode]++
+			if open[m.Inode] == "" {
+				open[m.Inode] = cmp.Or(fileuse.Descriptor(p.PID, m.Inode), m.Link)
 			}
 			break
 		}
@@ -122,20 +118,6 @@ func openUnlinked(path string) *os.File {
 		}
 	}
 	return best
-}
-
-// descriptorOf returns a path by which the file can be opened: that of a
-// descriptor of the process, or else mapping, which needs more privileges.
-func descriptorOf(pid int, file inode, mapping string) string {
-	dir := fmt.Sprintf("/proc/%d/fd/", pid)
-	descriptors, _ := os.ReadDir(dir)
-	for _, d := range descriptors {
-		var open unix.Stat_t
-		if unix.Stat(dir+d.Name(), &open) == nil && inodeOf(&open) == file {
-			return dir + d.Name()
-		}
-	}
-	return mapping
 }
 
 func (s *segment) close() error { return s.file.Close() }
@@ -154,7 +136,7 @@ func (s *segment) words() (w spec.Words, err error) {
 // named reports whether the path still names the file.
 func (s *segment) named() bool {
 	var now unix.Stat_t
-	return unix.Lstat(s.path, &now) == nil && inodeOf(&now) == s.inode
+	return unix.Lstat(s.path, &now) == nil && fileuse.InodeOf(&now) == s.inode
 }
 
 // lockTouched returns when the content of the lock file was last changed or cut
