@@ -31,6 +31,7 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/conformance"
 	"sharedbarrier/stress/port/registry"
+	"sharedbarrier/stress/report"
 	"sharedbarrier/stress/run"
 )
 
@@ -84,7 +85,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 			if err != nil {
 				return err
 			}
-			return print(cmd, c, rep, asJSON)
+			return print(cmd, report.Of(rep, commandLine(c)), rep.ExitCode(), asJSON)
 		},
 	}
 	f := cmd.Flags()
@@ -94,7 +95,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 	f.DurationVar(&c.For, "for", 10*time.Second, "time to run (0: unlimited, as with --rounds alone); the run ends at the first of --rounds and --for")
 	f.DurationVar(&c.Stall, "stall", 10*time.Second, "a longer time in which no process makes progress is a hang")
 	f.Uint64Var(&c.Seed, "seed", 0, "seed of the pauses (0: draw one)")
-	f.BoolVar(&asJSON, "json", false, "print the report as one line of JSON")
+	f.BoolVar(&asJSON, "json", false, "print the report as one line of JSON (stress/report/report.schema.json)")
 	return cmd
 }
 
@@ -169,28 +170,4 @@ func newBar(c run.Config) (progress func(rounds int64), finish func()) {
 		}
 	}
 	return progress, func() { bar.Set(pb.CleanOnFinish, true).Finish() }
-}
-
-// print prints the report and, after a failure, the command that repeats the
-// run. It returns how the command ends.
-func print(cmd *cobra.Command, c run.Config, rep run.Report, asJSON bool) error {
-	write := rep.Text
-	if asJSON {
-		write = rep.JSON
-	}
-	if err := write(cmd.OutOrStdout()); err != nil {
-		return err
-	}
-	if rep.Verdict == spec.Violated || rep.Verdict == spec.Hang {
-		parties := fmt.Sprintf("--procs %d", c.Procs)
-		if c.Ports != nil {
-			parties = registry.Flags(c.Ports)
-		}
-		cli.Reproduce(cmd, fmt.Sprintf("go run ./stress %s --rounds %d --for %v --stall %v --seed %d",
-			parties, c.Rounds, c.For, c.Stall, c.Seed))
-	}
-	if code := rep.ExitCode(); code != spec.ExitOK {
-		return cli.Exit(code)
-	}
-	return nil
 }

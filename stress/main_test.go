@@ -22,6 +22,7 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/port/porttest"
+	"sharedbarrier/stress/report"
 	"sharedbarrier/stress/run"
 )
 
@@ -62,13 +63,15 @@ func (c *command) exitCode(t *testing.T) int {
 	return c.ProcessState.ExitCode()
 }
 
-// report returns the report that the program has printed as JSON.
-func (c *command) report(t *testing.T) (rep run.Report) {
+// report returns the report of the one run that the program has printed as
+// JSON.
+func (c *command) report(t *testing.T) run.Report {
 	t.Helper()
-	if err := json.Unmarshal(c.out.Bytes(), &rep); err != nil || bytes.Count(c.out.Bytes(), []byte("\n")) != 1 {
-		t.Fatalf("stdout is %q (%v), want one line of JSON; stderr: %s", c.out.String(), err, c.err.String())
+	var doc report.Document
+	if err := json.Unmarshal(c.out.Bytes(), &doc); err != nil || bytes.Count(c.out.Bytes(), []byte("\n")) != 1 || len(doc.Runs) != 1 {
+		t.Fatalf("stdout is %q (%v), want one line of JSON, of one run; stderr: %s", c.out.String(), err, c.err.String())
 	}
-	return rep
+	return doc.Runs[0]
 }
 
 // signal sends the signal to a process, or to a group if pid is negative.

@@ -4,40 +4,76 @@ package run
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"runtime"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
-
-	"golang.org/x/sys/unix"
 
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/port"
 )
 
-// version is the version of the JSON form of Report.
-const version = 3
-
-// A Report is the result of one run.
+// A Report is the result of one run. Package report has its JSON form, which is
+// a part of a Document.
 type Report struct {
-	Version     int               `json:"version"`
-	Verdict     spec.Verdict      `json:"verdict"`           // passed, violated, hang, or unfinished: interrupted before its rounds were made
-	Procs       int               `json:"procs"`             // worker processes
-	Ports       []string          `json:"ports,omitempty"`   // the port of each worker; none: package impl
-	Rounds      int64             `json:"rounds"`            // rounds that all workers have returned from
-	Calls       int64             `json:"calls"`             // calls that have returned, of all workers
-	Violations  int64             `json:"violations"`        // early exits, one for each worker that had not begun
-	Rate        float64           `json:"rounds_per_second"` // from the end of the first round to that of the last
-	Latency     Latency           `json:"latency_us"`        // from the last worker's begin to each return
-	Seed        uint64            `json:"seed"`              // of the pauses
-	Interrupted bool              `json:"interrupted"`       // the context has ended
-	Early       *oracle.Violation `json:"early,omitempty"`   // the first early exit, if violated
-	Hang        *Hang             `json:"hang,omitempty"`    // the state of the run, if it hangs, or was interrupted and did not end
-	Strays      []string          `json:"strays,omitempty"`  // processes that had left the group of their port or worker, and that the end of the run has killed
-	Environment Environment       `json:"environment"`
+	Scenario    string            `json:"scenario,omitempty"` // of spec/HAZARDS.md; empty: the run is for none
+	Control     bool              `json:"control,omitempty"`  // the run is the control of its scenario
+	Verdict     spec.Verdict      `json:"verdict"`            // passed, violated, hang, or unfinished: interrupted before its rounds were made
+	Cause       string            `json:"cause,omitempty"`    // why the verdict is not passed
+	Next        string            `json:"next,omitempty"`     // what to do now, if the verdict is not passed
+	Procs       int               `json:"procs"`              // worker processes
+	Ports       []string          `json:"ports,omitempty"`    // the port of each worker; none: package impl
+	Faults      []Injected        `json:"faults,omitempty"`   // that the run was asked for
+	Rounds      int64             `json:"rounds"`             // rounds that all workers have returned from
+	Calls       int64             `json:"calls"`              // calls that have returned, of all workers
+	Ends        Ends              `json:"other_ends"`         // calls that have ended in another way
+	Violations  int64             `json:"violations"`         // early exits, one for each worker that had not begun
+	Rate        float64           `json:"rounds_per_second"`  // from the end of the first round to that of the last
+	Latency     Latency           `json:"latency_us"`         // from the last worker's begin to each return
+	Seed        uint64            `json:"seed"`               // of the pauses and the faults
+	Interrupted bool              `json:"interrupted"`        // the context has ended
+	Early       *oracle.Violation `json:"early,omitempty"`    // the first early exit, if violated
+	Hang        *Hang             `json:"hang,omitempty"`     // the state of the run, if it hangs, or was interrupted and did not end
+	Strays      []string          `json:"strays,omitempty"`   // processes that had left the group of their port or worker, and that the end of the run has killed
+}
+
+// Injected is a fault that a run was asked for.
+type Injected struct {
+	Fault    string `json:"fault"`    // as --fault has it
+	Planned  int64  `json:"planned"`  // times
+	Happened int64  `json:"happened"` // times
+}
+
+// Ends counts the calls that ended otherwise than by a return.
+type Ends struct {
+	Withdrawn int64            `json:"withdrawn"`         // given up, and undone
+	Abandoned int64            `json:"abandoned"`         // given up, and not undone
+	Died      int64            `json:"died"`              // with their process
+	Refused   map[string]int64 `json:"refused,omitempty"` // by the text of the error
+}
+
+// String lists the calls behind the number of those that have returned; empty:
+// there are no others.
+func (e Ends) String() string {
+	text := ""
+	add := func(count int64, how string) {
+		if count > 0 {
+			text += fmt.Sprintf(", %d %s", count, how)
+		}
+	}
+	add(e.Withdrawn, "withdrawn")
+	add(e.Abandoned, "abandoned")
+	for _, why := range slices.Sorted(maps.Keys(e.Refused)) {
+		add(e.Refused[why], "refused: "+why)
+	}
+	add(e.Died, "died")
+	if text == "" {
+		return ""
+	}
+	return " returned" + text
 }
 
 // Latency has percentiles in microseconds; all are 0 if nothing was measured.
@@ -45,24 +81,6 @@ type Latency struct {
 	P50 float64 `json:"p50"`
 	P99 float64 `json:"p99"`
 	Max float64 `json:"max"`
-}
-
-// Environment describes the machine of the run.
-type Environment struct {
-	OS     string `json:"os"`
-	Kernel string `json:"kernel"`
-	Arch   string `json:"arch"`
-	CPUs   int    `json:"cpus"`
-	Go     string `json:"go"`
-}
-
-func environment() Environment {
-	e := Environment{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()}
-	var u unix.Utsname
-	if unix.Uname(&u) == nil {
-		e.Kernel = unix.ByteSliceToString(u.Release[:])
-	}
-	return e
 }
 
 // report ends the workers, collects their findings and sums them up.
@@ -87,7 +105,7 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 		}
 	}
 	rep := Report{
-		Version: version, Procs: r.Procs, Ports: r.Ports, Seed: r.Seed, Environment: environment(), Interrupted: interrupted, Strays: sum.Strays,
+		Procs: r.Procs, Ports: r.Ports, Seed: r.Seed, Interrupted: interrupted, Strays: sum.Strays,
 		Rounds: r.ledger.Rounds(), Calls: sum.Calls, Violations: r.ledger.Violations(),
 	}
 	if rep.Rounds > 1 && sum.Elapsed > 0 {
@@ -122,11 +140,9 @@ func (r Report) ExitCode() int {
 	return spec.ExitCode(r.Verdict, spec.NoEarlyExit)
 }
 
-// JSON writes the report as one line.
-func (r Report) JSON(out io.Writer) error { return json.NewEncoder(out).Encode(r) }
-
 // Text writes the report as a table, followed by the early exit or the hang.
-func (r Report) Text(out io.Writer) error {
+// The table ends with the given rows, which have a tab between their cells.
+func (r Report) Text(out io.Writer, rows ...string) error {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	verdict := string(r.Verdict)
@@ -141,10 +157,19 @@ func (r Report) Text(out io.Writer) error {
 		}
 		fmt.Fprintf(table, "ports\t%s\n", strings.Join(names, ", "))
 	}
-	fmt.Fprintf(table, "rounds\t%d\ncalls\t%d\nviolations\t%d\nrounds/s\t%.0f\n", r.Rounds, r.Calls, r.Violations, r.Rate)
+	for i, f := range r.Faults {
+		label := "faults"
+		if i > 0 {
+			label = ""
+		}
+		fmt.Fprintf(table, "%s\t%s: %d of %d\n", label, f.Fault, f.Happened, f.Planned)
+	}
+	fmt.Fprintf(table, "rounds\t%d\ncalls\t%d%v\nviolations\t%d\nrounds/s\t%.0f\n", r.Rounds, r.Calls, r.Ends, r.Violations, r.Rate)
 	fmt.Fprintf(table, "latency\tp50 %.0f µs, p99 %.0f µs, max %.0f µs (last begin to return)\n", r.Latency.P50, r.Latency.P99, r.Latency.Max)
-	e := r.Environment
-	fmt.Fprintf(table, "seed\t%d\nenvironment\t%s %s %s, %d CPUs, %s\n", r.Seed, e.OS, e.Kernel, e.Arch, e.CPUs, e.Go)
+	fmt.Fprintf(table, "seed\t%d\n", r.Seed)
+	for _, row := range rows {
+		fmt.Fprintln(table, row)
+	}
 	table.Flush()
 	if r.Early != nil {
 		fmt.Fprintf(&b, "\nEarly exit: %v.\n", *r.Early)

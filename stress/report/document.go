@@ -1,0 +1,84 @@
+//go:build linux
+
+// Package report has what a command of stress leaves behind: the document that
+// --json prints, and its text.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/run"
+)
+
+// Version is the version of the JSON form of Document, which
+// report.schema.json describes. It changes when a field goes or changes its
+// meaning.
+const Version = 4
+
+// A Document is the result of a command: of one run, or of several, one for
+// each scenario and each control.
+type Document struct {
+	Version     int          `json:"version"`
+	Command     string       `json:"command"`     // repeats the runs, from the root of the repository
+	Seed        uint64       `json:"seed"`        // of all runs
+	Verdict     spec.Verdict `json:"verdict"`     // of all runs
+	Interrupted bool         `json:"interrupted"` // a signal has ended a run
+	Environment Environment  `json:"environment"`
+	Runs        []run.Report `json:"runs"`
+	Outcomes    []Outcome    `json:"outcomes,omitempty"` // of scenarios
+}
+
+// An Outcome is one row of the table of a scenario: what may come of it, and
+// whether it came.
+type Outcome struct {
+	Scenario string  `json:"scenario"`
+	Control  bool    `json:"control"`
+	Outcome  string  `json:"outcome"`         // a property that was refuted, such as NoEarlyExit; refusal, hang, death, ...
+	Grade    string  `json:"grade"`           // expected, allowed or forbidden; of one that was not seen, too
+	Seen     int64   `json:"seen"`            // times
+	Rounds   int64   `json:"rounds"`          // in so many rounds
+	Bound    float64 `json:"bound,omitempty"` // if not seen: with 95 % confidence its rate in a round is lower (3/rounds)
+	Passed   bool    `json:"passed"`          // the runs show what the grade wants
+}
+
+// Environment describes the machine of the runs.
+type Environment struct {
+	OS     string `json:"os"`
+	Kernel string `json:"kernel"`
+	Arch   string `json:"arch"`
+	CPUs   int    `json:"cpus"`
+	Go     string `json:"go"`
+}
+
+// Here describes this machine.
+func Here() Environment {
+	e := Environment{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		e.Kernel = unix.ByteSliceToString(u.Release[:])
+	}
+	return e
+}
+
+// Of returns the document of one run, which the command repeats.
+func Of(rep run.Report, command string) Document {
+	return Document{
+		Version: Version, Command: command, Seed: rep.Seed, Verdict: rep.Verdict, Interrupted: rep.Interrupted,
+		Environment: Here(), Runs: []run.Report{rep},
+	}
+}
+
+// JSON writes the document as one line.
+func (d Document) JSON(out io.Writer) error { return json.NewEncoder(out).Encode(d) }
+
+// Text writes the document of one run for people.
+func (d Document) Text(out io.Writer) error {
+	e := d.Environment
+	return d.Runs[0].Text(out, fmt.Sprintf("environment\t%s %s %s, %d CPUs, %s", e.OS, e.Kernel, e.Arch, e.CPUs, e.Go))
+}
