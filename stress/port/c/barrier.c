@@ -465,6 +465,99 @@ static int idle(void *unused)
 }
 #endif
 
+/* after returns next, the step that follows one that was taken. The mistakes of
+ * model.Mutants that leave steps out, or take them in another order, go on to
+ * another step instead. */
+static enum step after(enum step taken, enum step next)
+{
+#define TURN(from, to, instead) \
+	if (taken == from && next == to) \
+		return instead
+#ifdef MUTANT_NO_LOCK_INIT
+	TURN(Call, LockInit, InitExit);
+#endif
+#ifdef MUTANT_NO_INIT_EXIT
+	TURN(LockInit, InitExit, UnlockInit);
+#endif
+#ifdef MUTANT_KEEP_LOCK_INIT
+	TURN(InitExit, UnlockInit, LockEnter);
+#endif
+#ifdef MUTANT_NO_LOCK_ENTER
+	TURN(UnlockInit, LockEnter, TestFirst);
+#endif
+#ifdef MUTANT_NEVER_FIRST
+	TURN(TestFirst, UnlockFirst, CountEnter);
+#endif
+#ifdef MUTANT_ALWAYS_FIRST
+	TURN(TestFirst, CountEnter, UnlockFirst);
+#endif
+#ifdef MUTANT_DRAIN_LOCKED
+	TURN(TestFirst, UnlockFirst, AwaitDrain);
+	TURN(AwaitDrain, LockFirst, LowerFlag);
+#endif
+#ifdef MUTANT_NO_DRAIN
+	TURN(UnlockFirst, AwaitDrain, LockFirst);
+#endif
+#ifdef MUTANT_TEST_AGAIN
+	TURN(UnlockFirst, AwaitDrain, LockEnter);
+#endif
+#ifdef MUTANT_NO_LOCK_FIRST
+	TURN(AwaitDrain, LockFirst, LowerFlag);
+#endif
+#ifdef MUTANT_LOWER_UNLOCKED
+	TURN(AwaitDrain, LockFirst, LowerFlag);
+	TURN(LowerFlag, CountEnter, LockFirst);
+	TURN(LockFirst, LowerFlag, CountEnter);
+#endif
+#ifdef MUTANT_NO_LOWER
+	TURN(LockFirst, LowerFlag, CountEnter);
+#endif
+#ifdef MUTANT_NO_RESET_ENTER
+	TURN(CountEnter, ResetEnter, ResetExit);
+#endif
+#ifdef MUTANT_NO_RESET_EXIT
+	TURN(ResetEnter, ResetExit, RaiseFlag);
+#endif
+#ifdef MUTANT_NO_RAISE
+	TURN(ResetExit, RaiseFlag, UnlockEnter);
+#endif
+#ifdef MUTANT_RAISE_BEFORE_RESET
+	TURN(ResetEnter, ResetExit, RaiseFlag);
+	TURN(RaiseFlag, UnlockEnter, ResetExit);
+	TURN(ResetExit, RaiseFlag, UnlockEnter);
+#endif
+#ifdef MUTANT_KEEP_LOCK_ENTER
+	TURN(CountEnter, UnlockEnter, AwaitFlag);
+	TURN(RaiseFlag, UnlockEnter, AwaitFlag);
+#endif
+#ifdef MUTANT_NO_AWAIT_FLAG
+	TURN(UnlockEnter, AwaitFlag, LockExit);
+#endif
+#ifdef MUTANT_NO_LOCK_EXIT
+	TURN(AwaitFlag, LockExit, CountExit);
+#endif
+#ifdef MUTANT_NO_COUNT_EXIT
+	TURN(LockExit, CountExit, UnlockExit);
+#endif
+#ifdef MUTANT_NO_CLEAR_EXIT
+	TURN(CountExit, ClearExit, UnlockExit);
+#endif
+#ifdef MUTANT_NO_LOCK_WITHDRAW
+	TURN(AwaitFlag, LockWithdraw, TestFlag);
+#endif
+#ifdef MUTANT_NO_TEST_FLAG
+	TURN(LockWithdraw, TestFlag, UncountEnter);
+#endif
+#ifdef MUTANT_WITHDRAW_ANYWAY
+	TURN(TestFlag, CountExit, UnlockWithdraw);
+#endif
+#ifdef MUTANT_NO_UNCOUNT
+	TURN(TestFlag, UncountEnter, UnlockWithdraw);
+#endif
+	(void)taken;
+	return next;
+}
+
 /* call makes one call with party count n. It has one case for each step, in the
  * order of the tables. After a step that blocks, at stays as it is for another
  * attempt. */
@@ -534,7 +627,7 @@ static enum outcome call(int32_t n)
 #endif
 			if (at != AwaitFlag)
 				return WITHDRAWN;
-			at = LockWithdraw;
+			at = after(at, LockWithdraw);
 			continue;
 		case ABANDON:
 #ifdef MUTANT_UNCOUNTED_ABANDON
@@ -565,18 +658,6 @@ static enum outcome call(int32_t n)
 			stale = at == LockExit ? GET(exit) : GET(enter);
 #endif
 		if (is_acquire(at)) {
-#ifdef MUTANT_NO_LOCK_ENTER
-			if (at == LockEnter) {
-				at = TestFirst;
-				continue;
-			}
-#endif
-#ifdef MUTANT_NO_LOCK_EXIT
-			if (at == LockExit) {
-				at = CountExit;
-				continue;
-			}
-#endif
 			int got = lock_try();
 			if (got < 0)
 				return FAILED;
@@ -585,6 +666,7 @@ static enum outcome call(int32_t n)
 				continue;
 			}
 		}
+		enum step taken = at;
 		switch (at) {
 		case Call:
 			at = LockInit;
@@ -599,11 +681,12 @@ static enum outcome call(int32_t n)
 				return out_of_range(n);
 #endif
 			before_write(at);
-#ifndef MUTANT_NO_INIT_EXIT
 			if (v == NOT_SET) {
 				SET(exit, n);
 				word_wake(&words->exit);
 			}
+#ifdef MUTANT_INIT_EXIT_ALWAYS
+			SET(exit, n);
 #endif
 			at = UnlockInit;
 			break;
@@ -628,9 +711,6 @@ static enum outcome call(int32_t n)
 			break;
 		case AwaitDrain:
 			v = GET(exit);
-#ifdef MUTANT_NO_DRAIN
-			v = n;
-#endif
 #ifdef MUTANT_BLACK_LOWER_UNLOCKED
 			if (v == n && !paced)
 				SET(flag, DOWN);
@@ -648,9 +728,7 @@ static enum outcome call(int32_t n)
 			at = LowerFlag;
 			break;
 		case LowerFlag:
-#ifndef MUTANT_NO_LOWER
 			SET(flag, DOWN);
-#endif
 			at = CountEnter;
 			break;
 		case CountEnter:
@@ -661,7 +739,10 @@ static enum outcome call(int32_t n)
 			before_write(at);
 			SET(enter, v);
 #ifdef MUTANT_COUNT_ENTER_EARLY
-			v++;
+			v = plus(v, 1);
+#endif
+#ifdef MUTANT_COUNT_ENTER_LATE
+			v = plus(v, -1);
 #endif
 #ifdef MUTANT_FOUR_OF_FIVE
 			v = v == 4 && n > 4 ? n : v;
@@ -669,19 +750,21 @@ static enum outcome call(int32_t n)
 			at = v == n ? ResetEnter : UnlockEnter;
 			break;
 		case ResetEnter:
-#ifndef MUTANT_NO_RESET_ENTER
 			SET(enter, 0);
-#endif
 			at = ResetExit;
 			break;
 		case ResetExit:
-#ifndef MUTANT_NO_RESET_EXIT
 			SET(exit, 0);
+#ifdef MUTANT_RESET_EXIT_ONE
+			SET(exit, 1);
 #endif
 			at = RaiseFlag;
 			break;
 		case RaiseFlag:
 			SET(flag, UP);
+#ifdef MUTANT_RAISE_TWO
+			SET(flag, 2);
+#endif
 			word_wake(&words->flag);
 			at = UnlockEnter;
 			break;
@@ -691,9 +774,6 @@ static enum outcome call(int32_t n)
 			break;
 		case AwaitFlag:
 			v = GET(flag);
-#ifdef MUTANT_NO_AWAIT_FLAG
-			v = UP;
-#endif
 #ifdef MUTANT_BLACK_AWAIT_ENTER
 			v = paced ? v : GET(enter) == 0;
 #endif
@@ -724,11 +804,15 @@ static enum outcome call(int32_t n)
 #endif
 			before_write(at);
 			SET(exit, v);
+#ifdef MUTANT_COUNT_EXIT_EARLY
+			v = plus(v, 1);
+#endif
 			at = v == n ? ClearExit : UnlockExit;
 			break;
 		case ClearExit:
-#ifndef MUTANT_NO_CLEAR_EXIT
 			SET(exit, NOT_SET);
+#ifdef MUTANT_CLEAR_TO_ZERO
+			SET(exit, 0);
 #endif
 			at = UnlockExit;
 			break;
@@ -743,18 +827,15 @@ static enum outcome call(int32_t n)
 			at = TestFlag;
 			break;
 		case TestFlag:
-#ifdef MUTANT_NO_TEST_FLAG
-			at = UncountEnter;
-#else
 			at = GET(flag) != DOWN ? CountExit : UncountEnter;
-#endif
 #ifdef MUTANT_BLACK_NO_TEST_FLAG
 			at = paced ? at : UncountEnter;
 #endif
 			break;
 		case UncountEnter:
-#ifndef MUTANT_NO_UNCOUNT
 			SET(enter, plus(GET(enter), -1));
+#ifdef MUTANT_UNCOUNT_TO_ZERO
+			SET(enter, 0);
 #endif
 #ifdef MUTANT_BLACK_UNCOUNT_ALL
 			if (!paced)
@@ -766,6 +847,7 @@ static enum outcome call(int32_t n)
 			lock_release();
 			return WITHDRAWN;
 		}
+		at = after(taken, at);
 	}
 }
 

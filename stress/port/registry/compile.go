@@ -29,7 +29,7 @@ var (
 )
 
 // CMutants lists the mistakes that the C port can be compiled with: c@NAME has
-// one of them. A mistake of model.Mutants has the same name here.
+// one of them. Each mistake of model.Mutants is there, under its name.
 func CMutants() []string {
 	var names []string
 	for _, m := range mutantMacro.FindAllStringSubmatch(source("c/barrier.c"), -1) {
