@@ -13,6 +13,8 @@ type header struct {
 	stop   atomic.Bool  // end with the next round; Begin of worker 0 loads it
 	last   atomic.Int64 // the last round; 0: not decided; written by Begin of worker 0, loaded by IsLast and Over
 	_      [104]byte
+	holder atomic.Int64 // the worker in a critical section, plus 1; 0: none; see Observer.exclusive
+	_      [120]byte
 }
 
 // entry is one worker's part of the ledger, on cache lines of its own. Only
@@ -20,10 +22,15 @@ type header struct {
 type entry struct {
 	begun      atomic.Int64    // loaded by Return of every worker
 	returned   atomic.Int64    // loaded by Entry, Rounds
-	step       atomic.Int64    // loaded by Entry
+	step       atomic.Int64    // loaded by Entry, and by Observer.meet of every worker
 	violations atomic.Int64    // loaded by Violations
 	beganAt    [2]atomic.Int64 // nanoseconds, of the last even and the last odd call; loaded by LastBegin
-	_          [80]byte
+	started    atomic.Int64    // calls, also those that were left; loaded by Observer.quiescent of every worker
+	ended      atomic.Int64    // of these; loaded by Observer.quiescent of every worker
+	parties    atomic.Int64    // the count of the last call; loaded by Observer.meet of every worker
+	dead       atomic.Int64    // 1: it dies; loaded by Observer.meet of every worker
+	met        atomic.Uint64   // what it has met, a bit each; loaded by Met
+	refuted    [5]atomic.Int64 // by property; loaded by Refuted
 }
 
 // overlay lays the structs over the mapped memory, which is page-aligned.

@@ -126,6 +126,7 @@ func (l *Ledger) Begin(worker int, round, now int64) {
 	e := &l.entries[worker]
 	e.beganAt[round%2].Store(now)
 	e.begun.Store(round)
+	e.started.Add(1)
 }
 
 // Return records that worker has returned from its call of the round. It
@@ -139,6 +140,7 @@ func (l *Ledger) Return(worker int, round int64) []Violation {
 	}
 	l.entries[worker].violations.Add(int64(len(early)))
 	l.entries[worker].returned.Store(round)
+	l.entries[worker].ended.Add(1)
 	return early
 }
 

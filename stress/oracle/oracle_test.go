@@ -135,7 +135,7 @@ func TestUnit_LedgerFails(t *testing.T) {
 		want  string
 	}{
 		{intercept.Filter{Number: unix.SYS_MEMFD_CREATE}, func() (*Ledger, error) { return NewLedger(1, 0) }, "memfd_create"},
-		{intercept.Filter{Number: unix.SYS_FALLOCATE}, func() (*Ledger, error) { return NewLedger(1, 0) }, "reserve 256 bytes"},
+		{intercept.Filter{Number: unix.SYS_FALLOCATE}, func() (*Ledger, error) { return NewLedger(1, 0) }, "reserve 384 bytes"},
 		{intercept.Mmap, func() (*Ledger, error) { return NewLedger(1, 0) }, "map the ledger"},
 		{intercept.Mmap, open, "map the ledger"},
 	} {

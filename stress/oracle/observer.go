@@ -1,0 +1,185 @@
+//go:build linux
+
+package oracle
+
+import (
+	"fmt"
+
+	"sharedbarrier/spec"
+)
+
+// An Observer judges for one worker, while the worker is in its calls, the
+// safety properties of HAZARDS.md, section 1, and records what it has met. The
+// workers of a run see each other only in the ledger. Its methods are for the
+// goroutine that calls the barrier.
+type Observer struct {
+	ledger *Ledger
+	worker int
+	words  func() spec.Words // nil: unreadable
+
+	begun  int64 // the call that it has begun last
+	inside bool  // between an acquire and its release
+	shared bool  // and has found that it is not alone there
+}
+
+// Observer returns the observer of a worker. It reads the words of the segment
+// with words, unless that is nil.
+func (l *Ledger) Observer(worker int, words func() spec.Words) *Observer {
+	return &Observer{ledger: l, worker: worker, words: words}
+}
+
+// A Refutation is a safety property that a worker has seen to fail.
+type Refutation struct {
+	Property string `json:"property"` // name of the spec.Property
+	Worker   int    `json:"worker"`   // the one that saw it
+	Round    int64  `json:"round"`    // its call, counted from 1
+	Why      string `json:"why"`
+}
+
+// refute counts the refutation of p.
+func (o *Observer) refute(p spec.Property, format string, args ...any) Refutation {
+	o.me().refuted[p].Add(1)
+	return Refutation{p.String(), o.worker, o.begun, fmt.Sprintf(format, args...)}
+}
+
+func (o *Observer) me() *entry { return &o.ledger.entries[o.worker] }
+
+// Begin records that the worker is about to begin its call of the round, at the
+// time now, and passes the party count. See Ledger.Begin. It checks Quiescent.
+func (o *Observer) Begin(round int64, parties int, now int64) []Refutation {
+	o.begun = round
+	found := o.quiescent()
+	o.me().parties.Store(int64(parties))
+	o.me().step.Store(int64(spec.Call))
+	o.ledger.Begin(o.worker, round, now)
+	return found
+}
+
+// Return records that the worker has returned from its call of the round. It
+// checks NoEarlyExit (see Ledger.Return) and Quiescent.
+func (o *Observer) Return(round int64) (early []Violation, found []Refutation) {
+	o.leave()
+	early = o.ledger.Return(o.worker, round)
+	return early, o.quiescent()
+}
+
+// Leave records that the worker has left its call of the round before the call
+// was complete: it has withdrawn, or abandoned its wait. The call counts as
+// neither begun nor completed. It checks Quiescent.
+func (o *Observer) Leave(round int64) []Refutation {
+	o.leave()
+	e := o.me()
+	e.begun.Store(round - 1)
+	e.ended.Add(1)
+	return o.quiescent()
+}
+
+// Refuse records that the barrier has refused the call of the worker. The
+// worker counts as one that is in its call and never goes on: the model has no
+// refusal, and such a process cannot be told from it.
+func (o *Observer) Refuse() { o.leave() }
+
+// Die records that the worker dies now, at the step that it is at.
+func (o *Observer) Die() {
+	step := spec.Step(o.me().step.Load())
+	o.meetIf(DeathWithLock, step.Holds())
+	o.me().dead.Store(1)
+}
+
+// leave ends a critical section without a judgement: the release, if there was
+// one, was not announced.
+func (o *Observer) leave() {
+	if o.inside {
+		o.ledger.header.holder.CompareAndSwap(o.mark(), 0)
+		o.inside = false
+	}
+}
+
+// mark is what the worker writes into the holder word.
+func (o *Observer) mark() int64 { return int64(o.worker) + 1 }
+
+// Step records that the worker takes the step next, before it takes it, and the
+// words as it reads them now. Between an acquire and its release it checks
+// LockExclusive and WordsInRange. It may be called again for the same step.
+func (o *Observer) Step(s spec.Step, w spec.Words) (found []Refutation) {
+	o.me().step.Store(int64(s))
+	if s.Holds() {
+		if !o.exclusive(s) {
+			found = append(found, o.refute(spec.LockExclusive, "at %v, while another holds the lock, too", s))
+		}
+		if n := int32(len(o.ledger.entries)); !inRange(w, n) {
+			found = append(found, o.refute(spec.WordsInRange, "at %v: %v", s, w))
+		}
+	} else {
+		o.leave()
+	}
+	o.meet(s, w)
+	return found
+}
+
+// exclusive reports whether no other worker is in a critical section. It says
+// only once in a section that one is.
+//
+// A worker writes the holder word when it has the lock, and takes that back
+// before it releases it. All that it sees the word change in between was written
+// by one that had the lock then. A worker that dies leaves its mark, which the
+// next one replaces: only a worker that goes on can see a change.
+func (o *Observer) exclusive(s spec.Step) bool {
+	holder, alone := &o.ledger.header.holder, true
+	if !o.inside {
+		holder.Store(o.mark())
+		o.inside, o.shared = true, false
+	}
+	if s.Lock() == spec.Release {
+		alone = holder.CompareAndSwap(o.mark(), 0)
+		o.inside = false
+	} else {
+		alone = holder.Load() == o.mark()
+	}
+	first := !o.shared
+	o.shared = o.shared || !alone
+	return alone || !first
+}
+
+// inRange reports whether the words are in range for n processes.
+func inRange(w spec.Words, n int32) bool {
+	return 0 <= w.Enter && w.Enter <= n && spec.NotSet <= w.Exit && w.Exit <= n && (w.Flag == spec.Down || w.Flag == spec.Up)
+}
+
+// quiescent checks Quiescent. All workers were outside at the moment at which
+// it read the words, if all were outside when it looked before, and none has
+// begun a call when it looks again.
+func (o *Observer) quiescent() []Refutation {
+	if o.words == nil {
+		return nil
+	}
+	entries := o.ledger.entries
+	var before [64]int64
+	if len(entries) > len(before) {
+		return nil // hardly ever are so many outside at once
+	}
+	for i := range entries {
+		before[i] = entries[i].started.Load()
+		if entries[i].ended.Load() != before[i] {
+			return nil
+		}
+	}
+	w := o.words()
+	for i := range entries {
+		if entries[i].started.Load() != before[i] {
+			return nil
+		}
+	}
+	if n := int32(len(entries)); w.Enter == 0 && (w.Exit == spec.NotSet || w.Exit == n) {
+		return nil
+	}
+	return []Refutation{o.refute(spec.Quiescent, "every process is outside: %v", w)}
+}
+
+// Refuted returns how often the workers have seen the property to fail.
+func (l *Ledger) Refuted(p spec.Property) (sum int64) {
+	for i := range l.entries {
+		sum += l.entries[i].refuted[p].Load()
+	}
+	return sum
+}
