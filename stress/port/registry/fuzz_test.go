@@ -4,7 +4,9 @@ package registry_test
 
 import (
 	"os/exec"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,8 +45,19 @@ func FuzzParse(f *testing.F) {
 }
 
 // unquoted reads a word as a shell does that is plain, or in single quotes with
-// '\” for each of them.
+// '\” for each of them, or printed by printf.
 func unquoted(word string) string {
+	if printed, is := strings.CutPrefix(word, `"$(printf %b '`); is {
+		printed, ends, _ := strings.Cut(printed, `')"`)
+		octal := func(code string) string {
+			c, err := strconv.ParseUint(code[1:], 8, 8)
+			if err != nil {
+				return ""
+			}
+			return string([]byte{byte(c)})
+		}
+		return octals.ReplaceAllStringFunc(printed, octal) + strings.Trim(ends, "'")
+	}
 	if quoted, is := strings.CutPrefix(word, "'"); is {
 		return strings.ReplaceAll(strings.TrimSuffix(quoted, "'"), `'\''`, "'")
 	}
@@ -54,9 +67,11 @@ func unquoted(word string) string {
 	return word
 }
 
+var octals = regexp.MustCompile(`\\0[0-7]{3}`)
+
 // TestUnit_QuotedForAShell: a real shell reads a quoted word as it was.
 func TestUnit_QuotedForAShell(t *testing.T) {
-	for _, word := range []string{"go=2", "", "exec:a'b\"c$d`e`\\f\ng", "~", "-n", "日本 \u009b", "\xff", "#", "!!", "a=~"} {
+	for _, word := range []string{"go=2", "", "exec:a'b\"c$d`e`\\f\ng", "~", "-n", "日本 \u009b", "\xff", "#", "!!", "a=~", "a\n", "\x1b\n\n", "\n"} {
 		out, err := exec.Command("/bin/sh", "-c", `printf %s `+registry.Quoted(word)).Output()
 		if err != nil || string(out) != word {
 			if word != "-n" { // printf takes it for an option in some shells

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec/intercept"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/port/registry"
@@ -40,28 +41,36 @@ func TestUnit_Parse(t *testing.T) {
 	}
 }
 
-// TestFlags: a shell and Parse make of them what they were made of.
+// Each shell, and Parse, make of the flags what they were made of. No flag has
+// a character that a terminal could obey.
 func TestUnit_Flags(t *testing.T) {
 	for _, names := range [][]string{
 		{"go"}, {"go", "go", "python", "go"}, {"exec:./it's mine --n=2", "exec:./it's mine --n=2"}, {"exec:a | b >$c"},
+		{"exec:printf '\\n' \x1b[31m; a\n\tb \xff\u202e `c` 100%"}, {"exec:é \"$(x)\" \\"},
 	} {
-		out, err := exec.Command("/bin/sh", "-c", `printf '%s\n' `+registry.Flags(names)).Output()
-		if err != nil {
-			t.Fatal(err)
+		flags := registry.Flags(names)
+		if cli.Printable(flags) != flags || strings.ContainsAny(flags, "`\n\t") {
+			t.Errorf("Flags(%q) = %q, want printable characters only", names, flags)
 		}
-		var got []string
-		for _, word := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-			if word == "--port" {
-				continue
-			}
-			name, count, err := registry.Parse(word)
+		for _, shell := range []string{"sh", "dash", "bash"} {
+			out, err := exec.Command(shell, "-c", `printf '%s\0' `+flags).Output()
 			if err != nil {
-				t.Error(err)
+				t.Fatal(err)
 			}
-			got = append(got, slices.Repeat([]string{name}, count)...)
-		}
-		if !slices.Equal(got, names) {
-			t.Errorf("Flags(%q) = %s: a shell and Parse make %q of it", names, registry.Flags(names), got)
+			var got []string
+			for word := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+				if word == "--port" {
+					continue
+				}
+				name, count, err := registry.Parse(word)
+				if err != nil {
+					t.Error(err)
+				}
+				got = append(got, slices.Repeat([]string{name}, count)...)
+			}
+			if !slices.Equal(got, names) {
+				t.Errorf("Flags(%q) = %s: %s and Parse make %q of it", names, flags, shell, got)
+			}
 		}
 	}
 }
