@@ -39,9 +39,13 @@ func main() {
 	registry.ServeGo()
 	run.ServeWorker()
 	conformance.ServeGated()
+	cli.Main(commands())
+}
+
+func commands() *cobra.Command {
 	cmd := stressCommand()
 	cmd.AddCommand(lockstepCommand(), conformanceCommand(), inspectCommand())
-	cli.Main(cmd)
+	return cmd
 }
 
 func stressCommand() *cobra.Command {

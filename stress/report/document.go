@@ -68,6 +68,7 @@ func Here() Environment {
 
 // Of returns the document of one run, which the command repeats.
 func Of(rep run.Report, command string) Document {
+	rep = Explain(rep, command)
 	return Document{
 		Version: Version, Command: command, Seed: rep.Seed, Verdict: rep.Verdict, Interrupted: rep.Interrupted,
 		Environment: Here(), Runs: []run.Report{rep},

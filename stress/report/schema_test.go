@@ -45,7 +45,7 @@ func sample(t *testing.T) report.Document {
 		if err := json.Unmarshal(text, &rep); err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
-		doc.Runs = append(doc.Runs, rep)
+		doc.Runs = append(doc.Runs, report.Explain(rep, doc.Command))
 	}
 	return doc
 }

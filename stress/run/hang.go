@@ -39,11 +39,12 @@ type Worker struct {
 	Worker   int        `json:"worker"` // its number, from 0
 	PID      int        `json:"pid"`
 	Port     string     `json:"port,omitempty"`
-	Step     *spec.Step `json:"step,omitempty"`   // its next step; nil: unknown, as with a port or without pauses
-	Begun    int64      `json:"begun"`            // calls
-	Returned int64      `json:"returned"`         // calls
-	State    string     `json:"state"`            // running, stopped, unknown, or how it ended
-	Stderr   string     `json:"stderr,omitempty"` // the end of the standard error of its port
+	Step     *spec.Step `json:"step,omitempty"`    // its next step; nil: unknown, as with a port or without pauses
+	Begun    int64      `json:"begun"`             // calls
+	Returned int64      `json:"returned"`          // calls
+	State    string     `json:"state"`             // running, stopped, unknown, or how it ended
+	Failure  string     `json:"failure,omitempty"` // the error that it has reported, and that ended it
+	Stderr   string     `json:"stderr,omitempty"`  // the end of the standard error of its port
 }
 
 // hang describes the state of the run, and asks inspect for the cause. After a
@@ -129,6 +130,9 @@ func (r *run) survey(why string, entries []oracle.Entry) *Hang {
 		w := Worker{Worker: i, PID: p.pid(), Port: p.port, Begun: e.Begun, Returned: e.Returned, State: p.state()}
 		if p.port == "" && r.Pauses {
 			w.Step = &e.Step
+		}
+		if p.isGone() && p.found != nil {
+			w.Failure = p.found.Failure
 		}
 		h.Workers = append(h.Workers, w)
 	}

@@ -22,8 +22,10 @@ type Report struct {
 	Scenario    string            `json:"scenario,omitempty"` // of spec/HAZARDS.md; empty: the run is for none
 	Control     bool              `json:"control,omitempty"`  // the run is the control of its scenario
 	Verdict     spec.Verdict      `json:"verdict"`            // passed, violated, hang, or unfinished: interrupted before its rounds were made
-	Cause       string            `json:"cause,omitempty"`    // why the verdict is not passed
-	Next        string            `json:"next,omitempty"`     // what to do now, if the verdict is not passed
+	End         string            `json:"end"`                // how the run ended, and why; package report fills the three in
+	Cause       string            `json:"cause,omitempty"`    // empty: passed
+	Next        string            `json:"next,omitempty"`     // what to do now; empty: passed
+	Asked       Asked             `json:"asked"`              // what the run was asked for
 	Procs       int               `json:"procs"`              // worker processes
 	Ports       []string          `json:"ports,omitempty"`    // the port of each worker; none: package impl
 	Faults      []Injected        `json:"faults,omitempty"`   // that the run was asked for
@@ -38,6 +40,14 @@ type Report struct {
 	Early       *oracle.Violation `json:"early,omitempty"`    // the first early exit, if violated
 	Hang        *Hang             `json:"hang,omitempty"`     // the state of the run, if it hangs, or was interrupted and did not end
 	Strays      []string          `json:"strays,omitempty"`   // processes that had left the group of their port or worker, and that the end of the run has killed
+}
+
+// Asked is what a run was asked for.
+type Asked struct {
+	Rounds int64   `json:"rounds"`        // 0: unbounded
+	For    float64 `json:"for_seconds"`   // 0: unlimited
+	Stall  float64 `json:"stall_seconds"` // longest time without progress
+	Pauses bool    `json:"pauses"`        // at random
 }
 
 // Injected is a fault that a run was asked for.
@@ -105,7 +115,7 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 		}
 	}
 	rep := Report{
-		Procs: r.Procs, Ports: r.Ports, Seed: r.Seed, Interrupted: interrupted, Strays: sum.Strays,
+		Procs: r.Procs, Ports: r.Ports, Asked: Asked{r.Rounds, r.For.Seconds(), r.Stall.Seconds(), r.Pauses}, Seed: r.Seed, Interrupted: interrupted, Strays: sum.Strays,
 		Rounds: r.ledger.Rounds(), Calls: sum.Calls, Violations: r.ledger.Violations(),
 	}
 	if rep.Rounds > 1 && sum.Elapsed > 0 {
@@ -149,7 +159,11 @@ func (r Report) Text(out io.Writer, rows ...string) error {
 	if r.Interrupted {
 		verdict += " (interrupted)"
 	}
-	fmt.Fprintf(table, "verdict\t%s\nprocesses\t%d\n", verdict, r.Procs)
+	fmt.Fprintf(table, "verdict\t%s\n", verdict)
+	if r.Cause != "" {
+		fmt.Fprintf(table, "cause\t%s\nnext\t%s\n", oneLine(r.Cause), oneLine(r.Next))
+	}
+	fmt.Fprintf(table, "processes\t%d\n", r.Procs)
 	if len(r.Ports) > 0 {
 		var names []string
 		for _, name := range r.Ports {
@@ -183,6 +197,9 @@ func (r Report) Text(out io.Writer, rows ...string) error {
 	_, err := io.WriteString(out, b.String())
 	return err
 }
+
+// oneLine returns text for a cell of a table.
+func oneLine(text string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(text) }
 
 // short returns the name of a port, or the beginning of a long command.
 func short(name string) string {

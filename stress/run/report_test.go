@@ -16,16 +16,16 @@ import (
 var reports = map[string]Report{
 	"passed": {
 		Verdict: spec.Passed, Procs: 4, Rounds: 1000, Calls: 4000, Rate: 812.4,
-		Latency: Latency{P50: 307.2, P99: 3062, Max: 5181}, Seed: 42,
+		Latency: Latency{P50: 307.2, P99: 3062, Max: 5181}, Seed: 42, Asked: Asked{Rounds: 9, Stall: 10},
 	},
 	"violated": {
-		Verdict: spec.Violated, Procs: 4, Rounds: 16, Calls: 70, Violations: 2, Rate: 900, Seed: 42,
+		Verdict: spec.Violated, Procs: 4, Rounds: 16, Calls: 70, Violations: 2, Rate: 900, Seed: 42, Asked: Asked{For: 10, Stall: 10},
 		Early:  &oracle.Violation{Worker: 1, Round: 17, Party: 3, Begun: 16},
 		Faults: []Injected{{Fault: "give-up:5%", Planned: 6, Happened: 5}},
 		Ends:   Ends{Withdrawn: 4, Abandoned: 1, Died: 1, Refused: map[string]int64{"barrier words are out of range": 2}},
 	},
 	"hang": {
-		Scenario: "crash", Control: true, Verdict: spec.Hang, Procs: 2, Rounds: 9, Calls: 18, Rate: 900, Seed: 42,
+		Scenario: "crash", Control: true, Verdict: spec.Hang, Procs: 2, Rounds: 9, Calls: 18, Rate: 900, Seed: 42, Asked: Asked{For: 10, Stall: 10},
 		Hang: &Hang{
 			Why: "no worker made progress for 10s", Missing: "1", Words: &spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: 1, Status: inspect.Hangs,
 			Causes: []inspect.Cause{
@@ -39,7 +39,7 @@ var reports = map[string]Report{
 		},
 	},
 	"interrupted": {
-		Verdict: spec.Unfinished, Cause: "it was interrupted", Next: "run it again", Procs: 1, Rounds: 9, Calls: 9, Rate: 900, Seed: 42, Interrupted: true,
+		Verdict: spec.Unfinished, Cause: "it was interrupted", Next: "run it again", Procs: 1, Rounds: 9, Calls: 9, Rate: 900, Seed: 42, Asked: Asked{For: 10, Stall: 10}, Interrupted: true,
 		Hang: &Hang{
 			Why: "no worker made progress for 10s", Words: &spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: -1,
 			Workers: []Worker{{Worker: 0, PID: 100, Step: new(spec.AwaitFlag), Begun: 10, Returned: 9, State: "running"}},
@@ -47,12 +47,12 @@ var reports = map[string]Report{
 	},
 	"ports": {
 		Verdict: spec.Hang, Procs: 2, Ports: []string{"python@newest", "exec:./a-port --with many --long arguments"},
-		Rounds: 9, Calls: 18, Rate: 900, Seed: 42, Strays: []string{"process 103 (a-child) of worker 1 (pid 101)"},
+		Rounds: 9, Calls: 18, Rate: 900, Seed: 42, Asked: Asked{For: 10, Stall: 10}, Strays: []string{"process 103 (a-child) of worker 1 (pid 101)"},
 		Hang: &Hang{
 			Why: "worker 1 (pid 101) died: exit status 2", Holder: -1, HolderPID: 102, Unseen: "segment has the wrong size",
 			Workers: []Worker{
 				{Worker: 0, PID: 100, Port: "python@newest", Begun: 9, Returned: 9, State: "running", Stderr: "the disk\nis full"},
-				{Worker: 1, PID: 101, Port: "exec:./a-port --with many --long arguments", Begun: 10, Returned: 9, State: "exit status 2"},
+				{Worker: 1, PID: 101, Port: "exec:./a-port --with many --long arguments", Begun: 10, Returned: 9, State: "exit status 2", Failure: "port exec:./a-port: died"},
 			},
 		},
 	},
