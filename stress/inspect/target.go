@@ -129,8 +129,13 @@ func (s *segment) words() (w spec.Words, err error) {
 	if n, err := s.file.ReadAt(memory[:], 0); n < spec.Size {
 		return w, fmt.Errorf("read %s: %d bytes of %d: %w", s.path, n, spec.Size, err)
 	}
+	return WordsIn(memory), nil
+}
+
+// WordsIn returns the words that the content of a segment has.
+func WordsIn(memory [spec.Size]byte) spec.Words {
 	word := func(of spec.Word) int32 { return int32(binary.NativeEndian.Uint32(memory[of.Offset():])) }
-	return spec.Words{Enter: word(spec.Enter), Exit: word(spec.Exit), Flag: word(spec.Flag)}, nil
+	return spec.Words{Enter: word(spec.Enter), Exit: word(spec.Exit), Flag: word(spec.Flag)}
 }
 
 // named reports whether the path still names the file.

@@ -182,39 +182,80 @@ func (n Names) markPath() string { return shm + strings.TrimSuffix(n.Segment, of
 
 // Sweep removes what dead runs of this user have left, as far as it can.
 func Sweep() {
-	entries, _ := os.ReadDir(shm) // without it there are no segments either
-	for _, e := range entries {
-		if m := isMark.FindStringSubmatch(e.Name()); m != nil {
-			sweep(m[1])
+	for _, name := range Runs() {
+		if dead, err := claim(name, isOurs); err == nil {
+			dead.Close()
 		}
 	}
 }
 
-// sweep removes what the run with the name has left, if the run is dead. It
-// removes only what has the name: the mark may be that of a container, where
-// its path means something else.
-func sweep(name string) {
-	mark, err := os.OpenFile(shm+name+ofMark, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return
+// Runs lists the names of the runs that have a mark, dead or alive.
+func Runs() (names []string) {
+	entries, _ := os.ReadDir(shm) // without it there are no segments either
+	for _, e := range entries {
+		if m := isMark.FindStringSubmatch(e.Name()); m != nil {
+			names = append(names, m[1])
+		}
 	}
-	defer mark.Close()
-	info, err := mark.Stat()
-	if err != nil || !info.Mode().IsRegular() || !isOurs(info) {
-		return
-	}
-	if locked, err := lock(mark); err != nil || !locked {
-		return
-	}
-	path := make([]byte, unix.PathMax)
-	n, _ := mark.Read(path) // nothing: the run died before it made the directory
-	dead := Names{string(path[:n]), name + ofSegment}
-	if info, err := os.Lstat(dead.Dir); filepath.Base(dead.Dir) != name || err != nil || !info.IsDir() || !isOurs(info) {
-		dead.Dir = ""
-	}
-	dead.Remove()
+	return names
 }
 
-func isOurs(info fs.FileInfo) bool {
-	return info.Sys().(*syscall.Stat_t).Uid == uint32(os.Geteuid())
+// ErrLives is the error for the mark of a run whose process lives, or that
+// another process claims.
+var ErrLives = errors.New("the run is not dead")
+
+// errForeign is the error for a mark that no run has made.
+var errForeign = errors.New("no mark of a run")
+
+// Claim takes over the dead run with the name, of any user. The caller must
+// call Close, Forget or Release, which end the claim. It fails with ErrLives or
+// the error of the system.
+//
+// It trusts only what has the run's name and owner: the mark may be that of a
+// container, where its path means something else. Dir is empty if it is not
+// that of the run.
+func Claim(name string) (*Scratch, error) {
+	return claim(name, func(fs.FileInfo) bool { return true })
 }
+
+func claim(name string, accepts func(mark fs.FileInfo) bool) (_ *Scratch, err error) {
+	s := &Scratch{Names: Names{Segment: name + ofSegment}}
+	if s.mark, err = os.OpenFile(s.markPath(), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.mark.Close()
+		}
+	}()
+	mark, err := s.mark.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !mark.Mode().IsRegular() || !accepts(mark):
+		return nil, errForeign
+	}
+	switch locked, err := lock(s.mark); {
+	case err != nil:
+		return nil, err
+	case !locked:
+		return nil, ErrLives
+	}
+	path := make([]byte, unix.PathMax)
+	n, _ := s.mark.Read(path) // nothing: the run died before it made the directory
+	dir := string(path[:n])
+	if info, err := os.Lstat(dir); err == nil && filepath.Base(dir) == name && info.IsDir() && owner(info) == owner(mark) {
+		s.Dir = dir
+	}
+	return s, nil
+}
+
+// Release ends a claim, and leaves what the dead run has left.
+func (s *Scratch) Release() error { return s.mark.Close() }
+
+// Forget ends a claim, and removes the mark alone.
+func (s *Scratch) Forget() error { return errors.Join(os.Remove(s.markPath()), s.mark.Close()) }
+
+func isOurs(info fs.FileInfo) bool { return owner(info) == uint32(os.Geteuid()) }
+
+func owner(info fs.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Uid }

@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock locks a directory of this user. It fails with errTaken, and with other
+// lock locks a directory of this user. It fails with ErrTaken, and with other
 // errors where a directory cannot be locked.
 func lock(path string) (*os.File, error) {
 	dir, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errTaken
+		return nil, ErrTaken
 	case err != nil:
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func lock(path string) (*os.File, error) {
 func lockOpen(dir *os.File, path string) error {
 	switch err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
 	case err == unix.EWOULDBLOCK:
-		return errTaken
+		return ErrTaken
 	case err != nil:
 		return err
 	}
@@ -41,7 +41,7 @@ func lockOpen(dir *os.File, path string) error {
 	}
 	named, err := os.Lstat(path)
 	if err != nil || !os.SameFile(opened, named) || named.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()) {
-		return errTaken
+		return ErrTaken
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func Make(parent, kind string) (*Dir, error) {
 		case err != nil:
 			return nil, fmt.Errorf("make a directory: %w", err)
 		}
-		if lock, err := lock(path); !errors.Is(err, errTaken) {
+		if lock, err := lock(path); !errors.Is(err, ErrTaken) {
 			return &Dir{path, lock}, nil
 		}
 		// A Sweep has removed it before it was locked.
@@ -68,12 +68,25 @@ func Sweep(parent, kind string) {
 			continue
 		}
 		path := filepath.Join(parent, e.Name())
-		if lock, err := lock(path); err == nil && lock != nil {
-			os.RemoveAll(path)
-			lock.Close()
+		if dead, err := Claim(path); err == nil {
+			dead.Remove()
 		}
 	}
 }
 
-// errTaken: the directory is locked, or gone.
-var errTaken = errors.New("the directory is that of another run")
+// Claim takes over the directory of a dead run of this user. The caller must
+// call Remove or Release. It fails with the error of the system, or if the
+// directory is locked, is another user's, or cannot be locked.
+func Claim(path string) (*Dir, error) {
+	lock, err := lock(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Dir{path, lock}, nil
+}
+
+// Release ends a claim, and leaves the directory.
+func (d *Dir) Release() error { return d.lock.Close() }
+
+// ErrTaken is the error for a directory that is locked, or gone.
+var ErrTaken = errors.New("the directory is that of another run")

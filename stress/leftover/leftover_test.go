@@ -1,0 +1,480 @@
+//go:build linux
+
+package leftover
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/model/cli/workdir"
+	"sharedbarrier/spec"
+	"sharedbarrier/spec/reexec"
+)
+
+func TestMain(m *testing.M) {
+	reexec.Main(m, map[string]func(){
+		"map": func() { // maps the file, closes it, and waits
+			must(mapFile(os.Args[1]))
+			fmt.Println("mapped")
+			time.Sleep(time.Hour) // until it is killed
+		},
+		"die": func() { // is killed in the middle of a removal
+			must(Clean(context.Background(), Options{Remove: true, only: ofID(os.Args[1]), parked: func(string) {
+				unix.Kill(os.Getpid(), unix.SIGKILL)
+			}}))
+		},
+	})
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+func mapFile(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return unix.Mmap(int(file.Fd()), 0, spec.Size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+}
+
+// A fixture has names as MosaicML Streaming gives them. No other test has their
+// number. The lock file is in a folder of its own for temporary files.
+type fixture struct {
+	*testing.T
+	id, segment, lock string
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	id := fmt.Sprintf("9%018d", rand.Int64N(1e18))
+	f := &fixture{t, id, filepath.Join(shm, id+"_barrier"), filepath.Join(dir, id+"_barrier_filelock")}
+	t.Cleanup(func() {
+		for _, pattern := range []string{f.segment + "*", filepath.Join(shm, id+"*"), f.lock + "*"} {
+			paths, _ := filepath.Glob(pattern)
+			for _, path := range paths {
+				os.Remove(path)
+			}
+		}
+	})
+	return f
+}
+
+// ofID selects what belongs to a fixture.
+func ofID(id string) func(string) bool {
+	return func(path string) bool { return strings.Contains(path, id) }
+}
+
+// write makes files as a job has that was killed an hour ago: words in the
+// segment, and nothing in the lock file.
+func (f *fixture) write(paths ...string) {
+	f.Helper()
+	words, err := binary.Append(nil, binary.NativeEndian, []int32{0, 2, 1})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range paths {
+		content := words
+		if strings.HasPrefix(path, f.lock) {
+			content = nil
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			f.Fatal(err)
+		}
+		f.age(path)
+	}
+}
+
+func (f *fixture) age(path string) {
+	f.Helper()
+	old := unix.NsecToTimespec(time.Now().Add(-time.Hour).UnixNano())
+	f.try(unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{old, old}, unix.AT_SYMLINK_NOFOLLOW))
+}
+
+// clean calls Clean for what belongs to the fixture.
+func (f *fixture) clean(o Options) *Report {
+	f.Helper()
+	if o.only == nil {
+		o.only = ofID(f.id)
+	}
+	r, err := Clean(f.Context(), o)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return r
+}
+
+// verdict returns the verdict on the only leftover.
+func (f *fixture) verdict(o Options) (Verdict, string) {
+	f.Helper()
+	r := f.clean(o)
+	if len(r.Leftovers) != 1 {
+		f.Fatalf("found %+v, want one leftover", r.Leftovers)
+	}
+	return r.Leftovers[0].Verdict, r.Leftovers[0].Why
+}
+
+// await waits until the verdict is dead: the kernel takes a moment to close
+// what a killed process had, or a socket.
+func (f *fixture) awaitDead(o Options) {
+	f.Helper()
+	for {
+		v, why := f.verdict(o)
+		if v == Dead {
+			return
+		}
+		if f.Context().Err() != nil {
+			f.Fatalf("the control: %s (%s), want dead", v, why)
+		}
+		runtime.Gosched()
+	}
+}
+
+// holdPath gives a process a descriptor of the file with which it cannot be
+// read (O_PATH). The kernel does not count it as open.
+func (f *fixture) holdPath(path string) (end func()) {
+	f.Helper()
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		f.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), path)
+	defer file.Close()
+	cmd := exec.CommandContext(f.Context(), "cat")
+	cmd.ExtraFiles = []*os.File{file}
+	stdin, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	return func() { stdin.Close(); cmd.Wait() }
+}
+
+// inFlight puts a descriptor of the file into a socket, and closes it.
+func (f *fixture) inFlight(path string) (end func()) {
+	f.Helper()
+	sockets, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		f.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err == nil {
+		err = errors.Join(unix.Sendmsg(sockets[0], []byte{0}, unix.UnixRights(int(file.Fd())), nil, 0), file.Close())
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	return func() { unix.Close(sockets[0]); unix.Close(sockets[1]) }
+}
+
+// mapped starts a process that has the file mapped and not open.
+func (f *fixture) mapped(path string) (end func()) {
+	f.Helper()
+	cmd := reexec.Command(f.Context(), "map", path)
+	if line, err := bufio.NewReader(reexec.Start(f, cmd)).ReadString('\n'); err != nil {
+		f.Fatalf("%q, %v", line, err)
+	}
+	return func() { cmd.Process.Kill(); cmd.Wait() }
+}
+
+func (f *fixture) try(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// TestHazard_Conditions: each condition of the proof protects something that
+// lives, or is not known to be dead, which no other condition protects: without
+// the condition the verdict is dead. The control is the verdict when that has
+// ended.
+func TestHazard_Conditions(t *testing.T) {
+	for name, c := range map[string]struct {
+		condition int
+		want      Verdict
+		live      func(f *fixture) (end func())
+	}{
+		"a directory whose maker lives": {0, Live, func(f *fixture) func() {
+			d, err := workdir.Make(f.TempDir(), "sharedbarrier-test-")
+			f.try(err)
+			f.Setenv("TMPDIR", filepath.Dir(d.Path))
+			f.id = filepath.Base(d.Path)
+			return func() { d.Release() }
+		}},
+		"a segment of another size": {1, Foreign, func(f *fixture) func() {
+			f.write(f.segment)
+			f.try(os.Truncate(f.segment, spec.Size+1))
+			f.age(f.segment)
+			return func() { f.write(f.segment) }
+		}},
+		"a symbolic link": {1, Foreign, func(f *fixture) func() {
+			f.try(os.Symlink("/dev/shm", f.segment))
+			f.age(f.segment)
+			return func() { os.Remove(f.segment); f.write(f.segment) }
+		}},
+		"a lock file with content": {1, Foreign, func(f *fixture) func() {
+			f.try(os.WriteFile(f.lock, []byte("4711\n"), 0o600))
+			f.age(f.lock)
+			return func() { f.write(f.lock) }
+		}},
+		"a segment with another name": {1, Foreign, func(f *fixture) func() {
+			f.write(f.segment)
+			other := filepath.Join(shm, "hard-link-to-"+f.id)
+			f.try(os.Link(f.segment, other))
+			f.id = filepath.Base(f.segment)
+			return func() { os.Remove(other) }
+		}},
+		"a descriptor that the kernel does not count": {2, Live, func(f *fixture) func() {
+			f.write(f.segment, f.lock)
+			return f.holdPath(f.lock)
+		}},
+		"the lock file of a segment without a name": {3, Live, func(f *fixture) func() {
+			f.write(f.segment, f.lock)
+			end := f.mapped(f.segment)
+			os.Remove(f.segment)
+			return end
+		}},
+		"a barrier whose parties are not yet there": {4, Unproven, func(f *fixture) func() {
+			f.write(f.segment, f.lock)
+			f.try(os.Chtimes(f.segment, time.Time{}, time.Now()))
+			return func() { f.age(f.segment) }
+		}},
+		"a descriptor in flight": {6, Live, func(f *fixture) func() {
+			f.write(f.segment, f.lock)
+			return f.inFlight(f.segment)
+		}},
+		"another file of 12 bytes": {5, Foreign, func(f *fixture) func() {
+			f.id += "-foreign"
+			f.segment = filepath.Join(shm, f.id)
+			f.write(f.segment)
+			return func() {
+				f.try(os.Rename(f.segment, filepath.Join(shm, strings.TrimSuffix(f.id, "-foreign")+"_barrier")))
+				f.id = strings.TrimSuffix(f.id, "-foreign")
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			end := c.live(f)
+			if v, why := f.verdict(Options{Remove: true}); v != c.want || why == "" {
+				t.Errorf("got %s (%s), want %s", v, why, c.want)
+			}
+			all := conditions
+			conditions = slices.Delete(slices.Clone(all), c.condition, c.condition+1)
+			v, why := f.verdict(Options{})
+			conditions = all
+			if v != Dead {
+				t.Errorf("without the condition that %s: got %s (%s), want that nothing else protects it", all[c.condition].name, v, why)
+			}
+			end()
+			f.awaitDead(Options{})
+		})
+	}
+	if len(conditions) != 7 {
+		t.Errorf("there are %d conditions; each needs a case here", len(conditions))
+	}
+}
+
+// TestProc_Uses: the report names the processes that have a file, and how.
+func TestProc_Uses(t *testing.T) {
+	f := newFixture(t)
+	f.write(f.segment, f.lock)
+	end := f.mapped(f.segment)
+	lock := exec.CommandContext(t.Context(), "flock", f.lock, "cat")
+	stdin, err := lock.StdinPipe()
+	f.try(err)
+	f.try(lock.Start())
+	var uses []Use
+	for len(uses) < 3 { // flock(1) and its child
+		uses = f.clean(Options{Remove: true}).Leftovers[0].Processes
+		if t.Context().Err() != nil {
+			t.Fatalf("the processes: %+v, want 3", uses)
+		}
+	}
+	for _, u := range uses {
+		want := []string{"open", "locked"}
+		switch {
+		case !slices.Contains(u.Has, "open"):
+			want = []string{"mapped"}
+		case u.PID != lock.Process.Pid:
+			want = want[:1]
+		}
+		if u.User == "" || !slices.Equal(u.Has, want) {
+			t.Errorf("process %+v, want a user, and that it has %v", u, want)
+		}
+	}
+	end()
+	stdin.Close()
+	lock.Wait()
+	f.awaitDead(Options{})
+}
+
+// inode returns the number of the file.
+func (f *fixture) inode(path string) uint64 {
+	f.Helper()
+	info, err := os.Lstat(path)
+	f.try(err)
+	return info.Sys().(*syscall.Stat_t).Ino
+}
+
+// TestProc_Removed: what is dead is removed, both files, or one that is alone.
+// The control is the list before, which leaves everything.
+func TestProc_Removed(t *testing.T) {
+	for name, paths := range map[string]func(f *fixture) []string{
+		"both":         func(f *fixture) []string { return []string{f.segment, f.lock} },
+		"segment":      func(f *fixture) []string { return []string{f.segment} },
+		"lock file":    func(f *fixture) []string { return []string{f.lock} },
+		"not yet size": func(f *fixture) []string { return []string{f.segment} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.write(paths(f)...)
+			if name == "not yet size" {
+				f.try(os.Truncate(f.segment, 0))
+				f.age(f.segment)
+			}
+			for _, c := range []struct {
+				remove bool
+				want   Verdict
+				left   int
+			}{{false, Dead, len(paths(f))}, {true, Removed, 0}} {
+				if v, why := f.verdict(Options{Remove: c.remove}); v != c.want {
+					t.Errorf("Remove: %v: %s (%s), want %s", c.remove, v, why, c.want)
+				}
+				if left := f.left(); len(left) != c.left {
+					t.Errorf("Remove: %v: left %v, want %d files", c.remove, left, c.left)
+				}
+			}
+			if r := f.clean(Options{}); len(r.Leftovers) > 0 {
+				t.Errorf("afterwards: found %+v", r.Leftovers)
+			}
+		})
+	}
+}
+
+// left lists the files of the fixture.
+func (f *fixture) left() (list []string) {
+	for _, folder := range []string{shm, filepath.Dir(f.lock)} {
+		paths, _ := filepath.Glob(filepath.Join(folder, "*"+f.id+"*"))
+		list = append(list, paths...)
+	}
+	return list
+}
+
+// TestHazard_RaceWithRemoval: between the proof and the removal, a process
+// opens a file, or puts another one at a name. Nothing is lost then: each file
+// has its name, and each name its file.
+func TestHazard_RaceWithRemoval(t *testing.T) {
+	for name, c := range map[string]struct {
+		race func(f *fixture, parked string)
+		want Verdict
+		left int
+	}{
+		"nothing": {func(*fixture, string) {}, Removed, 0},
+		"a process opens the segment": {func(f *fixture, parked string) {
+			paths, _ := filepath.Glob(f.segment + ".removing-*")
+			for _, path := range paths {
+				if fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err != unix.EWOULDBLOCK {
+					f.Errorf("open while there is a lease: %d, %v; want %v", fd, err, unix.EWOULDBLOCK)
+				}
+			}
+		}, Live, 2},
+		"a process replaces the lock file": {func(f *fixture, parked string) {
+			if parked == f.segment { // it is still called so
+				f.try(os.WriteFile(f.lock+"-new", nil, 0o600))
+				f.try(os.Rename(f.lock+"-new", f.lock))
+			}
+		}, Unproven, 2},
+		"a process links the segment": {func(f *fixture, parked string) {
+			paths, _ := filepath.Glob(f.segment + ".removing-*")
+			if len(paths) > 0 && parked == f.lock {
+				f.try(os.Link(paths[0], f.segment+"-too"))
+			}
+		}, Unproven, 3},
+		"a process makes a new segment": {func(f *fixture, parked string) {
+			if parked == f.segment {
+				f.write(f.segment)
+			}
+		}, Removed, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.write(f.segment, f.lock)
+			before := f.inode(f.segment)
+			v, why := f.verdict(Options{Remove: true, parked: func(path string) { c.race(f, path) }})
+			if left := f.left(); v != c.want || len(left) != c.left || strings.Contains(strings.Join(left, " "), "removing") {
+				t.Errorf("got %s (%s), left %v; want %s, %d files", v, why, left, c.want, c.left)
+			}
+			if v != Removed && f.inode(f.segment) != before {
+				t.Errorf("the segment is another file")
+			}
+		})
+	}
+}
+
+// TestHazard_NameTakenMeanwhile: a file whose name another one has taken in the
+// middle of a removal that has to be undone is kept, and the report says where.
+func TestHazard_NameTakenMeanwhile(t *testing.T) {
+	f := newFixture(t)
+	f.write(f.segment, f.lock)
+	v, why := f.verdict(Options{Remove: true, parked: func(parked string) {
+		if parked == f.segment {
+			f.write(f.segment)
+			f.try(os.WriteFile(f.lock+"-new", nil, 0o600))
+			f.try(os.Rename(f.lock+"-new", f.lock))
+		}
+	}})
+	kept, err := filepath.Glob(f.segment + ".removing-*")
+	if v != Unproven || err != nil || len(kept) != 1 || !strings.Contains(why, kept[0]) || len(f.left()) != 3 {
+		t.Errorf("got %s (%s), left %v; want %s, the two new files, and the old segment, which is named", v, why, f.left(), Unproven)
+	}
+}
+
+// TestProc_Killed: what a Clean that was killed has renamed, the next one finds
+// and removes.
+func TestProc_Killed(t *testing.T) {
+	f := newFixture(t)
+	f.write(f.segment, f.lock)
+	cmd := reexec.Command(t.Context(), "die", f.id)
+	if out, err := cmd.CombinedOutput(); err == nil || len(out) > 0 {
+		t.Fatalf("a Clean that is killed: %v, %s", err, out)
+	}
+	left := f.left()
+	if !slices.ContainsFunc(left, func(path string) bool { return strings.Contains(path, ".removing-") }) {
+		t.Errorf("left by a Clean that was killed: %v, want a name that it has given", left)
+	}
+	var found []string
+	for _, l := range f.clean(Options{Remove: true}).Leftovers {
+		if found = append(found, l.Paths...); l.Verdict != Removed {
+			t.Errorf("%v: %s (%s), want %s", l.Paths, l.Verdict, l.Why, Removed)
+		}
+	}
+	if slices.Sort(found); !slices.Equal(found, sorted(left)) || len(f.left()) > 0 {
+		t.Errorf("found %v, want %v; left %v", found, left, f.left())
+	}
+}
+
+func sorted(list []string) []string { slices.Sort(list); return list }
