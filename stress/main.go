@@ -51,7 +51,7 @@ func commands() *cobra.Command {
 func stressCommand() *cobra.Command {
 	c := run.Config{Pauses: true}
 	var ports []string
-	var asJSON bool
+	var options report.Options
 	cmd := &cobra.Command{
 		Use:   "stress",
 		Short: "Run real processes at the shared-memory barrier",
@@ -71,6 +71,10 @@ or a machine without time for the workers, is no hang: the run is unfinished.
 
 An interrupted run is unfinished, unless --rounds were made.
 
+--out keeps all that a run says in a new directory, with a script that does the
+same again. Before the run has ended, and after kill -9, the report there says
+that it is under way.
+
 Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 75 unfinished, 130 interrupted.`,
 		Args: cobra.NoArgs,
@@ -81,15 +85,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 			if err := check(cmd, &c); err != nil {
 				return err
 			}
-			progress, finish := newBar(c)
-			c.Progress = progress
-			c.Suspect = func(state string) { fmt.Fprintf(cmd.ErrOrStderr(), "stress: hang suspected: %s\n", state) }
-			rep, err := run.Run(cmd.Context(), c)
-			finish()
-			if err != nil {
-				return err
-			}
-			return print(cmd, report.Of(rep, commandLine(c)), rep.ExitCode(), asJSON)
+			return runOnce(cmd, c, options)
 		},
 	}
 	f := cmd.Flags()
@@ -99,8 +95,29 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 	f.DurationVar(&c.For, "for", 10*time.Second, "time to run (0: unlimited, as with --rounds alone); the run ends at the first of --rounds and --for")
 	f.DurationVar(&c.Stall, "stall", 10*time.Second, "a longer time in which no process makes progress is a hang")
 	f.Uint64Var(&c.Seed, "seed", 0, "seed of the pauses (0: draw one)")
-	f.BoolVar(&asJSON, "json", false, "print the report as one line of JSON (stress/report/report.schema.json)")
+	options.Flags(f)
 	return cmd
+}
+
+// runOnce runs the test that c describes, and puts its result where the options
+// say.
+func runOnce(cmd *cobra.Command, c run.Config, options report.Options) error {
+	command := commandLine(c)
+	begun := report.Begun(c.Begun(), command)
+	out, err := options.Open(cmd, begun)
+	if err != nil {
+		return err
+	}
+	progress, finish := newBar(c)
+	c.Progress, c.Stderr = progress, out.Stderr
+	c.Suspect = func(state string) { fmt.Fprintf(cmd.ErrOrStderr(), "stress: hang suspected: %s\n", state) }
+	rep, err := run.Run(cmd.Context(), c)
+	finish()
+	if err != nil {
+		return out.Fail(begun, err)
+	}
+	doc := report.Of(rep, command)
+	return out.Close(doc, doc.Text)
 }
 
 // resolve makes each port that --port names a worker. It builds the ports that

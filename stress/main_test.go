@@ -281,8 +281,10 @@ func TestProc_BadFlags(t *testing.T) {
 // A port that dies in its first call is a hang at once.
 func TestHazard_HangPrintsTheCommand(t *testing.T) {
 	port := `exec:echo "port 1"; read -r open; echo opened; read -r call; exit 7`
-	p := startCommand(t, "--port", port, "--for", "2m", "--stall", "3s", "--seed", "5")
-	code := p.exitCode(t)
+	p := newCommand(t, "--port", port, "--for", "2m", "--stall", "3s", "--seed", "5")
+	p.Dir = ".."
+	p.run(t)
+	code := p.ProcessState.ExitCode()
 	want := "\nreproduce: go run ./stress --port '" + port + "=1' --rounds 0 --for 2m0s --stall 3s --seed 5\n"
 	if code != spec.ExitHang || !strings.Contains(p.out.String(), "Lock: held by no worker.\n") || !strings.HasSuffix(p.err.String(), want) {
 		t.Errorf("exit code %d, stderr %q; want %d, the end %q, and no lock held in:\n%s", code, p.err.String(), spec.ExitHang, want, p.out.String())

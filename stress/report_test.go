@@ -79,7 +79,7 @@ func TestHazard_FailuresHaveACause(t *testing.T) {
 		{[]string{"--procs", "2", "--for", "1h"}, syscall.SIGKILL, "killed", "signal: killed", "dmesg"},
 		{[]string{"--procs", "2", "--for", "1h"}, syscall.SIGSEGV, "died", "worker", "stderr"},
 		{[]string{"--procs", "2", "--for", "1h", "--stall", "5s"}, syscall.SIGSTOP, "stopped", "stopped", "kill -CONT"},
-		{[]string{"--port", dies, "--for", "1h"}, 0, "port-died", "the disk is full", "go run ./stress conformance --port 'exec:echo"},
+		{[]string{"--port", dies, "--for", "1h"}, 0, "port-died", "the disk is full", " || exit; echo"},
 		{[]string{"--port", nonsense, "--for", "1h"}, 0, "port-nonsense", `"what"`, "spec/PORTS.md"},
 	} {
 		t.Run(c.end, func(t *testing.T) {

@@ -63,8 +63,9 @@ type Port struct {
 
 // Start starts cmd as the port with the name, in a process group of its own,
 // and waits for its first line. The port has limit for that and for each
-// answer. Start sets the standard streams of cmd. The end of ctx kills the
-// port; from then on every method fails with the error of ctx. Any other error
+// answer. Start sets the standard streams of cmd; what the port writes on its
+// standard error goes to cmd.Stderr too, unless that is nil, with a line end
+// after the last of it. The end of ctx kills the port; from then on every method fails with the error of ctx. Any other error
 // is an *Error.
 func Start(ctx context.Context, name string, cmd *exec.Cmd, limit time.Duration) (*Port, error) {
 	return launch(&Port{ctx: ctx, name: name, cmd: cmd, limit: limit, leads: true})
@@ -113,6 +114,7 @@ func (p *Port) start() error {
 	defer theirErr.Close()
 	p.stdin, p.stdout, p.gone, p.told = ourIn, ourOut, make(chan struct{}), make(chan struct{})
 	p.lines.pipe, p.lines.gone = ourOut, p.gone
+	p.stderr.echo = p.cmd.Stderr
 	// Files, so that to wait for the process is not to wait for a child that
 	// keeps one of them open.
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, theirErr
@@ -134,6 +136,7 @@ func (p *Port) start() error {
 // it reads what is there and does not wait for more.
 func (p *Port) listen(from *os.File) {
 	defer close(p.told)
+	defer p.stderr.end()
 	defer from.Close()
 	go func() {
 		<-p.gone
@@ -441,6 +444,7 @@ func (p *Port) interrupted() error { return fmt.Errorf("port %s: %w", p.name, p.
 
 // tail keeps the end of what is written to it.
 type tail struct {
+	echo io.Writer // has all of it too; nil: none
 	mu   sync.Mutex
 	text []byte
 }
@@ -452,7 +456,17 @@ func (t *tail) Write(text []byte) (int, error) {
 	defer t.mu.Unlock()
 	t.text = append(t.text, text...)
 	t.text = t.text[max(0, len(t.text)-tailSize):]
+	if t.echo != nil {
+		t.echo.Write(text)
+	}
 	return len(text), nil
+}
+
+// end ends the last line of the echo.
+func (t *tail) end() {
+	if t.echo != nil {
+		io.WriteString(t.echo, "\n")
+	}
 }
 
 func (t *tail) String() string {

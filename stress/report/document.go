@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,6 +27,7 @@ const Version = 4
 type Document struct {
 	Version     int          `json:"version"`
 	Command     string       `json:"command"`     // repeats the runs, from the root of the repository
+	Started     time.Time    `json:"started"`     // of the command
 	Seed        uint64       `json:"seed"`        // of all runs
 	Verdict     spec.Verdict `json:"verdict"`     // of all runs
 	Interrupted bool         `json:"interrupted"` // a signal has ended a run
@@ -66,13 +68,36 @@ func Here() Environment {
 	return e
 }
 
+// began is when this program started.
+var began = time.Now()
+
 // Of returns the document of one run, which the command repeats.
 func Of(rep run.Report, command string) Document {
 	rep = Explain(rep, command)
 	return Document{
-		Version: Version, Command: command, Seed: rep.Seed, Verdict: rep.Verdict, Interrupted: rep.Interrupted,
+		Version: Version, Command: command, Started: began.UTC().Truncate(time.Second), Seed: rep.Seed, Verdict: rep.Verdict, Interrupted: rep.Interrupted,
 		Environment: Here(), Runs: []run.Report{rep},
 	}
+}
+
+// Begun returns the document of a command that is under way: what a kill
+// leaves. rep is that of run.Config.Begun.
+func Begun(rep run.Report, command string) Document {
+	rep.End = underWay
+	return Of(rep, command)
+}
+
+// fail makes the document that of a command which came to no result.
+func (d Document) fail(err error) Document {
+	rep := d.Runs[0]
+	rep.End, rep.Cause = notRun, err.Error()
+	d.Runs = []run.Report{Explain(rep, d.Command)}
+	return d
+}
+
+// ExitCode returns the exit code of a command that ends with the document.
+func (d Document) ExitCode() int {
+	return run.Report{Verdict: d.Verdict, Interrupted: d.Interrupted}.ExitCode()
 }
 
 // JSON writes the document as one line.

@@ -36,13 +36,13 @@ type ending struct {
 // report is its own.
 var endings = slices.Concat([]ending{
 	{"completed", verdict(spec.Passed), "", ""},
-	{"under-way", func(r run.Report) bool { return r.End == "under-way" },
+	{underWay, func(r run.Report) bool { return r.End == underWay },
 		"it is under way, or was killed before it could end", "wait for its end; if it is gone, repeat it: `{repeat}`"},
 	{"early-exit", func(r run.Report) bool { return r.Verdict == spec.Violated && r.Early != nil },
 		"{seen}", "find the step at fault: `{check}`; to see it again: `{repeat}`"},
 	{"violated", verdict(spec.Violated), "a property was violated", "find the step at fault: `{check}`; to see it again: `{repeat}`"},
 }, refusals, []ending{
-	{"not-run", func(r run.Report) bool { return r.End == "not-run" }, "it did not take place: {failure}", "do what the error says; then `{repeat}`"},
+	{notRun, func(r run.Report) bool { return r.End == notRun }, "it did not take place: {failure}", "do what the error says; then `{repeat}`"},
 	{"port-died", fails(port.ErrDied), "a port died: {failure}", "read what it has written on its standard error, then check it alone: `{check}`"},
 	{"port-nonsense", fails(port.ErrNonsense), "a port gave an answer that the protocol of ports does not have: {failure}", "see spec/PORTS.md for the answer that it owes, then check it alone: `{check}`"},
 	{"port-failed", fails(port.ErrFailed), "a port refused: {failure}", "mend what its error says, then check it alone: `{check}`"},
@@ -66,6 +66,12 @@ var endings = slices.Concat([]ending{
 	{"held-up", func(r run.Report) bool { return r.Verdict == spec.Unfinished && r.Hang != nil }, "{seen}", "give it more time: `{longer}`"},
 	{"unfinished", func(run.Report) bool { return true }, "a limit was reached before it had done what it was asked for: {asked}", "give it more time: `{longer}`"},
 })
+
+// The endings of a run that has not ended, and of one that did not begin.
+const (
+	underWay = "under-way"
+	notRun   = "not-run"
+)
 
 // refusals has a row for each error of package impl: why a call of the Go
 // barrier, or of a port that speaks of it, was refused.
@@ -135,7 +141,7 @@ func neverBegan(r run.Report) bool {
 // failure returns the error of the worker that failed, or that of a refused
 // call, or that of a run that did not take place; empty: there is none.
 func failure(r run.Report) string {
-	if r.End == "not-run" {
+	if r.End == notRun {
 		return r.Cause
 	}
 	if i := failed(r); i >= 0 {
@@ -211,7 +217,7 @@ func check(r run.Report) string {
 	if suspect == "" {
 		return fmt.Sprintf("go run ./stress lockstep --tour --procs %d", min(max(r.Procs, 2), 3))
 	}
-	return "go run ./stress conformance --port " + registry.Quoted(suspect)
+	return "go run ./stress conformance --port " + registry.Quoted(AtRoot(suspect))
 }
 
 // more returns flags that give a run more time. The last of several equal flags

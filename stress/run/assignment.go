@@ -40,6 +40,7 @@ type assignment struct {
 	Procs    int    // number of workers, and the parties of every call
 	Seed     uint64 // of the run
 	Pauses   bool   // as Config.Pauses
+	Echo     bool   // write what the port writes on its standard error (PortSays)
 	Port     string // the port to drive (see package registry); empty: use package impl
 }
 

@@ -38,7 +38,9 @@ func startProcess(ctx context.Context, cmd *exec.Cmd, a assignment, ledger *os.F
 	}
 	cmd.Args = append(cmd.Args, string(text))
 	cmd.ExtraFiles = []*os.File{ledger} // becomes ledgerFD
-	cmd.Stderr = os.Stderr
+	if cmd.Stderr == nil {
+		cmd.Stderr = os.Stderr
+	}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -35,6 +35,7 @@ type Report struct {
 	Violations  int64             `json:"violations"`         // early exits, one for each worker that had not begun
 	Rate        float64           `json:"rounds_per_second"`  // from the end of the first round to that of the last
 	Latency     Latency           `json:"latency_us"`         // from the last worker's begin to each return
+	Seconds     float64           `json:"seconds"`            // that the run took, with its start and its end
 	Seed        uint64            `json:"seed"`               // of the pauses and the faults
 	Interrupted bool              `json:"interrupted"`        // the context has ended
 	Early       *oracle.Violation `json:"early,omitempty"`    // the first early exit, if violated
@@ -48,6 +49,13 @@ type Asked struct {
 	For    float64 `json:"for_seconds"`   // 0: unlimited
 	Stall  float64 `json:"stall_seconds"` // longest time without progress
 	Pauses bool    `json:"pauses"`        // at random
+}
+
+func (c Config) asked() Asked { return Asked{c.Rounds, c.For.Seconds(), c.Stall.Seconds(), c.Pauses} }
+
+// Begun returns the report of a run that is under way, or did not take place.
+func (c Config) Begun() Report {
+	return Report{Verdict: spec.Unfinished, Procs: c.Procs, Ports: c.Ports, Asked: c.asked(), Seed: c.Seed}
 }
 
 // Injected is a fault that a run was asked for.
@@ -115,7 +123,7 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 		}
 	}
 	rep := Report{
-		Procs: r.Procs, Ports: r.Ports, Asked: Asked{r.Rounds, r.For.Seconds(), r.Stall.Seconds(), r.Pauses}, Seed: r.Seed, Interrupted: interrupted, Strays: sum.Strays,
+		Procs: r.Procs, Ports: r.Ports, Asked: r.Config.asked(), Seed: r.Seed, Interrupted: interrupted, Strays: sum.Strays,
 		Rounds: r.ledger.Rounds(), Calls: sum.Calls, Violations: r.ledger.Violations(),
 	}
 	if rep.Rounds > 1 && sum.Elapsed > 0 {

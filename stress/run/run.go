@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -40,6 +41,11 @@ type Config struct {
 	// a worker is stopped, a tenth counts, since a port may stop itself for good.
 	// Without it a stopped process holds the run up after Stall.
 	Lenient bool
+
+	// Stderr, unless nil, is the standard error of the workers, in place of that
+	// of this process. The workers then also write there what their ports write
+	// (PortSays).
+	Stderr *os.File
 
 	// Progress, unless nil, is called several times a second with the number of
 	// completed rounds.
@@ -74,7 +80,12 @@ type Config struct {
 // could not open the barrier.
 //
 // Run removes all files that it makes (package scratch), on error too.
-func Run(ctx context.Context, c Config) (Report, error) { return c.run(ctx, defaults) }
+func Run(ctx context.Context, c Config) (Report, error) {
+	began := time.Now()
+	rep, err := c.run(ctx, defaults)
+	rep.Seconds = time.Since(began).Seconds()
+	return rep, err
+}
 
 // A setting is what the tests of this package vary and all other runs have in
 // common.
@@ -124,7 +135,7 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses}
+	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses, Echo: c.Stderr != nil}
 	barrier, err := impl.Create(a.Segment, a.LockPath)
 	if err != nil {
 		return Report{}, err
@@ -166,7 +177,11 @@ func (r *run) start(ctx context.Context, a assignment) error {
 		if r.Ports != nil {
 			a.Port = r.Ports[i]
 		}
-		p, err := startProcess(ctx, r.worker(), a, r.ledger.File(), r.exits)
+		cmd := r.worker()
+		if r.Stderr != nil {
+			cmd.Stderr = r.Stderr
+		}
+		p, err := startProcess(ctx, cmd, a, r.ledger.File(), r.exits)
 		if err != nil {
 			return fmt.Errorf("start worker %d: %w", i, err)
 		}

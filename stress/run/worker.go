@@ -243,6 +243,9 @@ func openPort(ctx context.Context, a assignment) (barrier, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.Echo {
+		cmd.Stderr = &echo{worker: a.Worker, out: os.Stderr}
+	}
 	p, err := port.StartInGroup(ctx, a.Port, cmd, port.Limit)
 	if err != nil {
 		return nil, err
