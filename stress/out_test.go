@@ -71,9 +71,12 @@ func TestProc_OutKeepsAFailure(t *testing.T) {
 	here := t.TempDir()
 	breaksIn(t, here)
 	dir := filepath.Join(t.TempDir(), "it's new", "out")
-	p := newCommand(t, "--port", breaks, "--for", "2m", "--seed", "5", "--json", "--out", dir)
+	p := newCommand(t, "--port", breaks, "--for", "2m", "--seed", "5", "--json", "--out", dir, "--junit", "junit.xml")
 	p.Dir = here
 	p.run(t)
+	if xml := content(t, here, "junit.xml"); !strings.Contains(xml, `tests="2" failures="1"`) || !strings.Contains(xml, `<testcase name="NoHang" classname="stress">`) {
+		t.Errorf("the JUnit file has no failure of NoHang:\n%s", xml)
+	}
 	doc, text := kept(t, dir)
 	if code := p.ProcessState.ExitCode(); code != spec.ExitHang || doc.Verdict != spec.Hang || doc.Runs[0].End != "port-died" || text != p.out.String() {
 		t.Errorf("exit code %d, verdict %v, end %q; want %d, hang, port-died; stdout is %s\nwant report.json: %s", code, doc.Verdict, doc.Runs[0].End, spec.ExitHang, p.out.String(), text)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
@@ -28,7 +27,8 @@ type Options struct {
 }
 
 // Flags adds the flags of o.
-func (o *Options) Flags(f *pflag.FlagSet) {
+func (o *Options) Flags(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.BoolVar(&o.JSON, "json", false, "print the report as one line of JSON (stress/report/report.schema.json)")
 	f.StringVar(&o.Dir, "out", "", "`DIR`, new or empty, that keeps report.json, log.txt (what was said on stderr, by ports too), recorder.txt (the last steps) and repro.sh (does it again)")
 	f.StringVar(&o.JUnit, "junit", "", "write the result as JUnit XML to `FILE`")
