@@ -159,7 +159,8 @@ func inspectShape(text string) string {
 	if u, err := user.Current(); err == nil {
 		text = strings.ReplaceAll(text, " "+u.Username+" ", " root ")
 	}
-	text = regexp.MustCompile(`, \S+ ago:`).ReplaceAllString(text, ", 0s ago:")
+	text = regexp.MustCompile(`\S+ ago:`).ReplaceAllString(text, "0s ago:")
+	text = regexp.MustCompile(`(?m)^alive .*$`).ReplaceAllString(text, "alive") // two numbers, or a range
 	text = regexp.MustCompile(`(polls|naps) +\S+ +mapped`).ReplaceAllString(text, "polls - mapped")
 	return spaces.ReplaceAllString(shape(text), " ")
 }

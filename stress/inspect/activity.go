@@ -17,6 +17,7 @@ type Activity string
 const (
 	Gone    Activity = "gone"    // it has ended, or is a zombie
 	Stopped Activity = "stopped" // by a signal or a debugger: it does nothing until it is continued
+	Frozen  Activity = "frozen"  // by its control group: it does nothing until that is thawed
 	Starved Activity = "starved" // it waits for a processor, and has not had enough of one to show what it does
 	Blocked Activity = "blocked" // it waits for the lock in flock(2)
 	Polls   Activity = "polls"   // it sleeps for a tick, again and again, as a waiter at a poll does
@@ -50,7 +51,9 @@ func activity(before, after *Process, late time.Duration) (Activity, string) {
 	switch {
 	case after == nil || after.State == "Z" || after.State == "X":
 		return Gone, ""
-	case stopped(after.State):
+	case after.Frozen != "":
+		return Frozen, ""
+	case after.suspended():
 		return Stopped, ""
 	case after.Waits:
 		return Blocked, after.wchan()

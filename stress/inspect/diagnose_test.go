@@ -144,6 +144,10 @@ func TestHazard_Schema(t *testing.T) {
 	schema := compile(t, "report.schema.json")
 	v := scene(spec.Words{Enter: 62, Exit: 64, Flag: 0}, repeat(Polls, 62)...)
 	v.last.Limits = []string{"the lock"}
+	r, err := v.report(t.Context(), Options{Procs: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, spoil := range map[string]func(map[string]any){
 		"":                   func(map[string]any) {},
 		"another version":    func(r map[string]any) { r["version"] = 2 },
@@ -159,10 +163,6 @@ func TestHazard_Schema(t *testing.T) {
 			delete(r["processes"].([]any)[0].(map[string]any), "pid")
 		},
 	} {
-		r, err := v.report(t.Context(), Options{Procs: 64})
-		if err != nil {
-			t.Fatal(err)
-		}
 		o := object(t, r)
 		spoil(o)
 		if err := schema.Validate(o); (err == nil) != (name == "") {
@@ -197,19 +197,25 @@ func stuck(cfg model.Config, yield func(model.State)) {
 
 // TestConform_EveryStuckState takes each state in which a scenario hangs, from
 // the whole graph and not up to symmetry, shows to the diagnosis only what can
-// be seen of it from outside, and wants the scenario among the causes.
+// be seen of it from outside, and wants the scenario among the causes: of so
+// many of the states, among the first two. The others look like a state of
+// another scenario that leaves such words more often.
 func TestConform_EveryStuckState(t *testing.T) {
-	for _, cfg := range []model.Config{
-		{Scenario: spec.Crash, Procs: 2},
-		{Scenario: spec.Crash, Procs: 3},
-		{Scenario: spec.LateConstruction, Procs: 2, Rounds: 2},
-		{Scenario: spec.LateConstruction, Procs: 3, Rounds: 2},
-		{Scenario: spec.Disagreeing, Procs: 3, Rounds: 2},
-		{Scenario: spec.Surplus, Procs: 2, Rounds: 2},
-		{Scenario: spec.Shrinking, Procs: 2, Rounds: 3},
-		{Scenario: spec.Growing, Procs: 2, Rounds: 3},
-		{Scenario: spec.AbandonWait, Procs: 2, Rounds: 2},
+	for _, c := range []struct {
+		model.Config
+		states, first int
+	}{
+		{model.Config{Scenario: spec.Crash, Procs: 2}, 28, 28},
+		{model.Config{Scenario: spec.Crash, Procs: 3}, 36, 36},
+		{model.Config{Scenario: spec.LateConstruction, Procs: 2, Rounds: 2}, 5, 4},
+		{model.Config{Scenario: spec.LateConstruction, Procs: 3, Rounds: 2}, 48, 42},
+		{model.Config{Scenario: spec.Disagreeing, Procs: 3, Rounds: 2}, 47, 43},
+		{model.Config{Scenario: spec.Surplus, Procs: 2, Rounds: 2}, 2, 2},
+		{model.Config{Scenario: spec.Shrinking, Procs: 2, Rounds: 3}, 4, 0},
+		{model.Config{Scenario: spec.Growing, Procs: 2, Rounds: 3}, 2, 1},
+		{model.Config{Scenario: spec.AbandonWait, Procs: 2, Rounds: 2}, 10, 8},
 	} {
+		cfg := c.Config
 		if testing.Short() && cfg.Procs > 2 {
 			continue
 		}
@@ -234,7 +240,7 @@ func TestConform_EveryStuckState(t *testing.T) {
 			causes, seen := rank[key]
 			if !seen {
 				var complete bool
-				if causes, complete = q.explain(t.Context(), []int{cfg.Procs}); !complete {
+				if causes, complete = q.explain(t.Context(), []int{cfg.Procs}, evidence{}); !complete {
 					t.Fatalf("%v: the model was not explored", cfg.Scenario)
 				}
 				rank[key] = causes
@@ -243,7 +249,7 @@ func TestConform_EveryStuckState(t *testing.T) {
 			is := func(c Cause) bool {
 				return c.kind == cfg.Scenario && (cfg.Scenario != spec.Crash || slices.Contains(c.Died, s.Step(0)) || s.Step(0) == spec.Call)
 			}
-			simpler := func(c Cause) bool { return c.nothing() || c.kind == spec.Reuse || c.kind == spec.Crash }
+			simpler := func(c Cause) bool { return c.isNothing() || c.kind == spec.Reuse || c.kind == spec.Crash }
 			if !slices.ContainsFunc(causes, is) && !slices.ContainsFunc(causes, simpler) {
 				t.Errorf("%v: %v has the causes %+v", cfg.Scenario, s, causes)
 			}
@@ -251,13 +257,9 @@ func TestConform_EveryStuckState(t *testing.T) {
 				first++
 			}
 		})
-		if states == 0 {
-			t.Errorf("%v with %d processes has no state that hangs with all processes in a call", cfg.Scenario, cfg.Procs)
+		if states != c.states || first != c.first {
+			t.Errorf("%v: the scenario is among the first two causes of %d of %d states, want %d of %d", cfg, first, states, c.first, c.states)
 		}
-		if sure := cfg.Scenario == spec.Crash || cfg.Scenario == spec.LateConstruction; sure && first < states {
-			t.Errorf("%v with %d processes: the scenario is among the first two causes of %d of %d states, want of all", cfg.Scenario, cfg.Procs, first, states)
-		}
-		t.Logf("%v with %d processes: %d states in %d views, the scenario is among the first two causes of %d", cfg.Scenario, cfg.Procs, states, len(rank), first)
 	}
 }
 

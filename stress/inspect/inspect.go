@@ -5,7 +5,8 @@
 // whether the barrier hangs, and why: it compares what it sees with the states
 // of the model.
 //
-//	r, err := inspect.Inspect(ctx, inspect.Target{Segment: name, LockPath: path}, inspect.Options{})
+//	barrier := inspect.Target{Segment: name, LockPath: path}
+//	r, err := inspect.Inspect(ctx, barrier, inspect.Options{})
 //	r.Text(os.Stdout)
 //
 // It reads, and nothing else. It writes no word, takes no lock, and neither
@@ -125,7 +126,11 @@ func (v *seen) classify() {
 	v.acts, v.wchans = map[int]Activity{}, map[int]string{}
 	for _, l := range []*Look{v.first, v.last} {
 		for _, p := range l.Processes {
-			v.acts[p.PID], v.wchans[p.PID] = v.activity(v.first.process(p.PID), v.last.process(p.PID))
+			before, after := v.first.process(p.PID), v.last.process(p.PID)
+			if before != nil && after != nil && before.start != after.start {
+				before = nil // another process has the number now
+			}
+			v.acts[p.PID], v.wchans[p.PID] = v.activity(before, after)
 		}
 	}
 }
@@ -144,14 +149,4 @@ func (v *seen) moved() bool {
 
 func (v *seen) any(a Activity) bool {
 	return slices.ContainsFunc(v.last.mappers(), func(pid int) bool { return v.acts[pid] == a })
-}
-
-// mappers returns the processes that have the segment mapped and are there.
-func (l *Look) mappers() (pids []int) {
-	for _, p := range l.Processes {
-		if p.Maps && p.State != "Z" && p.State != "X" {
-			pids = append(pids, p.PID)
-		}
-	}
-	return pids
 }

@@ -3,7 +3,6 @@
 package inspect
 
 import (
-	"cmp"
 	"context"
 	"math/bits"
 	"slices"
@@ -72,48 +71,42 @@ type question struct {
 	parties []party // at most procs of them that are not gone
 }
 
-// A match is a state in which no process moves that is consistent with a
-// question.
-type match struct {
-	scenario spec.Scenario
-	died     steps // where parties are that are gone, besides Call
-	missing  int   // parties that are gone, and outside
-	dead     int   // parties that are gone, in a call
-	idle     int   // parties that seem to wait, and are outside
-	waits    bool  // a party that is there waits in a call
-	shape    shape
+// A toll is what has gone wrong in a state in which nothing moves.
+type toll struct {
+	missing int // parties that are gone, and outside
+	dead    int // parties that are gone, in a call
+	idle    int // parties that seem to wait, and are outside
 }
 
-// A shape tells states apart in which callers do different things: the words,
-// and how many parties that are there are at which step with which count.
-type shape struct {
-	words   spec.Words
-	parties [model.MaxProcs]place
+// A fit counts the states of a scenario in which nothing moves, some process
+// waits, and the toll is the same, that are consistent with what is seen of the
+// processes and of the lock.
+type fit struct {
+	toll
+	all    int   // with any words
+	here   int   // with the words that are seen
+	died   steps // of those here: where parties are that are gone, besides Call
+	waits  steps // of those here: where parties are that are there and wait
+	behind span  // of those here: parties that wait in another round than most
 }
 
-// A place is where one party is, and with which count it has called.
-type place struct {
-	step  spec.Step
-	count int
-	gone  bool
-}
-
-func (p place) compare(q place) int {
-	return cmp.Or(cmp.Compare(p.step, q.step), cmp.Compare(p.count, q.count), cmp.Compare(bit(p.gone), bit(q.gone)))
-}
-
-func bit(is bool) int {
-	if is {
-		return 1
-	}
-	return 0
-}
+// share is the share of the states that have the words which are seen.
+func (f fit) share() float64 { return float64(f.here) / float64(f.all) }
 
 // states visits every state of the scenario that is reachable, up to symmetry,
-// and yields what is consistent with q. It returns false if it could not visit
-// all. In a scenario without a bound on its rounds, those are relative.
-func (q question) states(ctx context.Context, cfg model.Config) (found []match, complete bool) {
-	w := &watcher{Machine: model.NewMachine(cfg), question: q, cfg: cfg, distinct: map[shape]bool{}}
+// and counts those that are consistent with q. It returns false if it could not
+// visit all. In a scenario without a bound on its rounds, those are relative.
+func (q question) states(ctx context.Context, cfg model.Config) (found []fit, complete bool) {
+	w := &watcher{Machine: model.NewMachine(cfg), cfg: cfg, words: q.words}
+	w.likely, w.unlikely = slices.Clone(q.parties), slices.Clone(q.parties)
+	for i := range w.unlikely {
+		w.unlikely[i].rests |= w.unlikely[i].less
+	}
+	for len(w.likely) < q.procs { // those that are not seen
+		w.likely = append(w.likely, party{at: anyStep, gone: true})
+		w.unlikely = append(w.unlikely, party{at: anyStep, gone: true})
+	}
+	w.held = slices.ContainsFunc(q.parties, func(p party) bool { return p.holds })
 	o := explore.Run(ctx, w, explore.Options{Symmetry: true, Check: []spec.Property{spec.LockExclusive}, MaxStates: maxStates})
 	return w.found, o.Verdict == spec.Verified
 }
@@ -122,24 +115,23 @@ func (q question) states(ctx context.Context, cfg model.Config) (found []match, 
 // near it.
 const maxStates = 5_000_000
 
-// A watcher is a machine of the barrier that shows each of its states to a
+// A watcher is a machine of the barrier that compares each of its states with a
 // question. It has no property to check, and ends where the words are so far
 // out of range that the machine could not follow.
 type watcher struct {
 	*model.Machine
-	question
-	cfg model.Config
+	cfg              model.Config
+	words            spec.Words
+	likely, unlikely []party // one for each process: all that may be outside do wait, or they do not
+	held             bool    // one of them holds the lock
 
-	mu       sync.Mutex // guards the rest
-	found    []match
-	distinct map[shape]bool
+	mu    sync.Mutex // guards found
+	found []fit
 }
 
 // Violations compares the state with the question, and reports none.
 func (w *watcher) Violations(s *model.State) uint8 {
-	if s.Words() == w.words {
-		w.compare(s)
-	}
+	w.compare(s)
 	return 0
 }
 
@@ -152,100 +144,133 @@ func (w *watcher) Actions(s *model.State, list []model.Action) []model.Action {
 	return w.Machine.Actions(s, list)
 }
 
-// compare adds the state to those found, if it is consistent with the question
-// in some way.
+// compare counts the state if it is consistent with the question in some way.
 func (w *watcher) compare(s *model.State) {
+	if s.Holder() >= 0 && !w.held {
+		return // most states, at no cost
+	}
+	var buffer [4 * model.MaxProcs]model.Action
 	var canStep uint16
-	for _, a := range w.Machine.Actions(s, nil) {
+	for _, a := range w.Machine.Actions(s, buffer[:0]) {
 		if a.Event == spec.NoEvent {
 			canStep |= 1 << a.Proc
 		}
 	}
-	assigned, ok := w.assign(s, canStep, false)
-	if !ok {
-		assigned, ok = w.assign(s, canStep, true)
+	parties, of, ok := w.likely, assignment{}, false
+	if of, ok = assign(parties, s, canStep); !ok {
+		parties = w.unlikely
+		of, ok = assign(parties, s, canStep)
 	}
 	if !ok {
 		return
 	}
-	m := match{scenario: w.cfg.Scenario, shape: shape{words: s.Words()}}
-	for proc, p := range assigned {
-		step := s.Step(proc)
-		me := &m.shape.parties[proc]
-		*me = place{step, s.Parties(proc), p.gone}
+	one := fit{all: 1}
+	var rounds []int
+	for proc := range parties {
+		p, step := parties[of[proc]], s.Step(proc)
 		switch {
 		case p.gone && s.Inside(proc):
-			m.died |= 1 << step
-			m.dead++
+			one.died |= 1 << step
+			one.dead++
 		case p.gone:
-			m.missing++
-			me.step = spec.Call
+			one.missing++
 		case s.Inside(proc):
-			m.waits = true
+			one.waits |= 1 << step
+			rounds = append(rounds, s.Rounds(proc))
 		case p.less.has(step):
-			m.idle++
+			one.idle++
 		}
 	}
-	slices.SortFunc(m.shape.parties[:w.cfg.Procs], place.compare)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.distinct[m.shape] {
-		w.distinct[m.shape] = true
-		w.found = append(w.found, m)
+	if len(rounds) == 0 {
+		return
 	}
+	one.behind = spanOf(len(rounds) - mostOften(rounds))
+	w.add(one, s.Words() == w.words)
 }
 
-// assign finds which process of the state each party may be: a perfect
-// matching. Processes for which there is no party are gone. It returns the
-// party of each process.
-func (q question) assign(s *model.State, canStep uint16, unlikely bool) ([]party, bool) {
-	n := q.procs
-	all := slices.Clone(q.parties)
-	for i := range all {
-		if unlikely {
-			all[i].rests |= all[i].less
-		}
+// add counts the state to those that are like it.
+func (w *watcher) add(one fit, here bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.found, func(f fit) bool { return f.toll == one.toll })
+	if i < 0 {
+		i = len(w.found)
+		w.found = append(w.found, fit{toll: one.toll})
 	}
-	for len(all) < n {
-		all = append(all, party{at: anyStep, gone: true})
+	f := &w.found[i]
+	f.all++
+	if !here {
+		return
 	}
-	if len(all) > n {
-		return nil, false
+	if f.here++; f.here == 1 {
+		f.behind = one.behind
 	}
+	f.died, f.waits, f.behind = f.died|one.died, f.waits|one.waits, f.behind.with(one.behind)
+}
+
+// mostOften returns how often the number is in the list that is in it most
+// often.
+func mostOften(list []int) (most int) {
+	count := map[int]int{}
+	for _, v := range list {
+		count[v]++
+		most = max(most, count[v])
+	}
+	return most
+}
+
+// A span is a smallest and a largest number.
+type span struct{ least, most int }
+
+func spanOf(n int) span { return span{n, n} }
+
+// with returns the span of both.
+func (s span) with(other span) span {
+	return span{min(s.least, other.least), max(s.most, other.most)}
+}
+
+// An assignment is the number of the party that each process of a state is.
+type assignment [model.MaxProcs]int
+
+// assign finds which party each process of the state may be: a perfect
+// matching.
+func assign(parties []party, s *model.State, canStep uint16) (of assignment, ok bool) {
 	var fits [model.MaxProcs]uint16 // by party, the processes that it may be
-	for i, p := range all {
-		for proc := range n {
+	for i, p := range parties {
+		for proc := range parties {
 			if p.mayBe(s, proc, canStep>>proc&1 != 0) {
 				fits[i] |= 1 << proc
 			}
 		}
-	}
-	of := make([]int, n) // the party of each process, plus 1
-	var augment func(i int, tried *uint16) bool
-	augment = func(i int, tried *uint16) bool {
-		for left := fits[i] &^ *tried; left != 0; left &= left - 1 {
-			proc := bits.TrailingZeros16(left)
-			if *tried>>proc&1 != 0 {
-				continue
-			}
-			*tried |= 1 << proc
-			if of[proc] == 0 || augment(of[proc]-1, tried) {
-				of[proc] = i + 1
-				return true
-			}
-		}
-		return false
-	}
-	for i := range all {
-		if tried := uint16(0); !augment(i, &tried) {
-			return nil, false
+		if fits[i] == 0 {
+			return of, false
 		}
 	}
-	assigned := make([]party, n)
-	for proc, i := range of {
-		assigned[proc] = all[i-1]
+	for proc := range of {
+		of[proc] = -1
 	}
-	return assigned, true
+	for i := range parties {
+		if tried := uint16(0); !of.augment(i, &fits, &tried) {
+			return of, false
+		}
+	}
+	return of, true
+}
+
+// augment finds a process for the party, and others for those that had it.
+func (of *assignment) augment(i int, fits *[model.MaxProcs]uint16, tried *uint16) bool {
+	for left := fits[i] &^ *tried; left != 0; left &= left - 1 {
+		proc := bits.TrailingZeros16(left)
+		if *tried>>proc&1 != 0 {
+			continue
+		}
+		*tried |= 1 << proc
+		if of[proc] < 0 || of.augment(of[proc], fits, tried) {
+			of[proc] = i
+			return true
+		}
+	}
+	return false
 }
 
 // mayBe reports whether the party may be the process of the state. A process of

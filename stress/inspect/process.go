@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
+	"sharedbarrier/spec"
 	"sharedbarrier/stress/fileuse"
 )
 
@@ -25,16 +26,23 @@ type Process struct {
 	Name      string // of the program, as the kernel has it
 	Rank      string // what its environment says about its rank, such as LOCAL_RANK=3
 	Started   time.Time
-	State     string // the letter of proc(5): R, S, D, T, t, Z, X, I
-	Maps      bool   // it has the segment mapped
-	MapsOther bool   // it has another file of the segment's name mapped
-	LockOpen  bool   // it has the lock file open
-	Holds     bool   // it holds the lock
-	Waits     bool   // it blocks in flock(2)
-	Sibling   bool   // it is dead and not waited for, and has the parent and the name of a party
+	State     string   // the letter of proc(5): R, S, D, T, t, Z, X, I
+	Maps      bool     // it has the segment mapped
+	MapsOther bool     // it has another file of the segment's name mapped
+	LockOpen  bool     // it has the lock file open
+	OldLock   bool     // it has a file open that has or had the name of the lock file, and is another one
+	Holds     bool     // it holds the lock
+	Waits     bool     // it blocks in flock(2)
+	Sibling   bool     // it is dead and not waited for, and has the parent and the name of a party
+	Shares    []int    // processes that have the lock file open by the same descriptor, which was inherited
+	Frozen    string   // the control group that is frozen, and the process with it
+	Barriers  []string // others that it has mapped, by name
 
-	at      time.Time // when its threads were looked at
-	threads map[int]thread
+	start       uint64    // when it started, in ticks: no other process has had the number and this
+	others      []string  // names of other segments that it has mapped
+	descriptors []int     // of the lock file
+	at          time.Time // when its threads were looked at
+	threads     map[int]thread
 }
 
 // A thread is what /proc says about one thread.
@@ -58,7 +66,7 @@ func (p *Process) describe() bool {
 		return false
 	}
 	p.State, p.Parent, p.Name, p.User = stat.State, stat.PPID, stat.Comm, fileuse.User(p.PID)
-	p.Command = command(proc, stat.Comm)
+	p.Command, p.start = command(proc, stat.Comm), stat.Starttime
 	if start, err := stat.StartTime(); err == nil {
 		p.Started = time.UnixMicro(int64(start * 1e6))
 	}
@@ -67,10 +75,26 @@ func (p *Process) describe() bool {
 			p.Inner = append(p.Inner, int(inner))
 		}
 	}
-	p.Rank = rank(p.PID)
+	p.Rank, p.Barriers = rank(p.PID), p.barriers()
 	p.at, p.threads = time.Now(), threads(p.PID)
+	p.Frozen = frozen(p.PID, p.State, p.wchan())
 	return true
 }
+
+// barriers returns those of the other segments that have the size of a barrier.
+func (p *Process) barriers() (names []string) {
+	for _, name := range p.others {
+		info, err := os.Stat(fmt.Sprintf("/proc/%d/root%s%s", p.PID, shm, name))
+		if err == nil && info.Size() == spec.Size {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// suspended reports whether the process does nothing until something else lets
+// it go on.
+func (p *Process) suspended() bool { return p.State == "T" || p.State == "t" || p.Frozen != "" }
 
 // command returns the command line in one printable line.
 func command(proc procfs.Proc, name string) string {

@@ -7,9 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -36,6 +36,7 @@ type Report struct {
 	Holders   []int           `json:"lock_holders"`
 	Waiters   []int           `json:"lock_waiters"` // in flock(2)
 	Abroad    bool            `json:"lock_held_elsewhere,omitempty"`
+	NoLock    bool            `json:"lock_missing,omitempty"` // there is no lock file
 	Looked    Looked          `json:"looked"`
 	Processes []ProcessReport `json:"processes"`
 	Causes    []Cause         `json:"causes"`           // the likeliest first
@@ -64,6 +65,10 @@ type ProcessReport struct {
 	Wchan    string    `json:"wchan,omitempty"`
 	Maps     bool      `json:"maps"`
 	LockOpen bool      `json:"lock_open"`
+	OldLock  bool      `json:"old_lock_open,omitempty"`    // another file that has or had the name of the lock file
+	Shares   []int     `json:"shares_lock_with,omitempty"` // processes that have the lock file open by the same descriptor
+	Frozen   string    `json:"frozen,omitempty"`           // by this control group
+	Barriers []string  `json:"other_barriers,omitempty"`   // that it has mapped
 	Holds    bool      `json:"holds"`
 	Waits    bool      `json:"waits"`
 }
@@ -78,7 +83,7 @@ func (v *seen) report(ctx context.Context, o Options) (*Report, error) {
 	r := &Report{
 		Version: version, Verdict: d.status.Verdict(), Status: d.status,
 		Segment: v.SegmentPath(), Unlinked: l.Unlinked, LockPath: v.LockPath, Words: l.Words,
-		Holders: notNil(l.Lock.Holders), Waiters: notNil(l.Lock.Waiters), Abroad: l.Lock.Abroad, Causes: notNil(d.causes), Limits: l.Limits,
+		Holders: notNil(l.Lock.Holders), Waiters: notNil(l.Lock.Waiters), Abroad: l.Lock.Abroad, NoLock: l.Lock.Missing, Causes: notNil(d.causes), Limits: l.Limits,
 		Looked:    Looked{Seconds: l.At.Sub(v.first.At).Seconds(), Samples: v.samples, Changes: v.changes, Rounds: v.rounds},
 		Processes: []ProcessReport{},
 	}
@@ -88,7 +93,8 @@ func (v *seen) report(ctx context.Context, o Options) (*Report, error) {
 	for _, p := range l.Processes {
 		r.Processes = append(r.Processes, ProcessReport{
 			PID: p.PID, Inner: p.Inner, User: p.User, Command: p.Command, Rank: p.Rank, Started: p.Started, State: p.State,
-			Activity: v.acts[p.PID], Wchan: v.wchans[p.PID], Maps: p.Maps, LockOpen: p.LockOpen, Holds: p.Holds, Waits: p.Waits,
+			Activity: v.acts[p.PID], Wchan: v.wchans[p.PID], Maps: p.Maps, LockOpen: p.LockOpen,
+			OldLock: p.OldLock, Shares: p.Shares, Frozen: p.Frozen, Barriers: p.Barriers, Holds: p.Holds, Waits: p.Waits,
 		})
 	}
 	r.count(o)
@@ -109,29 +115,32 @@ func (r *Report) count(o Options) {
 	default:
 		return
 	}
-	there, ranks := 0, map[int]bool{}
+	there := 0
 	for _, p := range r.Processes {
 		if p.Maps {
 			there++
-			if _, value, ok := strings.Cut(p.Rank, "="); ok {
-				rank, _ := strconv.Atoi(value)
-				ranks[rank] = true
-			}
 		}
 	}
 	missing := max(0, r.Procs-there)
 	r.Missing = &missing
-	if len(ranks) == there && missing > 0 {
-		var absent []int
-		for rank := range r.Procs {
-			if !ranks[rank] {
-				absent = append(absent, rank)
-			}
-		}
-		if len(absent) == missing {
-			r.Absent = Ranges(absent)
+	if ranks, ok := r.ranks(); ok && missing > 0 {
+		r.Absent = absent(ranks, r.Procs, missing)
+	}
+}
+
+// absent returns the ranks that no process has, as ranges, if they are so many.
+func absent(ranks map[int]int, procs, want int) string {
+	has := slices.Collect(maps.Values(ranks))
+	var list []int
+	for rank := range procs {
+		if !slices.Contains(has, rank) {
+			list = append(list, rank)
 		}
 	}
+	if len(list) != want {
+		return ""
+	}
+	return Ranges(list)
 }
 
 func notNil[T any](list []T) []T {
@@ -169,10 +178,7 @@ func (r *Report) Text(out io.Writer) error {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "status\t%s\n", r.headline())
-	fmt.Fprintf(table, "words\t%v\n", r.Words)
-	fmt.Fprintf(table, "missing\t%s\n", r.missing())
-	fmt.Fprintf(table, "lock\t%s\n", r.lock())
-	fmt.Fprintf(table, "moved last\t%s\n", r.since(time.Now()))
+	r.autopsy(time.Now()).Rows(table)
 	table.Flush()
 	if r.Unlinked {
 		fmt.Fprintf(&b, "\nThe segment has lost its name: %s is missing, or another file.\n", r.Segment)
@@ -211,7 +217,7 @@ func (r *Report) headline() string {
 	case Waiting:
 		return fmt.Sprintf("hang suspected: nothing moved (%s), but a process that is there may still go on", looked)
 	case HeldUp:
-		return fmt.Sprintf("held up, no hang: nothing moved (%s), and a process is stopped", looked)
+		return fmt.Sprintf("held up, no hang: nothing moved (%s), and a process is stopped or frozen", looked)
 	case Starves:
 		return fmt.Sprintf("starved, no hang: nothing moved (%s), and a process waits for a processor", looked)
 	case Hangs:
@@ -223,48 +229,6 @@ func (r *Report) headline() string {
 	}
 }
 
-func (r *Report) missing() string {
-	switch {
-	case r.Missing == nil:
-		return "not known: give the party count with --procs"
-	case *r.Missing == 0:
-		return fmt.Sprintf("none of %d", r.Procs)
-	case r.Absent != "":
-		return fmt.Sprintf("%s of %d", r.Absent, r.Procs)
-	default:
-		return fmt.Sprintf("%d of %d", *r.Missing, r.Procs)
-	}
-}
-
-func (r *Report) lock() string {
-	var text string
-	switch {
-	case len(r.Holders) > 0:
-		text = "held by " + list(r.Holders)
-	case r.Abroad:
-		text = "held by a process outside of this PID namespace"
-	default:
-		text = "free"
-	}
-	if len(r.Waiters) > 0 {
-		text += "; waiting: " + list(r.Waiters)
-	}
-	return text
-}
-
-// since says what moved last.
-func (r *Report) since(now time.Time) string {
-	switch {
-	case r.Looked.Changes > 0:
-		return "the words, while they were looked at"
-	case r.Looked.LastAttempt == nil:
-		return "not known"
-	default:
-		return fmt.Sprintf("the lock file, %v ago: it was made, or a party that truncates it tried the lock",
-			now.Sub(*r.Looked.LastAttempt).Round(time.Second))
-	}
-}
-
 func (r *Report) processes(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "pid\tuser\tstarted\tdoes\tin\tbarrier\tcommand")
@@ -273,7 +237,7 @@ func (r *Report) processes(out io.Writer) {
 		for _, h := range []struct {
 			is   bool
 			name string
-		}{{p.Maps, "mapped"}, {p.Holds, "holds lock"}, {p.Waits, "waits for lock"}, {p.LockOpen && !p.Holds && !p.Waits, "lock open"}} {
+		}{{p.Maps, "mapped"}, {p.Holds, "holds lock"}, {p.Waits, "waits for lock"}, {p.LockOpen && !p.Holds && !p.Waits, "lock open"}, {p.OldLock, "old lock open"}} {
 			if h.is {
 				has = append(has, h.name)
 			}

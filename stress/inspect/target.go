@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
@@ -27,12 +25,14 @@ type Target struct {
 	LockPath string
 }
 
+const shm = "/dev/shm/"
+
 // SegmentPath returns the path of the segment.
 func (t Target) SegmentPath() string {
 	if strings.Contains(t.Segment, "/") {
 		return t.Segment
 	}
-	return filepath.Join("/dev/shm", t.Segment)
+	return shm + t.Segment
 }
 
 // ErrNoBarrier is the error for a segment that is missing or is none.
@@ -42,6 +42,7 @@ var ErrNoBarrier = errors.New("no barrier")
 // process may shorten it, which kills those that read a mapping.
 type segment struct {
 	path  string
+	names []string // by which processes may have it mapped
 	file  *os.File
 	inode fileuse.Inode
 }
@@ -66,7 +67,7 @@ func openSegment(path string) (*segment, error) {
 	case err != nil:
 		return nil, err
 	}
-	s := &segment{path: path, file: file}
+	s := &segment{path: path, names: namesOf(path), file: file}
 	var stat unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
 		file.Close()
@@ -142,14 +143,4 @@ func WordsIn(memory [spec.Size]byte) spec.Words {
 func (s *segment) named() bool {
 	var now unix.Stat_t
 	return unix.Lstat(s.path, &now) == nil && fileuse.InodeOf(&now) == s.inode
-}
-
-// lockTouched returns when the content of the lock file was last changed or cut
-// off: Python's filelock truncates the file at each attempt.
-func lockTouched(path string) time.Time {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return time.Time{}
-	}
-	return info.ModTime()
 }

@@ -89,8 +89,8 @@ func (v *seen) changed() (list []string) {
 		}
 	}
 	for _, pid := range is {
-		if p, before := v.last.process(pid), v.first.process(pid); before != nil && stopped(p.State) != stopped(before.State) {
-			list = append(list, fmt.Sprintf("process %d is %s", pid, map[bool]string{true: "stopped", false: "continued"}[stopped(p.State)]))
+		if p, before := v.last.process(pid), v.first.process(pid); before != nil && p.suspended() != before.suspended() {
+			list = append(list, fmt.Sprintf("process %d is %s", pid, map[bool]string{true: "stopped", false: "continued"}[p.suspended()]))
 		}
 	}
 	if v.last.Unlinked != v.first.Unlinked {
@@ -98,8 +98,6 @@ func (v *seen) changed() (list []string) {
 	}
 	return list
 }
-
-func stopped(state string) bool { return state == "T" || state == "t" }
 
 // JSON writes the tick as one line.
 func (t Tick) JSON(out io.Writer) error { return json.NewEncoder(out).Encode(t) }

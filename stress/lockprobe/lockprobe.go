@@ -169,6 +169,13 @@ func hasLock(info string) bool {
 	return false
 }
 
+// Locks reports whether an flock is held through the descriptor of the process.
+// It is false if the descriptor is closed or hidden.
+func Locks(pid, descriptor int) bool {
+	info, _ := readInfo(fmt.Sprintf("/proc/%d/fdinfo/%d", pid, descriptor))
+	return hasLock(string(info))
+}
+
 // readInfo is os.ReadFile with fewer system calls.
 func readInfo(path string) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
@@ -21,12 +23,16 @@ import (
 // A Hang is the state of a run that hangs, is held up by a process that does
 // not run, or was interrupted and did not end.
 type Hang struct {
-	Why       string      `json:"why"`
-	Missing   string      `json:"missing,omitempty"`         // the workers that are dead, or have begun fewer calls than others, as ranges
+	Why     string `json:"why"`
+	Missing string `json:"missing,omitempty"` // the workers that are dead, or have begun fewer calls than others, as ranges
+
 	Words     *spec.Words `json:"words"`                     // nil: unreadable
 	Holder    int         `json:"lock_holder"`               // the worker that holds the lock, itself or by a descendant; -1: none
 	HolderPID int         `json:"lock_holder_pid,omitempty"` // the process that holds the lock; 0: none, -1: unknown
+	Waiters   []int       `json:"lock_waiters,omitempty"`    // processes that block in flock(2)
 	Unseen    string      `json:"unseen,omitempty"`          // why the words are unreadable or the holder is unknown
+	Since     float64     `json:"since_seconds,omitempty"`   // for how long no worker has moved; 0: not known
+	MovedLast string      `json:"moved_last,omitempty"`      // what the workers did that moved last
 	Workers   []Worker    `json:"workers"`
 
 	Status inspect.Status  `json:"status,omitempty"` // what two looks from outside have shown; empty: they were not made
@@ -56,7 +62,7 @@ func (r *run) hang(ctx context.Context, why string) (h *Hang) {
 		found, err := inspect.Inspect(ctx, r.target, inspect.Options{Parties: r.parties(h), For: r.between})
 		switch {
 		case err == nil:
-			h.Status, h.Causes = found.Status, found.Causes
+			h.Status, h.Causes, h.Waiters = found.Status, found.Causes, found.Waiters
 		case ctx.Err() == nil && h.Unseen == "":
 			h.Unseen = err.Error()
 		}
@@ -137,7 +143,50 @@ func (r *run) survey(why string, entries []oracle.Entry) *Hang {
 		h.Workers = append(h.Workers, w)
 	}
 	h.Missing = r.missing(entries)
+	if !r.moved.at.IsZero() {
+		h.Since, h.MovedLast = time.Since(r.moved.at).Seconds(), r.moved.String()
+	}
 	return h
+}
+
+// A move is what the workers did that moved last.
+type move struct {
+	at time.Time
+	by map[int][2]oracle.Entry // by worker, its entry before and after
+}
+
+// note brings the last move up to date with the ledger.
+func (m *move) note(now time.Time, before, after []oracle.Entry) {
+	by := map[int][2]oracle.Entry{}
+	for i := range after {
+		if before[i] != after[i] {
+			by[i] = [2]oracle.Entry{before[i], after[i]}
+		}
+	}
+	if len(by) > 0 {
+		*m = move{now, by}
+	}
+}
+
+// String says what each worker did.
+func (m move) String() string {
+	groups := map[string][]int{}
+	for _, i := range slices.Sorted(maps.Keys(m.by)) {
+		before, after := m.by[i][0], m.by[i][1]
+		did := fmt.Sprintf("came to %v", after.Step)
+		switch {
+		case after.Returned > before.Returned && after.Returned == after.Begun:
+			did = fmt.Sprintf("returned from call %d", after.Returned)
+		case after.Begun > before.Begun:
+			did = fmt.Sprintf("began call %d", after.Begun)
+		}
+		groups[did] = append(groups[did], i)
+	}
+	var list []string
+	for _, did := range slices.Sorted(maps.Keys(groups)) {
+		list = append(list, fmt.Sprintf("worker %s %s", inspect.Ranges(groups[did]), did))
+	}
+	return strings.Join(list, ", ")
 }
 
 // missing returns the workers that are dead, or have begun fewer calls than
@@ -166,20 +215,14 @@ func (h *Hang) text(out io.Writer, verdict spec.Verdict) {
 	default:
 		title = "Interrupted"
 	}
-	words := "unreadable"
-	if h.Words != nil {
-		words = h.Words.String()
-	}
-	fmt.Fprintf(out, "\n%s: %s.\n", title, h.Why)
-	if h.Missing != "" {
-		fmt.Fprintf(out, "Missing: %s of %d.\n", h.Missing, len(h.Workers))
-	}
-	fmt.Fprintf(out, "Words: %s. Lock: %s.\n", words, h.lock())
+	fmt.Fprintf(out, "\n%s: %s.\n\n", title, h.Why)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	h.autopsy().Rows(table)
+	table.Flush()
 	if h.Unseen != "" {
-		fmt.Fprintf(out, "Unseen: %s.\n", h.Unseen)
+		fmt.Fprintf(out, "\nUnseen: %s.\n", h.Unseen)
 	}
 	fmt.Fprintln(out)
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "worker\tpid\tbegun\treturned\tnext step\tstate")
 	for _, w := range h.Workers {
 		fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%s\t%s\n", w.Worker, w.PID, w.Begun, w.Returned, w.next(), w.State)
@@ -191,6 +234,60 @@ func (h *Hang) text(out io.Writer, verdict spec.Verdict) {
 		}
 	}
 	inspect.WriteCauses(out, h.Causes)
+}
+
+// autopsy returns what the state has for people: the workers by number.
+func (h *Hang) autopsy() inspect.Autopsy {
+	a := inspect.Autopsy{Words: "unreadable", Lock: h.lock(), Since: "not known"}
+	if h.Words != nil {
+		a.Words = h.Words.String()
+	}
+	if h.Missing != "" {
+		a.Missing = fmt.Sprintf("%s of %d", h.Missing, len(h.Workers))
+	}
+	if h.MovedLast != "" {
+		a.Since = fmt.Sprintf("%.1fs ago: %s", h.Since, h.MovedLast)
+	}
+	by := map[string][]int{}
+	for _, w := range h.Workers {
+		state := w.State
+		if state == "unknown" {
+			state = "running"
+		}
+		by[state] = append(by[state], w.Worker)
+	}
+	a.Alive, a.Stopped = inspect.Ranges(by["running"]), inspect.Ranges(by["stopped"])
+	var dead []string
+	for _, state := range slices.Sorted(maps.Keys(by)) {
+		if state != "running" && state != "stopped" {
+			dead = append(dead, fmt.Sprintf("%s (%s)", inspect.Ranges(by[state]), state))
+		}
+	}
+	a.Dead, a.OtherRound = strings.Join(dead, ", "), h.otherRound()
+	return a
+}
+
+// otherRound returns the workers in a call that have begun more or fewer than
+// most.
+func (h *Hang) otherRound() string {
+	inCall := map[int64][]int{}
+	for _, w := range h.Workers {
+		if w.Begun > w.Returned {
+			inCall[w.Begun] = append(inCall[w.Begun], w.Worker)
+		}
+	}
+	calls := slices.Sorted(maps.Keys(inCall))
+	slices.SortStableFunc(calls, func(a, b int64) int { return len(inCall[b]) - len(inCall[a]) })
+	var list []string
+	for i, call := range calls {
+		if i > 0 {
+			list = append(list, fmt.Sprintf("%s in call %d", inspect.Ranges(inCall[call]), call))
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s, the others in call %d", strings.Join(list, ", "), calls[0])
 }
 
 // String describes the state in one line.
@@ -229,16 +326,19 @@ func (w Worker) name() string {
 
 // lock describes who holds the lock.
 func (h *Hang) lock() string {
+	text := "free"
 	switch {
 	case h.Holder >= 0:
-		return fmt.Sprintf("held by worker %d", h.Holder)
+		text = fmt.Sprintf("held by worker %d", h.Holder)
 	case h.HolderPID > 0:
-		return fmt.Sprintf("held by process %d, which belongs to no worker", h.HolderPID)
+		text = fmt.Sprintf("held by process %d, which belongs to no worker", h.HolderPID)
 	case h.HolderPID < 0:
 		return "unknown"
-	default:
-		return "held by no worker"
 	}
+	if len(h.Waiters) > 0 {
+		return text + "; waiting: process " + inspect.Ranges(h.Waiters)
+	}
+	return text + "; no process blocks in flock(2)"
 }
 
 // next describes what the worker does next. A port prints one line when it

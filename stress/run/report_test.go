@@ -28,8 +28,9 @@ var reports = map[string]Report{
 		Scenario: "crash", Control: true, Verdict: spec.Hang, Procs: 2, Rounds: 9, Calls: 18, Rate: 900, Seed: 42, Asked: Asked{For: 10, Stall: 10},
 		Hang: &Hang{
 			Why: "no worker made progress for 10s", Missing: "1", Words: &spec.Words{Enter: 1, Exit: 2, Flag: 0}, Holder: 1, Status: inspect.Hangs,
+			Waiters: []int{104}, Since: 10.5, MovedLast: "worker 0 came to AwaitFlag",
 			Causes: []inspect.Cause{
-				{Scenario: "crash", Why: "a party died at CountEnter", Do: "look for why", Procs: 2, Died: []spec.Step{spec.CountEnter}, Missing: 1},
+				{Scenario: "crash", Why: "a party died at CountEnter", Do: "look for why", Procs: 2, Died: []spec.Step{spec.CountEnter}, Missing: 1, Waits: []spec.Step{spec.AwaitFlag}, Behind: &[2]int{0, 1}},
 				{Scenario: "surplus", Why: "more processes call than the count says", Do: "count them", Procs: 9, Folded: &inspect.Folded{Procs: 4, Words: spec.Words{Enter: 1, Exit: 4}}},
 			},
 			Workers: []Worker{

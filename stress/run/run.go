@@ -125,6 +125,7 @@ type run struct {
 	workers  []*process
 	exits    chan *process // receives each worker once, when it is gone
 	begun    bool          // the workers may call
+	moved    move          // the last one
 
 	interrupted bool // the context ended while watch watched
 }
@@ -360,7 +361,9 @@ func (r *run) look(idle *idleness) {
 	if r.Lenient && idle.steps > 0 && r.stopped() {
 		idle.looked = now.Add(-idle.passed(now) / 10)
 	}
-	idle.look(r.entries(), now)
+	entries := r.entries()
+	r.moved.note(now, idle.entries, entries)
+	idle.look(entries, now)
 }
 
 // stopped reports whether a process of a worker is stopped.
