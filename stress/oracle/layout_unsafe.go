@@ -12,7 +12,8 @@ type header struct {
 	rounds atomic.Int64 // the round to end with; 0: unbounded; written before any worker starts
 	stop   atomic.Bool  // end with the next round; Begin of worker 0 loads it
 	last   atomic.Int64 // the last round; 0: not decided; written by Begin of worker 0, loaded by IsLast and Over
-	_      [104]byte
+	least  int64        // RequestStop makes no earlier round the last one; written before any worker starts
+	_      [96]byte
 	holder atomic.Int64 // the worker in a critical section, plus 1; 0: none; see Observer.exclusive
 	_      [120]byte
 }
@@ -31,6 +32,11 @@ type entry struct {
 	dead       atomic.Int64    // 1: it dies; loaded by Observer.meet of every worker
 	met        atomic.Uint64   // what it has met, a bit each; loaded by Met
 	refuted    [5]atomic.Int64 // by property; loaded by Refuted
+	until      int64           // the last round of which it is a party; 0: without end; written before any worker starts
+	withdrawn  atomic.Int64    // calls; loaded by Entry
+	abandoned  atomic.Int64    // calls; loaded by Entry
+	happened   [8]atomic.Int64 // faults, by index; loaded by Happened
+	_          [40]byte
 }
 
 // overlay lays the structs over the mapped memory, which is page-aligned.

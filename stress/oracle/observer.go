@@ -66,11 +66,9 @@ func (o *Observer) Return(round int64) (early []Violation, found []Refutation) {
 // Leave records that the worker has left its call of the round before the call
 // was complete: it has withdrawn, or abandoned its wait. The call counts as
 // neither begun nor completed. It checks Quiescent.
-func (o *Observer) Leave(round int64) []Refutation {
+func (o *Observer) Leave(round int64, ending Ending) []Refutation {
 	o.leave()
-	e := o.me()
-	e.begun.Store(round - 1)
-	e.ended.Add(1)
+	o.ledger.Leave(o.worker, round, ending)
 	return o.quiescent()
 }
 

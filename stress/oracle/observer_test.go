@@ -74,7 +74,7 @@ func TestUnit_HolderThatIsGone(t *testing.T) {
 	for what, end := range map[string]func(*Observer){
 		"dies":       (*Observer).Die,
 		"is refused": (*Observer).Refuse,
-		"leaves":     func(o *Observer) { o.Leave(1) },
+		"leaves":     func(o *Observer) { o.Leave(1, Withdrawn) },
 	} {
 		words := spec.Initial
 		maker, o := observers(t, 2, &words)
@@ -125,11 +125,11 @@ func TestHazard_UnrestIsSeen(t *testing.T) {
 	_, found = o[1].Return(1)
 	wantRefuted(t, "after the last return", found, spec.Quiescent)
 	o[0].Begin(2, 2, 0)
-	wantRefuted(t, "after a withdrawal", o[0].Leave(2), spec.Quiescent)
+	wantRefuted(t, "after a withdrawal", o[0].Leave(2, Withdrawn), spec.Quiescent)
 	for _, rest := range []spec.Words{spec.Initial, {Enter: 0, Exit: 2, Flag: 0}} {
 		words = rest
 		o[0].Begin(2, 2, 0)
-		wantRefuted(t, rest.String(), o[0].Leave(2))
+		wantRefuted(t, rest.String(), o[0].Leave(2, Withdrawn))
 	}
 	words = spec.Words{Enter: 0, Exit: 1, Flag: 1}
 	o[0].Begin(2, 2, 0)
@@ -141,7 +141,7 @@ func TestHazard_UnrestIsSeen(t *testing.T) {
 	other := l.Observer(1, nil)
 	reads := l.Observer(0, func() spec.Words {
 		other.Begin(1, 2, 0)
-		other.Leave(1)
+		other.Leave(1, Withdrawn)
 		return words
 	})
 	wantRefuted(t, "while another begins and leaves", reads.Begin(1, 2, 0))
@@ -152,7 +152,7 @@ func TestUnit_LeftCall(t *testing.T) {
 	words := spec.Initial
 	maker, o := observers(t, 2, &words)
 	o[0].Begin(1, 2, 0)
-	o[0].Leave(1)
+	o[0].Leave(1, Withdrawn)
 	if e := maker.Entry(0); e.Begun != 0 || e.Returned != 0 {
 		t.Errorf("after Leave: %+v, want neither begun nor returned", e)
 	}

@@ -107,21 +107,37 @@ func (l *Ledger) Close() error {
 	return unix.Munmap(l.memory)
 }
 
+// SetMember says of which rounds worker is a party, from the first to the last;
+// 0: without end. Before any worker starts, NewLedger's process calls it for
+// each worker that is not a party of all rounds. Worker 0 is a party of all.
+func (l *Ledger) SetMember(worker int, first, last int64) {
+	e := &l.entries[worker]
+	e.begun.Store(first - 1)
+	e.returned.Store(first - 1)
+	e.until = last
+	l.header.least = max(l.header.least, first)
+}
+
+// isParty reports whether the worker is a party of the round or of a later one.
+func (e *entry) isParty(round int64) bool { return e.until == 0 || round <= e.until }
+
 // All workers must make the same number of calls: one that makes a call more
 // waits forever. Worker 0 alone decides that a round is the last, before it
 // begins that round. No worker returns from the round before worker 0 has begun
 // it, or Return reports a violation. So every worker sees the decision when it
-// returns.
+// returns. A number of rounds that is known from the start is no decision, and
+// holds after a violation too.
 
-// RequestStop makes the round that worker 0 begins next the last one.
+// RequestStop makes the round that worker 0 begins next the last one. A worker
+// that joins later (SetMember) has begun by then.
 func (l *Ledger) RequestStop() { l.header.stop.Store(true) }
 
 // Begin records that worker begins its call of the round at the time now. That
 // of worker 0 also decides whether the round is the last. Only LastBegin uses
 // the time; it has no part in any verdict.
 func (l *Ledger) Begin(worker int, round, now int64) {
-	if worker == 0 && (l.header.stop.Load() || round == l.header.rounds.Load()) {
-		l.header.last.Store(round)
+	if h := l.header; worker == 0 && h.last.Load() == 0 && (h.stop.Load() && round >= h.least || round == h.rounds.Load()) {
+		h.last.Store(round)
 	}
 	e := &l.entries[worker]
 	e.beganAt[round%2].Store(now)
@@ -134,7 +150,7 @@ func (l *Ledger) Begin(worker int, round, now int64) {
 func (l *Ledger) Return(worker int, round int64) []Violation {
 	var early []Violation
 	for party := range l.entries {
-		if begun := l.entries[party].begun.Load(); begun < round {
+		if begun := l.entries[party].begun.Load(); begun < round && l.entries[party].isParty(round) {
 			early = append(early, Violation{worker, round, party, begun})
 		}
 	}
@@ -146,7 +162,47 @@ func (l *Ledger) Return(worker int, round int64) []Violation {
 
 // IsLast reports whether the round is the last one. A worker may ask once it
 // has returned from the round.
-func (l *Ledger) IsLast(round int64) bool { return l.header.last.Load() == round }
+func (l *Ledger) IsLast(round int64) bool {
+	last, rounds := l.header.last.Load(), l.header.rounds.Load()
+	return last > 0 && round >= last || rounds > 0 && round >= rounds
+}
+
+// An Ending is how a call ends that does not return.
+type Ending uint8
+
+// The endings.
+const (
+	Withdrawn Ending = iota // its context has ended, and it has undone its effect on the words
+	Abandoned               // it has left its wait, and undone nothing
+)
+
+// Leave records that worker has left its call of the round as ending says. The
+// worker has then neither begun nor completed the call, and calls again.
+//
+// The count that another worker reads meanwhile is never too small. If a call
+// has withdrawn, its round is complete only after the worker has begun again.
+// If it has abandoned its wait, others may be let go before that; they have
+// then exited early, since the worker is no longer in the round.
+func (l *Ledger) Leave(worker int, round int64, ending Ending) {
+	e := &l.entries[worker]
+	e.begun.Store(round - 1)
+	e.ended.Add(1)
+	if ending == Withdrawn {
+		e.withdrawn.Add(1)
+	} else {
+		e.abandoned.Add(1)
+	}
+}
+
+// MostFaults is how many faults the ledger counts.
+const MostFaults = 8
+
+// AddHappened records that worker has met a fault, which has an index from 0 to
+// below MostFaults. It is recorded before the fault kills the worker.
+func (l *Ledger) AddHappened(worker, fault int) { l.entries[worker].happened[fault].Add(1) }
+
+// Happened returns how often worker has met the fault.
+func (l *Ledger) Happened(worker, fault int) int64 { return l.entries[worker].happened[fault].Load() }
 
 // LastBegin returns the time at which the last worker began its call of the
 // round: the moment from which the barrier may let the callers go. A worker may
@@ -165,21 +221,25 @@ func (l *Ledger) SetStep(worker int, s spec.Step) { l.entries[worker].step.Store
 
 // An Entry is what the ledger has on one worker.
 type Entry struct {
-	Begun, Returned int64     // calls
-	Step            spec.Step // the last one given to SetStep
+	Begun, Returned      int64     // calls, the rounds included of which it is no party
+	Withdrawn, Abandoned int64     // calls
+	Step                 spec.Step // the last one given to SetStep
 }
 
 // Entry returns what the ledger has on worker.
 func (l *Ledger) Entry(worker int) Entry {
 	e := &l.entries[worker]
-	return Entry{e.begun.Load(), e.returned.Load(), spec.Step(e.step.Load())}
+	return Entry{e.begun.Load(), e.returned.Load(), e.withdrawn.Load(), e.abandoned.Load(), spec.Step(e.step.Load())}
 }
 
-// Rounds returns the number of rounds that all workers have returned from.
+// Rounds returns the number of rounds that all their parties have returned
+// from.
 func (l *Ledger) Rounds() int64 {
 	rounds := l.entries[0].returned.Load()
-	for i := 1; i < len(l.entries); i++ {
-		rounds = min(rounds, l.entries[i].returned.Load())
+	for i := range l.entries {
+		if returned := l.entries[i].returned.Load(); l.entries[i].isParty(returned + 1) {
+			rounds = min(rounds, returned)
+		}
 	}
 	return rounds
 }

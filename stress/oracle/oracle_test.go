@@ -135,7 +135,7 @@ func TestUnit_LedgerFails(t *testing.T) {
 		want  string
 	}{
 		{intercept.Filter{Number: unix.SYS_MEMFD_CREATE}, func() (*Ledger, error) { return NewLedger(1, 0) }, "memfd_create"},
-		{intercept.Filter{Number: unix.SYS_FALLOCATE}, func() (*Ledger, error) { return NewLedger(1, 0) }, "reserve 384 bytes"},
+		{intercept.Filter{Number: unix.SYS_FALLOCATE}, func() (*Ledger, error) { return NewLedger(1, 0) }, "reserve 512 bytes"},
 		{intercept.Mmap, func() (*Ledger, error) { return NewLedger(1, 0) }, "map the ledger"},
 		{intercept.Mmap, open, "map the ledger"},
 	} {
@@ -289,7 +289,7 @@ func TestUnit_LastRoundByCountAndByRequest(t *testing.T) {
 	l.Begin(0, 1, 0)
 	check("the first of 2 rounds", 1, false)
 	l.Begin(1, 2, 0)
-	check("before worker 0 begins it", 2, false)
+	check("known from the start", 2, true)
 	l.Begin(0, 2, 0)
 	check("the second of 2 rounds", 2, true)
 
@@ -301,4 +301,88 @@ func TestUnit_LastRoundByCountAndByRequest(t *testing.T) {
 	l.Begin(0, 8, 0)
 	check("begun after the request", 8, true)
 	check("the round before the last", 7, false)
+}
+
+// TestHazard_WithdrawnCallIsNotBegun: a call that was left counts as not begun.
+// So a worker that returns from its round before the call is made again has
+// exited early. The control begins again first.
+func TestHazard_WithdrawnCallIsNotBegun(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		maker, l := newLedger(t, 2, 0)
+		l.Begin(0, 1, 10)
+		l.Begin(1, 1, 20)
+		l.Leave(1, 1, Withdrawn)
+		var want []Violation
+		if again {
+			l.Begin(1, 1, 30)
+		} else {
+			want = []Violation{{Worker: 0, Round: 1, Party: 1, Begun: 0}}
+		}
+		if got := l.Return(0, 1); !slices.Equal(got, want) {
+			t.Errorf("Return after the other has withdrawn, and begun again %v = %v, want %v", again, got, want)
+		}
+		if got := maker.Entry(1); got.Withdrawn != 1 || got.Abandoned != 0 {
+			t.Errorf("Entry(1) = %+v, want 1 withdrawn call", got)
+		}
+		l.Leave(0, 2, Abandoned)
+		if got := maker.Entry(0); got.Abandoned != 1 {
+			t.Errorf("Entry(0) = %+v, want 1 abandoned call", got)
+		}
+	}
+}
+
+// TestUnit_MembersOfSomeRounds: a worker is missing only in the rounds of which
+// it is a party, and only these count.
+func TestUnit_MembersOfSomeRounds(t *testing.T) {
+	maker, l := newLedger(t, 3, 0)
+	maker.SetMember(1, 1, 2) // leaves after round 2
+	maker.SetMember(2, 3, 0) // joins in round 3
+	maker.RequestStop()
+	check := func(worker int, round int64, want []Violation) {
+		t.Helper()
+		l.Begin(worker, round, 0)
+		if got := l.Return(worker, round); !slices.Equal(got, want) {
+			t.Errorf("Return(%d, %d) = %v, want %v", worker, round, got, want)
+		}
+	}
+	check(0, 1, []Violation{{0, 1, 1, 0}})
+	check(1, 1, nil)
+	if l.IsLast(1) {
+		t.Error("round 1 is the last, before worker 2 has joined")
+	}
+	check(0, 2, []Violation{{0, 2, 1, 1}})
+	check(1, 2, nil)
+	if got := maker.Rounds(); got != 2 {
+		t.Errorf("Rounds() = %d, want 2", got)
+	}
+	check(0, 3, []Violation{{0, 3, 2, 2}})
+	check(2, 3, nil)
+	if got := maker.Rounds(); got != 3 || !l.IsLast(3) || !maker.Over() {
+		t.Errorf("Rounds() = %d, round 3 is the last %v, over %v; want 3, true, true", got, l.IsLast(3), maker.Over())
+	}
+}
+
+// TestUnit_KnownLastRound: a worker that is let through early by a violation
+// ends after the last round all the same.
+func TestUnit_KnownLastRound(t *testing.T) {
+	_, l := newLedger(t, 2, 2)
+	l.Begin(1, 2, 0)
+	l.Return(1, 2)
+	if !l.IsLast(2) || l.IsLast(1) {
+		t.Errorf("IsLast(1), IsLast(2) = %v, %v before worker 0 has begun, want false, true", l.IsLast(1), l.IsLast(2))
+	}
+}
+
+// TestUnit_HappenedSurvives: what a worker has recorded of a fault, its parent
+// reads.
+func TestUnit_HappenedSurvives(t *testing.T) {
+	maker, l := newLedger(t, 2, 0)
+	for fault := range MostFaults {
+		for range fault {
+			l.AddHappened(1, fault)
+		}
+		if got := maker.Happened(1, fault); got != int64(fault) || maker.Happened(0, fault) != 0 {
+			t.Errorf("Happened(1, %d) = %d, want %d, and 0 of worker 0", fault, got, fault)
+		}
+	}
 }
