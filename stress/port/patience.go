@@ -3,9 +3,7 @@
 package port
 
 import (
-	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -60,20 +58,7 @@ func (p *Port) Stop() bool {
 	if !p.leads || unix.Kill(-p.PID(), unix.SIGSTOP) != nil {
 		return false
 	}
-	for range 5000 { // on a loaded machine a thread is late to stop
-		running := false
-		for _, pid := range p.Processes() {
-			for _, thread := range threads(pid) {
-				is, err := procgroup.Stopped(thread)
-				running = running || err == nil && !is
-			}
-		}
-		if !running {
-			return true
-		}
-		time.Sleep(100 * time.Microsecond)
-	}
-	return false
+	return procgroup.AwaitStopped(p.Processes())
 }
 
 // Continue undoes Stop.
@@ -81,17 +66,6 @@ func (p *Port) Continue() {
 	if p.leads {
 		unix.Kill(-p.PID(), unix.SIGCONT) // fails only if it is gone
 	}
-}
-
-// threads lists the threads of a process.
-func threads(pid int) (list []int) {
-	entries, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task") // none: it has ended
-	for _, e := range entries {
-		if n, err := strconv.Atoi(e.Name()); err == nil {
-			list = append(list, n)
-		}
-	}
-	return list
 }
 
 // Processes lists the process that was started and its descendants that live.

@@ -28,6 +28,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,12 +43,13 @@ const Limit = 30 * time.Second
 // A Port is one running port process. Its methods are for one goroutine, except
 // Kill and PID, which may be called at any time.
 type Port struct {
-	ctx   context.Context // its end kills the port
-	name  string
-	limit time.Duration
-	leads bool // it has a process group of its own
-	can   Capabilities
-	asked string // the last request; empty: none, the hello is awaited
+	ctx      context.Context // its end kills the port
+	name     string
+	limit    time.Duration
+	leads    bool // it has a process group of its own
+	can      Capabilities
+	abandons atomic.Bool // since the last call that was abandoned
+	asked    string      // the last request; empty: none, the hello is awaited
 
 	cmd    *exec.Cmd
 	stdin  *os.File
@@ -256,16 +258,38 @@ func (p *Port) Wait(ctx context.Context, n int) error {
 		return err
 	}
 	if p.can.Withdraw {
-		defer context.AfterFunc(ctx, func() { p.write("giveup") })()
+		sent := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			defer close(sent)
+			p.write("giveup")
+		})
+		defer func() {
+			if !stop() { // a giveup that is sent after the next call is one for that call
+				<-sent
+			}
+		}()
 	}
 	switch answer, err := p.answer(0); {
 	case err != nil:
 		return err
 	case answer == Withdrawn && ctx.Err() != nil:
 		return ctx.Err()
+	case answer == Abandoned && p.abandons.Swap(false):
+		return ErrAbandoned
 	default:
 		return p.expect(answer, Returned)
 	}
+}
+
+// ErrAbandoned is the error of Wait after Abandon.
+var ErrAbandoned = errors.New("the call was abandoned")
+
+// Abandon asks a port that can abandon to leave the wait of the call under way.
+// Wait then returns ErrAbandoned, unless the call has returned before. It may be
+// called at any time while a handle is open.
+func (p *Port) Abandon() error {
+	p.abandons.Store(true)
+	return p.write("abandon")
 }
 
 // Close has the port close its handle and end. Another answer, another line

@@ -152,6 +152,37 @@ func Stopped(pid int) (bool, error) {
 	return s.state == "T" || s.state == "t", err
 }
 
+// AwaitStopped waits for a moment until all threads of the processes are
+// stopped, and reports whether they are. A process that has ended counts as
+// stopped.
+func AwaitStopped(pids []int) bool {
+	for range 5000 { // on a loaded machine a thread is late to stop
+		running := false
+		for _, pid := range pids {
+			for _, thread := range threads(pid) {
+				is, err := Stopped(thread)
+				running = running || err == nil && !is
+			}
+		}
+		if !running {
+			return true
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	return false
+}
+
+// threads lists the threads of a process.
+func threads(pid int) (list []int) {
+	entries, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task") // none: it has ended
+	for _, e := range entries {
+		if n, err := strconv.Atoi(e.Name()); err == nil {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
 // forkNoExec is the kernel's flag of a process that has not called exec since
 // it was forked (PF_FORKNOEXEC of linux/sched.h).
 const forkNoExec = 0x40

@@ -16,4 +16,5 @@ func WaitStrays(cmd *exec.Cmd) ([]Stray, error)           { return nil, cmd.Wait
 func Children(pid int) []int                              { return nil }
 func Family(pid int) []int                                { return []int{pid} }
 func Has(leader, pid int) (bool, error)                   { return false, errors.ErrUnsupported }
+func AwaitStopped(pids []int) bool                        { return false }
 func Stopped(pid int) (bool, error)                       { return false, errors.ErrUnsupported }
