@@ -49,7 +49,8 @@ func commands() *cobra.Command {
 }
 
 func stressCommand() *cobra.Command {
-	c := run.Config{Pauses: true}
+	c := run.Config{Pauses: true, White: true}
+	var faults faultFlags
 	var ports []string
 	var options report.Options
 	cmd := &cobra.Command{
@@ -62,7 +63,14 @@ no clock.
 
 --port takes ports instead, which are programs in any language
 (stress/PORTING.md), and mixes them at one barrier: --port go=2 --port python=2.
-Ports pause before the calls only.
+Half of the ports that can announce their steps do, and pause there, too; the
+others pause before the calls only.
+
+--fault says what goes wrong on purpose, and the seed decides who is hit and
+when (--plan shows it). WHO is one (drawn once), any (drawn each time), all,
+holder (of the lock), or the number of a worker. A fault happens once; with any,
+in 1 % of the calls; with PERCENT, in so many of the calls; with xN, N times:
+` + faultHelp() + `
 
 When no round was completed for half of --stall, a hang is suspected: stderr says
 what is seen. After --stall it looks twice from outside (stress inspect), and says
@@ -85,9 +93,13 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 			if err := check(cmd, &c); err != nil {
 				return err
 			}
+			if done, err := faults.resolve(cmd, &c); done || err != nil {
+				return err
+			}
 			return runOnce(cmd, c, options)
 		},
 	}
+	faults.add(cmd)
 	f := cmd.Flags()
 	f.IntVar(&c.Procs, "procs", 4, "processes, each a party of every round")
 	f.StringArrayVar(&ports, "port", nil, "NAME or NAME=COUNT: processes of a port; repeatable, to mix ports (ports: "+registry.Names+"). "+registry.CountHelp)

@@ -21,5 +21,9 @@ func commandLine(c run.Config) string {
 		}
 		parties = registry.Flags(ports)
 	}
-	return fmt.Sprintf("go run ./stress %s --rounds %d --for %v --stall %v --seed %d", parties, c.Rounds, c.For, c.Stall, c.Seed)
+	line := fmt.Sprintf("go run ./stress %s --rounds %d --for %v --stall %v --seed %d", parties, c.Rounds, c.For, c.Stall, c.Seed)
+	for _, f := range c.Faults {
+		line += fmt.Sprintf(" --fault %s", f)
+	}
+	return line
 }

@@ -132,7 +132,7 @@ var kinds = [numKinds]allowed{
 	Delay:     {name: "delay", doc: "a worker sleeps for DURATION", form: "delay:WHO[@STEP][:DURATION][:PERCENT|:xN]", who: Number, places: anyStep, lasts: time.Millisecond, often: true},
 	GiveUp:    {name: "give-up", doc: "the context of a call ends; the worker then calls again", form: "give-up[:WHO][@STEP]:PERCENT|:xN", who: Any, places: givesUp, often: true},
 	WalkAway:  {name: "walk-away", doc: "a worker leaves its wait without withdrawing, and calls again", form: "walk-away[:WHO][@AwaitFlag|@AwaitDrain][:PERCENT|:xN]", who: One, places: polls, often: true},
-	Construct: {name: "construct", doc: "a worker runs the constructor after the others have begun to call", form: "construct:late", words: []string{Late}},
+	Construct: {name: "construct", doc: "a worker runs the constructor after the others have begun to call", form: "construct:late[:one|:NUMBER]", who: One, words: []string{Late}},
 	Relink:    {name: "relink", doc: "the lock file is unlinked and made again: once, or N times, or every DURATION", form: "relink[:DURATION][:xN]", lasts: 20 * time.Millisecond, often: true},
 	Parties:   {name: "parties", doc: "the workers pass party counts that differ", form: "parties:one-less|shrink|grow|shrink-after-return|grow-after-return", words: []string{OneLess, Shrink, Grow, ShrinkAfterReturn, GrowAfterReturn}},
 	Surplus:   {name: "surplus", doc: "N workers more call than the count says that all pass", form: "surplus:N", amount: true},

@@ -177,6 +177,8 @@ func (f *Fault) complete() error {
 		return errors.New("it says twice how often")
 	case f.Kind == GiveUp && f.Percent == 0 && f.Times == 0:
 		return errors.New("it does not say how often, as in give-up:5%")
+	case f.Kind == Construct && f.who() != One && f.Who != Number:
+		return errors.New("one worker constructs late: one, or its number")
 	case f.Kind == Kill && f.Times > 1 && f.who() != Any:
 		return errors.New("a worker dies only once; kill:any:x2 kills two")
 	case f.Who == Holder && (f.Kind == GiveUp || f.Kind == WalkAway):

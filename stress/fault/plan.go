@@ -18,6 +18,7 @@ type Plan struct {
 	change int64       // the last call before the party count changes; 0: it does not
 	odd    int         // the worker that passes one less; -1: none
 	late   int         // the worker that constructs late; -1: none
+	moment float64     // at which it does
 }
 
 // An Injection is one thing that happens to one worker.
@@ -29,6 +30,7 @@ type Injection struct {
 	At     Place
 	Moment float64 // without a step: after so much of the time that a call takes, 0 to 1
 	Holder bool    // the worker that holds the lock then, whichever it is
+	Once   bool    // it is due until it has happened, also in later calls
 }
 
 // String says when it happens.
@@ -114,7 +116,10 @@ func (p *Plan) add(i int, f Fault, rounds int64) {
 	case f.Kind == Parties:
 		p.change = 1 + int64(draw.below(int(within(rounds-1, window))))
 	case f.Kind == Construct:
-		p.late = draw.below(p.procs)
+		p.late, p.moment = draw.below(p.procs), draw.fraction()
+		if f.Who == Number {
+			p.late = f.Worker
+		}
 	case f.who() == Default || p.perCall(f) > 0:
 	default:
 		p.fix(i, f, draw, rounds)
@@ -138,7 +143,7 @@ func (p *Plan) fix(i int, f Fault, draw *draws, rounds int64) {
 	one, order := draw.below(p.procs), draw.order(p.procs)
 	span := int(within((rounds+1)/2, window)) * max(1, f.Times)
 	for k := range times {
-		in := Injection{Fault: i, Kind: f.Kind, Worker: one, At: f.At, Call: 1 + int64(draw.below(span)), Moment: draw.fraction(), Holder: f.Who == Holder}
+		in := Injection{Fault: i, Kind: f.Kind, Worker: one, At: f.At, Call: 1 + int64(draw.below(span)), Moment: draw.fraction(), Holder: f.Who == Holder, Once: true}
 		switch {
 		case f.Who == Number:
 			in.Worker = f.Worker
@@ -205,7 +210,7 @@ func (p *Plan) Faults() []Fault { return p.faults }
 // begun so many calls. One that happens so many times is planned from the start.
 func (p *Plan) Count(i int, begun []int64) (count int64) {
 	f := p.faults[i]
-	if f.who() == Default {
+	if f.who() == Default || f.Kind == Construct {
 		return int64(max(1, f.Times))
 	}
 	if p.perCall(f) == 0 {
@@ -274,6 +279,26 @@ func (p *Plan) AfterReturn(round int64) bool {
 
 // IsLate reports whether the worker constructs after the others have begun.
 func (p *Plan) IsLate(worker int) bool { return p.late == worker }
+
+// LateMoment is when the late worker constructs, from 0 to 1.
+func (p *Plan) LateMoment() float64 { return p.moment }
+
+// Hitting lists the faults that may hit the worker.
+func (p *Plan) Hitting(worker int) (list []Fault) {
+	for i, f := range p.faults {
+		hits := p.perCall(f) > 0 && f.who() == Any || f.who() == All || f.Who == Holder
+		if f.who() == One && p.perCall(f) > 0 {
+			hits = p.draws(i).below(p.procs) == worker
+		}
+		for _, in := range p.fixed {
+			hits = hits || in.Fault == i && in.Worker == worker
+		}
+		if hits || f.Who == Number && f.Worker == worker {
+			list = append(list, f)
+		}
+	}
+	return list
+}
 
 // Amount returns the amount of the fault of the kind; 0: there is none.
 func (p *Plan) Amount(k Kind) int {

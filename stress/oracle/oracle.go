@@ -160,6 +160,16 @@ func (l *Ledger) Return(worker int, round int64) []Violation {
 	return early
 }
 
+// AllReturned reports whether all parties of the round have returned from it.
+func (l *Ledger) AllReturned(round int64) bool {
+	for i := range l.entries {
+		if e := &l.entries[i]; e.isParty(round) && e.returned.Load() < round {
+			return false
+		}
+	}
+	return true
+}
+
 // IsLast reports whether the round is the last one. A worker may ask once it
 // has returned from the round.
 func (l *Ledger) IsLast(round int64) bool {

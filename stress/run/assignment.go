@@ -8,6 +8,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"sharedbarrier/stress/fault"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/scratch"
 )
@@ -30,6 +31,9 @@ const (
 	opening  = "open\n"
 	begin    = "begin\n"
 	conclude = "conclude\n"
+
+	announcing = "announcing\n" // of a worker whose port announces its steps, before it is ready
+	goOn       = "continue\n"
 )
 
 // An assignment is what a worker is to do.
@@ -42,17 +46,35 @@ type assignment struct {
 	Pauses   bool   // as Config.Pauses
 	Echo     bool   // write what the port writes on its standard error (PortSays)
 	Port     string // the port to drive (see package registry); empty: use package impl
+	White    bool   // the port announces its steps, if it can
+	Rounds   int64  // as Config.Rounds
+	Faults   []fault.Fault
+
+	plan        *fault.Plan // see makePlan
+	first, last int64       // the rounds of which the worker is a party; last 0: without end
+	late        bool        // it constructs when the others have begun
+}
+
+// makePlan makes the plan of the run from the assignment.
+func (a *assignment) makePlan() (err error) {
+	if a.plan, err = fault.New(a.Faults, a.Seed, a.Procs, a.Rounds); err != nil {
+		return err
+	}
+	a.first, a.last = a.plan.Member(a.Worker)
+	a.late = a.plan.IsLate(a.Worker)
+	return nil
 }
 
 // findings are what one worker has seen and measured, or all of them.
 type findings struct {
-	Calls   int64             // calls that have returned
-	Early   *oracle.Violation // the first early exit it saw; nil: none
-	Elapsed time.Duration     // from its first return to its last
-	Latency histogram         // from the last worker's begin to each of its returns, in nanoseconds
-	Failure string            // the error that ended it; empty: none
-	Stderr  string            // the end of the standard error of its port, when a call is under way
-	Strays  []string          // that the end of its port has killed
+	Calls   int64               // calls that have returned
+	Early   *oracle.Violation   // the first early exit it saw; nil: none
+	Elapsed time.Duration       // from its first return to its last
+	Latency histogram           // from the last worker's begin to each of its returns, in nanoseconds
+	Failure string              // the error that ended it; empty: none
+	Stderr  string              // the end of the standard error of its port, when a call is under way
+	Strays  []string            // that the end of its port has killed
+	Refuted []oracle.Refutation // the properties that it saw to fail, each the first time
 }
 
 func newFindings() findings {
@@ -78,6 +100,7 @@ func (f *findings) add(one *findings) {
 	}
 	f.Latency.Merge(one.Latency.Histogram)
 	f.Strays = append(f.Strays, one.Strays...)
+	f.Refuted = append(f.Refuted, one.Refuted...)
 }
 
 // histogram is a histogram that JSON holds in the standard form of the

@@ -134,7 +134,7 @@ func (r *run) survey(why string, entries []oracle.Entry) *Hang {
 			h.Holder = i
 		}
 		w := Worker{Worker: i, PID: p.pid(), Port: p.port, Begun: e.Begun, Returned: e.Returned, State: p.state()}
-		if p.port == "" && r.Pauses {
+		if p.announces.Load() {
 			w.Step = &e.Step
 		}
 		if p.isGone() && p.found != nil {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 
 	"sharedbarrier/model/cli/procgroup"
@@ -18,28 +19,30 @@ import (
 
 // process is one worker process as Run sees it.
 type process struct {
-	worker int // its number
-	port   string
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	ready  chan bool         // receives true each time that the worker is ready; closed when it has said all it says
-	gone   chan struct{}     // closed when the process has ended and is reaped
-	strays []procgroup.Stray // that its end has killed, once it is gone
-	found  *findings         // what the worker has reported, once it is gone; nil: nothing
+	worker    int // its number
+	port      string
+	cmd       *exec.Cmd
+	stdin     io.WriteCloser
+	ready     chan bool         // receives true each time that the worker is ready; closed when it has said all it says
+	gone      chan struct{}     // closed when the process has ended and is reaped
+	strays    []procgroup.Stray // that its end has killed, once it is gone
+	disturb   *disturber
+	announces atomic.Bool // it knows its steps
+	found     *findings   // what the worker has reported, once it is gone; nil: nothing
 }
 
-// startProcess starts cmd as the worker with the assignment, in a process group
-// of its own, which its port is in too. exits receives the process when it is
-// gone.
-func startProcess(ctx context.Context, cmd *exec.Cmd, a assignment, ledger *os.File, exits chan<- *process) (*process, error) {
+// startProcess starts the worker with the assignment, in a process group of its
+// own, which its port is in too. r.exits receives the process when it is gone.
+func (r *run) startProcess(ctx context.Context, a assignment) (*process, error) {
+	cmd := r.worker()
 	text, err := json.Marshal(a)
 	if err != nil {
 		panic(err) // a programmer's mistake: every assignment can be marshalled
 	}
 	cmd.Args = append(cmd.Args, string(text))
-	cmd.ExtraFiles = []*os.File{ledger} // becomes ledgerFD
-	if cmd.Stderr == nil {
-		cmd.Stderr = os.Stderr
+	cmd.ExtraFiles = []*os.File{r.ledger.File()} // becomes ledgerFD
+	if cmd.Stderr = os.Stderr; r.Stderr != nil {
+		cmd.Stderr = r.Stderr
 	}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -52,8 +55,9 @@ func startProcess(ctx context.Context, cmd *exec.Cmd, a assignment, ledger *os.F
 	if err := procgroup.StartCleaner(ctx, cmd); err != nil {
 		return nil, err
 	}
-	p := &process{worker: a.Worker, port: a.Port, cmd: cmd, stdin: stdin, ready: make(chan bool, 2), gone: make(chan struct{})}
-	go p.listen(stdout, exits)
+	p := &process{worker: a.Worker, port: a.Port, cmd: cmd, stdin: stdin, ready: make(chan bool, 2), gone: make(chan struct{}), disturb: r.disturb}
+	p.announces.Store(a.Port == "" && (a.Pauses || len(a.Faults) > 0))
+	go p.listen(stdout, r.exits)
 	return p, nil
 }
 
@@ -64,10 +68,17 @@ func (p *process) listen(stdout io.Reader, exits chan<- *process) {
 		if err != nil {
 			break
 		}
-		if string(line) == ready {
+		switch fault, pid, stops := parseStop(string(line)); {
+		case string(line) == ready:
 			p.ready <- true
-		} else if f := parseFindings(line); f != nil {
-			p.found = f
+		case string(line) == announcing:
+			p.announces.Store(true)
+		case stops:
+			p.disturb.stop(p, fault, pid)
+		default:
+			if f := parseFindings(line); f != nil {
+				p.found = f
+			}
 		}
 	}
 	close(p.ready)

@@ -116,7 +116,8 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 				hang.Workers[i].Stderr = f.Stderr
 			}
 		} else {
-			sum.Calls += r.ledger.Entry(i).Returned // what it has measured is lost
+			first, _ := r.plan.Member(i)
+			sum.Calls += r.ledger.Entry(i).Returned - (first - 1) // what it has measured is lost
 		}
 		for _, s := range p.strays {
 			sum.Strays = append(sum.Strays, fmt.Sprintf("%v of %v", s, p))
@@ -124,7 +125,7 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 	}
 	rep := Report{
 		Procs: r.Procs, Ports: r.Ports, Asked: r.Config.asked(), Seed: r.Seed, Interrupted: interrupted, Strays: sum.Strays,
-		Rounds: r.ledger.Rounds(), Calls: sum.Calls, Violations: r.ledger.Violations(),
+		Rounds: r.ledger.Rounds(), Calls: sum.Calls, Violations: r.ledger.Violations(), Faults: r.injected(), Ends: r.ends(),
 	}
 	if rep.Rounds > 1 && sum.Elapsed > 0 {
 		rep.Rate = float64(rep.Rounds-1) / sum.Elapsed.Seconds()

@@ -17,11 +17,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"sharedbarrier/impl"
-	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/fault"
 	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/scratch"
@@ -34,8 +35,13 @@ type Config struct {
 	Rounds int64         // rounds to run; 0: unbounded
 	For    time.Duration // time to run; 0: unlimited
 	Stall  time.Duration // a longer time without progress is a hang; must be positive
-	Seed   uint64        // of the pauses
-	Pauses bool          // workers pause at random between calls and, without a port, between steps
+	Seed   uint64        // of the pauses and the faults
+	Pauses bool          // workers pause at random between calls and, if they announce their steps, between these
+	White  bool          // half of the ports that can announce their steps do; all do where a fault names a step
+	Faults []fault.Fault // what goes wrong on purpose; at most fault.Most
+
+	// KeepGoing has the workers make all Rounds, even after a violation.
+	KeepGoing bool
 
 	// Lenient is for a run that judges a port: of the time in which a process of
 	// a worker is stopped, a tenth counts, since a port may stop itself for good.
@@ -66,7 +72,8 @@ type Config struct {
 // and made, or the barrier has failed.
 //
 // These are hangs: a worker that is not ready within a minute, or within
-// c.Stall if that is longer; one that dies; c.Stall in which no worker makes
+// c.Stall if that is longer; one that dies, and no fault has killed it; c.Stall
+// in which no worker makes
 // progress although calls are left. Progress is a call that begins or returns;
 // or, for ten times c.Stall, another step of a call. A worker that is stopped
 // is no hang, and neither is a machine that gives the workers no time: the
@@ -126,17 +133,24 @@ type run struct {
 	exits    chan *process // receives each worker once, when it is gone
 	begun    bool          // the workers may call
 	moved    move          // the last one
+	plan     *fault.Plan
+	disturb  *disturber
+	deaths   []string // of the workers that a fault has killed
 
 	interrupted bool // the context ended while watch watched
 }
 
 func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
+	plan, err := c.Plan()
+	if err != nil {
+		return Report{}, err
+	}
 	files, err := scratch.Make(s.parent, "stress")
 	if err != nil {
 		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses, Echo: c.Stderr != nil}
+	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses, Rounds: c.Rounds, Faults: c.Faults, Echo: c.Stderr != nil}
 	barrier, err := impl.Create(a.Segment, a.LockPath)
 	if err != nil {
 		return Report{}, err
@@ -147,8 +161,15 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 		return Report{}, err
 	}
 	defer ledger.Close()
+	for worker := range c.Procs {
+		if first, last := plan.Member(worker); first > 1 || last > 0 {
+			ledger.SetMember(worker, first, last)
+		}
+	}
 
-	r := &run{Config: c, setting: s, barrier: barrier, target: inspect.Target{Segment: a.Segment, LockPath: a.LockPath}, lockPath: a.LockPath, ledger: ledger, exits: make(chan *process, c.Procs)}
+	r := &run{Config: c, plan: plan, setting: s, barrier: barrier, target: inspect.Target{Segment: a.Segment, LockPath: a.LockPath}, lockPath: a.LockPath, ledger: ledger, exits: make(chan *process, c.Procs)}
+	r.disturb = newDisturber(r)
+	defer r.disturb.end()
 	defer r.kill()
 	var hang *Hang
 	if err = r.start(ctx, a); err == nil {
@@ -169,6 +190,27 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 	return rep, nil
 }
 
+// Plan returns the plan of c.Faults. It fails with fault.ErrFault if c cannot
+// have them.
+func (c Config) Plan() (*fault.Plan, error) {
+	plan, err := fault.New(c.Faults, c.Seed, c.Procs, c.Rounds)
+	if err != nil {
+		return nil, err
+	}
+	return plan, c.checkPorts(plan)
+}
+
+// checkPorts refuses faults that a port, by its name, cannot have.
+func (c Config) checkPorts(plan *fault.Plan) error {
+	for worker, name := range c.Ports {
+		base, variant, _ := strings.Cut(name, "@")
+		if plan.IsLate(worker) && (base == "go" && variant != "construct" || base == "c" || base == "rust") {
+			return fmt.Errorf("%w construct:late hits worker %d, whose port %s attaches and never constructs: name a worker that does (port python or go@construct), as in construct:late:0", fault.ErrFault, worker, name)
+		}
+	}
+	return nil
+}
+
 // start starts all workers, and closes the file of the ledger, so that no port
 // finds it in a process of the run.
 func (r *run) start(ctx context.Context, a assignment) error {
@@ -178,17 +220,23 @@ func (r *run) start(ctx context.Context, a assignment) error {
 		if r.Ports != nil {
 			a.Port = r.Ports[i]
 		}
-		cmd := r.worker()
-		if r.Stderr != nil {
-			cmd.Stderr = r.Stderr
-		}
-		p, err := startProcess(ctx, cmd, a, r.ledger.File(), r.exits)
+		a.White = r.isWhite(i)
+		p, err := r.startProcess(ctx, a)
 		if err != nil {
 			return fmt.Errorf("start worker %d: %w", i, err)
 		}
 		r.workers = append(r.workers, p)
 	}
 	return nil
+}
+
+// isWhite reports whether the port of the worker announces its steps, if it
+// can.
+func (r *run) isWhite(worker int) bool {
+	if slices.ContainsFunc(r.plan.Hitting(worker), fault.Fault.Steps) {
+		return true
+	}
+	return r.White && (uint64(worker)+r.Seed)%2 == 0
 }
 
 // awaitReady has every worker open the barrier when all have mapped the ledger,
@@ -251,166 +299,6 @@ func (r *run) pids() (pids []int) {
 		pids = append(pids, p.pid())
 	}
 	return pids
-}
-
-// watch waits until the run is over. It returns its state if it hangs, or was
-// interrupted and does not end.
-func (r *run) watch(ctx context.Context) *Hang {
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
-	var timeUp <-chan time.Time
-	if r.For > 0 {
-		timer := time.NewTimer(r.For)
-		defer timer.Stop()
-		timeUp = timer.C
-	}
-	interrupt := ctx.Done()
-	idle := idleness{entries: r.entries(), looked: time.Now()}
-	for left := r.Procs; left > 0; {
-		select {
-		case <-timeUp:
-			r.ledger.RequestStop()
-		case <-interrupt:
-			interrupt, r.interrupted = nil, true
-			r.ledger.RequestStop()
-			idle = idleness{entries: r.entries(), looked: time.Now()}
-		case p := <-r.exits:
-			if p.cmd.ProcessState.Success() || r.ledger.Over() && p.found == nil {
-				left--
-				break
-			}
-			r.isInterrupt(ctx, p) // ctx may end while it waits, or while hang looks
-			h := r.hang(ctx, fmt.Sprintf("%v died: %v", p, p.failure()))
-			r.interrupted = r.interrupted || p.signalled() && ctx.Err() != nil
-			return h
-		case <-ticker.C:
-			if r.ledger.Violations() > 0 {
-				return nil
-			}
-			r.look(&idle)
-			if r.Progress != nil {
-				r.Progress(r.ledger.Rounds())
-			}
-			r.suspect(&idle)
-			over := r.ledger.Over()
-			switch why := r.overdue(&idle); {
-			case over && idle.steps > r.ending:
-				return nil
-			case !over && why != "":
-				h := r.hang(ctx, why)
-				switch {
-				case r.ledger.Over() || !slices.Equal(idle.entries, r.entries()) || h.Status == inspect.Moving:
-				case h.starves() && idle.calls/livelock <= r.Stall:
-					idle.steps = 0 // a slow machine is no hang
-				default:
-					return h
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// isInterrupt reports whether an interrupting signal has ended the process, and
-// ends ctx too: such a signal may be for the whole run, and the worker the
-// first to get it.
-func (r *run) isInterrupt(ctx context.Context, p *process) bool {
-	if !p.signalled() {
-		return false
-	}
-	select {
-	case <-ctx.Done():
-		return true
-	case <-time.After(r.spread):
-		return false
-	}
-}
-
-// overdue says what takes too long although calls are left; empty: nothing.
-func (r *run) overdue(idle *idleness) string {
-	limit := r.Stall
-	if r.interrupted {
-		limit = min(limit, r.lastCall)
-	}
-	switch {
-	case idle.steps > limit:
-		return fmt.Sprintf("no worker made progress for %v", limit)
-	case idle.calls/livelock > limit:
-		return fmt.Sprintf("no call began or returned for %d times %v", livelock, limit)
-	}
-	return ""
-}
-
-// livelock is how many times as long as without a step the workers may be
-// without a call.
-const livelock = 10
-
-// idleness is for how long the workers have made no progress.
-type idleness struct {
-	entries      []oracle.Entry
-	looked       time.Time     // the last look
-	steps, calls time.Duration // since the last step, and since the last call
-	rounds       time.Duration // since the last round
-	returned     int64         // rounds at the last look
-	suspected    bool          // since the last round
-}
-
-// look brings idle up to date with the ledger. See Config.Lenient.
-func (r *run) look(idle *idleness) {
-	now := time.Now()
-	if r.Lenient && idle.steps > 0 && r.stopped() {
-		idle.looked = now.Add(-idle.passed(now) / 10)
-	}
-	entries := r.entries()
-	r.moved.note(now, idle.entries, entries)
-	idle.look(entries, now)
-}
-
-// stopped reports whether a process of a worker is stopped.
-func (r *run) stopped() bool {
-	return slices.ContainsFunc(r.workers, func(p *process) bool {
-		return slices.ContainsFunc(procgroup.Family(p.pid()), func(pid int) bool {
-			is, err := procgroup.Stopped(pid)
-			return err == nil && is
-		})
-	})
-}
-
-// passed is how much counts of the time since the last look: no more than ten
-// times the usual time. If it was longer this process did not run, and perhaps
-// no other.
-func (i *idleness) passed(now time.Time) time.Duration { return min(now.Sub(i.looked), 10*look) }
-
-// look brings i up to date.
-func (i *idleness) look(entries []oracle.Entry, now time.Time) {
-	elapsed := i.passed(now)
-	i.steps, i.calls, i.rounds = i.steps+elapsed, i.calls+elapsed, i.rounds+elapsed
-	for w, e := range entries {
-		switch was := i.entries[w]; {
-		case e.Begun != was.Begun || e.Returned != was.Returned:
-			i.steps, i.calls = 0, 0
-		case e.Step != was.Step:
-			i.steps = 0
-		}
-	}
-	i.entries, i.looked = entries, now
-	returned := entries[0].Returned
-	for _, e := range entries {
-		returned = min(returned, e.Returned)
-	}
-	if returned != i.returned {
-		i.returned, i.rounds, i.suspected = returned, 0, false
-	}
-}
-
-// suspect says so when no round was completed for half of the stall limit. The
-// state of a run that only may hang is as it is seen, without a cause.
-func (r *run) suspect(idle *idleness) {
-	if r.Suspect == nil || idle.suspected || idle.rounds <= r.Stall/2 || r.ledger.Over() {
-		return
-	}
-	idle.suspected = true
-	r.Suspect(r.state(fmt.Sprintf("no round was completed for %v", r.Stall/2)).String())
 }
 
 // kill ends every worker that is still there and waits until it is gone.

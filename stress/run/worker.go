@@ -15,11 +15,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sharedbarrier/impl"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/port"
-	"sharedbarrier/stress/port/registry"
 )
 
 // workerCommand is the argument that makes a program a worker.
@@ -49,15 +47,19 @@ func work(open opener) int {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		return spec.ExitUsage
 	}
-	w := &worker{assignment: a, ledger: ledger, opening: make(chan struct{}), begun: make(chan struct{}), found: newFindings()}
+	w, err := newWorker(a, ledger)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		return spec.ExitUsage
+	}
 	var returned context.CancelFunc
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.returned, returned = context.WithCancel(context.Background())
 	go w.obey()
 	err = w.call(open)
 	returned()
-	if w.ctx.Err() != nil {
-		select {} // abandon ends the process
+	if w.ctx.Err() != nil || w.inject.isDying() {
+		select {} // abandon or die ends the process
 	}
 	w.report(err)
 	if err != nil {
@@ -75,51 +77,29 @@ type worker struct {
 	cancel   context.CancelFunc // ends ctx, and with it a port
 	returned context.Context    // ends when call has returned
 
-	mu    sync.Mutex // guards the rest, between the calls and obey
-	port  *port.Port // nil: none, or it is not open
-	found findings
-	first int64 // time of the first return
+	pauses   pauses
+	inject   *injector
+	observer *oracle.Observer
+	words    func() (spec.Words, error)
+
+	stopping  sync.Mutex    // one stop at a time
+	continued chan struct{} // receives when Run has continued the worker or its port
+
+	mu          sync.Mutex // guards the rest, between the calls and obey
+	barrier     barrier    // nil: it is not open
+	found       findings
+	firstReturn int64 // time of the first return
 }
 
-// call opens the barrier and makes all calls of the worker.
-func (w *worker) call(open opener) error {
-	var hook func(spec.Step)
-	pauses := newPauses(w.Seed, w.Worker)
-	if w.Pauses {
-		hook = func(s spec.Step) {
-			w.ledger.SetStep(w.Worker, s)
-			pauses.beforeStep()
-		}
+func newWorker(a assignment, ledger *oracle.Ledger) (*worker, error) {
+	w := &worker{
+		assignment: a, ledger: ledger, found: newFindings(), pauses: newPauses(a.Seed, a.Worker),
+		opening: make(chan struct{}), begun: make(chan struct{}), continued: make(chan struct{}, 1),
+		observer: ledger.Observer(a.Worker, nil),
+		words:    func() (spec.Words, error) { return spec.Initial, nil },
 	}
-	if err := w.await(w.opening); err != nil {
-		return err
-	}
-	b, err := open(w.ctx, w.assignment, hook)
-	if err != nil {
-		return err
-	}
-	w.mu.Lock()
-	w.port, _ = b.(*port.Port)
-	w.mu.Unlock()
-	if err := w.await(w.begun); err != nil {
-		return err
-	}
-	for round := int64(1); ; round++ {
-		if w.Pauses {
-			pauses.beforeCall()
-		}
-		w.ledger.Begin(w.Worker, round, now())
-		if err := b.Wait(context.Background(), w.Procs); err != nil {
-			return err
-		}
-		// The oracle comes first: a worker that begins only now must count as
-		// one that had not begun.
-		early := w.ledger.Return(w.Worker, round)
-		w.record(now(), w.ledger.LastBegin(round), early)
-		if w.ledger.IsLast(round) {
-			return b.Close()
-		}
-	}
+	w.inject = &injector{worker: w, usual: time.Millisecond}
+	return w, w.assignment.makePlan()
 }
 
 // await says that the worker is ready, and waits until Run has allowed what
@@ -136,24 +116,6 @@ func (w *worker) await(allowed chan struct{}) error {
 	}
 }
 
-// record records one return, at time now, from a round that the last worker
-// began at time lastBegin.
-func (w *worker) record(now, lastBegin int64, early []oracle.Violation) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.found.Calls++
-	if w.first == 0 {
-		w.first = now
-	}
-	w.found.Elapsed = time.Duration(now - w.first)
-	if now >= lastBegin { // a return before the last begin is an early exit, not a latency
-		w.found.Latency.RecordValue(max(1, now-lastBegin))
-	}
-	if len(early) > 0 && w.found.Early == nil {
-		w.found.Early = &early[0]
-	}
-}
-
 // obey reads what Run writes. Nothing else reads the input.
 func (w *worker) obey() {
 	for input := bufio.NewReader(os.Stdin); ; {
@@ -162,6 +124,8 @@ func (w *worker) obey() {
 			close(w.opening)
 		case begin:
 			close(w.begun)
+		case goOn:
+			w.continued <- struct{}{}
 		case conclude:
 			w.report(nil)
 			os.Exit(spec.ExitOK)
@@ -178,8 +142,10 @@ func (w *worker) report(failure error) {
 	switch {
 	case failure != nil:
 		w.found.Failure = failure.Error()
-	case w.port != nil:
-		w.found.Stderr = w.port.Stderr()
+	default:
+		if p := w.inject.port(); p != nil {
+			w.found.Stderr = p.Stderr()
+		}
 	}
 	w.found.Strays = port.Strays()
 	line, err := json.Marshal(w.found)
@@ -209,52 +175,6 @@ func (w *worker) abandon() {
 		unix.Kill(0, unix.SIGKILL)
 	}
 	os.Exit(spec.ExitInterrupted)
-}
-
-// A barrier is what a worker waits at: an *impl.Barrier or a *port.Port.
-type barrier interface {
-	Wait(ctx context.Context, parties int) error
-	Close() error
-}
-
-// An opener opens the barrier of an assignment. The barrier calls hook, unless
-// it is nil, before each step. The end of ctx kills a port.
-type opener func(ctx context.Context, a assignment, hook func(spec.Step)) (barrier, error)
-
-// open is the opener of every run outside the tests. A port calls no hook.
-func open(ctx context.Context, a assignment, hook func(spec.Step)) (barrier, error) {
-	if a.Port != "" {
-		return openPort(ctx, a)
-	}
-	b, err := impl.Attach(ctx, a.Segment, a.LockPath)
-	if err != nil {
-		return nil, err
-	}
-	b.SetHook(hook)
-	return b, nil
-}
-
-// openPort starts the port of the assignment, in black-box mode, as a child of
-// this process and in its group, so that killing the group ends both. The
-// worker writes the ledger before it asks the port to call and reads it after
-// the answer: the port has no part in the verdict.
-func openPort(ctx context.Context, a assignment) (barrier, error) {
-	cmd, err := registry.Command(ctx, a.Port)
-	if err != nil {
-		return nil, err
-	}
-	if a.Echo {
-		cmd.Stderr = &echo{worker: a.Worker, out: os.Stderr}
-	}
-	p, err := port.StartInGroup(ctx, a.Port, cmd, port.Limit)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.Open(a.Segment, a.LockPath); err != nil {
-		p.Kill()
-		return nil, err
-	}
-	return p, nil
 }
 
 // now returns nanoseconds on the monotonic clock that all processes of the

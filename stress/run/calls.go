@@ -1,0 +1,182 @@
+//go:build linux
+
+package run
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"sharedbarrier/impl"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/fault"
+	"sharedbarrier/stress/oracle"
+	"sharedbarrier/stress/port"
+)
+
+// call opens the barrier and makes all calls of the worker.
+func (w *worker) call(open opener) error {
+	if err := w.await(w.opening); err != nil {
+		return err
+	}
+	if !w.late {
+		if err := w.openBarrier(open); err != nil {
+			return err
+		}
+	}
+	if err := w.await(w.begun); err != nil {
+		return err
+	}
+	if w.late {
+		nap(time.Duration(w.plan.LateMoment() * float64(time.Millisecond)))
+		if err := w.openBarrier(open); err != nil {
+			return err
+		}
+		w.ledger.AddHappened(w.Worker, w.plan.Find(fault.Construct))
+	}
+	for round := w.first; ; round++ {
+		if err := w.round(round); err != nil {
+			return err
+		}
+		if w.ledger.IsLast(round) || round == w.last {
+			w.inject.atEnd()
+			return w.barrier.Close()
+		}
+	}
+}
+
+// openBarrier opens the barrier of the worker.
+func (w *worker) openBarrier(open opener) error {
+	var hook func(spec.Step)
+	if w.announces() {
+		hook = w.announce
+	}
+	w.inject.ask(w.first)
+	b, err := open(w.ctx, w.assignment, hook)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.barrier = b
+	switch b := b.(type) {
+	case *impl.Barrier:
+		w.words = b.Words
+		w.observer = w.ledger.Observer(w.Worker, w.readWords)
+	case *whitePort:
+		_, err = io.WriteString(os.Stdout, announcing)
+	}
+	return err
+}
+
+// announces reports whether the worker knows its steps, if its barrier tells.
+func (w *worker) announces() bool { return w.Pauses || len(w.plan.Faults()) > 0 }
+
+// announce is the hook of the barrier. What happens before the step is judged
+// and recorded first, as the worker may die there.
+func (w *worker) announce(s spec.Step) {
+	w.judge(w.observer.Step(s, w.readWords()))
+	w.inject.before(s)
+	if w.Pauses {
+		w.pauses.beforeStep()
+	}
+}
+
+func (w *worker) readWords() spec.Words {
+	words, err := w.words()
+	if err != nil {
+		return spec.Initial // the next step of the barrier reports it
+	}
+	return words
+}
+
+// round makes calls until one has returned from the round, or has failed.
+func (w *worker) round(round int64) error {
+	for w.plan.AfterReturn(round) && !w.ledger.AllReturned(round-1) {
+		nap(50 * time.Microsecond)
+	}
+	parties := w.plan.Parties(w.Worker, round)
+	for {
+		if w.Pauses {
+			w.pauses.beforeCall()
+		}
+		ctx := w.inject.begin(round)
+		w.judge(w.observer.Begin(round, parties, now()))
+		err := w.wait(ctx, parties)
+		// The oracle comes first: a worker that begins only now must count as
+		// one that had not begun.
+		withdrew := errors.Is(err, context.Canceled) && ctx.Err() != nil && w.ctx.Err() == nil // else the port is gone
+		switch {
+		case err == nil:
+			early, found := w.observer.Return(round)
+			w.record(now(), w.ledger.LastBegin(round), early)
+			w.judge(found)
+		case withdrew:
+			w.judge(w.observer.Leave(round, oracle.Withdrawn))
+		case err == errWalkedAway:
+			w.judge(w.observer.Leave(round, oracle.Abandoned))
+		}
+		w.inject.end(err)
+		switch {
+		case err == nil:
+			return nil
+		case !withdrew && err != errWalkedAway:
+			w.observer.Refuse()
+			return err
+		}
+	}
+}
+
+// wait makes one call. It returns errWalkedAway if the hook has panicked with
+// it.
+func (w *worker) wait(ctx context.Context, parties int) (err error) {
+	defer func() {
+		switch r := recover(); r {
+		case nil:
+		case errWalkedAway:
+			err = errWalkedAway
+		default:
+			panic(r)
+		}
+	}()
+	err = w.barrier.Wait(ctx, parties)
+	if errors.Is(err, port.ErrAbandoned) {
+		return errWalkedAway
+	}
+	return err
+}
+
+// record records one return, at time now, from a round that the last worker
+// began at time lastBegin.
+func (w *worker) record(now, lastBegin int64, early []oracle.Violation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.found.Calls++
+	if w.firstReturn == 0 {
+		w.firstReturn = now
+	}
+	w.found.Elapsed = time.Duration(now - w.firstReturn)
+	if now >= lastBegin { // a return before the last begin is an early exit, not a latency
+		w.found.Latency.RecordValue(max(1, now-lastBegin))
+	}
+	if len(early) > 0 && w.found.Early == nil {
+		w.found.Early = &early[0]
+	}
+}
+
+// judge records the properties that the worker has seen to fail, each once.
+func (w *worker) judge(found []oracle.Refutation) {
+	if len(found) == 0 {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range found {
+		if !slices.ContainsFunc(w.found.Refuted, func(r oracle.Refutation) bool { return r.Property == f.Property }) {
+			w.found.Refuted = append(w.found.Refuted, f)
+		}
+	}
+}
