@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"maps"
@@ -29,12 +30,13 @@ import (
 	"sharedbarrier/stress/scratch"
 )
 
-// kills is the number of runs of TestProc_Kills. More of them, by hand:
+// kills is the number of runs of TestProc_Kills and of TestProc_Clean. More of
+// them, by hand:
 //
-//	go test ./stress -run TestProc_Kills -v -timeout 0 -kills 500
+//	go test ./stress -run 'TestProc_Kills|TestProc_Clean' -v -timeout 0 -kills 500
 var (
-	kills     = flag.Int("kills", 0, "runs of TestProc_Kills (0: a few)")
-	killsSeed = flag.Uint64("kills-seed", 1, "seed of TestProc_Kills")
+	kills     = flag.Int("kills", 0, "runs of TestProc_Kills and of TestProc_Clean (0: a few)")
+	killsSeed = flag.Uint64("kills-seed", 1, "seed of these runs")
 )
 
 // A victim is a command that TestProc_Kills kills, at any time up to a limit.
@@ -129,8 +131,10 @@ type execution struct {
 	target string
 	delay  time.Duration
 
+	tmp string // TMPDIR of the command; empty: a directory of its own
+
 	*command
-	file, marker string
+	file, cache, marker string
 }
 
 // old is what the file that the user names has before.
@@ -170,7 +174,7 @@ func (x *execution) run(t *testing.T, b *builder, what string) (left []string, o
 	scratch.Sweep()
 	workdir.Sweep(x.dir, "sharedbarrier-tlc-")
 	workdir.Sweep(x.dir, "sharedbarrier-bench-")
-	workdir.Sweep(filepath.Join(x.dir, "cache", "sharedbarrier"), ".making-")
+	workdir.Sweep(x.cache, ".making-")
 	for _, f := range x.left(t) {
 		if kindOf(f) != ofNamedFile {
 			t.Errorf("%s: left behind after the next start: %s", what, f)
@@ -193,9 +197,10 @@ func (x *execution) prepare(t *testing.T, b *builder) (c *command, ok bool) {
 	t.Helper()
 	dir := t.TempDir()
 	x.file = filepath.Join(dir, "named", namedFile)
-	c = &command{dir: filepath.Join(dir, "tmp")}
+	x.cache = filepath.Join(dir, "cache", "sharedbarrier")
+	c = &command{dir: cmp.Or(x.tmp, filepath.Join(dir, "tmp"))}
 	for _, path := range []string{c.dir, filepath.Dir(x.file)} {
-		if err := os.Mkdir(path, 0o700); err != nil {
+		if err := os.MkdirAll(path, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -229,7 +234,7 @@ func (x *execution) prepare(t *testing.T, b *builder) (c *command, ok bool) {
 	x.marker = fmt.Sprintf("STRESS_TEST_KILLED=%d.%x", os.Getpid(), rand.Uint64())
 	c.Env = append(c.Env, x.marker, "TMPDIR="+c.dir)
 	if slices.Contains(args, "c") {
-		c.Env = append(c.Env, "XDG_CACHE_HOME="+filepath.Join(c.dir, "cache"))
+		c.Env = append(c.Env, "XDG_CACHE_HOME="+filepath.Dir(x.cache))
 	}
 	c.Stdout, c.Stderr = &c.out, &c.err
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -301,12 +306,12 @@ func (x *execution) left(t *testing.T) (files []string) {
 			files = append(files, mark)
 		}
 	}
-	for _, dir := range []string{x.dir, filepath.Dir(x.file), filepath.Join(x.dir, "cache", "sharedbarrier")} {
+	for _, dir := range []string{x.dir, filepath.Dir(x.file), x.cache} {
 		entries, _ := os.ReadDir(dir) // none: no cache
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
 			switch {
-			case path == x.file, path == filepath.Join(x.dir, "cache"), strings.HasPrefix(e.Name(), "port-"):
+			case path == x.file, strings.HasPrefix(e.Name(), "port-"):
 			case x.program == "go run" && strings.HasPrefix(e.Name(), "go-build"):
 			default:
 				files = append(files, path)
