@@ -26,6 +26,7 @@ import (
 	"sharedbarrier/model/cli/workdir"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
+	"sharedbarrier/stress/leftover"
 	"sharedbarrier/stress/port/porttest"
 	"sharedbarrier/stress/scratch"
 )
@@ -171,6 +172,7 @@ func (x *execution) run(t *testing.T, b *builder, what string) (left []string, o
 			t.Errorf("%s: left behind: %s, which README.md does not name", what, f)
 		}
 	}
+	x.checkFound(t, files, what)
 	scratch.Sweep()
 	workdir.Sweep(x.dir, "sharedbarrier-tlc-")
 	workdir.Sweep(x.dir, "sharedbarrier-bench-")
@@ -319,6 +321,28 @@ func (x *execution) left(t *testing.T) (files []string) {
 		}
 	}
 	return files
+}
+
+// checkFound checks that stress clean finds the files, and that they are dead.
+// The next start of another test may have removed them already.
+func (x *execution) checkFound(t *testing.T, files []string, what string) {
+	t.Helper()
+	t.Setenv("TMPDIR", x.dir)
+	t.Setenv("XDG_CACHE_HOME", filepath.Dir(x.cache))
+	r, err := leftover.Clean(t.Context(), leftover.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		i := slices.IndexFunc(r.Leftovers, func(l leftover.Leftover) bool { return slices.Contains(l.Paths, f) })
+		switch _, err := os.Lstat(f); {
+		case kindOf(f) == ofNamedFile, err != nil:
+		case i < 0:
+			t.Errorf("%s: clean does not find %s", what, f)
+		case r.Leftovers[i].Verdict != leftover.Dead:
+			t.Errorf("%s: clean says of %s: %s (%s), want dead", what, f, r.Leftovers[i].Verdict, r.Leftovers[i].Why)
+		}
+	}
 }
 
 // kindOf returns the kind of a file that kill -9 may leave, as README.md names

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -32,6 +33,11 @@ func TestMain(m *testing.M) {
 			must(mapFile(os.Args[1]))
 			fmt.Println("mapped")
 			time.Sleep(time.Hour) // until it is killed
+		},
+		"as": func() { // cleans as another user
+			must(0, unix.Setresuid(other, other, other))
+			r := must(Clean(context.Background(), Options{Remove: true, only: ofID(os.Args[1])}))
+			r.JSON(os.Stdout)
 		},
 		"die": func() { // is killed in the middle of a removal
 			must(Clean(context.Background(), Options{Remove: true, only: ofID(os.Args[1]), parked: func(string) {
@@ -451,6 +457,40 @@ func TestHazard_NameTakenMeanwhile(t *testing.T) {
 	if v != Unproven || err != nil || len(kept) != 1 || !strings.Contains(why, kept[0]) || len(f.left()) != 3 {
 		t.Errorf("got %s (%s), left %v; want %s, the two new files, and the old segment, which is named", v, why, f.left(), Unproven)
 	}
+}
+
+// other is a user who is not root.
+const other = 65534
+
+// TestProc_OtherUser: another user cannot see which processes of root have a
+// file. Where the kernel would not count for that user, nothing is proven; else
+// the kernel counts the processes of root, too.
+func TestProc_OtherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to be another user")
+	}
+	f := newFixture(t)
+	f.write(f.segment)
+	f.try(os.Chmod(f.segment, 0o666))
+	check := func(when string, want Verdict, why string) {
+		t.Helper()
+		cmd := reexec.Command(t.Context(), "as", f.id)
+		cmd.Env = append(cmd.Env, "TMPDIR=/dev/shm") // which the other user may read
+		out, err := cmd.Output()
+		var r Report
+		if err := errors.Join(err, json.Unmarshal(out, &r)); err != nil || len(r.Leftovers) != 1 {
+			t.Fatalf("%s: %v, %s; want one leftover", when, err, out)
+		}
+		if l := r.Leftovers[0]; l.Verdict != want || !strings.Contains(l.Why, why) || len(l.Processes) > 0 || len(r.Limits) == 0 {
+			t.Errorf("%s: %+v, limits %q; want %s, %q, no process, and what cannot be seen", when, l, r.Limits, want, why)
+		}
+	}
+	check("a file of root", Unproven, "run as its owner or as root")
+	f.try(os.Chown(f.segment, other, other))
+	end := f.mapped(f.segment)
+	check("a file that root has mapped", Live, "run as root on the host")
+	end()
+	check("the control", Removed, "")
 }
 
 // TestProc_Killed: what a Clean that was killed has renamed, the next one finds
