@@ -5,12 +5,14 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +25,7 @@ import (
 	"sharedbarrier/impl"
 	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/golden"
 	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/leftover"
 	"sharedbarrier/stress/port"
@@ -70,7 +73,7 @@ func inOwnFolders(t *testing.T) bool {
 	const script = `mount -t tmpfs none /dev/shm && mount --bind "$0" /tmp && exec /tmp/stress.test "$@"`
 	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", script, dir,
 		"-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=0", fmt.Sprintf("-test.short=%v", testing.Short()),
-		"-kills", strconv.Itoa(*kills), "-kills-seed", strconv.FormatUint(*killsSeed, 10))
+		"-kills", strconv.Itoa(*kills), "-kills-seed", strconv.FormatUint(*killsSeed, 10), "-update="+flag.Lookup("update").Value.String())
 	cmd.Env = append(os.Environ(), variable+"=1", "TMPDIR=/tmp")
 	reexec.InMountNamespace(cmd)
 	out, err := cmd.CombinedOutput()
@@ -227,16 +230,10 @@ func TestProc_CleanStray(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	workers, segment := c.awaitWorkers(t, 2)
-	stray, err := os.Open(segment)
+	stray, err := os.Open(killAll(t, c))
 	if err != nil {
 		t.Fatal(err)
 	}
-	signal(t, c.Process.Pid, syscall.SIGSTOP) // else it cleans up when the workers die
-	for _, pid := range append(workers, c.Process.Pid) {
-		signal(t, pid, syscall.SIGKILL)
-	}
-	c.exitCode(t)
 	environment := []string{"TMPDIR=" + c.dir}
 	r := cleanReport(t, spec.ExitOK, environment, "--yes")
 	if len(r.Leftovers) != 1 || r.Leftovers[0].Verdict != leftover.Live || len(r.Leftovers[0].Paths) != 3 {
@@ -251,6 +248,75 @@ func TestProc_CleanStray(t *testing.T) {
 		t.Errorf("the control, without the process: %+v, want one run, which is removed", r.Leftovers)
 	}
 	c.checkNothingLeft(t)
+}
+
+// TestGolden_Clean shows that the output in README.md has the lines of a real
+// one, of a run that was killed, a dead job, and one that lives.
+func TestGolden_Clean(t *testing.T) {
+	if !inOwnFolders(t) {
+		return
+	}
+	c := newCommand(t, "--procs", "2", "--for", "1h", "--stall", "5m")
+	c.Env = append(c.Env, "TMPDIR=/tmp")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	killAll(t, c)
+	for i, words := range []string{initialWords(t), ""} {
+		segment, lock := jobNames(t, i)
+		path := filepath.Join("/dev/shm", segment)
+		if words == "" {
+			b, err := impl.Create(segment, lock)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			continue
+		}
+		old := time.Now().Add(-3 * time.Hour)
+		if err := errors.Join(os.WriteFile(path, []byte(words), 0o600), os.WriteFile(lock, nil, 0o600), os.Chtimes(path, old, old), os.Chtimes(lock, old, old)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := newCommand(t, "clean")
+	run.Env = append(run.Env, "TMPDIR=/tmp")
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if code := run.exitCode(t); code != spec.ExitOK || run.err.Len() > 0 {
+		t.Fatalf("exit code %d, stderr %q; want 0, nothing", code, run.err.String())
+	}
+	out := regexp.MustCompile(`(?m)^Not seen: .*\n`).ReplaceAllString(run.out.String(), "") // it is of this machine
+	want := "```console\n$ go run ./stress clean\n" + out + "```\n"
+	page, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, got, _ := strings.Cut(string(page), "<!-- output:clean -->\n")
+	got, _, _ = strings.Cut(got, "<!-- /output:clean -->")
+	if cleanShape(got) == cleanShape(want) {
+		want = got
+	}
+	golden.Part(t, "README.md", "output", "clean", want)
+}
+
+// cleanShape returns the text without what differs from run to run: numbers,
+// the width of columns, and ages in another unit.
+func cleanShape(text string) string {
+	text = regexp.MustCompile(`[0-9a-f]{16}`).ReplaceAllString(text, "0")
+	return spaces.ReplaceAllString(regexp.MustCompile(`\d+[smhd] `).ReplaceAllString(shape(text), "0s "), " ")
+}
+
+// killAll kills the command and its workers, so that none cleans up.
+func killAll(t *testing.T, c *command) (segment string) {
+	t.Helper()
+	workers, segment := c.awaitWorkers(t, 2)
+	signal(t, c.Process.Pid, syscall.SIGSTOP) // else it cleans up when the workers die
+	for _, pid := range append(workers, c.Process.Pid) {
+		signal(t, pid, syscall.SIGKILL)
+	}
+	c.exitCode(t)
+	return segment
 }
 
 // TestProc_CleanElsewhere: in a PID namespace of its own, clean sees no process
