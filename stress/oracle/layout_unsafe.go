@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"os"
 	"sync/atomic"
 	"unsafe"
 )
@@ -56,4 +57,11 @@ var (
 // size returns the bytes of a ledger for so many workers.
 func size(workers int) int64 {
 	return int64(unsafe.Sizeof(header{})) + int64(workers)*int64(unsafe.Sizeof(entry{}))
+}
+
+// besideFrom returns where the memory beside a ledger for so many workers
+// begins.
+func besideFrom(workers int) int64 {
+	page := int64(os.Getpagesize())
+	return (size(workers) + page - 1) / page * page
 }

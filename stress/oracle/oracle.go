@@ -49,24 +49,27 @@ func (v Violation) String() string {
 type Ledger struct {
 	file    *os.File // nil in a worker
 	memory  []byte
+	beside  []byte
 	header  *header
 	entries []entry
 }
 
 // NewLedger makes an empty ledger for a run of so many workers and rounds; 0
-// rounds: unbounded, until RequestStop. It fails without memfd_create(2) and
-// where the system has no memory left.
-func NewLedger(workers int, rounds int64) (*Ledger, error) {
+// rounds: unbounded, until RequestStop. Its file has so many bytes more beside
+// the ledger. It fails without memfd_create(2) and where the system has no
+// memory left.
+func NewLedger(workers int, rounds, beside int64) (*Ledger, error) {
 	fd, err := unix.MemfdCreate("ledger", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("oracle: memfd_create: %w", err)
 	}
 	file := os.NewFile(uintptr(fd), "ledger")
-	if err := unix.Fallocate(fd, 0, 0, size(workers)); err != nil {
+	bytes := besideFrom(workers) + beside
+	if err := unix.Fallocate(fd, 0, 0, bytes); err != nil {
 		file.Close()
-		return nil, fmt.Errorf("oracle: reserve %d bytes for the ledger: %w", size(workers), err)
+		return nil, fmt.Errorf("oracle: reserve %d bytes for the ledger: %w", bytes, err)
 	}
-	l, err := mapLedger(file, workers)
+	l, err := mapLedger(file, workers, beside)
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -77,24 +80,29 @@ func NewLedger(workers int, rounds int64) (*Ledger, error) {
 }
 
 // OpenLedger maps a ledger that the parent process has passed on as file, and
-// closes file, on failure too.
-func OpenLedger(file *os.File, workers int) (*Ledger, error) {
+// closes file, on failure too. The numbers are those of NewLedger.
+func OpenLedger(file *os.File, workers int, beside int64) (*Ledger, error) {
 	defer file.Close()
-	return mapLedger(file, workers)
+	return mapLedger(file, workers, beside)
 }
 
-func mapLedger(file *os.File, workers int) (*Ledger, error) {
-	memory, err := unix.Mmap(int(file.Fd()), 0, int(size(workers)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+func mapLedger(file *os.File, workers int, beside int64) (*Ledger, error) {
+	from := besideFrom(workers)
+	memory, err := unix.Mmap(int(file.Fd()), 0, int(from+beside), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("oracle: map the ledger: %w", err)
 	}
-	l := &Ledger{memory: memory}
+	l := &Ledger{memory: memory, beside: memory[from:]}
 	l.header, l.entries = overlay(memory, workers)
 	return l, nil
 }
 
 // File returns the file that a worker passes to OpenLedger.
 func (l *Ledger) File() *os.File { return l.file }
+
+// Beside returns the memory beside the ledger, which begins on a page, is all
+// zeros at first, and is shared and kept from the ports as the ledger is.
+func (l *Ledger) Beside() []byte { return l.beside }
 
 // Seal closes the file of a ledger that NewLedger has made. No further worker
 // can get it.
@@ -103,7 +111,7 @@ func (l *Ledger) Seal() error { return l.file.Close() }
 // Close unmaps the ledger. No other method may be called afterwards.
 func (l *Ledger) Close() error {
 	l.file.Close() // nil in a worker, closed after Seal
-	l.header, l.entries = nil, nil
+	l.header, l.entries, l.beside = nil, nil, nil
 	return unix.Munmap(l.memory)
 }
 

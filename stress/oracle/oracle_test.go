@@ -19,7 +19,7 @@ import (
 // newLedger returns a ledger as its maker and as a worker have mapped it.
 func newLedger(t *testing.T, workers int, rounds int64) (maker, worker *Ledger) {
 	t.Helper()
-	maker, err := NewLedger(workers, rounds)
+	maker, err := NewLedger(workers, rounds, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func newLedger(t *testing.T, workers int, rounds int64) (maker, worker *Ledger) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if worker, err = OpenLedger(os.NewFile(uintptr(fd), "ledger"), workers); err != nil {
+	if worker, err = OpenLedger(os.NewFile(uintptr(fd), "ledger"), workers, 100); err != nil {
 		t.Fatal(err)
 	}
 	for _, l := range []*Ledger{maker, worker} {
@@ -127,16 +127,16 @@ func TestUnit_LedgerFails(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		return OpenLedger(file, 1)
+		return OpenLedger(file, 1, 100)
 	}
 	for _, c := range []struct {
 		fails intercept.Filter
 		make  func() (*Ledger, error)
 		want  string
 	}{
-		{intercept.Filter{Number: unix.SYS_MEMFD_CREATE}, func() (*Ledger, error) { return NewLedger(1, 0) }, "memfd_create"},
-		{intercept.Filter{Number: unix.SYS_FALLOCATE}, func() (*Ledger, error) { return NewLedger(1, 0) }, "reserve 512 bytes"},
-		{intercept.Mmap, func() (*Ledger, error) { return NewLedger(1, 0) }, "map the ledger"},
+		{intercept.Filter{Number: unix.SYS_MEMFD_CREATE}, func() (*Ledger, error) { return NewLedger(1, 0, 100) }, "memfd_create"},
+		{intercept.Filter{Number: unix.SYS_FALLOCATE}, func() (*Ledger, error) { return NewLedger(1, 0, 100) }, "reserve 4196 bytes"},
+		{intercept.Mmap, func() (*Ledger, error) { return NewLedger(1, 0, 100) }, "map the ledger"},
 		{intercept.Mmap, open, "map the ledger"},
 	} {
 		var before, after int
@@ -168,7 +168,7 @@ func descriptors(t *testing.T) int {
 
 // TestUnit_ClosedTwice: a ledger that is closed says so.
 func TestUnit_ClosedTwice(t *testing.T) {
-	l, err := NewLedger(1, 0)
+	l, err := NewLedger(1, 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestUnit_ClosedTwice(t *testing.T) {
 // After Seal and Close no process has a descriptor or a mapping of the ledger,
 // and no child inherits one before.
 func TestUnit_LedgerLeavesNoWayIn(t *testing.T) {
-	maker, err := NewLedger(1, 0)
+	maker, err := NewLedger(1, 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestUnit_LedgerLeavesNoWayIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	worker, err := OpenLedger(os.NewFile(uintptr(fd), "ledger"), 1)
+	worker, err := OpenLedger(os.NewFile(uintptr(fd), "ledger"), 1, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestUnit_LedgerLeavesNoWayIn(t *testing.T) {
 		t.Error(err)
 	}
 	check("after Close", 0, 0)
-	unsealed, err := NewLedger(1, 0)
+	unsealed, err := NewLedger(1, 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

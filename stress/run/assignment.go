@@ -11,6 +11,7 @@ import (
 	"sharedbarrier/stress/fault"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/scratch"
+	"sharedbarrier/stress/trace"
 )
 
 // A worker process gets its assignment, in JSON, as its last argument and the
@@ -44,6 +45,7 @@ type assignment struct {
 	Procs    int    // number of workers, and the parties of every call
 	Seed     uint64 // of the run
 	Pauses   bool   // as Config.Pauses
+	Bare     bool   // without a flight recorder
 	Echo     bool   // write what the port writes on its standard error (PortSays)
 	Port     string // the port to drive (see package registry); empty: use package impl
 	White    bool   // the port announces its steps, if it can
@@ -69,9 +71,9 @@ func (a *assignment) makePlan() (err error) {
 type findings struct {
 	Calls   int64               // calls that have returned
 	Early   *oracle.Violation   // the first early exit it saw; nil: none
+	Record  *trace.Recording    // the last steps of all workers when it saw that
 	Elapsed time.Duration       // from its first return to its last
 	Latency histogram           // from the last worker's begin to each of its returns, in nanoseconds
-	Slices  sliced              // the same by time
 	Failure string              // the error that ended it; empty: none
 	Stderr  string              // the end of the standard error of its port, when a call is under way
 	Strays  []string            // that the end of its port has killed
@@ -79,14 +81,14 @@ type findings struct {
 }
 
 func newFindings() findings {
-	return findings{Latency: histogram{hdrhistogram.New(1, time.Hour.Nanoseconds(), 3)}, Slices: newSliced()}
+	return findings{Latency: histogram{hdrhistogram.New(1, time.Hour.Nanoseconds(), 3)}}
 }
 
 // parseFindings reads a line that a worker has printed. It returns nil if the
 // line has no findings.
 func parseFindings(line []byte) *findings {
 	var f findings
-	if json.Unmarshal(line, &f) != nil || f.Latency.Histogram == nil || f.Slices.Length <= 0 {
+	if json.Unmarshal(line, &f) != nil || f.Latency.Histogram == nil {
 		return nil
 	}
 	return &f
@@ -97,10 +99,9 @@ func (f *findings) add(one *findings) {
 	f.Calls += one.Calls
 	f.Elapsed = max(f.Elapsed, one.Elapsed)
 	if f.Early == nil {
-		f.Early = one.Early
+		f.Early, f.Record = one.Early, one.Record
 	}
 	f.Latency.Merge(one.Latency.Histogram)
-	f.Slices.add(one.Slices)
 	f.Strays = append(f.Strays, one.Strays...)
 	f.Refuted = append(f.Refuted, one.Refuted...)
 }

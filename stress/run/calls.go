@@ -15,6 +15,7 @@ import (
 	"sharedbarrier/stress/fault"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/trace"
 )
 
 // call opens the barrier and makes all calls of the worker.
@@ -54,6 +55,11 @@ func (w *worker) openBarrier(open opener) error {
 	if w.announces() {
 		hook = w.announce
 	}
+	words, err := trace.OpenWords(w.Segment, w.Port == "")
+	if err != nil {
+		return err
+	}
+	w.words = words
 	w.inject.ask(w.first)
 	b, err := open(w.ctx, w.assignment, hook)
 	if err != nil {
@@ -62,35 +68,29 @@ func (w *worker) openBarrier(open opener) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.barrier = b
-	switch b := b.(type) {
+	switch b.(type) {
 	case *impl.Barrier:
-		w.words = b.Words
-		w.observer = w.ledger.Observer(w.Worker, w.readWords)
+		w.observer = w.ledger.Observer(w.Worker, w.words.Read)
 	case *whitePort:
+		w.observer = w.ledger.Observer(w.Worker, w.words.Read)
 		_, err = io.WriteString(os.Stdout, announcing)
 	}
 	return err
 }
 
 // announces reports whether the worker knows its steps, if its barrier tells.
-func (w *worker) announces() bool { return w.Pauses || len(w.plan.Faults()) > 0 }
+func (w *worker) announces() bool { return !w.Bare || w.Pauses || len(w.plan.Faults()) > 0 }
 
 // announce is the hook of the barrier. What happens before the step is judged
 // and recorded first, as the worker may die there.
 func (w *worker) announce(s spec.Step) {
-	w.judge(w.observer.Step(s, w.readWords()))
+	words := w.words.Read()
+	w.track.Step(s, words)
+	w.judge(w.observer.Step(s, words))
 	w.inject.before(s)
 	if w.Pauses {
 		w.pauses.beforeStep()
 	}
-}
-
-func (w *worker) readWords() spec.Words {
-	words, err := w.words()
-	if err != nil {
-		return spec.Initial // the next step of the barrier reports it
-	}
-	return words
 }
 
 // round makes calls until one has returned from the round, or has failed.
@@ -104,7 +104,12 @@ func (w *worker) round(round int64) error {
 			w.pauses.beforeCall()
 		}
 		ctx := w.inject.begin(round)
-		w.judge(w.observer.Begin(round, parties, now()))
+		at := now()
+		w.track.Begin(round, at, parties)
+		if w.inject.black() != nil {
+			w.track.Step(spec.Call, spec.Words{}) // the only step that it is known to take
+		}
+		w.judge(w.observer.Begin(round, parties, at))
 		err := w.wait(ctx, parties)
 		// The oracle comes first: a worker that begins only now must count as
 		// one that had not begun.
@@ -112,12 +117,18 @@ func (w *worker) round(round int64) error {
 		switch {
 		case err == nil:
 			early, found := w.observer.Return(round)
-			w.record(now(), w.ledger.LastBegin(round), early)
+			at := now()
+			w.track.End(trace.Returned, at)
+			w.record(at, w.ledger.LastBegin(round), early)
 			w.judge(found)
 		case withdrew:
+			w.track.End(trace.Withdrawn, now())
 			w.judge(w.observer.Leave(round, oracle.Withdrawn))
 		case err == errWalkedAway:
+			w.track.End(trace.Abandoned, now())
 			w.judge(w.observer.Leave(round, oracle.Abandoned))
+		default:
+			w.track.End(trace.Failed, now())
 		}
 		w.inject.end(err)
 		switch {
@@ -159,12 +170,11 @@ func (w *worker) record(now, lastBegin int64, early []oracle.Violation) {
 		w.firstReturn = now
 	}
 	w.found.Elapsed = time.Duration(now - w.firstReturn)
-	w.found.Slices.record(now, now-lastBegin)
 	if now >= lastBegin { // a return before the last begin is an early exit, not a latency
 		w.found.Latency.RecordValue(max(1, now-lastBegin))
 	}
 	if len(early) > 0 && w.found.Early == nil {
-		w.found.Early = &early[0]
+		w.found.Early, w.found.Record = &early[0], new(w.recorder.Read())
 	}
 }
 

@@ -56,7 +56,7 @@ func (r *run) startProcess(ctx context.Context, a assignment) (*process, error) 
 		return nil, err
 	}
 	p := &process{worker: a.Worker, port: a.Port, cmd: cmd, stdin: stdin, ready: make(chan bool, 2), gone: make(chan struct{}), disturb: r.disturb}
-	p.announces.Store(a.Port == "" && (a.Pauses || len(a.Faults) > 0))
+	p.announces.Store(a.Port == "")
 	go p.listen(stdout, r.exits)
 	return p, nil
 }

@@ -14,34 +14,35 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/trace"
 )
 
 // A Report is the result of one run. Package report has its JSON form, which is
 // a part of a Document.
 type Report struct {
-	Scenario    string            `json:"scenario,omitempty"` // of spec/HAZARDS.md; empty: the run is for none
-	Control     bool              `json:"control,omitempty"`  // the run is the control of its scenario
-	Verdict     spec.Verdict      `json:"verdict"`            // passed, violated, hang, or unfinished: interrupted before its rounds were made
-	End         string            `json:"end"`                // how the run ended, and why; package report fills the three in
-	Cause       string            `json:"cause,omitempty"`    // empty: passed
-	Next        string            `json:"next,omitempty"`     // what to do now; empty: passed
-	Asked       Asked             `json:"asked"`              // what the run was asked for
-	Procs       int               `json:"procs"`              // worker processes
-	Ports       []string          `json:"ports,omitempty"`    // the port of each worker; none: package impl
-	Faults      []Injected        `json:"faults,omitempty"`   // that the run was asked for
-	Rounds      int64             `json:"rounds"`             // rounds that all workers have returned from
-	Calls       int64             `json:"calls"`              // calls that have returned, of all workers
-	Ends        Ends              `json:"other_ends"`         // calls that have ended in another way
-	Violations  int64             `json:"violations"`         // early exits, one for each worker that had not begun
-	Rate        float64           `json:"rounds_per_second"`  // from the end of the first round to that of the last
-	Latency     Latency           `json:"latency_us"`         // from the last worker's begin to each return
-	Samples     *Samples          `json:"samples,omitempty"`  // the two by time; nil: it was too short
-	Seconds     float64           `json:"seconds"`            // that the run took, with its start and its end
-	Seed        uint64            `json:"seed"`               // of the pauses and the faults
-	Interrupted bool              `json:"interrupted"`        // the context has ended
-	Early       *oracle.Violation `json:"early,omitempty"`    // the first early exit, if violated
-	Hang        *Hang             `json:"hang,omitempty"`     // the state of the run, if it hangs, or was interrupted and did not end
-	Strays      []string          `json:"strays,omitempty"`   // processes that had left the group of their port or worker, and that the end of the run has killed
+	Scenario    string            `json:"scenario,omitempty"`  // of spec/HAZARDS.md; empty: the run is for none
+	Control     bool              `json:"control,omitempty"`   // the run is the control of its scenario
+	Verdict     spec.Verdict      `json:"verdict"`             // passed, violated, hang, or unfinished: interrupted before its rounds were made
+	End         string            `json:"end"`                 // how the run ended, and why; package report fills the three in
+	Cause       string            `json:"cause,omitempty"`     // empty: passed
+	Next        string            `json:"next,omitempty"`      // what to do now; empty: passed
+	Asked       Asked             `json:"asked"`               // what the run was asked for
+	Procs       int               `json:"procs"`               // worker processes
+	Ports       []string          `json:"ports,omitempty"`     // the port of each worker; none: package impl
+	Faults      []Injected        `json:"faults,omitempty"`    // that the run was asked for
+	Rounds      int64             `json:"rounds"`              // rounds that all workers have returned from
+	Calls       int64             `json:"calls"`               // calls that have returned, of all workers
+	Ends        Ends              `json:"other_ends"`          // calls that have ended in another way
+	Violations  int64             `json:"violations"`          // early exits, one for each worker that had not begun
+	Rate        float64           `json:"rounds_per_second"`   // from the end of the first round to that of the last
+	Latency     Latency           `json:"latency_us"`          // from the last worker's begin to each return
+	Seconds     float64           `json:"seconds"`             // that the run took, with its start and its end
+	Seed        uint64            `json:"seed"`                // of the pauses and the faults
+	Interrupted bool              `json:"interrupted"`         // the context has ended
+	Early       *oracle.Violation `json:"early,omitempty"`     // the first early exit, if violated
+	Hang        *Hang             `json:"hang,omitempty"`      // the state of the run, if it hangs, or was interrupted and did not end
+	Recording   *trace.Recording  `json:"recording,omitempty"` // the last steps of the workers, if violated or with Hang
+	Strays      []string          `json:"strays,omitempty"`    // processes that had left the group of their port or worker, and that the end of the run has killed
 }
 
 // Asked is what a run was asked for.
@@ -104,16 +105,19 @@ type Latency struct {
 
 // report ends the workers, collects their findings and sums them up.
 func (r *run) report(hang *Hang, interrupted bool) Report {
+	var recording *trace.Recording
+	if hang != nil {
+		recording = new(r.recorder.Read())
+	}
 	for _, p := range r.workers {
 		p.write(conclude)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	sum, reporting := newFindings(), 0
+	sum := newFindings()
 	for i, p := range r.workers {
 		if f := p.findings(ctx); f != nil {
 			sum.add(f)
-			reporting++
 			if hang != nil {
 				hang.Workers[i].Stderr = f.Stderr
 			}
@@ -136,11 +140,10 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 		micros := func(nanoseconds int64) float64 { return float64(nanoseconds) / 1e3 }
 		rep.Latency = Latency{micros(sum.Latency.ValueAtQuantile(50)), micros(sum.Latency.ValueAtQuantile(99)), micros(sum.Latency.Max())}
 	}
-	rep.Samples = sum.Slices.samples(reporting)
-	rep.Hang = hang
+	rep.Hang, rep.Recording = hang, recording
 	switch made := r.Rounds > 0 && rep.Rounds >= r.Rounds; {
 	case rep.Violations > 0:
-		rep.Verdict, rep.Early, rep.Hang = spec.Violated, sum.Early, nil
+		rep.Verdict, rep.Early, rep.Hang, rep.Recording = spec.Violated, sum.Early, nil, sum.Record
 	case hang != nil && !r.interrupted && hang.heldUp():
 		rep.Verdict = spec.Unfinished
 	case hang != nil && !r.interrupted:
@@ -203,6 +206,7 @@ func (r Report) Text(out io.Writer, rows ...string) error {
 	if r.Hang != nil {
 		r.Hang.text(&b, r.Verdict)
 	}
+	r.lastSteps(&b)
 	if line := port.Ended(r.Strays); line != "" {
 		fmt.Fprintf(&b, "\n%s", line)
 	}

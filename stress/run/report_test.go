@@ -11,17 +11,23 @@ import (
 	"sharedbarrier/spec/golden"
 	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/oracle"
+	"sharedbarrier/stress/trace"
 )
 
 var reports = map[string]Report{
 	"passed": {
 		Verdict: spec.Passed, Procs: 4, Rounds: 1000, Calls: 4000, Rate: 812.4,
-		Samples: &Samples{Seconds: 0.1, Rounds: []float64{81, 80.75}, P50: []float64{300.032, 0}, P99: []float64{3014.656, 0}},
 		Latency: Latency{P50: 307.2, P99: 3062, Max: 5181}, Seed: 42, Asked: Asked{Rounds: 9, Stall: 10},
 	},
 	"violated": {
 		Verdict: spec.Violated, Procs: 4, Rounds: 16, Calls: 70, Violations: 2, Rate: 900, Seed: 42, Asked: Asked{For: 10, Stall: 10},
-		Early:  &oracle.Violation{Worker: 1, Round: 17, Party: 3, Begun: 16},
+		Early: &oracle.Violation{Worker: 1, Round: 17, Party: 3, Begun: 16},
+		Recording: &trace.Recording{Version: 1, Now: 5e9, Records: []trace.Record{
+			{Number: 48, Until: 64, Worker: 3, Round: 16, Parties: 4, Label: "returned", Taken: true, Attempts: 1, At: 4e9, Last: 4e9},
+			{Number: 80, Until: 81, Worker: 1, Round: 17, Parties: 4, Label: "CountExit", Taken: true, Attempts: 1, At: 4e9, Last: 4e9, Words: &spec.Words{Enter: 0, Exit: 1, Flag: 1}},
+			{Number: 81, Until: 96, Worker: 1, Round: 17, Parties: 4, Label: "UnlockExit", Taken: true, Attempts: 1, At: 4e9, Last: 4e9, Words: &spec.Words{Enter: 0, Exit: 2, Flag: 1}},
+			{Number: 81, Worker: 1, Round: 17, Parties: 4, Label: "returned", Attempts: 1, At: 4.5e9, Last: 4.5e9},
+		}},
 		Faults: []Injected{{Fault: "give-up:5%", Planned: 6, Happened: 5}},
 		Ends:   Ends{Withdrawn: 4, Abandoned: 1, Died: 1, Refused: map[string]int64{"barrier words are out of range": 2}},
 	},
@@ -39,6 +45,10 @@ var reports = map[string]Report{
 				{Worker: 1, PID: 101, Step: new(spec.CountEnter), Begun: 10, Returned: 9, State: "stopped"},
 			},
 		},
+		Recording: &trace.Recording{Version: 1, Now: 5e9, Torn: 1, Records: []trace.Record{
+			{Number: 50, Worker: 0, Round: 10, Parties: 2, Label: "AwaitFlag", Attempts: 160, At: 2e9, Last: 4.5e9},
+			{Number: 64, Worker: 1, Round: 10, Parties: 2, Label: "CountEnter", Attempts: 1, At: 3e9, Last: 3e9, Words: &spec.Words{Enter: 1, Exit: 2, Flag: 0}},
+		}},
 	},
 	"interrupted": {
 		Verdict: spec.Unfinished, Cause: "it was interrupted", Next: "run it again", Procs: 1, Rounds: 9, Calls: 9, Rate: 900, Seed: 42, Asked: Asked{For: 10, Stall: 10}, Interrupted: true,

@@ -26,6 +26,7 @@ import (
 	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/scratch"
+	"sharedbarrier/stress/trace"
 )
 
 // A Config describes a run.
@@ -104,6 +105,7 @@ type setting struct {
 	ending   time.Duration    // after the last call has returned, the workers are killed that did not end; longer than a port's limit
 	spread   time.Duration    // a signal for the whole run ends a worker and ctx within this time
 	between  time.Duration    // between two looks from outside at a run that seems to hang
+	bare     bool             // without a flight recorder
 	lastCall time.Duration    // after the end of ctx, longest time without progress, unless Stall is shorter
 }
 
@@ -129,6 +131,7 @@ type run struct {
 	target   inspect.Target
 	lockPath string
 	ledger   *oracle.Ledger
+	recorder *trace.Recorder
 	workers  []*process
 	exits    chan *process // receives each worker once, when it is gone
 	begun    bool          // the workers may call
@@ -150,13 +153,13 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses, Rounds: c.Rounds, Faults: c.Faults, Echo: c.Stderr != nil}
+	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses, Bare: s.bare, Rounds: c.Rounds, Faults: c.Faults, Echo: c.Stderr != nil}
 	barrier, err := impl.Create(a.Segment, a.LockPath)
 	if err != nil {
 		return Report{}, err
 	}
 	defer barrier.Close()
-	ledger, err := oracle.NewLedger(c.Procs, c.Rounds)
+	ledger, err := oracle.NewLedger(c.Procs, c.Rounds, trace.Size(c.Procs))
 	if err != nil {
 		return Report{}, err
 	}
@@ -167,7 +170,7 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 		}
 	}
 
-	r := &run{Config: c, plan: plan, setting: s, barrier: barrier, target: inspect.Target{Segment: a.Segment, LockPath: a.LockPath}, lockPath: a.LockPath, ledger: ledger, exits: make(chan *process, c.Procs)}
+	r := &run{Config: c, plan: plan, setting: s, barrier: barrier, target: inspect.Target{Segment: a.Segment, LockPath: a.LockPath}, lockPath: a.LockPath, ledger: ledger, recorder: trace.NewRecorder(ledger.Beside(), c.Procs), exits: make(chan *process, c.Procs)}
 	r.disturb = newDisturber(r)
 	defer r.disturb.end()
 	defer r.kill()

@@ -20,6 +20,7 @@ import (
 	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/oracle"
+	"sharedbarrier/stress/trace"
 )
 
 func TestMain(m *testing.M) {
@@ -149,6 +150,9 @@ func TestHazard_OracleCatchesWrongBarriers(t *testing.T) {
 			t.Errorf("barrier %s: %d violations, first %+v, exit code %d; want some, one of them, %d",
 				c.barrier, rep.Violations, rep.Early, rep.ExitCode(), spec.ExitSafety)
 		}
+		if steps := rep.Recording.Of(rep.Early.Worker); len(steps) == 0 || steps[len(steps)-1].Label != "returned" || steps[len(steps)-1].Round != rep.Early.Round {
+			t.Errorf("barrier %s: the recording of %v ends with %v, want its return", c.barrier, rep.Early, steps)
+		}
 	}
 }
 
@@ -243,6 +247,16 @@ func TestHazard_HangSaysWhereEachWorkerIs(t *testing.T) {
 	if w := h.Workers[1]; *w.Step != spec.CountEnter || w.Begun != 1 {
 		t.Errorf("worker 1 has begun %d calls and is at %v, want 1, CountEnter", w.Begun, *w.Step)
 	}
+	for i := range h.Workers {
+		steps := rep.Recording.Of(i)
+		last := steps[len(steps)-1]
+		if steps[0].Label != "Call" || last.Taken || last.Label != h.Workers[i].Step.String() {
+			t.Errorf("worker %d, at %v, has recorded %v, want Call to its step", i, h.Workers[i].Step, steps)
+		}
+	}
+	if last := rep.Recording.Of(1); last[len(last)-2].Label != "TestFirst" && last[len(last)-2].Label != "LowerFlag" || *last[len(last)-1].Words != *h.Words {
+		t.Errorf("worker 1, at CountEnter in %v, has recorded %+v", h.Words, last)
+	}
 }
 
 // TestUnit_Progress: which change in the ledger starts the stall limit again,
@@ -295,7 +309,7 @@ func TestProc_NoHangAfterTheLastReturn(t *testing.T) {
 // An interrupted run is unfinished, unless the rounds that it was asked for
 // were made. Nothing that it finds then is a hang.
 func TestUnit_InterruptedVerdict(t *testing.T) {
-	ledger, err := oracle.NewLedger(1, 0)
+	ledger, err := oracle.NewLedger(1, 0, trace.Size(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +330,7 @@ func TestUnit_InterruptedVerdict(t *testing.T) {
 		{3, true, hang, spec.Unfinished},
 		{3, false, hang, spec.Hang},
 	} {
-		r := &run{Config: Config{Rounds: c.asked}, ledger: ledger, begun: true, interrupted: c.interrupted}
+		r := &run{Config: Config{Rounds: c.asked}, ledger: ledger, recorder: trace.NewRecorder(ledger.Beside(), 1), begun: true, interrupted: c.interrupted}
 		if got := r.report(c.hang, c.interrupted); got.Verdict != c.want || got.Hang != c.hang {
 			t.Errorf("2 of %d rounds, interrupted %v, hang %v: %v, %v; want %v", c.asked, c.interrupted, c.hang, got.Verdict, got.Hang, c.want)
 		}

@@ -18,6 +18,7 @@ import (
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/port"
+	"sharedbarrier/stress/trace"
 )
 
 // workerCommand is the argument that makes a program a worker.
@@ -42,7 +43,7 @@ func work(open opener) int {
 		fmt.Fprintln(os.Stderr, "worker: this command is started by the stress test itself:", err)
 		return spec.ExitUsage
 	}
-	ledger, err := oracle.OpenLedger(os.NewFile(ledgerFD, "ledger"), a.Procs)
+	ledger, err := oracle.OpenLedger(os.NewFile(ledgerFD, "ledger"), a.Procs, trace.Size(a.Procs))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		return spec.ExitUsage
@@ -80,7 +81,9 @@ type worker struct {
 	pauses   pauses
 	inject   *injector
 	observer *oracle.Observer
-	words    func() (spec.Words, error)
+	words    *trace.Words    // nil: it is not open
+	recorder *trace.Recorder // of all workers
+	track    *trace.Track    // of this one; nil: it records nothing
 
 	stopping  sync.Mutex    // one stop at a time
 	continued chan struct{} // receives when Run has continued the worker or its port
@@ -95,8 +98,10 @@ func newWorker(a assignment, ledger *oracle.Ledger) (*worker, error) {
 	w := &worker{
 		assignment: a, ledger: ledger, found: newFindings(), pauses: newPauses(a.Seed, a.Worker),
 		opening: make(chan struct{}), begun: make(chan struct{}), continued: make(chan struct{}, 1),
-		observer: ledger.Observer(a.Worker, nil),
-		words:    func() (spec.Words, error) { return spec.Initial, nil },
+		observer: ledger.Observer(a.Worker, nil), recorder: trace.NewRecorder(ledger.Beside(), a.Procs),
+	}
+	if !a.Bare {
+		w.track = w.recorder.Track(a.Worker, a.Pauses)
 	}
 	w.inject = &injector{worker: w, usual: time.Millisecond}
 	return w, w.assignment.makePlan()
