@@ -44,7 +44,7 @@ func main() {
 
 func commands() *cobra.Command {
 	cmd := stressCommand()
-	cmd.AddCommand(lockstepCommand(), conformanceCommand(), inspectCommand(), cleanCommand())
+	cmd.AddCommand(lockstepCommand(), conformanceCommand(), inspectCommand(), compareCommand(), cleanCommand())
 	return cmd
 }
 

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/spec"
@@ -51,22 +53,34 @@ type Outcome struct {
 
 // Environment describes the machine of the runs.
 type Environment struct {
-	OS     string `json:"os"`
-	Kernel string `json:"kernel"`
-	Arch   string `json:"arch"`
-	CPUs   int    `json:"cpus"`
-	Go     string `json:"go"`
+	OS     string  `json:"os"`
+	Kernel string  `json:"kernel"`
+	Arch   string  `json:"arch"`
+	CPU    string  `json:"cpu,omitempty"` // model; empty: /proc does not tell
+	CPUs   int     `json:"cpus"`          // that this process may use
+	Go     string  `json:"go"`
+	Load   float64 `json:"load"` // processes that ran or wanted to, in the minute before
 }
 
-// Here describes this machine.
-func Here() Environment {
+// here describes this machine as it was when here was first called.
+var here = sync.OnceValue(func() Environment {
 	e := Environment{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		e.Kernel = unix.ByteSliceToString(u.Release[:])
 	}
+	proc, err := procfs.NewDefaultFS()
+	if err != nil {
+		return e
+	}
+	if load, err := proc.LoadAvg(); err == nil {
+		e.Load = load.Load1
+	}
+	if list, err := proc.CPUInfo(); err == nil && len(list) > 0 {
+		e.CPU = list[0].ModelName
+	}
 	return e
-}
+})
 
 // began is when this program started.
 var began = time.Now()
@@ -76,7 +90,7 @@ func Of(rep run.Report, command string) Document {
 	rep = Explain(rep, command)
 	return Document{
 		Version: Version, Command: command, Started: began.UTC().Truncate(time.Second), Seed: rep.Seed, Verdict: rep.Verdict, Interrupted: rep.Interrupted,
-		Environment: Here(), Runs: []run.Report{rep},
+		Environment: here(), Runs: []run.Report{rep},
 	}
 }
 

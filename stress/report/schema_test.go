@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -31,7 +32,7 @@ func sample(t *testing.T) report.Document {
 	doc := report.Document{
 		Version: report.Version, Command: "go run ./stress --scenario all --for 1s --seed 42", Seed: 42, Verdict: spec.Hang,
 		Started:     time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-		Environment: report.Environment{OS: "linux", Kernel: "6.1", Arch: "amd64", CPUs: 2, Go: "go1.26"},
+		Environment: report.Environment{OS: "linux", Kernel: "6.1", Arch: "amd64", CPU: "a CPU", CPUs: 2, Go: "go1.26", Load: 0.5},
 		Outcomes: []report.Outcome{
 			{Scenario: "crash", Outcome: "hang", Grade: "expected", Seen: 1, Rounds: 9, Passed: true},
 			{Scenario: "crash", Control: true, Outcome: "hang", Grade: "forbidden", Rounds: 1000, Bound: 0.003, Passed: true},
@@ -51,13 +52,11 @@ func sample(t *testing.T) report.Document {
 	return doc
 }
 
-const schemaPath = "report.schema.json"
-
-func compile(t *testing.T) *jsonschema.Schema {
+func compile(t *testing.T, path string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	schema, err := c.Compile(schemaPath)
+	schema, err := c.Compile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,25 +73,31 @@ func parse(t *testing.T, text string) any {
 	return value
 }
 
-// TestHazard_EveryConstraintOfTheSchema breaks each constraint of the schema in
+// TestHazard_EveryConstraintOfTheSchema breaks each constraint of the schemas in
 // an otherwise correct document. The schema must refuse it, by that constraint.
 // A constraint that no document reaches fails the test: the examples of package
 // run need one that has the field.
 func TestHazard_EveryConstraintOfTheSchema(t *testing.T) {
-	schema := compile(t)
-	var line strings.Builder
-	if err := sample(t).JSON(&line); err != nil {
-		t.Fatal(err)
-	}
-	root := parse(t, line.String())
-	if err := schema.Validate(root); err != nil {
-		t.Fatalf("the sample: %v", err)
-	}
-	b := breaker{t: t, schema: schema, root: root, broken: map[string]bool{}}
-	b.walk(schema, root, func(v any) { b.root = v })
-	for _, constraint := range b.constraints() {
-		if !b.broken[constraint] {
-			t.Errorf("no document breaks %s", constraint)
+	doc := sample(t)
+	for path, document := range map[string]interface{ JSON(io.Writer) error }{
+		"report.schema.json":  doc,
+		"compare.schema.json": pairs(doc),
+	} {
+		schema := compile(t, path)
+		var line strings.Builder
+		if err := document.JSON(&line); err != nil {
+			t.Fatal(err)
+		}
+		root := parse(t, line.String())
+		if err := schema.Validate(root); err != nil {
+			t.Fatalf("%s: the sample: %v", path, err)
+		}
+		b := breaker{t: t, schema: schema, root: root, broken: map[string]bool{}}
+		b.walk(schema, root, func(v any) { b.root = v })
+		for _, constraint := range b.constraints() {
+			if !b.broken[constraint] {
+				t.Errorf("no document breaks %s", constraint)
+			}
 		}
 	}
 }
@@ -144,6 +149,10 @@ func (b *breaker) walk(s *jsonschema.Schema, value any, set func(any)) {
 	if s.Minimum != nil {
 		below, _ := s.Minimum.Float64()
 		b.refuses(s, "minimum", value, set, json.Number(fmt.Sprint(below-1)))
+	}
+	if s.Maximum != nil {
+		above, _ := s.Maximum.Float64()
+		b.refuses(s, "maximum", value, set, json.Number(fmt.Sprint(above+1)))
 	}
 	if s.ExclusiveMinimum != nil {
 		at, _ := s.ExclusiveMinimum.Float64()
@@ -230,7 +239,7 @@ func (b *breaker) constraints() (list []string) {
 		seen[s] = true
 		for keyword, has := range map[string]bool{
 			"anyOf": len(s.AnyOf) > 0, "type": s.Types != nil && !s.Types.IsEmpty(), "const": s.Const != nil, "enum": s.Enum != nil,
-			"pattern": s.Pattern != nil, "format": s.Format != nil, "minLength": s.MinLength != nil, "minimum": s.Minimum != nil, "exclusiveMinimum": s.ExclusiveMinimum != nil,
+			"pattern": s.Pattern != nil, "format": s.Format != nil, "minLength": s.MinLength != nil, "minimum": s.Minimum != nil, "maximum": s.Maximum != nil, "exclusiveMinimum": s.ExclusiveMinimum != nil,
 			"minItems": s.MinItems != nil, "required": len(s.Required) > 0, "minProperties": s.MinProperties != nil, "additionalProperties": s.AdditionalProperties == false,
 		} {
 			if has {

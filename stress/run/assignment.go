@@ -74,6 +74,7 @@ type findings struct {
 	Record  *trace.Recording    // the last steps of all workers when it saw that
 	Elapsed time.Duration       // from its first return to its last
 	Latency histogram           // from the last worker's begin to each of its returns, in nanoseconds
+	Slices  sliced              // the same by time
 	Failure string              // the error that ended it; empty: none
 	Stderr  string              // the end of the standard error of its port, when a call is under way
 	Strays  []string            // that the end of its port has killed
@@ -81,14 +82,14 @@ type findings struct {
 }
 
 func newFindings() findings {
-	return findings{Latency: histogram{hdrhistogram.New(1, time.Hour.Nanoseconds(), 3)}}
+	return findings{Latency: histogram{hdrhistogram.New(1, time.Hour.Nanoseconds(), 3)}, Slices: newSliced()}
 }
 
 // parseFindings reads a line that a worker has printed. It returns nil if the
 // line has no findings.
 func parseFindings(line []byte) *findings {
 	var f findings
-	if json.Unmarshal(line, &f) != nil || f.Latency.Histogram == nil {
+	if json.Unmarshal(line, &f) != nil || f.Latency.Histogram == nil || f.Slices.Length <= 0 {
 		return nil
 	}
 	return &f
@@ -102,6 +103,7 @@ func (f *findings) add(one *findings) {
 		f.Early, f.Record = one.Early, one.Record
 	}
 	f.Latency.Merge(one.Latency.Histogram)
+	f.Slices.add(one.Slices)
 	f.Strays = append(f.Strays, one.Strays...)
 	f.Refuted = append(f.Refuted, one.Refuted...)
 }

@@ -170,6 +170,7 @@ func (w *worker) record(now, lastBegin int64, early []oracle.Violation) {
 		w.firstReturn = now
 	}
 	w.found.Elapsed = time.Duration(now - w.firstReturn)
+	w.found.Slices.record(now, now-lastBegin)
 	if now >= lastBegin { // a return before the last begin is an early exit, not a latency
 		w.found.Latency.RecordValue(max(1, now-lastBegin))
 	}

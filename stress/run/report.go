@@ -36,6 +36,7 @@ type Report struct {
 	Violations  int64             `json:"violations"`          // early exits, one for each worker that had not begun
 	Rate        float64           `json:"rounds_per_second"`   // from the end of the first round to that of the last
 	Latency     Latency           `json:"latency_us"`          // from the last worker's begin to each return
+	Samples     *Samples          `json:"samples,omitempty"`   // the two by time; nil: it was too short
 	Seconds     float64           `json:"seconds"`             // that the run took, with its start and its end
 	Seed        uint64            `json:"seed"`                // of the pauses and the faults
 	Interrupted bool              `json:"interrupted"`         // the context has ended
@@ -114,10 +115,11 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	sum := newFindings()
+	sum, reporting := newFindings(), 0
 	for i, p := range r.workers {
 		if f := p.findings(ctx); f != nil {
 			sum.add(f)
+			reporting++
 			if hang != nil {
 				hang.Workers[i].Stderr = f.Stderr
 			}
@@ -140,6 +142,7 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 		micros := func(nanoseconds int64) float64 { return float64(nanoseconds) / 1e3 }
 		rep.Latency = Latency{micros(sum.Latency.ValueAtQuantile(50)), micros(sum.Latency.ValueAtQuantile(99)), micros(sum.Latency.Max())}
 	}
+	rep.Samples = sum.Slices.samples(reporting)
 	rep.Hang, rep.Recording = hang, recording
 	switch made := r.Rounds > 0 && rep.Rounds >= r.Rounds; {
 	case rep.Violations > 0:

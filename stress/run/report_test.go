@@ -17,6 +17,7 @@ import (
 var reports = map[string]Report{
 	"passed": {
 		Verdict: spec.Passed, Procs: 4, Rounds: 1000, Calls: 4000, Rate: 812.4,
+		Samples: &Samples{Seconds: 0.1, Rounds: []float64{81, 80.75}, P50: []float64{300.032, 0}, P99: []float64{3014.656, 0}},
 		Latency: Latency{P50: 307.2, P99: 3062, Max: 5181}, Seed: 42, Asked: Asked{Rounds: 9, Stall: 10},
 	},
 	"violated": {

@@ -1,0 +1,52 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/port/porttest"
+	"sharedbarrier/stress/report"
+)
+
+// A port that sleeps before each call is slower than the same port without the
+// sleep. Both run at the same time: what slows the machine slows both.
+func TestProc_CompareFindsASlowPort(t *testing.T) {
+	t.Parallel()
+	relay := `exec:while read -r line; do case $line in call*) sleep %s;; esac; echo "$line"; [ "$line" != close ] || break; done | ` + porttest.GoPort(t)
+	dir := t.TempDir()
+	paths := []string{filepath.Join(dir, "fast"), filepath.Join(dir, "slow")}
+	var runs []*command
+	for i, pause := range []string{"0", "0.1"} {
+		runs = append(runs, startCommand(t, "--port", fmt.Sprintf(relay, pause)+"=2", "--for", "4s", "--stall", "5m", "--out", paths[i]))
+	}
+	for _, p := range runs {
+		if code := p.exitCode(t); code != spec.ExitOK {
+			t.Fatalf("exit code %d, want 0; %s%s", code, p.out.String(), p.err.String())
+		}
+	}
+	p := newCommand(t, "compare", paths[0], filepath.Join(paths[1], "report.json"), "--json")
+	p.run(t)
+	var c report.Comparison
+	if err := json.Unmarshal(p.out.Bytes(), &c); err != nil || p.ProcessState.ExitCode() != spec.ExitOK {
+		t.Fatalf("compare: exit code %d, %v, %s%s", p.ProcessState.ExitCode(), err, p.out.String(), p.err.String())
+	}
+	if m := c.Runs[0].Measures[0]; m.Name != "rounds/s" || m.Says != report.Slower || m.Ratio <= 0 || m.Ratio >= 1 {
+		t.Errorf("the slow port: %+v, want its rounds/s slower", m)
+	}
+	if text := strings.Join(c.Warnings, "; "); !strings.Contains(text, "other ports") {
+		t.Errorf("the warnings are %q, want that the ports differ", text)
+	}
+}
+
+func TestProc_CompareRefuses(t *testing.T) {
+	dir := t.TempDir()
+	wantUsageError(t, "accepts 2 arg(s)", "compare", dir)
+	wantUsageError(t, "name a report.json, or a directory of --out", "compare", dir, dir)
+	wantUsageError(t, "is no report of stress", "compare", "report/compare.schema.json", "report/report.schema.json")
+}
