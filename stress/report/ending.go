@@ -12,6 +12,7 @@ import (
 
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/fault"
 	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/registry"
@@ -23,7 +24,9 @@ import (
 // In the cause and the next action, {seen} stands for what was seen of the run,
 // {failure} for the error of the worker that failed, {cause} and {do} for the
 // likeliest cause that package inspect has found, {missed} for what should have
-// happened and did not, {repeat} for the command that repeats the run, {longer}
+// happened and did not, {misuse} for the faults that break what callers must
+// guarantee, {what} for what came of them, {without} for the command without
+// faults, {repeat} for the command that repeats the run, {longer}
 // for one that gives it more time, {smaller} for one with less load, {check} for
 // one that checks the suspect alone, and {asked} for what the run was asked for.
 type ending struct {
@@ -37,7 +40,9 @@ type ending struct {
 var endings = slices.Concat([]ending{
 	{"completed", verdict(spec.Passed), "", ""},
 	{underWay, func(r run.Report) bool { return r.End == underWay },
-		"it is under way, or was killed before it could end", "wait for its end; if it is gone, repeat it: `{repeat}`"},
+		"it is under way, or was killed before it could end", "wait for its end; if it is gone, repeat it: `{repeat}`; `go run ./stress clean` finds what it has left"},
+	{"misuse", func(r run.Report) bool { return failed(r) && misuse(r) != nil },
+		"the run breaks what callers must guarantee, by {misuse}; seen: {what}", "expect that of this misuse; to see the barrier without it: `{without}`"},
 	{"early-exit", func(r run.Report) bool { return r.Verdict == spec.Violated && r.Early != nil },
 		"{seen}", "find the step at fault: `{check}`; to see it again: `{repeat}`"},
 	{"violated", verdict(spec.Violated), "a property was violated", "find the step at fault: `{check}`; to see it again: `{repeat}`"},
@@ -85,12 +90,54 @@ var refusals = []ending{
 	{"refused-busy", refuses(impl.ErrBusy), "two calls ran on one handle: {failure}", "attach once for each party; to see it again: `{repeat}`"},
 	{"refused-not-regular", refuses(impl.ErrNotRegular), "the segment or the lock file is no regular file: {failure}", "find what replaces it: `{check}`"},
 	{"refused-untrusted", refuses(impl.ErrUntrusted), "third users can write the segment or the lock file: {failure}", "take that from them: `chmod go-w` on the file it names; then `{repeat}`"},
-	{"no-memory", refuses(impl.ErrNoSpace), "/dev/shm has no room: {failure}", "make room: `df -h /dev/shm`, `ls -l /dev/shm`; then `{repeat}`"},
+	{"no-memory", refuses(impl.ErrNoSpace), "/dev/shm has no room: {failure}", "make room: `df -h /dev/shm`, `go run ./stress clean`; then `{repeat}`"},
 	{"no-flock", refuses(impl.ErrNoFlock), "the file system of the lock file has no flock(2): {failure}", "put it on a local one: `TMPDIR=/tmp {repeat}`"},
 }
 
 func verdict(v spec.Verdict) func(run.Report) bool {
 	return func(r run.Report) bool { return r.Verdict == v }
+}
+
+func failed(r run.Report) bool { return r.Verdict == spec.Violated || r.Verdict == spec.Hang }
+
+// misuse returns the scenario of spec/HAZARDS.md that a fault of the run makes,
+// in which callers break what they must guarantee; nil: there is none, or it did
+// not happen.
+func misuse(r run.Report) *spec.Scenario {
+	for _, injected := range r.Faults {
+		f, err := fault.Parse(injected.Fault)
+		if err != nil || injected.Happened == 0 {
+			continue
+		}
+		switch {
+		case f.Kind == fault.Kill && f.At != fault.End:
+			return new(spec.Crash)
+		case f.Kind == fault.WalkAway:
+			return new(spec.AbandonWait)
+		case f.Kind == fault.Construct:
+			return new(spec.LateConstruction)
+		case f.Kind == fault.Relink:
+			return new(spec.SplitLock)
+		case f.Kind == fault.Surplus:
+			return new(spec.Surplus)
+		case f.Kind == fault.Parties && f.Word == fault.OneLess:
+			return new(spec.Disagreeing)
+		case f.Kind == fault.Parties && f.Word == fault.Shrink:
+			return new(spec.Shrinking)
+		case f.Kind == fault.Parties && f.Word == fault.Grow:
+			return new(spec.Growing)
+		}
+	}
+	return nil
+}
+
+// misused names the fault and the scenario of misuse.
+func misused(r run.Report) string {
+	s := misuse(r)
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s (spec/HAZARDS.md#%v)", faults(r), *s)
 }
 
 func status(s inspect.Status) func(run.Report) bool {
@@ -121,7 +168,7 @@ func died(r run.Report) bool { return len(dead(r)) > 0 }
 
 // dead returns the workers whose end nobody asked for.
 func dead(r run.Report) (list []run.Worker) {
-	planned := func(f run.Injected) bool { return strings.HasPrefix(f.Fault, "kill") && f.Happened > 0 }
+	planned := func(f run.Injected) bool { return strings.HasPrefix(f.Fault, fault.Kill.String()) && f.Happened > 0 }
 	if r.Hang == nil || r.Interrupted || slices.ContainsFunc(r.Faults, planned) {
 		return nil
 	}
@@ -144,14 +191,14 @@ func failure(r run.Report) string {
 	if r.End == notRun {
 		return r.Cause
 	}
-	if i := failed(r); i >= 0 {
+	if i := failedWorker(r); i >= 0 {
 		return r.Hang.Workers[i].Failure
 	}
 	return strings.Join(slices.Sorted(maps.Keys(r.Ends.Refused)), "; ")
 }
 
-// failed returns the number of the worker that failed; -1: none.
-func failed(r run.Report) int {
+// failedWorker returns the number of the worker that failed; -1: none.
+func failedWorker(r run.Report) int {
 	if r.Hang == nil {
 		return -1
 	}
@@ -169,13 +216,16 @@ func missed(r run.Report) string {
 	return strings.Join(list, ", ")
 }
 
+var faultFlag = regexp.MustCompile(` --fault ('[^']*'|\S+)`)
+
 // Explain returns the report with its End, Cause and Next. The command repeats
 // the run.
 func Explain(rep run.Report, command string) run.Report {
 	e := endings[slices.IndexFunc(endings, func(e ending) bool { return e.is(rep) })]
 	words := strings.NewReplacer(
 		"{seen}", seen(rep), "{failure}", failure(rep), "{missed}", missed(rep), "{cause}", first(rep).Why, "{do}", first(rep).Do,
-		"{repeat}", command, "{longer}", command+more(rep), "{smaller}", command+less(rep), "{check}", check(rep), "{asked}", asked(rep),
+		"{repeat}", command, "{misuse}", misused(rep), "{what}", what(rep), "{without}", faultFlag.ReplaceAllString(command, ""),
+		"{longer}", command+more(rep), "{smaller}", command+less(rep), "{check}", check(rep), "{asked}", asked(rep),
 	)
 	rep.End, rep.Cause, rep.Next = e.name, words.Replace(e.cause), words.Replace(e.next)
 	return rep
@@ -192,6 +242,14 @@ func seen(r run.Report) string {
 	return "nothing"
 }
 
+// what is what was seen, or its likeliest cause.
+func what(r run.Report) string {
+	if r.Early == nil && caused(r) {
+		return first(r).Why
+	}
+	return seen(r)
+}
+
 // first returns the likeliest cause of a hang.
 func first(r run.Report) (c inspect.Cause) {
 	if caused(r) {
@@ -204,8 +262,8 @@ func first(r run.Report) (c inspect.Cause) {
 func check(r run.Report) string {
 	suspect := ""
 	switch {
-	case failed(r) >= 0:
-		suspect = r.Hang.Workers[failed(r)].Port
+	case failedWorker(r) >= 0:
+		suspect = r.Hang.Workers[failedWorker(r)].Port
 	case died(r):
 		suspect = dead(r)[0].Port
 	case r.Early != nil && r.Ports != nil:

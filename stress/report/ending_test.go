@@ -25,7 +25,7 @@ import (
 	"sharedbarrier/stress/run"
 )
 
-const repeats = "go run ./stress --procs 3 --rounds 0 --for 10s --stall 10s --seed 7"
+const repeats = "go run ./stress --procs 3 --rounds 0 --for 10s --stall 10s --seed 7 --fault 'kill:one@CountEnter'"
 
 // hanging returns the report of a run that stands still. Its last worker has
 // the state, and has reported the failure.
@@ -53,6 +53,14 @@ func badPort(kind error) run.Report {
 	return failing(&port.Error{Port: "c@no-drain", PID: 9, Request: "call 2", Number: 4, Kind: kind, Detail: "as it is"})
 }
 
+// withFaults adds faults that have happened.
+func withFaults(r run.Report, faults ...string) run.Report {
+	for _, f := range faults {
+		r.Faults = append(r.Faults, run.Injected{Fault: f, Planned: 1, Happened: 1})
+	}
+	return r
+}
+
 var crash = inspect.Cause{Scenario: "crash", Why: "1 party died at CountEnter", Do: "find out why it died (its log, dmesg)"}
 
 // examples has a report for each ending.
@@ -60,6 +68,7 @@ var examples = map[string]run.Report{
 	"completed":           {Verdict: spec.Passed, Procs: 4},
 	"under-way":           {Verdict: spec.Unfinished, Procs: 4, End: "under-way"},
 	"not-run":             {Verdict: spec.Unfinished, Procs: 4, End: "not-run", Cause: "make the files of a run: no space left on device; make room in /dev/shm"},
+	"misuse":              withFaults(hanging(spec.Hang, inspect.Hangs, "signal: killed", "", crash), "stop:one", "kill:one@CountEnter"),
 	"early-exit":          {Verdict: spec.Violated, Procs: 2, Ports: []string{"go", "c@no-drain"}, Early: &oracle.Violation{Worker: 1, Round: 17, Party: 0, Begun: 16}},
 	"violated":            {Verdict: spec.Violated, Procs: 4},
 	"refused-corrupt":     failing(&impl.CorruptError{Name: "a", Words: spec.Words{Enter: 7}, Parties: 2}),
@@ -163,6 +172,29 @@ func TestUnit_EveryWayToEnd(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// A fault that breaks what callers must guarantee explains the failure, and one
+// that does not leaves it to the barrier; so does one that did not happen.
+func TestUnit_Misuse(t *testing.T) {
+	for text, want := range map[string]string{
+		"kill:any": "crash", "kill:one@end": "", "walk-away": "abandon", "construct:late": "late-construction", "relink": "split-lock", "surplus:1": "surplus",
+		"parties:one-less": "disagreeing", "parties:shrink": "shrinking", "parties:grow": "growing", "parties:shrink-after-return": "", "parties:grow-after-return": "",
+		"stop:any": "", "delay:any": "", "give-up:5%": "", "cpus:1": "", "busy:4": "", "eintr": "",
+	} {
+		rep := withFaults(hanging(spec.Hang, inspect.Hangs, "running", "", crash), text)
+		got := Explain(rep, repeats)
+		if want != "" && (got.End != "misuse" || !strings.Contains(got.Cause, text+" (spec/HAZARDS.md#"+want+")")) || want == "" && got.End != "hang" {
+			t.Errorf("%s: end %q, cause %q; want misuse of scenario %q, or a hang", text, got.End, got.Cause, want)
+		}
+		if strings.Contains(got.Next, "--fault") && got.End == "misuse" {
+			t.Errorf("%s: next %q has a fault in it", text, got.Next)
+		}
+		rep.Faults[0].Happened = 0
+		if got := Explain(rep, repeats); got.End != "hang" {
+			t.Errorf("%s, which did not happen: end %q, want hang", text, got.End)
 		}
 	}
 }
