@@ -164,13 +164,16 @@ func TestProc_OutOfARunThatIsStopped(t *testing.T) {
 }
 
 // What a worker writes on its standard error is in the log, and on that of the
-// command.
+// command. The last steps of all workers have a file.
 func TestProc_LogHasWhatWorkersSay(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "out")
 	p := startCommand(t, "--procs", "2", "--for", "1h", "--stall", "5m", "--out", dir)
 	signal(t, p.awaitRounds(t, 2)[1], syscall.SIGSEGV) // has the runtime print the goroutines
 	p.exitCode(t)
+	if steps := content(t, dir, "recorder.txt"); !strings.Contains(steps, spec.CountEnter.String()) {
+		t.Errorf("recorder.txt has no steps:\n%s", steps)
+	}
 	if said := content(t, dir, "log.txt"); !strings.Contains(said, "SIGSEGV") || !strings.Contains(p.err.String(), "SIGSEGV") {
 		t.Errorf("log.txt is %q, stderr %q; want SIGSEGV in both", said, p.err.String())
 	}

@@ -5,6 +5,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -121,4 +122,22 @@ func (d Document) JSON(out io.Writer) error { return json.NewEncoder(out).Encode
 func (d Document) Text(out io.Writer) error {
 	e := d.Environment
 	return d.Runs[0].Text(out, fmt.Sprintf("environment\t%s %s %s, %d CPUs, %s", e.OS, e.Kernel, e.Arch, e.CPUs, e.Go))
+}
+
+// recordings writes the last steps of the workers of each run that has them.
+func (d Document) recordings(out io.Writer) error {
+	var b bytes.Buffer
+	for i, rep := range d.Runs {
+		if rep.Recording == nil {
+			continue
+		}
+		if name := nameOf(d, i); name != "" {
+			fmt.Fprintf(&b, "%s\n\n", name)
+		}
+		if err := rep.Recording.Text(&b); err != nil {
+			return err
+		}
+	}
+	_, err := b.WriteTo(out)
+	return err
 }

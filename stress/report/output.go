@@ -17,6 +17,7 @@ import (
 
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/run"
 )
 
 // Options say where the result of a command goes: to stdout, and to files.
@@ -211,6 +212,11 @@ func (out *Output) fill(doc Document) error {
 	out.copied.Wait()
 	if err := out.log.Close(); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(doc.Runs, func(r run.Report) bool { return r.Recording != nil }) {
+		if err := out.create(recorderFile, 0o666, doc.recordings); err != nil {
+			return err
+		}
 	}
 	return cli.WriteFile(filepath.Join(out.Dir, reportFile), doc.JSON)
 }
