@@ -55,7 +55,7 @@ func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
 	case !c.waits && v.hidesParty():
 		return diagnosis{status: Unclear}, nil
 	case !c.waits:
-		return diagnosis{status: Idle}, nil
+		return v.idle(), nil
 	}
 	e := v.explain(ctx, c)
 	if err := ctx.Err(); err != nil {
@@ -67,6 +67,18 @@ func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
 		d.model = &e.causes[0]
 	}
 	return d, nil
+}
+
+// idle is the diagnosis of a barrier at which no process waits.
+func (v *seen) idle() diagnosis {
+	d := diagnosis{status: Idle}
+	if w := v.last.Words; len(v.last.mappers()) == 0 && (w.Enter != 0 || w.Flag != spec.Up) {
+		d.causes = []Cause{{
+			Why: "no process has the segment mapped, and a round is under way by the words: all its parties have ended",
+			Do:  "construct again before the next call, or remove the segment (go run ./stress clean lists what dead runs have left)",
+		}}
+	}
+	return d
 }
 
 // judge weighs the obstacles against the causes that the model has. The first

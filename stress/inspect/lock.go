@@ -33,13 +33,15 @@ type Lock struct {
 
 // A lockFile is the file that the path of the lock names.
 type lockFile struct {
-	path  string
-	inode *fileuse.Inode // nil: there is none
-	names []string       // by which processes may have it open
+	path   string
+	device uint64         // of its folder
+	inode  *fileuse.Inode // nil: there is none
+	names  []string       // by which processes may have it open
 }
 
 func findLock(path string) lockFile {
 	f := lockFile{path: path, names: namesOf(path)}
+	f.device, _ = deviceOf(path)
 	var stat unix.Stat_t
 	if unix.Lstat(path, &stat) == nil {
 		inode := fileuse.InodeOf(&stat)
@@ -74,7 +76,7 @@ func namesOf(path string) []string {
 func (f *Process) findDescriptors(lock lockFile) {
 	for link, inode := range fileuse.Descriptors(f.PID) {
 		is := lock.inode != nil && inode == *lock.inode
-		if !is && f.Maps {
+		if !is && f.Maps && inode.Dev == lock.device {
 			name, _ := os.Readlink(link)
 			f.OldLock = f.OldLock || slices.Contains(lock.names, strings.TrimSuffix(name, " (deleted)"))
 		}
@@ -129,9 +131,13 @@ func (l *Look) lookAtHolder(queue lockprobe.Queue) {
 			l.insert(Process{PID: pid, Holds: true})
 			seen = true
 		}
-		l.Lock.Locker = max(0, pid) // 0 or less: of another PID namespace
+		if pid > 0 { // or it is of another PID namespace
+			l.Lock.Locker = pid
+			l.insert(Process{PID: pid})
+		}
 	}
-	l.Lock.Abroad = len(queue.Holders) > 0 && !seen
+	waits := slices.ContainsFunc(l.Processes, func(p Process) bool { return p.Waits })
+	l.Lock.Abroad = !seen && (waits || len(queue.Holders) > 0)
 }
 
 // insert adds a process, unless it is there: then it adds what is known of it.

@@ -82,7 +82,17 @@ func (l *Look) search(s *segment, lock lockFile) (dead []procfs.ProcStat, err er
 	}
 	slices.SortFunc(l.Processes, func(p, q Process) int { return cmp.Compare(p.PID, q.PID) })
 	l.Limits = append(l.Limits, fileuse.Limits(hidden)...)
+	if contained() {
+		l.Limits = append(l.Limits, "processes of other PID namespaces than this one, and the locks that they hold; if they use the barrier, too, run on the host")
+	}
 	return dead, nil
+}
+
+// contained reports whether this process is in a PID namespace below the first
+// one, which always has the same number.
+func contained() bool {
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	return err == nil && namespace != "pid:[4026531836]"
 }
 
 // findMapping finds out whether the process has the segment mapped, another
@@ -93,7 +103,7 @@ func (f *Process) findMapping(mappings []fileuse.Mapping, s *segment) {
 		switch {
 		case m.Inode == s.inode:
 			f.Maps = true
-		case m.Shared && slices.Contains(s.names, m.Path):
+		case m.Dev == s.inode.Dev && m.Gone && m.Shared && slices.Contains(s.names, m.Path):
 			f.MapsOther = true
 		case m.Shared && !m.Gone && isSegment && !slices.Contains(f.others, name):
 			f.others = append(f.others, name)

@@ -7,8 +7,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -78,7 +81,7 @@ func openSegment(path string) (*segment, error) {
 	case stat.Mode&unix.S_IFMT != unix.S_IFREG:
 		err = fmt.Errorf("%w at %s: it is no regular file", ErrNoBarrier, path)
 	case stat.Size != spec.Size:
-		err = fmt.Errorf("%w at %s: it has %d bytes, and a barrier has %d", ErrNoBarrier, path, stat.Size, spec.Size)
+		err = s.wrongSize(stat.Size)
 	}
 	if err != nil {
 		file.Close()
@@ -91,14 +94,16 @@ func openSegment(path string) (*segment, error) {
 // although its name is gone; nil: there is none, or it may not be opened.
 func openUnlinked(path string) *os.File {
 	all, err := procfs.AllProcs()
-	if err != nil {
+	device, ok := deviceOf(path)
+	if err != nil || !ok {
 		return nil
 	}
+	names := namesOf(path)
 	count, open := map[fileuse.Inode]int{}, map[fileuse.Inode]string{}
 	for _, p := range all {
 		mappings, _ := fileuse.Mappings(p.PID)
 		for _, m := range mappings {
-			if !m.Gone || m.Path != path {
+			if !m.Gone || m.Dev != device || !slices.Contains(names, m.Path) {
 				continue
 			}
 			count[m.Inode]++
@@ -121,14 +126,43 @@ func openUnlinked(path string) *os.File {
 	return best
 }
 
+// deviceOf returns the device of the folder of the file. Files of the same name
+// in other containers are on other devices.
+func deviceOf(path string) (device uint64, ok bool) {
+	var folder unix.Stat_t
+	err := unix.Stat(filepath.Dir(path), &folder)
+	return uint64(folder.Dev), err == nil
+}
+
+// wrongSize returns the error for a file that has not the size of a barrier. If
+// processes have it mapped, it may have been one.
+func (s *segment) wrongSize(size int64) error {
+	err := fmt.Errorf("%w at %s: it has %d bytes, and a barrier has %d", ErrNoBarrier, s.path, size, spec.Size)
+	var pids []int
+	all, _ := procfs.AllProcs()
+	for _, p := range all {
+		mappings, _ := fileuse.Mappings(p.PID)
+		if slices.ContainsFunc(mappings, func(m fileuse.Mapping) bool { return m.Inode == s.inode }) {
+			pids = append(pids, p.PID)
+		}
+	}
+	if len(pids) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; if it is one, something has changed its size: end all parties, and construct again (%s it mapped)", err, listed("process", pids, "has", "have"))
+}
+
 func (s *segment) close() error { return s.file.Close() }
 
 // words reads the three words. They belong to one moment only if no process
 // writes them meanwhile.
 func (s *segment) words() (w spec.Words, err error) {
 	var memory [spec.Size]byte
-	if n, err := s.file.ReadAt(memory[:], 0); n < spec.Size {
-		return w, fmt.Errorf("read %s: %d bytes of %d: %w", s.path, n, spec.Size, err)
+	switch n, err := s.file.ReadAt(memory[:], 0); {
+	case err == io.EOF:
+		return w, s.wrongSize(int64(n))
+	case err != nil:
+		return w, err
 	}
 	return WordsIn(memory), nil
 }
