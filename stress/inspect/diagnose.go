@@ -52,7 +52,7 @@ func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
 	switch {
 	case v.moved():
 		return diagnosis{status: Moving}, nil
-	case !c.waits && v.hidesParty():
+	case !c.waits && v.underWay() && v.hidesParty():
 		return diagnosis{status: Unclear}, nil
 	case !c.waits:
 		return v.idle(), nil
@@ -72,7 +72,7 @@ func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
 // idle is the diagnosis of a barrier at which no process waits.
 func (v *seen) idle() diagnosis {
 	d := diagnosis{status: Idle}
-	if w := v.last.Words; len(v.last.mappers()) == 0 && (w.Enter != 0 || w.Flag != spec.Up) {
+	if len(v.last.mappers()) == 0 && v.underWay() {
 		d.causes = []Cause{{
 			Why: "no process has the segment mapped, and a round is under way by the words: all its parties have ended",
 			Do:  "construct again before the next call, or remove the segment (go run ./stress clean lists what dead runs have left)",
@@ -80,6 +80,9 @@ func (v *seen) idle() diagnosis {
 	}
 	return d
 }
+
+// underWay reports whether some process is counted, by the words.
+func (v *seen) underWay() bool { return v.last.Words.Enter != 0 || v.last.Words.Flag != spec.Up }
 
 // judge weighs the obstacles against the causes that the model has. The first
 // line that applies counts. A hang is confirmed if each cause that is left is

@@ -312,7 +312,7 @@ func TestProc_NoProcess(t *testing.T) {
 		t.Errorf("before any call: status %q, causes %+v; want %q, none", r.Status, r.Causes, inspect.Idle)
 	}
 	forge(t, segment, spec.Words{Enter: 1, Exit: 3, Flag: 0})
-	wantCause(t, "after a party has died", look(t, segment, lockPath), inspect.Idle, "", "all its parties have ended")
+	wantCause(t, "after a party has died", lookClear(t, segment, lockPath), inspect.Idle, "", "all its parties have ended")
 }
 
 // TestProc_ProcessesThatEnd: while inspect looks, processes start and end, some
