@@ -16,7 +16,8 @@ type header struct {
 	least  int64        // RequestStop makes no earlier round the last one; written before any worker starts
 	_      [96]byte
 	holder atomic.Int64 // the worker in a critical section, plus 1; 0: none; see Observer.exclusive
-	_      [120]byte
+	turns  atomic.Int64 // of a schedule that are over; written by EndTurn, loaded by Turns
+	_      [112]byte
 }
 
 // entry is one worker's part of the ledger, on cache lines of its own. Only

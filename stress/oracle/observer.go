@@ -36,6 +36,11 @@ type Refutation struct {
 	Why      string `json:"why"`
 }
 
+// String describes the refutation in one line.
+func (r Refutation) String() string {
+	return fmt.Sprintf("%s fails: worker %d, in its call %d, %s", r.Property, r.Worker, r.Round, r.Why)
+}
+
 // refute counts the refutation of p.
 func (o *Observer) refute(p spec.Property, format string, args ...any) Refutation {
 	o.me().refuted[p].Add(1)
@@ -59,6 +64,7 @@ func (o *Observer) Begin(round int64, parties int, now int64) []Refutation {
 // checks NoEarlyExit (see Ledger.Return) and Quiescent.
 func (o *Observer) Return(round int64) (early []Violation, found []Refutation) {
 	o.leave()
+	o.me().step.Store(int64(spec.Call))
 	early = o.ledger.Return(o.worker, round)
 	return early, o.quiescent()
 }
@@ -68,6 +74,7 @@ func (o *Observer) Return(round int64) (early []Violation, found []Refutation) {
 // neither begun nor completed. It checks Quiescent.
 func (o *Observer) Leave(round int64, ending Ending) []Refutation {
 	o.leave()
+	o.me().step.Store(int64(spec.Call))
 	o.ledger.Leave(o.worker, round, ending)
 	return o.quiescent()
 }
@@ -180,4 +187,15 @@ func (l *Ledger) Refuted(p spec.Property) (sum int64) {
 		sum += l.entries[i].refuted[p].Load()
 	}
 	return sum
+}
+
+// Turns returns how many turns of a schedule are over.
+func (l *Ledger) Turns() int64 { return l.header.turns.Load() }
+
+// EndTurn records that the turn with the number, from 0, is over, and all
+// before it.
+func (l *Ledger) EndTurn(number int) {
+	for over := l.Turns(); over <= int64(number); over = l.Turns() {
+		l.header.turns.CompareAndSwap(over, int64(number)+1)
+	}
 }

@@ -242,12 +242,13 @@ type Entry struct {
 	Begun, Returned      int64     // calls, the rounds included of which it is no party
 	Withdrawn, Abandoned int64     // calls
 	Step                 spec.Step // the last one given to SetStep
+	Dead                 bool      // it was killed on purpose
 }
 
 // Entry returns what the ledger has on worker.
 func (l *Ledger) Entry(worker int) Entry {
 	e := &l.entries[worker]
-	return Entry{e.begun.Load(), e.returned.Load(), e.withdrawn.Load(), e.abandoned.Load(), spec.Step(e.step.Load())}
+	return Entry{e.begun.Load(), e.returned.Load(), e.withdrawn.Load(), e.abandoned.Load(), spec.Step(e.step.Load()), e.dead.Load() != 0}
 }
 
 // Rounds returns the number of rounds that all their parties have returned

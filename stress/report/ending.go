@@ -45,7 +45,7 @@ var endings = slices.Concat([]ending{
 		"the run breaks what callers must guarantee, by {misuse}; seen: {what}", "expect that of this misuse; to see the barrier without it: `{without}`"},
 	{"early-exit", func(r run.Report) bool { return r.Verdict == spec.Violated && r.Early != nil },
 		"{seen}", "find the step at fault: `{check}`; to see it again: `{repeat}`"},
-	{"violated", verdict(spec.Violated), "a property was violated", "find the step at fault: `{check}`; to see it again: `{repeat}`"},
+	{"violated", verdict(spec.Violated), "{seen}", "find the step at fault: `{check}`; to see it again: `{repeat}`"},
 }, refusals, []ending{
 	{notRun, func(r run.Report) bool { return r.End == notRun }, "it did not take place: {failure}", "do what the error says; then `{repeat}`"},
 	{"port-died", fails(port.ErrDied), "a port died: {failure}", "read what it has written on its standard error, then check it alone: `{check}`"},
@@ -236,6 +236,8 @@ func seen(r run.Report) string {
 	switch {
 	case r.Early != nil:
 		return r.Early.String()
+	case len(r.Refuted) > 0:
+		return r.Refuted[0].String()
 	case r.Hang != nil:
 		return r.Hang.Why
 	}

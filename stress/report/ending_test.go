@@ -70,7 +70,7 @@ var examples = map[string]run.Report{
 	"not-run":             {Verdict: spec.Unfinished, Procs: 4, End: "not-run", Cause: "make the files of a run: no space left on device; make room in /dev/shm"},
 	"misuse":              withFaults(hanging(spec.Hang, inspect.Hangs, "signal: killed", "", crash), "stop:one", "kill:one@CountEnter"),
 	"early-exit":          {Verdict: spec.Violated, Procs: 2, Ports: []string{"go", "c@no-drain"}, Early: &oracle.Violation{Worker: 1, Round: 17, Party: 0, Begun: 16}},
-	"violated":            {Verdict: spec.Violated, Procs: 4},
+	"violated":            {Verdict: spec.Violated, Procs: 4, Refuted: []oracle.Refutation{{Property: "LockExclusive", Worker: 2, Round: 7, Why: "at CountEnter, while another holds the lock, too"}}},
 	"refused-corrupt":     failing(&impl.CorruptError{Name: "a", Words: spec.Words{Enter: 7}, Parties: 2}),
 	"refused-size":        failing(fmt.Errorf("call 3: %w", impl.ErrSize)),
 	"refused-parties":     failing(impl.ErrParties),

@@ -51,6 +51,8 @@ type assignment struct {
 	White    bool   // the port announces its steps, if it can
 	Rounds   int64  // as Config.Rounds
 	Faults   []fault.Fault
+	Guide    *Guide // as Config.Guide
+	Reopen   bool   // as Config.Reopen
 
 	plan        *fault.Plan // see makePlan
 	first, last int64       // the rounds of which the worker is a party; last 0: without end

@@ -39,10 +39,11 @@ func (w *worker) call(open opener) error {
 		w.ledger.AddHappened(w.Worker, w.plan.Find(fault.Construct))
 	}
 	for round := w.first; ; round++ {
-		if err := w.round(round); err != nil {
+		if err := w.round(round, open); err != nil {
 			return err
 		}
 		if w.ledger.IsLast(round) || round == w.last {
+			w.guide.end()
 			w.inject.atEnd()
 			return w.barrier.Close()
 		}
@@ -78,15 +79,30 @@ func (w *worker) openBarrier(open opener) error {
 	return err
 }
 
+// reopen closes the barrier and opens it again, if Config.Reopen says so.
+func (w *worker) reopen(open opener) error {
+	if !w.Reopen || w.Port != "" || w.late {
+		return nil
+	}
+	if err := w.barrier.Close(); err != nil {
+		return err
+	}
+	return w.openBarrier(open)
+}
+
 // announces reports whether the worker knows its steps, if its barrier tells.
-func (w *worker) announces() bool { return !w.Bare || w.Pauses || len(w.plan.Faults()) > 0 }
+func (w *worker) announces() bool {
+	return !w.Bare || w.Pauses || len(w.plan.Faults()) > 0 || w.guide != nil
+}
 
 // announce is the hook of the barrier. What happens before the step is judged
 // and recorded first, as the worker may die there.
 func (w *worker) announce(s spec.Step) {
+	events := w.awaitTurn(s)
 	words := w.words.Read()
 	w.track.Step(s, words)
 	w.judge(w.observer.Step(s, words))
+	w.guided(events)
 	w.inject.before(s)
 	if w.Pauses {
 		w.pauses.beforeStep()
@@ -94,12 +110,16 @@ func (w *worker) announce(s spec.Step) {
 }
 
 // round makes calls until one has returned from the round, or has failed.
-func (w *worker) round(round int64) error {
+func (w *worker) round(round int64, open opener) error {
 	for w.plan.AfterReturn(round) && !w.ledger.AllReturned(round-1) {
 		nap(50 * time.Microsecond)
 	}
 	parties := w.plan.Parties(w.Worker, round)
 	for {
+		w.guided(w.guide.before(spec.Call))
+		if err := w.reopen(open); err != nil {
+			return err
+		}
 		if w.Pauses {
 			w.pauses.beforeCall()
 		}

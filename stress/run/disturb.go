@@ -75,22 +75,25 @@ func send(pids []int, s syscall.Signal) {
 	}
 }
 
-// wasKilled returns the fault that has killed the worker, which is gone; nil: it
-// died of something else.
-func (r *run) wasKilled(p *process) *fault.Fault {
+// wasKilled returns what has killed the worker, which is gone, on purpose;
+// empty: it died of something else.
+func (r *run) wasKilled(p *process) string {
 	if p.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-		return nil
+		return ""
+	}
+	if r.Guide != nil && r.ledger.Entry(p.worker).Dead {
+		return "the guide"
 	}
 	for i, f := range r.Faults {
 		if f.Kind == fault.Kill && r.ledger.Happened(p.worker, i) > 0 {
-			return &f
+			return f.String()
 		}
 	}
-	return nil
+	return ""
 }
 
-// death says how a fault has killed the worker.
-func (r *run) death(p *process, f *fault.Fault) string {
+// death says how the worker was killed on purpose, and by what.
+func (r *run) death(p *process, f string) string {
 	e := r.ledger.Entry(p.worker)
 	switch {
 	case e.Begun == e.Returned:

@@ -184,12 +184,17 @@ func (i *injector) atEnd() {
 	}
 }
 
-// die kills the worker, and before that its port.
+// die is the fault that kills the worker.
 func (i *injector) die(in fault.Injection) {
+	i.ledger.AddHappened(i.Worker, in.Fault)
+	i.kill()
+}
+
+// kill kills the worker, and before that its port.
+func (i *injector) kill() {
 	i.mu.Lock()
 	i.dying = true
 	i.mu.Unlock()
-	i.ledger.AddHappened(i.Worker, in.Fault)
 	i.observer.Die()
 	for _, pid := range i.victims() {
 		unix.Kill(pid, unix.SIGKILL)

@@ -20,30 +20,34 @@ import (
 // A Report is the result of one run. Package report has its JSON form, which is
 // a part of a Document.
 type Report struct {
-	Scenario    string            `json:"scenario,omitempty"`  // of spec/HAZARDS.md; empty: the run is for none
-	Control     bool              `json:"control,omitempty"`   // the run is the control of its scenario
-	Verdict     spec.Verdict      `json:"verdict"`             // passed, violated, hang, or unfinished: interrupted before its rounds were made
-	End         string            `json:"end"`                 // how the run ended, and why; package report fills the three in
-	Cause       string            `json:"cause,omitempty"`     // empty: passed
-	Next        string            `json:"next,omitempty"`      // what to do now; empty: passed
-	Asked       Asked             `json:"asked"`               // what the run was asked for
-	Procs       int               `json:"procs"`               // worker processes
-	Ports       []string          `json:"ports,omitempty"`     // the port of each worker; none: package impl
-	Faults      []Injected        `json:"faults,omitempty"`    // that the run was asked for
-	Rounds      int64             `json:"rounds"`              // rounds that all workers have returned from
-	Calls       int64             `json:"calls"`               // calls that have returned, of all workers
-	Ends        Ends              `json:"other_ends"`          // calls that have ended in another way
-	Violations  int64             `json:"violations"`          // early exits, one for each worker that had not begun
-	Rate        float64           `json:"rounds_per_second"`   // from the end of the first round to that of the last
-	Latency     Latency           `json:"latency_us"`          // from the last worker's begin to each return
-	Samples     *Samples          `json:"samples,omitempty"`   // the two by time; nil: it was too short
-	Seconds     float64           `json:"seconds"`             // that the run took, with its start and its end
-	Seed        uint64            `json:"seed"`                // of the pauses and the faults
-	Interrupted bool              `json:"interrupted"`         // the context has ended
-	Early       *oracle.Violation `json:"early,omitempty"`     // the first early exit, if violated
-	Hang        *Hang             `json:"hang,omitempty"`      // the state of the run, if it hangs, or was interrupted and did not end
-	Recording   *trace.Recording  `json:"recording,omitempty"` // the last steps of the workers, if violated or with Hang
-	Strays      []string          `json:"strays,omitempty"`    // processes that had left the group of their port or worker, and that the end of the run has killed
+	Scenario    string              `json:"scenario,omitempty"`  // of spec/HAZARDS.md; empty: the run is for none
+	Control     bool                `json:"control,omitempty"`   // the run is the control of its scenario
+	Verdict     spec.Verdict        `json:"verdict"`             // passed, violated, hang, or unfinished: interrupted before its rounds were made
+	End         string              `json:"end"`                 // how the run ended, and why; package report fills the three in
+	Cause       string              `json:"cause,omitempty"`     // empty: passed
+	Next        string              `json:"next,omitempty"`      // what to do now; empty: passed
+	Asked       Asked               `json:"asked"`               // what the run was asked for
+	Procs       int                 `json:"procs"`               // worker processes
+	Ports       []string            `json:"ports,omitempty"`     // the port of each worker; none: package impl
+	Faults      []Injected          `json:"faults,omitempty"`    // that the run was asked for
+	Rounds      int64               `json:"rounds"`              // rounds that all workers have returned from
+	Calls       int64               `json:"calls"`               // calls that have returned, of all workers
+	Ends        Ends                `json:"other_ends"`          // calls that have ended in another way
+	Violations  int64               `json:"violations"`          // early exits, one for each worker that had not begun
+	Rate        float64             `json:"rounds_per_second"`   // from the end of the first round to that of the last
+	Latency     Latency             `json:"latency_us"`          // from the last worker's begin to each return
+	Samples     *Samples            `json:"samples,omitempty"`   // the two by time; nil: it was too short
+	Seconds     float64             `json:"seconds"`             // that the run took, with its start and its end
+	Seed        uint64              `json:"seed"`                // of the pauses and the faults
+	Interrupted bool                `json:"interrupted"`         // the context has ended
+	Early       *oracle.Violation   `json:"early,omitempty"`     // the first early exit, if violated
+	Refuted     []oracle.Refutation `json:"refuted,omitempty"`   // the other safety properties that have failed, each as a worker has seen it first
+	Begun       int64               `json:"begun"`               // rounds that some worker has begun
+	Deaths      int                 `json:"deaths,omitempty"`    // workers that died before their last call had returned
+	Met         []string            `json:"met,omitempty"`       // the situations that the workers have met, by name
+	Hang        *Hang               `json:"hang,omitempty"`      // the state of the run, if it hangs, or was interrupted and did not end
+	Recording   *trace.Recording    `json:"recording,omitempty"` // the last steps of the workers, if violated or with Hang
+	Strays      []string            `json:"strays,omitempty"`    // processes that had left the group of their port or worker, and that the end of the run has killed
 }
 
 // Asked is what a run was asked for.
@@ -106,6 +110,7 @@ type Latency struct {
 
 // report ends the workers, collects their findings and sums them up.
 func (r *run) report(hang *Hang, interrupted bool) Report {
+	deaths := r.countDeaths()
 	var recording *trace.Recording
 	if hang != nil {
 		recording = new(r.recorder.Read())
@@ -134,6 +139,7 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 	rep := Report{
 		Procs: r.Procs, Ports: r.Ports, Asked: r.Config.asked(), Seed: r.Seed, Interrupted: interrupted, Strays: sum.Strays,
 		Rounds: r.ledger.Rounds(), Calls: sum.Calls, Violations: r.ledger.Violations(), Faults: r.injected(), Ends: r.ends(),
+		Refuted: firstOfEach(sum.Refuted), Met: r.met(), Begun: r.mostBegun(), Deaths: deaths,
 	}
 	if rep.Rounds > 1 && sum.Elapsed > 0 {
 		rep.Rate = float64(rep.Rounds-1) / sum.Elapsed.Seconds()
@@ -145,8 +151,11 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 	rep.Samples = sum.Slices.samples(reporting)
 	rep.Hang, rep.Recording = hang, recording
 	switch made := r.Rounds > 0 && rep.Rounds >= r.Rounds; {
-	case rep.Violations > 0:
-		rep.Verdict, rep.Early, rep.Hang, rep.Recording = spec.Violated, sum.Early, nil, sum.Record
+	case rep.Violations > 0 || len(rep.Refuted) > 0:
+		rep.Verdict, rep.Early, rep.Recording = spec.Violated, sum.Early, sum.Record
+		if !r.KeepGoing {
+			rep.Hang = nil
+		}
 	case hang != nil && !r.interrupted && hang.heldUp():
 		rep.Verdict = spec.Unfinished
 	case hang != nil && !r.interrupted:
@@ -205,6 +214,9 @@ func (r Report) Text(out io.Writer, rows ...string) error {
 	table.Flush()
 	if r.Early != nil {
 		fmt.Fprintf(&b, "\nEarly exit: %v.\n", *r.Early)
+	}
+	for _, f := range r.Refuted {
+		fmt.Fprintf(&b, "\n%v.\n", f)
 	}
 	if r.Hang != nil {
 		r.Hang.text(&b, r.Verdict)

@@ -22,7 +22,8 @@ var reports = map[string]Report{
 	},
 	"violated": {
 		Verdict: spec.Violated, Procs: 4, Rounds: 16, Calls: 70, Violations: 2, Rate: 900, Seed: 42, Asked: Asked{For: 10, Stall: 10},
-		Early: &oracle.Violation{Worker: 1, Round: 17, Party: 3, Begun: 16},
+		Early: &oracle.Violation{Worker: 1, Round: 17, Party: 3, Begun: 16}, Begun: 17, Deaths: 1, Met: []string{"two-first", "overlap"},
+		Refuted: []oracle.Refutation{{Property: "WordsInRange", Worker: 2, Round: 16, Why: "at UnlockExit: enter=0 exit=5 flag=1"}},
 		Recording: &trace.Recording{Version: 1, Now: 5e9, Records: []trace.Record{
 			{Number: 48, Until: 64, Worker: 3, Round: 16, Parties: 4, Label: "returned", Taken: true, Attempts: 1, At: 4e9, Last: 4e9},
 			{Number: 80, Until: 81, Worker: 1, Round: 17, Parties: 4, Label: "CountExit", Taken: true, Attempts: 1, At: 4e9, Last: 4e9, Words: &spec.Words{Enter: 0, Exit: 1, Flag: 1}},

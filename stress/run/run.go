@@ -41,8 +41,21 @@ type Config struct {
 	White  bool          // half of the ports that can announce their steps do; all do where a fault names a step
 	Faults []fault.Fault // what goes wrong on purpose; at most fault.Most
 
-	// KeepGoing has the workers make all Rounds, even after a violation.
+	// KeepGoing has the workers make all Rounds, even after a violation. A
+	// refused call ends the run.
 	KeepGoing bool
+	// Reopen has workers that use package impl close their handle before each
+	// call and attach again, as a process does that has just come. A handle that
+	// is open keeps to the lock file that it has open while that is locked.
+	Reopen bool
+	// Guide has the workers begin with one schedule; nil: they do as they like.
+	Guide *Guide
+	// Enough, unless nil, ends the run when it returns true for what the workers
+	// have met. It is called several times a second.
+	Enough func(*oracle.Ledger) bool
+	// Between is the time between two looks from outside at a run that seems to
+	// hang; 0: one second.
+	Between time.Duration
 
 	// Lenient is for a run that judges a port: of the time in which a process of
 	// a worker is stopped, a tenth counts, since a port may stop itself for good.
@@ -148,12 +161,15 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if c.Between > 0 {
+		s.between = c.Between
+	}
 	files, err := scratch.Make(s.parent, "stress")
 	if err != nil {
 		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses, Bare: s.bare, Rounds: c.Rounds, Faults: c.Faults, Echo: c.Stderr != nil}
+	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses, Bare: s.bare, Rounds: c.Rounds, Faults: c.Faults, Echo: c.Stderr != nil, Guide: c.Guide, Reopen: c.Reopen}
 	barrier, err := impl.Create(a.Segment, a.LockPath)
 	if err != nil {
 		return Report{}, err
@@ -236,7 +252,7 @@ func (r *run) start(ctx context.Context, a assignment) error {
 // isWhite reports whether the port of the worker announces its steps, if it
 // can.
 func (r *run) isWhite(worker int) bool {
-	if slices.ContainsFunc(r.plan.Hitting(worker), fault.Fault.Steps) {
+	if r.Guide != nil || slices.ContainsFunc(r.plan.Hitting(worker), fault.Fault.Steps) {
 		return true
 	}
 	return r.White && (uint64(worker)+r.Seed)%2 == 0

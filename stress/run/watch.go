@@ -36,7 +36,8 @@ func (r *run) watch(ctx context.Context) *Hang {
 			idle = idleness{entries: r.entries(), looked: time.Now()}
 		case p := <-r.exits:
 			left--
-			if h := r.ended(ctx, p); h != nil {
+			h, over := r.ended(ctx, p)
+			if h != nil || over {
 				return h
 			}
 		case <-ticker.C:
@@ -49,31 +50,38 @@ func (r *run) watch(ctx context.Context) *Hang {
 }
 
 // ended judges the end of a worker. It returns the state of the run if the
-// worker has died, and no fault has killed it. A worker that a fault has killed
-// ends nothing: the others go on for as long as they can.
-func (r *run) ended(ctx context.Context, p *process) *Hang {
+// worker has died, and no fault has killed it, and whether the run is over. A
+// worker that a fault or the guide has killed ends nothing: the others go on for
+// as long as they can.
+func (r *run) ended(ctx context.Context, p *process) (hang *Hang, over bool) {
 	if p.cmd.ProcessState.Success() || r.ledger.Over() && p.found == nil {
-		return nil
+		return nil, false
 	}
-	if f := r.wasKilled(p); f != nil {
-		r.deaths = append(r.deaths, r.death(p, f))
-		return nil
+	if by := r.wasKilled(p); by != "" {
+		r.deaths = append(r.deaths, r.death(p, by))
+		return nil, false
+	}
+	if r.KeepGoing && p.found != nil && p.found.Failure != "" {
+		return nil, true
 	}
 	r.isInterrupt(ctx, p) // ctx may end while it waits, or while hang looks
 	h := r.hang(ctx, fmt.Sprintf("%v died: %v", p, p.failure()))
 	r.interrupted = r.interrupted || p.signalled() && ctx.Err() != nil
-	return h
+	return h, true
 }
 
 // tick looks at the ledger. It returns the state of the run if it hangs, and
 // whether it is over.
 func (r *run) tick(ctx context.Context, idle *idleness) (hang *Hang, over bool) {
-	if r.ledger.Violations() > 0 && !r.KeepGoing {
+	if r.violated() && !r.KeepGoing {
 		return nil, true
 	}
 	r.look(idle)
 	if r.Progress != nil {
 		r.Progress(r.ledger.Rounds())
+	}
+	if r.Enough != nil && r.Enough(r.ledger) {
+		return nil, true
 	}
 	r.suspect(idle)
 	if r.ledger.Over() {

@@ -80,6 +80,7 @@ type worker struct {
 
 	pauses   pauses
 	inject   *injector
+	guide    *guided // nil: there is none
 	observer *oracle.Observer
 	words    *trace.Words    // nil: it is not open
 	recorder *trace.Recorder // of all workers
@@ -103,6 +104,7 @@ func newWorker(a assignment, ledger *oracle.Ledger) (*worker, error) {
 	if !a.Bare {
 		w.track = w.recorder.Track(a.Worker, a.Pauses)
 	}
+	w.guide = newGuided(a.Guide, a.Worker, ledger)
 	w.inject = &injector{worker: w, usual: time.Millisecond}
 	return w, w.assignment.makePlan()
 }
