@@ -27,6 +27,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
@@ -998,8 +999,62 @@ static void do_call(const char *argument)
 	say(answers[outcome], outcome == FAILED ? failure : "");
 }
 
+#ifdef MUTANT_KEEPS_DESCRIPTOR
+/* For scenario fork of HAZARDS.md: when this port has opened the barrier, it forks the
+ * other parties. They talk through the named pipes in.1 and out.1, in.2 and so on. They
+ * use the handle of their parent, or each opens one of its own. */
+static struct {
+	const char *directory; /* of the pipes; NULL: this port does not fork */
+	int parties;
+	bool own;
+	struct words *inherited; /* in a child that does not open its own */
+} forks;
+
+/* fork_parties returns true in the children. */
+static bool fork_parties(void)
+{
+	if (lock_try() == 1)
+		lock_release(); /* and keeps the descriptor */
+	for (int i = 1; i < forks.parties; i++) {
+		if (fork() != 0)
+			continue;
+		char path[4200];
+		snprintf(path, sizeof path, "%s/in.%d", forks.directory, i);
+		int in = open(path, O_RDONLY);
+		snprintf(path, sizeof path, "%s/out.%d", forks.directory, i);
+		int out = open(path, O_WRONLY);
+		if (in < 0 || out < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+			_exit(1);
+		close(in);
+		close(out);
+		forks.directory = NULL;
+		if (forks.own) {
+			munmap(words, sizeof *words);
+			close(kept);
+			kept = -1;
+		} else {
+			forks.inherited = words;
+		}
+		words = NULL;
+		mode = BLACK;
+		paced = false;
+		return true;
+	}
+	return false;
+}
+#endif
+
+static void hello(void) { say("port 1 white withdraw abandon splitRMW", ""); }
+
 static void do_open(char *argument)
 {
+#ifdef MUTANT_KEEPS_DESCRIPTOR
+	if (forks.inherited != NULL) {
+		words = forks.inherited;
+		say("opened", "");
+		return;
+	}
+#endif
 	char *path = strchr(argument, ' ');
 	if (path == NULL || strlen(path + 1) >= sizeof lock_path) {
 		say("error", "open: want NAME LOCKPATH");
@@ -1035,15 +1090,31 @@ static void do_open(char *argument)
 			*to++ = *from;
 	*to = '\0';
 #endif
-	if (segment_attach(argument))
+	bool opened = segment_attach(argument);
+#ifdef MUTANT_KEEPS_DESCRIPTOR
+	if (opened && forks.directory != NULL && fork_parties()) {
+		hello();
+		return;
+	}
+#endif
+	if (opened)
 		say("opened", "");
 	else
 		say("error", failure);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	say("port 1 white withdraw abandon splitRMW", "");
+	(void)argc;
+	(void)argv;
+#ifdef MUTANT_KEEPS_DESCRIPTOR
+	if (argc == 4) { /* inherited|own DIRECTORY PARTIES */
+		forks.own = !strcmp(argv[1], "own");
+		forks.directory = argv[2];
+		forks.parties = atoi(argv[3]);
+	}
+#endif
+	hello();
 	for (;;) {
 		next_request(true);
 		bool white = !strcmp(request, "white"), split = !strcmp(request, "splitRMW");
@@ -1070,6 +1141,10 @@ int main(void)
 #endif
 			munmap(words, sizeof *words);
 			say("closed", "");
+#ifdef MUTANT_KEEPS_DESCRIPTOR
+			while (wait(NULL) > 0) /* the end of this port ends those that it has forked */
+				;
+#endif
 			return 0;
 		} else if (mode == BLACK && words != NULL && ends_call()) {
 			/* It crossed with the answer of its call. */
