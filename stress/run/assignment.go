@@ -73,7 +73,7 @@ func (a *assignment) makePlan() (err error) {
 type findings struct {
 	Calls   int64               // calls that have returned
 	Early   *oracle.Violation   // the first early exit it saw; nil: none
-	Record  *trace.Recording    // the last steps of all workers when it saw that
+	Record  *trace.Recording    // the last steps of all workers when it saw that, or Refuted
 	Elapsed time.Duration       // from its first return to its last
 	Latency histogram           // from the last worker's begin to each of its returns, in nanoseconds
 	Slices  sliced              // the same by time
@@ -101,7 +101,10 @@ func parseFindings(line []byte) *findings {
 func (f *findings) add(one *findings) {
 	f.Calls += one.Calls
 	f.Elapsed = max(f.Elapsed, one.Elapsed)
-	if f.Early == nil {
+	if f.Record == nil {
+		f.Record = one.Record
+	}
+	if f.Early == nil && one.Early != nil {
 		f.Early, f.Record = one.Early, one.Record
 	}
 	f.Latency.Merge(one.Latency.Histogram)

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"sharedbarrier/impl"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/fault"
 	"sharedbarrier/stress/oracle"
@@ -56,11 +55,14 @@ func (w *worker) openBarrier(open opener) error {
 	if w.announces() {
 		hook = w.announce
 	}
-	words, err := trace.OpenWords(w.Segment, w.Port == "")
-	if err != nil {
-		return err
+	if w.words == nil {
+		words, err := trace.OpenWords(w.Segment, w.Port == "")
+		if err != nil {
+			return err
+		}
+		w.words = words
+		w.observer = w.ledger.Observer(w.Worker, words.Read)
 	}
-	w.words = words
 	w.inject.ask(w.first)
 	b, err := open(w.ctx, w.assignment, hook)
 	if err != nil {
@@ -69,11 +71,7 @@ func (w *worker) openBarrier(open opener) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.barrier = b
-	switch b.(type) {
-	case *impl.Barrier:
-		w.observer = w.ledger.Observer(w.Worker, w.words.Read)
-	case *whitePort:
-		w.observer = w.ledger.Observer(w.Worker, w.words.Read)
+	if _, white := b.(*whitePort); white {
 		_, err = io.WriteString(os.Stdout, announcing)
 	}
 	return err
@@ -209,6 +207,9 @@ func (w *worker) judge(found []oracle.Refutation) {
 	for _, f := range found {
 		if !slices.ContainsFunc(w.found.Refuted, func(r oracle.Refutation) bool { return r.Property == f.Property }) {
 			w.found.Refuted = append(w.found.Refuted, f)
+		}
+		if w.found.Record == nil {
+			w.found.Record = new(w.recorder.Read())
 		}
 	}
 }

@@ -26,6 +26,7 @@ type subject struct {
 func (o Options) subject(ctx context.Context) (subject, error) {
 	s := subject{procs: o.Procs, ports: o.Ports, mutant: o.mutant}
 	if len(o.Ports) == 0 {
+		s.ports = nil
 		return s, nil
 	}
 	s.procs = len(o.Ports)
