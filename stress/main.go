@@ -51,6 +51,7 @@ func commands() *cobra.Command {
 func stressCommand() *cobra.Command {
 	c := run.Config{Pauses: true, White: true}
 	var faults faultFlags
+	var scenarios scenarioFlags
 	var ports []string
 	var options report.Options
 	cmd := &cobra.Command{
@@ -71,6 +72,11 @@ when (--plan shows it). WHO is one (drawn once), any (drawn each time), all,
 holder (of the lock), or the number of a worker. A fault happens once; with any,
 in 1 % of the calls; with PERCENT, in so many of the calls; with xN, N times:
 ` + faultHelp() + `
+
+--scenario tries what goes wrong when callers break a guarantee (spec/HAZARDS.md),
+many short trials with new processes each, and beside it the control, where they
+keep it. The model says which outcomes to expect, which are allowed and which are
+forbidden. A trial ends as soon as it has shown what it was for.
 
 When no round was completed for half of --stall, a hang is suspected: stderr says
 what is seen. After --stall it looks twice from outside (stress inspect), and says
@@ -93,6 +99,9 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 			if err := check(cmd, &c); err != nil {
 				return err
 			}
+			if scenarios.name != "" {
+				return scenarios.run(cmd, c, options)
+			}
 			if done, err := faults.resolve(cmd, &c); done || err != nil {
 				return err
 			}
@@ -100,6 +109,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 		},
 	}
 	faults.add(cmd)
+	scenarios.add(cmd)
 	f := cmd.Flags()
 	f.IntVar(&c.Procs, "procs", 4, "processes, each a party of every round")
 	f.StringArrayVar(&ports, "port", nil, "NAME or NAME=COUNT: processes of a port; repeatable, to mix ports (ports: "+registry.Names+"). "+registry.CountHelp)

@@ -123,8 +123,8 @@ func (o *Observer) meet(s spec.Step, w spec.Words) {
 		begun, parties := e.begun.Load(), e.parties.Load()
 		at := uint64(1) << e.step.Load()
 		dead := e.dead.Load() != 0
-		if counted&at != 0 && !dead {
-			waiters++
+		if silent := at == 1<<spec.Call && e.ended.Load() < started; !dead && (counted&at != 0 || silent) {
+			waiters++ // one that announces no step may wait
 		}
 		if dead {
 			continue

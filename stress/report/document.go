@@ -36,7 +36,21 @@ type Document struct {
 	Interrupted bool         `json:"interrupted"` // a signal has ended a run
 	Environment Environment  `json:"environment"`
 	Runs        []run.Report `json:"runs"`
-	Outcomes    []Outcome    `json:"outcomes,omitempty"` // of scenarios
+	Scenarios   []Scenario   `json:"scenarios,omitempty"` // what came of each, and of each control
+	Outcomes    []Outcome    `json:"outcomes,omitempty"`  // of scenarios
+}
+
+// A Scenario is what came of all trials of a scenario, or of its control.
+type Scenario struct {
+	Scenario string       `json:"scenario"`
+	Control  bool         `json:"control"`
+	Procs    int          `json:"procs"`
+	Trials   int          `json:"trials"`
+	Rounds   int64        `json:"rounds"`            // begun, in all trials
+	Met      []string     `json:"met,omitempty"`     // situations that the trials have met
+	NotMet   []string     `json:"not_met,omitempty"` // situations that the model reaches, and no trial has met
+	Verdict  spec.Verdict `json:"verdict"`
+	Cause    string       `json:"cause,omitempty"` // not passed: why
 }
 
 // An Outcome is one row of the table of a scenario: what may come of it, and
@@ -45,10 +59,10 @@ type Outcome struct {
 	Scenario string  `json:"scenario"`
 	Control  bool    `json:"control"`
 	Outcome  string  `json:"outcome"`         // a property that was refuted, such as NoEarlyExit; refusal, hang, death, ...
-	Grade    string  `json:"grade"`           // expected, allowed or forbidden; of one that was not seen, too
+	Grade    string  `json:"grade"`           // expected, allowed, forbidden or undecided; of one that was not seen, too
 	Seen     int64   `json:"seen"`            // times
 	Rounds   int64   `json:"rounds"`          // in so many rounds
-	Bound    float64 `json:"bound,omitempty"` // if not seen: with 95 % confidence its rate in a round is lower (3/rounds)
+	Bound    float64 `json:"bound,omitempty"` // if not seen: with 95 % confidence its rate in a round is lower: 1 - 0.05^(1/rounds)
 	Passed   bool    `json:"passed"`          // the runs show what the grade wants
 }
 

@@ -33,6 +33,9 @@ func sample(t *testing.T) report.Document {
 		Version: report.Version, Command: "go run ./stress --scenario all --for 1s --seed 42", Seed: 42, Verdict: spec.Hang,
 		Started:     time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Environment: report.Environment{OS: "linux", Kernel: "6.1", Arch: "amd64", CPU: "a CPU", CPUs: 2, Go: "go1.26", Load: 0.5},
+		Scenarios: []report.Scenario{
+			{Scenario: "crash", Procs: 2, Trials: 3, Rounds: 9, Met: []string{"two-first"}, NotMet: []string{"overlap"}, Verdict: spec.Unfinished, Cause: "not seen: death"},
+		},
 		Outcomes: []report.Outcome{
 			{Scenario: "crash", Outcome: "hang", Grade: "expected", Seen: 1, Rounds: 9, Passed: true},
 			{Scenario: "crash", Control: true, Outcome: "hang", Grade: "forbidden", Rounds: 1000, Bound: 0.003, Passed: true},

@@ -17,6 +17,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"sharedbarrier/model"
@@ -36,6 +38,8 @@ type Options struct {
 	For       time.Duration // for all together; 0: no limit
 	Stall     time.Duration // as run.Config.Stall
 	Seed      uint64        // of all that is at random
+
+	Stderr *os.File // as run.Config.Stderr
 
 	// Progress, unless nil, is called now and then with what is tried, and with
 	// the part of all that is done, from 0 to 1.
@@ -175,8 +179,10 @@ func (t *trials) result(ctx context.Context) Result {
 	switch {
 	case ctx.Err() != nil:
 		worse(spec.Unfinished, "interrupted")
+	case t.rounds == 0:
+		worse(spec.Unfinished, "no round was begun; give it more time, with --for or --rounds")
 	case len(missing) > 0:
-		worse(spec.Unfinished, "not seen: %v; give it more time, with --for or --rounds", missing)
+		worse(spec.Unfinished, "not seen: %s; give it more time, with --for or --rounds", strings.Join(missing, ", "))
 	}
 	return r
 }

@@ -89,7 +89,13 @@ func (r Result) columns() (seen, unseen string) {
 	return strings.Join(yes, ", "), unseen
 }
 
-func percent(rate float64) string { return fmt.Sprintf("%.2g %%", 100*rate) }
+// percent writes a rate with two digits.
+func percent(rate float64) string {
+	if rate >= 0.1 {
+		return fmt.Sprintf("%.0f %%", 100*rate)
+	}
+	return fmt.Sprintf("%.2g %%", 100*rate)
+}
 
 func (r Result) verdict() string {
 	if r.Verdict == spec.Passed {

@@ -97,7 +97,7 @@ func (t *trials) try(ctx context.Context) error {
 			}
 		}
 	}
-	for k := 0; !t.over(ctx); k++ {
+	for k := 0; k == 0 && ctx.Err() == nil || !t.over(ctx); k++ { // one at least
 		c := t.config(t.random.Uint64())
 		t.disturb(&c, k)
 		if err := t.trial(ctx, c); err != nil {
@@ -183,7 +183,7 @@ func shows(l *oracle.Ledger) goal {
 func (t *trials) config(seed uint64) run.Config {
 	c := run.Config{
 		Procs: t.procs, Ports: t.ports, Rounds: trialRounds, Stall: t.Stall, Seed: seed, White: true,
-		KeepGoing: true, Between: betweenLooks,
+		KeepGoing: true, Between: betweenLooks, Stderr: t.Stderr,
 	}
 	c.Reopen = t.sc == spec.SplitLock
 	if !t.control {
