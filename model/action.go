@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"strconv"
 
 	"sharedbarrier/spec"
 )
@@ -31,6 +32,23 @@ func (a Action) String() string {
 		return fmt.Sprintf("p%d %s(%d)", a.Proc, a.Label(), a.Parties)
 	default:
 		return fmt.Sprintf("p%d %s", a.Proc, a.Label())
+	}
+}
+
+// marks are how the events of a process are written in a move.
+var marks = map[spec.Event]string{spec.GiveUp: "!", spec.Abandon: "~", spec.Die: "x"}
+
+// Move returns the action as one word of a schedule: the number of the process,
+// followed by nothing for its step, :n for a call with n parties, ! for giving
+// up, ~ for abandoning, x for dying; and * for Relink.
+func (a Action) Move() string {
+	switch {
+	case a.Event == spec.Relink:
+		return "*"
+	case a.Parties > 0:
+		return fmt.Sprintf("%d:%d", a.Proc, a.Parties)
+	default:
+		return strconv.Itoa(a.Proc) + marks[a.Event]
 	}
 }
 

@@ -144,6 +144,10 @@ func (cfg *Config) firstRound(p int) int32 {
 // splitsSteps reports whether a step that reads and writes a word is two.
 func (cfg *Config) splitsSteps() bool { return cfg.Scenario == spec.SplitLock }
 
+// Rests reports whether process p never moves again in s: it has made its last
+// call, or it is dead.
+func Rests(cfg Config, s State, p int) bool { return s.rests(&cfg, p) }
+
 // rests reports whether process p will never move again because it has made
 // its last call, or because it is dead.
 func (s *State) rests(cfg *Config, p int) bool {

@@ -19,24 +19,13 @@ type Move struct {
 	Parties int        // party count where that step is Call; 0: as the scenario has it
 }
 
-// A Schedule is a list of moves. Its text has one word for each move: the
-// number of the process, followed by nothing for its next step, :n for a call
-// with n parties, ! for giving up, ~ for abandoning, x for dying; and * for
-// Relink.
+// A Schedule is a list of moves. Its text has one word for each move, as
+// model.Action.Move writes it.
 type Schedule []Move
-
-var marks = map[spec.Event]string{spec.GiveUp: "!", spec.Abandon: "~", spec.Die: "x"}
 
 // String returns the word for the move.
 func (m Move) String() string {
-	switch {
-	case m.Event == spec.Relink:
-		return "*"
-	case m.Parties > 0:
-		return fmt.Sprintf("%d:%d", m.Proc, m.Parties)
-	default:
-		return strconv.Itoa(m.Proc) + marks[m.Event]
-	}
+	return model.Action{Proc: m.Proc, Event: m.Event, Parties: m.Parties}.Move()
 }
 
 // String returns the text that ParseSchedule reads.
@@ -72,8 +61,8 @@ func parseMove(word string) (m Move, ok bool) {
 	}
 	m.Proc, _ = strconv.Atoi(parts[1])
 	m.Parties, _ = strconv.Atoi(parts[2]) // 0 if there is none
-	for event, mark := range marks {
-		if mark == parts[3] {
+	for _, event := range spec.AllEvents {
+		if with := (Move{Proc: m.Proc, Event: event}); parts[3] != "" && strings.HasSuffix(with.String(), parts[3]) {
 			m.Event = event
 		}
 	}
