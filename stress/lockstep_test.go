@@ -4,6 +4,8 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -143,6 +145,62 @@ func TestProc_LockstepEnds(t *testing.T) {
 
 // TestProc_LockstepHazards: the command names other ports that show what this
 // one refuses or cannot do, and no port where there is nothing of that.
+// TestConform_PagesOnRealProcesses: the command that each page of a hazard shows
+// makes the moves of its counterexample with real processes.
+func TestConform_PagesOnRealProcesses(t *testing.T) {
+	porttest.Need(t, "c")
+	pages, err := filepath.Glob("../spec/states/*.html")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("pages of hazards: found %v, %v", pages, err)
+	}
+	for _, page := range pages {
+		html, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		command, moves := leadingPane(t, html)
+		flags, ok := strings.CutPrefix(command, "go run ./stress lockstep ")
+		if !ok || moves == "" {
+			t.Fatalf("%s: its command is %q with the moves %q, want one of stress lockstep", page, command, moves)
+		}
+		c, code, reports := runLockstep(t, "", append(strings.Fields(flags), moves, "--json")...)
+		if code != spec.ExitOK || len(reports) != 1 || !slices.Contains(reports[0].Observed, lockstep.Refused) && reports[0].Steps < len(strings.Fields(moves)) {
+			t.Errorf("%s: %s '%s': exit code %d, reports %+v, stderr %q; want 0 and a run with these moves, or up to a call that is refused",
+				page, command, moves, code, reports, c.err.String())
+		}
+	}
+}
+
+// leadingPane returns the command of the first pane of a page, and the moves of
+// its counterexample (package browse).
+func leadingPane(t *testing.T, html []byte) (command, moves string) {
+	t.Helper()
+	data := regexp.MustCompile(`id="data">([^<]*)<`).FindSubmatch(html)
+	if data == nil {
+		t.Fatal("the page has no data")
+	}
+	z, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(data[1])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var content struct {
+		Panes []struct {
+			Real    string
+			Actions []struct{ Move string }
+			Example []int
+		}
+	}
+	if err := json.NewDecoder(z).Decode(&content); err != nil {
+		t.Fatal(err)
+	}
+	pane := content.Panes[0]
+	words := make([]string, len(pane.Example))
+	for i, a := range pane.Example {
+		words[i] = pane.Actions[a].Move
+	}
+	return pane.Real, strings.Join(words, " ")
+}
+
 func TestProc_LockstepHazards(t *testing.T) {
 	refused := regexp.MustCompile(`\nRefused: [1-9][0-9]*\. --port python .*\n\nLeft out: [1-9][0-9]*\. --port c .*\n`)
 	c, code, _ := runLockstep(t, "", "--hazards", "--procs", "2")

@@ -28,9 +28,8 @@ func (f flags) writeGraphs(cmd *cobra.Command, cfg model.Config, opt explore.Opt
 		return err
 	}
 	g, err := newGraph(cmd.Context(), cfg, opt)
-	if why, ok := errors.AsType[unfinished](err); ok {
-		fmt.Fprintf(cmd.ErrOrStderr(), "not finished: %s is not written: %s\n", cmp.Or(f.dot, f.graphJSON), why.text)
-		return why.exit
+	if err != nil {
+		return notWritten(cmd, cmp.Or(f.dot, f.graphJSON), err)
 	}
 	for _, file := range []struct {
 		path  string
@@ -58,6 +57,17 @@ func graphEnds(ctx context.Context, cfg model.Config, opt explore.Options) error
 		return nil
 	}
 	return errors.New("NoEarlyExit fails here or the words leave their range, so the graph may have no end: give --rounds, or a limit such as --max-states")
+}
+
+// notWritten says why the file is not written, and returns how the command
+// ends.
+func notWritten(cmd *cobra.Command, path string, err error) error {
+	why, ok := errors.AsType[unfinished](err)
+	if !ok {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "not finished: %s is not written: %s\n", path, why.text)
+	return why.exit
 }
 
 // unfinished is the error of a graph that a limit or the context has cut short.

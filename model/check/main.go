@@ -5,6 +5,7 @@
 //	go run ./model/check --scenario shrinking --procs 3 --rounds 2 --json
 //	go run ./model/check --scenario all
 //	go run ./model/check --mutant no-drain
+//	go run ./model/check --scenario surplus --procs 2 --html surplus.html
 //
 // It exits with the code that spec.ExitCode gives the verdict, 2 for a usage
 // error and 130 when it is interrupted.
@@ -49,6 +50,7 @@ type flags struct {
 	dot       string
 	graphJSON string
 	goTest    string
+	html      string
 }
 
 func command() *cobra.Command {
@@ -91,6 +93,7 @@ violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
 	set.StringVar(&f.dot, "dot", "", "write the graph of all states to this file, for Graphviz")
 	set.StringVar(&f.graphJSON, "graph-json", "", "write the graph of all states to this file, one JSON object a line")
 	set.StringVar(&f.goTest, "go-test", "", "write a Go test that replays the counterexample to this file, such as replay_test.go")
+	set.StringVar(&f.html, "html", "", "write a page for a browser to this file, in which one steps through the states, with the control beside")
 	return cmd
 }
 
@@ -121,6 +124,9 @@ func run(cmd *cobra.Command, f flags) error {
 	if err != nil {
 		return err
 	}
+	if err := f.checkHTML(cfg, opt); err != nil {
+		return err
+	}
 	defer keepMemory(opt.MaxMemory)()
 	if err := f.writeGraphs(cmd, cfg, opt); err != nil {
 		return err
@@ -133,6 +139,9 @@ func run(cmd *cobra.Command, f flags) error {
 		if err := writeGoTest(f.goTest, cfg, opt, report.Result); err != nil {
 			return err
 		}
+	}
+	if err := f.writeHTML(cmd, cfg, opt, report.Result); err != nil {
+		return err
 	}
 	if f.json {
 		l := newLine(cfg, opt, report)
@@ -233,7 +242,7 @@ func (f flags) options(cmd *cobra.Command, cfg model.Config) (explore.Options, e
 // only the last would be left.
 func (f flags) distinctFiles() error {
 	taken := map[string]string{}
-	for _, file := range [][2]string{{"--dot", f.dot}, {"--graph-json", f.graphJSON}, {"--go-test", f.goTest}} {
+	for _, file := range [][2]string{{"--dot", f.dot}, {"--graph-json", f.graphJSON}, {"--go-test", f.goTest}, {"--html", f.html}} {
 		flag, path := file[0], file[1]
 		if path == "" {
 			continue

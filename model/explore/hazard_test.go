@@ -59,7 +59,8 @@ func outcome(sc spec.Scenario) string {
 			fail = append(fail, fmt.Sprintf("`%v`", p))
 		}
 	}
-	return fmt.Sprintf("- *Fails*: %s.\n- *Control*: %s.\n", strings.Join(fail, ", "), model.ControlOf(sc))
+	return fmt.Sprintf("- *Fails*: %s.\n- *Control*: %s.\n- *Step by step, in a browser*: [states/%v.html](states/%[3]v.html).\n",
+		strings.Join(fail, ", "), model.ControlOf(sc), sc)
 }
 
 // schedule prints a counterexample, and the command that finds it.

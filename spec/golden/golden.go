@@ -23,6 +23,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite generated files and parts of pages, instead of comparing them")
 
+// Updating reports whether the test is to rewrite what it generates.
+func Updating() bool { return *update }
+
 // mu guards the files of an update: parallel tests may own parts of one page.
 var mu sync.Mutex
 

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"sharedbarrier/model"
+	"sharedbarrier/model/browse"
+	"sharedbarrier/model/cli"
+	"sharedbarrier/model/explore"
+)
+
+// checkHTML refuses a page that cannot be written.
+func (f flags) checkHTML(cfg model.Config, opt explore.Options) error {
+	switch {
+	case f.html == "":
+		return nil
+	case cfg.Procs > browse.MostProcs:
+		return fmt.Errorf("--html with %d processes: give %d at most, which show all there is to see", cfg.Procs, browse.MostProcs)
+	case opt.Symmetry:
+		return errors.New("--html shows each process by itself: leave --symmetry out")
+	}
+	return nil
+}
+
+// writeHTML writes the page that --html asks for: the question with its result,
+// and beside it its control, if it has one. Where the graph may have no end, the
+// page has more rounds than the counterexample, but not all.
+func (f flags) writeHTML(cmd *cobra.Command, cfg model.Config, opt explore.Options, r model.Result) error {
+	if f.html == "" {
+		return nil
+	}
+	if err := graphEnds(cmd.Context(), cfg, opt); err != nil {
+		cfg = browse.Bounded(cfg, r.Trace)
+		fmt.Fprintf(cmd.ErrOrStderr(), "check: the graph may have no end: %s shows %d rounds; --rounds asks for others\n", f.html, cfg.Rounds)
+	}
+	views := []browse.View{{Config: cfg, Result: r}}
+	if control, ok := controlOf(cfg); ok {
+		views = append(views, browse.View{Config: control})
+	}
+	for i := range views {
+		v := &views[i]
+		v.Command = reproduce(v.Config, opt)
+		var err error
+		if v.Graph, err = newGraph(cmd.Context(), v.Config, opt); err != nil {
+			return notWritten(cmd, f.html, err)
+		}
+	}
+	return cli.WriteFile(f.html, func(w io.Writer) error { return browse.Write(w, views...) })
+}
+
+// controlOf returns the question to compare with: without the mistake, or else
+// the control of the scenario.
+func controlOf(cfg model.Config) (model.Config, bool) {
+	if cfg.Mutant != nil {
+		cfg.Mutant = nil
+		return cfg, true
+	}
+	if cfg.Control || model.ControlOf(cfg.Scenario) == "" {
+		return cfg, false
+	}
+	cfg.Control = true
+	if model.NeedsBound(cfg) {
+		cfg.Rounds = max(cfg.Rounds, 2)
+	}
+	return cfg, true
+}
