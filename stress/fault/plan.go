@@ -11,14 +11,15 @@ import (
 // A Plan says what happens to each worker in each of its calls. It is a
 // function of the arguments of New alone.
 type Plan struct {
-	faults []Fault
-	seed   uint64
-	procs  int
-	fixed  []Injection // those that happen so many times, by fault and time
-	change int64       // the last call before the party count changes; 0: it does not
-	odd    int         // the worker that passes one less; -1: none
-	late   int         // the worker that constructs late; -1: none
-	moment float64     // at which it does
+	faults  []Fault
+	seed    uint64
+	procs   int
+	fixed   []Injection // those that happen so many times, by fault and time
+	change  int64       // the last call before the party count changes; 0: it does not
+	odd     int         // the worker that passes one less; -1: none
+	relinks []int64     // the rounds in which the lock file is replaced
+	late    int         // the worker that constructs late; -1: none
+	moment  float64     // at which it does
 }
 
 // An Injection is one thing that happens to one worker.
@@ -115,6 +116,11 @@ func (p *Plan) add(i int, f Fault, rounds int64) {
 		p.odd = draw.below(p.procs)
 	case f.Kind == Parties:
 		p.change = 1 + int64(draw.below(int(within(rounds-1, window))))
+	case f.Kind == Relink && f.Lasts == 0:
+		for range max(1, f.Times) {
+			p.relinks = append(p.relinks, 1+int64(draw.below(int(within(rounds, window))*max(1, f.Times))))
+		}
+		slices.Sort(p.relinks)
 	case f.Kind == Construct:
 		p.late, p.moment = draw.below(p.procs), draw.fraction()
 		if f.Who == Number {
@@ -210,7 +216,10 @@ func (p *Plan) Faults() []Fault { return p.faults }
 // begun so many calls. One that happens so many times is planned from the start.
 func (p *Plan) Count(i int, begun []int64) (count int64) {
 	f := p.faults[i]
-	if f.who() == Default || f.Kind == Construct {
+	switch {
+	case f.Kind == Busy:
+		return int64(f.Amount)
+	case f.who() == Default || f.Kind == Construct:
 		return int64(max(1, f.Times))
 	}
 	if p.perCall(f) == 0 {
@@ -300,6 +309,9 @@ func (p *Plan) Hitting(worker int) (list []Fault) {
 	return list
 }
 
+// Relinks lists the rounds in which the lock file is replaced; nil: at times.
+func (p *Plan) Relinks() []int64 { return p.relinks }
+
 // Amount returns the amount of the fault of the kind; 0: there is none.
 func (p *Plan) Amount(k Kind) int {
 	for _, f := range p.faults {
@@ -342,6 +354,18 @@ func (p *Plan) says(i int) string {
 		return fmt.Sprintf("all pass %d up to round %d, and %d later", p.Parties(0, p.change), p.change, p.Parties(0, p.change+1))
 	case f.Kind == Construct:
 		return fmt.Sprintf("worker %d constructs when the others call", p.late)
+	case p.relinks != nil && f.Kind == Relink:
+		return fmt.Sprintf("the lock file is unlinked and made again in rounds %v", p.relinks)
+	case f.Kind == Relink && f.Times > 0:
+		return fmt.Sprintf("the lock file is unlinked and made again every %v, %d times", f.Duration(), f.Times)
+	case f.Kind == Relink:
+		return fmt.Sprintf("the lock file is unlinked and made again every %v", f.Duration())
+	case f.Kind == CPUs:
+		return fmt.Sprintf("all workers run on the first %d of the processors", f.Amount)
+	case f.Kind == Busy:
+		return fmt.Sprintf("%d processes compute beside the workers until the run ends", f.Amount)
+	case f.Kind == EINTR:
+		return fmt.Sprintf("signals interrupt the system calls of all workers every %v", f.Duration())
 	case f.Kind == Surplus:
 		return fmt.Sprintf("%d workers pass %d", p.procs, p.procs-f.Amount)
 	case f.who() != Default && p.perCall(f) > 0:

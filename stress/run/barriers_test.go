@@ -10,7 +10,10 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"sharedbarrier/spec"
 )
@@ -53,7 +56,59 @@ var barriers = map[string]opener{
 	},
 }
 
+func init() {
+	barriers["forgets-to-uncount"] = func(ctx context.Context, a assignment, hook func(spec.Step)) (barrier, error) {
+		b, err := open(ctx, a, func(s spec.Step) {
+			if hook(s); s == spec.LockWithdraw {
+				panic(errForgets)
+			}
+		})
+		return wrongWithdrawal{b, true}, err
+	}
+	barriers["returns-instead"] = func(ctx context.Context, a assignment, hook func(spec.Step)) (barrier, error) {
+		b, err := open(ctx, a, hook)
+		return wrongWithdrawal{b, false}, err
+	}
+	barriers["until-eintr"] = func(context.Context, assignment, func(spec.Step)) (barrier, error) {
+		return untilEINTR{}, nil
+	}
+}
+
+// untilEINTR returns from a call when a system call of it has failed with EINTR.
+type untilEINTR struct{ noWaiting }
+
+func (untilEINTR) Wait(context.Context, int) error {
+	for {
+		second := unix.NsecToTimespec(int64(time.Second))
+		if unix.Nanosleep(&second, nil) == unix.EINTR {
+			return nil
+		}
+	}
+}
+
+// wrongWithdrawal does not undo a call that it withdraws, or says that the call
+// has returned.
+type wrongWithdrawal struct {
+	barrier
+	forgets bool
+}
+
+func (b wrongWithdrawal) Wait(ctx context.Context, parties int) (err error) {
+	defer func() {
+		if r := recover(); r == errForgets {
+			err = ctx.Err()
+		} else if r != nil {
+			panic(r)
+		}
+	}()
+	if err = b.barrier.Wait(ctx, parties); errors.Is(err, context.Canceled) && !b.forgets {
+		return nil
+	}
+	return err
+}
+
 var (
+	errForgets = errors.New("forgets to undo the call")
 	errNotOpen = errors.New("this barrier does not open")
 	errFails   = errors.New("this barrier fails")
 )

@@ -5,6 +5,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,27 +19,53 @@ import (
 )
 
 // A disturber does those faults of a run that the workers cannot do to
-// themselves: it stops and continues them.
+// themselves: it stops and continues them, interrupts their system calls, keeps
+// the machine busy, and replaces the lock file.
 type disturber struct {
 	*run
-	ctx    context.Context // ends when the run does
+	ctx    context.Context // ends with the time of the run
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
+	busy   []*exec.Cmd
 	held   atomic.Int32 // processes that a fault has stopped
 
 	happened [oracle.MostFaults]atomic.Int64 // by fault; the rest is in the ledger
 }
 
-func newDisturber(r *run) *disturber {
+// newDisturber returns a disturber that goes on until ctx ends, or cancel is
+// called: no fault makes a run longer than it was asked to be.
+func newDisturber(ctx context.Context, r *run) *disturber {
 	d := &disturber{run: r}
-	d.ctx, d.cancel = context.WithCancel(context.Background())
+	d.ctx, d.cancel = context.WithCancel(ctx)
 	return d
 }
 
-// end ends all that the disturber does, and waits until it has ended.
+// begin begins what goes on as long as the run, before the first call. The
+// workers are ready.
+func (d *disturber) begin() error {
+	for i, f := range d.Faults {
+		switch f.Kind {
+		case fault.CPUs:
+			d.countPinned(i, f.Amount)
+		case fault.Busy:
+			if err := d.startBusy(f.Amount); err != nil {
+				return err
+			}
+		case fault.Relink:
+			d.tasks.Go(func() { d.relinkAgain(i, f) })
+		case fault.EINTR:
+			d.tasks.Go(func() { d.interruptAgain(i, f) })
+		}
+	}
+	return nil
+}
+
+// end ends all that the disturber does, and waits until it has ended. Ending
+// again does nothing.
 func (d *disturber) end() {
 	d.cancel()
 	d.tasks.Wait()
+	d.endBusy()
 }
 
 // stop stops the process of a worker, which has asked for that, for as long as
@@ -118,9 +145,12 @@ func (r *run) injected() (list []Injected) {
 		}
 		switch f.Kind {
 		case fault.Parties, fault.Surplus: // they are in the calls
-			in.Happened = 1
-			if r.ledger.Rounds() == 0 && !r.begun {
-				in.Happened = 0
+			if r.begun {
+				in.Happened = 1
+			}
+		case fault.Relink, fault.EINTR: // may go on as long as the run
+			if f.Times == 0 && f.Duration() > 0 && r.plan.Relinks() == nil {
+				in.Planned = max(1, in.Happened)
 			}
 		}
 		list = append(list, in)

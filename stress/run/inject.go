@@ -37,9 +37,11 @@ type injector struct {
 	asked   int64             // the calls for which the plan was asked
 	due     []fault.Injection // that have not happened
 	cancel  context.CancelFunc
-	gaveUp  *fault.Injection // has ended the context of the call
-	leaves  *fault.Injection // ends the next wait
-	delayed time.Duration    // of the next step
+	gaveUp  *fault.Injection  // has ended the context of the call
+	leaves  *fault.Injection  // ends the next wait
+	delayed time.Duration     // of the next step
+	held    int               // steps under the lock, since the holder was hit
+	missed  []fault.Injection // that the call has ended before
 	dying   bool
 }
 
@@ -65,10 +67,14 @@ func (i *injector) begin(round int64) context.Context {
 	defer i.mu.Unlock()
 	i.cancel, i.gaveUp, i.delayed = cancel, nil, 0
 	i.due = slices.DeleteFunc(i.due, func(in fault.Injection) bool {
-		if in.At != fault.Anywhere {
+		switch {
+		case in.At != fault.Anywhere || in.Holder && i.black() == nil:
 			return false
+		case in.Holder:
+			i.timed.Go(func() { i.whenHolding(in) })
+		default:
+			i.timed.Go(func() { i.atMoment(in) })
 		}
-		i.timed.Go(func() { i.atMoment(in) })
 		return true
 	})
 	return ctx
@@ -92,7 +98,7 @@ func (i *injector) before(s spec.Step) {
 	i.delayed = 0
 	var now []fault.Injection
 	i.due = slices.DeleteFunc(i.due, func(in fault.Injection) bool {
-		if in.At != fault.Before(s) {
+		if in.At != fault.Before(s) && !(in.Holder && i.isHolding(s, in)) {
 			return false
 		}
 		now = append(now, in)
@@ -103,6 +109,7 @@ func (i *injector) before(s spec.Step) {
 		nap(delay)
 	}
 	for _, in := range now {
+		i.held = 0
 		i.happen(in, true)
 	}
 	i.mu.Lock()
@@ -158,6 +165,7 @@ func (i *injector) end(err error) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.due, i.missed = append(i.due, i.missed...), nil
 	i.due = slices.DeleteFunc(i.due, func(in fault.Injection) bool { return !in.Once })
 	i.settle(&i.gaveUp, errors.Is(err, context.Canceled))
 	i.settle(&i.leaves, err == errWalkedAway)

@@ -38,7 +38,7 @@ type Config struct {
 	Stall  time.Duration // a longer time without progress is a hang; must be positive
 	Seed   uint64        // of the pauses and the faults
 	Pauses bool          // workers pause at random between calls and, if they announce their steps, between these
-	White  bool          // half of the ports that can announce their steps do; all do where a fault names a step
+	White  bool          // ports that can announce their steps do: by the seed, all, half of them, or none; where a fault names a step, all that it may hit
 	Faults []fault.Fault // what goes wrong on purpose; at most fault.Most
 
 	// KeepGoing has the workers make all Rounds, even after a violation. A
@@ -112,6 +112,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 // common.
 type setting struct {
 	worker   func() *exec.Cmd // returns the command of a worker process
+	compute  func() *exec.Cmd // returns the command of a busy process
 	parent   string           // directory in which the run makes its own; empty: os.TempDir
 	started  func(pids []int) // unless nil, called when all workers are ready, before their first call
 	startUp  time.Duration    // the workers must be ready after max(startUp, Stall); longer than a port's limit
@@ -124,6 +125,7 @@ type setting struct {
 
 var defaults = setting{
 	worker:   func() *exec.Cmd { return exec.Command("/proc/self/exe", workerCommand) },
+	compute:  func() *exec.Cmd { return exec.Command("/proc/self/exe", busyCommand) },
 	startUp:  time.Minute,
 	ending:   time.Minute,
 	spread:   time.Second,
@@ -187,7 +189,7 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 	}
 
 	r := &run{Config: c, plan: plan, setting: s, barrier: barrier, target: inspect.Target{Segment: a.Segment, LockPath: a.LockPath}, lockPath: a.LockPath, ledger: ledger, recorder: trace.NewRecorder(ledger.Beside(), c.Procs), exits: make(chan *process, c.Procs)}
-	r.disturb = newDisturber(r)
+	r.disturb = newDisturber(ctx, r)
 	defer r.disturb.end()
 	defer r.kill()
 	var hang *Hang
@@ -200,6 +202,7 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 	if r.begun {
 		hang = r.watch(ctx)
 	}
+	r.disturb.end()
 	rep := r.report(hang, ctx.Err() != nil)
 	if rep.Verdict == spec.Hang {
 		if lacks := scratch.Check(s.parent); lacks != nil {
@@ -214,6 +217,9 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 func (c Config) Plan() (*fault.Plan, error) {
 	plan, err := fault.New(c.Faults, c.Seed, c.Procs, c.Rounds)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkCPUs(plan.Amount(fault.CPUs)); err != nil {
 		return nil, err
 	}
 	return plan, c.checkPorts(plan)
@@ -255,7 +261,8 @@ func (r *run) isWhite(worker int) bool {
 	if r.Guide != nil || slices.ContainsFunc(r.plan.Hitting(worker), fault.Fault.Steps) {
 		return true
 	}
-	return r.White && (uint64(worker)+r.Seed)%2 == 0
+	half := (uint64(worker)+r.Seed/3)%2 == 0
+	return r.White && (r.Seed%3 == 0 || r.Seed%3 == 1 && half)
 }
 
 // awaitReady has every worker open the barrier when all have mapped the ledger,
@@ -270,6 +277,9 @@ func (r *run) awaitReady(ctx context.Context) (*Hang, error) {
 			}
 		}
 		if next == begin {
+			if err := r.disturb.begin(); err != nil {
+				return nil, err
+			}
 			if r.started != nil {
 				r.started(r.pids())
 			}

@@ -20,14 +20,18 @@ import (
 	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/lockprobe"
 	"sharedbarrier/stress/oracle"
+	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/trace"
 )
 
 func TestMain(m *testing.M) {
+	registry.ServeGo()
 	workers := map[string]func(){}
 	for name, open := range barriers {
 		workers[name] = func() { os.Exit(work(open)) }
 	}
+	workers["busy"] = func() { compute(os.Args[len(os.Args)-1]) }
+	workers["busy-run"] = busyRun
 	reexec.Main(m, workers)
 }
 
@@ -35,6 +39,7 @@ func TestMain(m *testing.M) {
 // "nonexistent" does not start.
 func at(barrier string) setting {
 	s := defaults
+	s.compute = func() *exec.Cmd { return reexec.Command(context.Background(), "busy") }
 	s.worker = func() *exec.Cmd {
 		if barrier == "nonexistent" {
 			return exec.Command("/nonexistent")

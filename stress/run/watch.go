@@ -29,6 +29,7 @@ func (r *run) watch(ctx context.Context) *Hang {
 	for left := r.Procs; left > 0; {
 		select {
 		case <-timeUp:
+			r.disturb.cancel()
 			r.ledger.RequestStop()
 		case <-interrupt:
 			interrupt, r.interrupted = nil, true
@@ -93,8 +94,12 @@ func (r *run) tick(ctx context.Context, idle *idleness) (hang *Hang, over bool) 
 		return nil, false
 	}
 	h := r.hang(ctx, r.because(why))
+	stuck := idle.calls/livelock > r.Stall && slices.EqualFunc(idle.entries, r.entries(), sameCalls)
 	switch {
-	case r.ledger.Over() || !slices.Equal(idle.entries, r.entries()) || h.Status == inspect.Moving:
+	case r.ledger.Over():
+	case stuck && !h.starves():
+		return h, false
+	case !slices.Equal(idle.entries, r.entries()) || h.Status == inspect.Moving:
 	case early && h.Status != inspect.Hangs:
 		idle.early = 0 // look again later
 	case h.starves() && idle.calls/livelock <= r.Stall:
@@ -197,6 +202,12 @@ func (r *run) stopped() bool {
 // times the usual time. If it was longer this process did not run, and perhaps
 // no other.
 func (i *idleness) passed(now time.Time) time.Duration { return min(now.Sub(i.looked), 10*look) }
+
+// sameCalls reports whether a worker has begun and left no call.
+func sameCalls(a, b oracle.Entry) bool {
+	a.Step = b.Step
+	return a == b
+}
 
 // look brings i up to date.
 func (i *idleness) look(entries []oracle.Entry, now time.Time) {

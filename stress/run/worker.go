@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/fault"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/trace"
@@ -28,8 +29,11 @@ const workerCommand = "stress-worker"
 // it as one; otherwise it returns at once. Every program that calls Run must
 // call it first.
 func ServeWorker() {
-	if len(os.Args) == 3 && os.Args[1] == workerCommand {
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == workerCommand:
 		os.Exit(work(open))
+	case len(os.Args) == 3 && os.Args[1] == busyCommand:
+		compute(os.Args[2])
 	}
 }
 
@@ -43,16 +47,20 @@ func work(open opener) int {
 		fmt.Fprintln(os.Stderr, "worker: this command is started by the stress test itself:", err)
 		return spec.ExitUsage
 	}
+	err := a.makePlan()
+	if err == nil {
+		err = pin(a.plan.Amount(fault.CPUs))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		return spec.ExitUsage
+	}
 	ledger, err := oracle.OpenLedger(os.NewFile(ledgerFD, "ledger"), a.Procs, trace.Size(a.Procs))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		return spec.ExitUsage
 	}
-	w, err := newWorker(a, ledger)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "worker:", err)
-		return spec.ExitUsage
-	}
+	w := newWorker(a, ledger)
 	var returned context.CancelFunc
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.returned, returned = context.WithCancel(context.Background())
@@ -95,7 +103,7 @@ type worker struct {
 	firstReturn int64 // time of the first return
 }
 
-func newWorker(a assignment, ledger *oracle.Ledger) (*worker, error) {
+func newWorker(a assignment, ledger *oracle.Ledger) *worker {
 	w := &worker{
 		assignment: a, ledger: ledger, found: newFindings(), pauses: newPauses(a.Seed, a.Worker),
 		opening: make(chan struct{}), begun: make(chan struct{}), continued: make(chan struct{}, 1),
@@ -106,7 +114,7 @@ func newWorker(a assignment, ledger *oracle.Ledger) (*worker, error) {
 	}
 	w.guide = newGuided(a.Guide, a.Worker, ledger)
 	w.inject = &injector{worker: w, usual: time.Millisecond}
-	return w, w.assignment.makePlan()
+	return w
 }
 
 // await says that the worker is ready, and waits until Run has allowed what

@@ -159,7 +159,7 @@ func AwaitStopped(pids []int) bool {
 	for range 5000 { // on a loaded machine a thread is late to stop
 		running := false
 		for _, pid := range pids {
-			for _, thread := range threads(pid) {
+			for _, thread := range Threads(pid) {
 				is, err := Stopped(thread)
 				running = running || err == nil && !is
 			}
@@ -172,8 +172,8 @@ func AwaitStopped(pids []int) bool {
 	return false
 }
 
-// threads lists the threads of a process.
-func threads(pid int) (list []int) {
+// Threads lists the threads of a process.
+func Threads(pid int) (list []int) {
 	entries, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task") // none: it has ended
 	for _, e := range entries {
 		if n, err := strconv.Atoi(e.Name()); err == nil {

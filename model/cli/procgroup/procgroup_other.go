@@ -16,5 +16,6 @@ func WaitStrays(cmd *exec.Cmd) ([]Stray, error)           { return nil, cmd.Wait
 func Children(pid int) []int                              { return nil }
 func Family(pid int) []int                                { return []int{pid} }
 func Has(leader, pid int) (bool, error)                   { return false, errors.ErrUnsupported }
+func Threads(pid int) []int                               { return nil }
 func AwaitStopped(pids []int) bool                        { return false }
 func Stopped(pid int) (bool, error)                       { return false, errors.ErrUnsupported }

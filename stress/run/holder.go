@@ -1,0 +1,59 @@
+//go:build linux
+
+package run
+
+import (
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/spec"
+	"sharedbarrier/stress/fault"
+	"sharedbarrier/stress/lockprobe"
+)
+
+// isHolding reports whether the injection happens before step s, which tells
+// whether the worker holds the lock there: at the first such step of most calls,
+// by its moment at one of the next ones.
+func (i *injector) isHolding(s spec.Step, in fault.Injection) bool {
+	if !s.Holds() {
+		return false
+	}
+	i.held++
+	return i.held > int(in.Moment*6)
+}
+
+// whenHolding lets the injection happen when the port, which announces no steps,
+// holds the lock: it stops the port again and again until it finds it holding
+// the lock, or the call has ended. Then the injection is due in the next call.
+func (i *injector) whenHolding(in fault.Injection) {
+	for {
+		select {
+		case <-i.over:
+			i.mu.Lock()
+			i.missed = append(i.missed, in)
+			i.mu.Unlock()
+			return
+		default:
+		}
+		if !i.holdsLock() {
+			nap(50 * time.Microsecond)
+			continue
+		}
+		family := i.victims()
+		send(family, unix.SIGSTOP)
+		if procgroup.AwaitStopped(family) && i.holdsLock() {
+			i.happen(in, false)
+			return
+		}
+		send(family, unix.SIGCONT)
+	}
+}
+
+// holdsLock reports whether a process of the port holds the lock.
+func (i *injector) holdsLock() bool {
+	holder, err := lockprobe.Holder(i.LockPath)
+	return err == nil && holder > 0 && slices.Contains(i.victims(), holder)
+}
