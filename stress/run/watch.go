@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sharedbarrier/model/cli/procgroup"
+	"sharedbarrier/stress/fault"
 	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/oracle"
 )
@@ -88,6 +89,9 @@ func (r *run) tick(ctx context.Context, idle *idleness) (hang *Hang, over bool) 
 	if r.ledger.Over() {
 		return nil, idle.steps > r.ending
 	}
+	if r.dying() {
+		return nil, false
+	}
 	why := r.overdue(idle)
 	early := why == "" && r.looksEarly(idle)
 	if why == "" && !early {
@@ -96,7 +100,7 @@ func (r *run) tick(ctx context.Context, idle *idleness) (hang *Hang, over bool) 
 	h := r.hang(ctx, r.because(why))
 	stuck := idle.calls/livelock > r.Stall && slices.EqualFunc(idle.entries, r.entries(), sameCalls)
 	switch {
-	case r.ledger.Over():
+	case r.ledger.Over() || r.dying():
 	case stuck && !h.starves():
 		return h, false
 	case !slices.Equal(idle.entries, r.entries()) || h.Status == inspect.Moving:
@@ -108,6 +112,20 @@ func (r *run) tick(ctx context.Context, idle *idleness) (hang *Hang, over bool) 
 		return h, false
 	}
 	return nil, false
+}
+
+// dying reports whether a worker is about to die, or has died, of a fault, and
+// watch has not seen it.
+func (r *run) dying() bool {
+	died := 0
+	for i, f := range r.Faults {
+		for w := range r.workers {
+			if f.Kind == fault.Kill {
+				died += int(r.ledger.Happened(w, i))
+			}
+		}
+	}
+	return died > len(r.deaths)
 }
 
 // looksEarly reports whether it is time for a look from outside before the
