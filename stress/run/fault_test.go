@@ -402,27 +402,50 @@ func userTicks(t *testing.T, pid int) int {
 	return ticks
 }
 
-// TestProc_BusyOfAKilledRun: busy processes end with a runner that is killed.
-func TestProc_BusyOfAKilledRun(t *testing.T) {
-	runner := reexec.Command(t.Context(), "busy-run")
-	out, err := runner.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := runner.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var first, second int
-	if _, err := fmt.Fscan(out, &first, &second); err != nil {
-		t.Fatal(err)
-	}
-	runner.Process.Kill()
-	runner.Wait()
-	for _, pid := range []int{first, second} {
-		for !hasEnded(pid) { // or until the time of the test is up
+// TestProc_FaultsOfAKilledRun: when the runner is killed, its busy processes
+// end, and workers that a fault has stopped go on, clean up and end.
+func TestProc_FaultsOfAKilledRun(t *testing.T) {
+	for _, text := range []string{"busy:2", "stop:one:1h"} {
+		runner := reexec.Command(t.Context(), "faulty-run")
+		runner.Args = append(runner.Args, text)
+		runner.Env = append(runner.Environ(), "TMPDIR="+t.TempDir())
+		out, err := runner.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := runner.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var pids [2]int
+		if _, err := fmt.Fscan(out, &pids[0], &pids[1]); err != nil {
+			t.Fatal(err)
+		}
+		for text != "busy:2" && len(stoppedOf(pids[:])) == 0 { // or until the time of the test is up
 			time.Sleep(time.Millisecond)
 		}
+		runner.Process.Kill()
+		runner.Wait()
+		for _, pid := range pids {
+			for !hasEnded(pid) {
+				time.Sleep(time.Millisecond)
+			}
+		}
 	}
+}
+
+// faultyRun is a program that runs a stress test with the fault in its last
+// argument. It prints the numbers of the busy processes, or else of the workers.
+func faultyRun() {
+	text := os.Args[len(os.Args)-1]
+	s := at("real")
+	s.started = func(pids []int) {
+		if text == "busy:2" {
+			pids = busyProcesses(nil, os.Getpid())
+		}
+		fmt.Println(pids[0], pids[1])
+	}
+	list, _ := fault.ParseAll([]string{text})
+	Config{Procs: 2, Stall: patient, Faults: list}.run(context.Background(), s)
 }
 
 // hasEnded reports whether the process is gone, or has ended and nobody has

@@ -4,7 +4,6 @@ package run
 
 import (
 	"math"
-	"os"
 	"time"
 
 	"sharedbarrier/spec"
@@ -153,14 +152,5 @@ func (w *worker) guided(events []spec.Event) {
 		case spec.Relink:
 			relink(w.LockPath)
 		}
-	}
-}
-
-// relink unlinks the lock file and makes it again. Another process may make it
-// first.
-func relink(path string) {
-	os.Remove(path)
-	if file, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o600); err == nil {
-		file.Close()
 	}
 }

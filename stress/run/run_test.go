@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		workers[name] = func() { os.Exit(work(open)) }
 	}
 	workers["busy"] = func() { compute(os.Args[len(os.Args)-1]) }
-	workers["busy-run"] = busyRun
+	workers["faulty-run"] = faultyRun
 	reexec.Main(m, workers)
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"sharedbarrier/model/cli/procgroup"
-	"sharedbarrier/stress/fault"
 	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/oracle"
 )
@@ -114,15 +113,13 @@ func (r *run) tick(ctx context.Context, idle *idleness) (hang *Hang, over bool) 
 	return nil, false
 }
 
-// dying reports whether a worker is about to die, or has died, of a fault, and
+// dying reports whether a worker is about to die on purpose, or has died, and
 // watch has not seen it.
 func (r *run) dying() bool {
 	died := 0
-	for i, f := range r.Faults {
-		for w := range r.workers {
-			if f.Kind == fault.Kill {
-				died += int(r.ledger.Happened(w, i))
-			}
+	for _, e := range r.entries() {
+		if e.Dead {
+			died++
 		}
 	}
 	return died > len(r.deaths)

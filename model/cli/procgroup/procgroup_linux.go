@@ -35,9 +35,10 @@ func Start(ctx context.Context, cmd *exec.Cmd) error {
 }
 
 // StartCleaner is Start for a command that must outlive this process, because
-// it notices the end of it (by a pipe) and then cleans up.
+// it notices the end of it (by a pipe) and then cleans up. If it is stopped when
+// this process ends, the kernel continues it.
 func StartCleaner(ctx context.Context, cmd *exec.Cmd) error {
-	return start(ctx, cmd, &syscall.SysProcAttr{Setpgid: true})
+	return start(ctx, cmd, &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGCONT})
 }
 
 // StartMember starts cmd in the process group of this process. The kernel kills
