@@ -10,6 +10,7 @@ import (
 	"sharedbarrier/model"
 	"sharedbarrier/model/explore"
 	"sharedbarrier/model/proof"
+	"sharedbarrier/model/proof/rocq"
 	"sharedbarrier/spec"
 )
 
@@ -53,6 +54,7 @@ func TestGolden_Claims(t *testing.T) {
 		{"certificate", provedBy("certificate")},
 		{"Z3", provedBy("Z3")},
 		{"cvc5", provedBy("cvc5")},
+		{"Rocq", rocqProves},
 	}
 	rows := [][]string{{"claim", "in words"}}
 	for _, check := range checks {
@@ -134,6 +136,16 @@ func tlcDecides(t *testing.T, c claim) string {
 		t.Errorf("TLC has decided %s for n in %v, want a range", c.name, verified)
 	}
 	return fmt.Sprintf("%d ≤ n ≤ %d", least, most)
+}
+
+// rocqProves names the theorem. TestGolden_Theorems of package rocq has it
+// proved.
+func rocqProves(_ *testing.T, c claim) string {
+	i := slices.IndexFunc(rocq.Theorems, func(t rocq.Theorem) bool { return t.Claim == c.name })
+	if i < 0 {
+		return ""
+	}
+	return "every n: " + code(rocq.Theorems[i].Name)
 }
 
 // needed lists the conditions that a claim follows from. NeverTwoAhead is one

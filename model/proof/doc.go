@@ -17,7 +17,8 @@
 // Condition.Decide finds a certificate or a counterexample. Package certificate
 // is the checker, package simplex the search. Package solver asks Z3 and cvc5
 // about the same conditions as SMT-LIB scripts. The command model/prove prints
-// the results.
+// the results. Package rocq has Rocq prove the claims themselves, about named
+// processes.
 //
 // The package also evaluates its expressions: Search finds the states that a
 // table reaches, which the tests compare with those of the explorer, and

@@ -6,6 +6,7 @@
 //	go run ./model/prove --solver both     # Z3 and cvc5 must agree with it
 //	go run ./model/prove --mutant no-drain # a wrong protocol, and the counterexamples
 //	go run ./model/prove --smt DIR         # one SMT-LIB file for each condition, for any solver
+//	go run ./model/prove --rocq            # theorems about named processes, by Rocq
 package main
 
 import (
@@ -26,6 +27,7 @@ import (
 
 	"sharedbarrier/model/cli"
 	"sharedbarrier/model/proof"
+	"sharedbarrier/model/proof/rocq"
 	"sharedbarrier/model/proof/simplex"
 	"sharedbarrier/model/proof/solver"
 	"sharedbarrier/spec"
@@ -38,6 +40,7 @@ type options struct {
 	mutant   string
 	solver   string
 	smt      string
+	rocq     bool
 	json     bool
 	limit    time.Duration
 }
@@ -63,7 +66,12 @@ takes the z3 binary from $` + solver.Z3.Variable + ` or PATH, and a Python that 
 package cvc5 from $` + solver.CVC5.Variable + `. If there is none, it installs the
 solver with python3 and pip in the user's cache folder.
 
-It prints a line or a JSON object for each condition. Exit codes: 0 all are valid, 12
+With --rocq it checks no certificates. Rocq proves theorems about named processes, and
+coqchk checks all proofs again, which takes a minute. It takes coqc from $` + rocq.Variable + `
+or PATH (Debian: apt-get install coq). A mutant is proved without coqchk. A proof that
+fails refutes nothing: the exit code is 75.
+
+It prints a line or a JSON object for each condition, or theorem. Exit codes: 0 all are valid, 12
 one of safety is not, 13 those of safety are valid and one of liveness is not, 75
 neither a search nor a solver has decided one, 2 usage, no solver, checks that disagree,
 or a certificate that is missing or wrong, 130 interrupted.`,
@@ -75,7 +83,8 @@ or a certificate that is missing or wrong, 130 interrupted.`,
 	f.StringVar(&o.mutant, "mutant", "", "prove the mutant with this `name` in PROOF.md instead of the protocol")
 	f.StringVar(&o.solver, "solver", "", "ask a solver too: z3, cvc5 or both")
 	f.StringVar(&o.smt, "smt", "", "write the conditions as SMT-LIB 2.6 into `DIR`, one file each, and run no solver")
-	f.BoolVar(&o.json, "json", false, "print one JSON object for each condition")
+	f.BoolVar(&o.rocq, "rocq", false, "have Rocq prove the theorems of model/proof/rocq instead")
+	f.BoolVar(&o.json, "json", false, "print one JSON object for each condition or theorem")
 	f.DurationVar(&o.limit, "timeout", 30*time.Second, "let a search or a solver give up on a condition after this long")
 	return cmd
 }
@@ -85,6 +94,9 @@ func (o options) run(cmd *cobra.Command) error {
 	table, err := o.table()
 	if err != nil {
 		return err
+	}
+	if o.rocq {
+		return o.theorems(cmd, table)
 	}
 	conditions := proof.Conditions(table)
 	if o.smt != "" {
@@ -138,6 +150,14 @@ func (o options) table() (proof.Table, error) {
 		return nil, fmt.Errorf("--mutant: %w", err)
 	}
 	return m.Table(), nil
+}
+
+// mutantFlag is the flag that names the mutant, after a space, if there is one.
+func (o options) mutantFlag() string {
+	if o.mutant == "" {
+		return ""
+	}
+	return " --mutant " + o.mutant
 }
 
 const extension = ".smt2"
@@ -203,11 +223,7 @@ func (r *report) prove(ctx context.Context, conditions []proof.Condition, solver
 	case ctx.Err() != nil:
 		return cli.Exit(spec.ExitInterrupted)
 	case count[spec.Violated] > 0:
-		mutant := ""
-		if r.mutant != "" {
-			mutant = " --mutant " + r.mutant
-		}
-		cli.Reproduce(r.cmd, "go run ./model/prove --scenario "+r.scenario+mutant)
+		cli.Reproduce(r.cmd, "go run ./model/prove --scenario "+r.scenario+r.mutantFlag())
 		if r.verified(spec.Safety) {
 			return cli.Exit(spec.ExitLiveness)
 		}
@@ -346,14 +362,19 @@ func (r *report) sum(count map[spec.Verdict]int, interrupted bool) {
 		fmt.Fprintf(r.out, ", %d not begun (interrupted)", len(r.kinds)-len(r.results))
 	}
 	fmt.Fprintf(r.out, ", in %.1f s\n", time.Since(r.began).Seconds())
-	if names := r.proved(); len(names) > 0 {
-		fmt.Fprintf(r.out, "proved for every n ≥ 1 and an unbounded number of rounds: %s\n", strings.Join(names, ", "))
-	}
+	r.claim(r.proved())
 	switch {
 	case count[spec.Verified] == len(r.kinds):
 		r.bounds()
 	case count[spec.Violated] > 0:
 		r.search()
+	}
+}
+
+// claim prints the names of the properties that are proved.
+func (r *report) claim(names []string) {
+	if len(names) > 0 {
+		fmt.Fprintf(r.out, "proved for every n ≥ 1 and an unbounded number of rounds: %s\n", strings.Join(names, ", "))
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"sharedbarrier/model/cli"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/model/proof"
+	"sharedbarrier/model/proof/rocq"
 	"sharedbarrier/model/proof/solver"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
@@ -283,6 +284,7 @@ func TestUnit_SMTStaleFiles(t *testing.T) {
 
 func TestUnit_Usage(t *testing.T) {
 	noSolvers(t)
+	t.Setenv(rocq.Variable, "/nowhere/coqc")
 	for _, tc := range []struct{ args, want string }{
 		{"--mutant none", `"none"`},
 		{"--mutant no-drain --scenario reuse", "withdraw alone"},
@@ -295,6 +297,11 @@ func TestUnit_Usage(t *testing.T) {
 		{"--solver cvc5", "/nowhere/cvc5"},
 		{"--solver yices", "give z3, cvc5 or both"},
 		{"--smt /dev/null/x", "/dev/null"},
+		{"--rocq --solver z3", "leave out --solver"},
+		{"--rocq --smt x", "leave out --solver and --smt"},
+		{"--rocq --scenario reuse", "withdraw, which includes it"},
+		{"--rocq --mutant none", `"none"`},
+		{"--rocq", "/nowhere/coqc"},
 	} {
 		out, code, err := prove(t, strings.Fields(tc.args)...)
 		if code != -1 || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
@@ -334,33 +341,45 @@ func TestUnit_Unfinished(t *testing.T) {
 	}
 }
 
-// TestProc_Interrupt: Ctrl-C ends the command and its solvers, which never
-// answer. Each holds a pipe open, which ends when none is left.
+// TestProc_Interrupt: Ctrl-C ends the command and its solvers, or Rocq, which
+// never answer. Each holds a pipe open, which ends when none is left.
 func TestProc_Interrupt(t *testing.T) {
-	alive := filepath.Join(t.TempDir(), "alive")
-	if err := syscall.Mkfifo(alive, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var said bytes.Buffer
-	cmd := reexec.Command(t.Context(), "prove", "--solver", "z3")
-	cmd.Env = append(cmd.Env, solver.Z3.Variable+"="+fake(t, "exec 9>'"+alive+"'; exec sleep 1000"))
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	solvers, err := os.Open(alive) // blocks until the first solver runs
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer solvers.Close()
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Wait()
-	if _, err := io.ReadAll(solvers); err != nil {
-		t.Error(err)
-	}
-	if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted || !strings.Contains(said.String(), "interrupted") {
-		t.Errorf("prove, interrupted: exit code %d, output %q, want %d", code, said.String(), spec.ExitInterrupted)
+	for _, tc := range []struct {
+		args, variable string
+		tool           func(t *testing.T, body string) string
+	}{
+		{"--solver z3", solver.Z3.Variable, fake},
+		{"--rocq", rocq.Variable, fakeRocq},
+	} {
+		alive := filepath.Join(t.TempDir(), "alive")
+		if err := syscall.Mkfifo(alive, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		temporary := t.TempDir()
+		var said bytes.Buffer
+		cmd := reexec.Command(t.Context(), "prove", strings.Fields(tc.args)...)
+		cmd.Env = append(cmd.Env, tc.variable+"="+tc.tool(t, "exec 9>'"+alive+"'; exec sleep 1000"), "TMPDIR="+temporary)
+		cmd.Stdout, cmd.Stderr = &said, &said
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		tools, err := os.Open(alive) // blocks until the first one runs
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tools.Close()
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait()
+		if _, err := io.ReadAll(tools); err != nil {
+			t.Error(err)
+		}
+		if code := cmd.ProcessState.ExitCode(); code != spec.ExitInterrupted || !strings.Contains(said.String(), "interrupted") {
+			t.Errorf("prove %s, interrupted: exit code %d, output %q, want %d", tc.args, code, said.String(), spec.ExitInterrupted)
+		}
+		if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+			t.Errorf("prove %s, interrupted: it leaves %v, %v", tc.args, left, err)
+		}
 	}
 }

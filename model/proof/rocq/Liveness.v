@@ -5,7 +5,8 @@ From Coq Require Import ZArith List Lia Bool Arith.
 From SharedBarrier Require Import Table Protocol Count Invariant Gathering Draining Safety Rank.
 Open Scope nat_scope.
 
-Scheme Equality for step.
+Definition same_step (a b : step) : {a = b} + {a <> b}.
+Proof. decide equality. Defined.
 
 Section Liveness.
 
@@ -15,7 +16,7 @@ Variable n : nat.
 
 (** A process at step a can make move m, which is a step. *)
 Definition possible (a : step) (w : words) (free : bool) (m : move) : bool :=
-  step_beq (from m) a && when m (Z.of_nat n) w &&
+  (if same_step (from m) a then true else false) && when m (Z.of_nat n) w &&
   (match lock m with Acquire => free | _ => true end) &&
   (match sort m with GivesUp => false | _ => true end).
 
@@ -30,7 +31,7 @@ Lemma possible_enabled : forall p m s, p < n -> In m table ->
 Proof.
   intros p m s Hp Hin H. unfold possible in H.
   apply andb_true_iff in H as [H Hs]. apply andb_true_iff in H as [H Hl].
-  apply andb_true_iff in H as [Ha Hw]. apply internal_step_dec_bl in Ha.
+  apply andb_true_iff in H as [Ha Hw]. destruct (same_step (from m) _) as [Hf|]; [|discriminate].
   split; [|destruct (sort m); discriminate].
   repeat split; auto. intros E. rewrite E in Hl. unfold is_free in Hl.
   destruct (holder s); [discriminate | reflexivity].
@@ -42,7 +43,7 @@ Proof.
   intros p s. unfold can. rewrite existsb_exists. split.
   - intros (m & (Hp & Hin & Ha & Hw & Hl) & Hs). split; [assumption|].
     exists m. split; [assumption|]. unfold possible.
-    rewrite (internal_step_dec_lb _ _ (eq_sym Ha)), Hw. cbn [andb].
+    destruct (same_step (from m) _) as [_|Hf]; [|congruence]. rewrite Hw. cbn [andb].
     destruct (sort m); try congruence; rewrite andb_true_r;
       destruct (lock m); auto; unfold is_free; rewrite Hl; auto.
   - intros (Hp & m & Hin & H). exists m. apply possible_enabled; assumption.
