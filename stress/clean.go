@@ -41,8 +41,8 @@ Exit codes: 0 nothing is unproven; 2 usage or environment; 75 something is
 unproven, or what you named is not dead; 130 interrupted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			named := o.Segment != "" || o.LockPath != ""
-			if named && (o.Segment == "" || o.LockPath == "") {
+			named := cmd.Flags().Changed("shm") || cmd.Flags().Changed("lock")
+			if named && (o.Segment == "" || o.LockPath == "") { // an empty name must not mean all
 				return errors.New("give both names of the barrier: --shm NAME and --lock PATH, as its parties do")
 			}
 			r, err := leftover.Clean(cmd.Context(), o)

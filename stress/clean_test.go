@@ -40,6 +40,7 @@ func TestProc_CleanBadFlags(t *testing.T) {
 		"clean --shm x":                  "give both names of the barrier: --shm NAME and --lock PATH",
 		"clean --lock /tmp/x":            "give both names of the barrier: --shm NAME and --lock PATH",
 		"clean --shm none --lock /no/ne": "there is nothing at /dev/shm/none and /no/ne",
+		"clean --shm= --lock= --yes":     "give both names of the barrier", // of variables that are empty
 		"clean x":                        "unknown command",
 	} {
 		wantUsageError(t, want, strings.Fields(args)...)

@@ -106,6 +106,8 @@ func (c *candidate) claim() error {
 			if s.Dir != "" {
 				c.add(runEntry, s.Dir)
 			}
+		case errors.Is(err, fs.ErrPermission) && len(lockers(c.entries[0].path)) > 0: // the mark is another user's
+			c.taken = true
 		case !errors.Is(err, fs.ErrNotExist):
 			return ask(err)
 		}

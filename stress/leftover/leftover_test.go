@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,7 +25,9 @@ import (
 
 	"sharedbarrier/model/cli/workdir"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/intercept"
 	"sharedbarrier/spec/reexec"
+	"sharedbarrier/stress/scratch"
 )
 
 func TestMain(m *testing.M) {
@@ -265,7 +268,7 @@ func TestHazard_Conditions(t *testing.T) {
 		}},
 		"a barrier whose parties are not yet there": {4, Unproven, func(f *fixture) func() {
 			f.write(f.segment, f.lock)
-			f.try(os.Chtimes(f.segment, time.Time{}, time.Now()))
+			f.try(os.Chtimes(f.segment, time.Time{}, time.Now().Add(time.Hour))) // young, however slow this test is
 			return func() { f.age(f.segment) }
 		}},
 		"a descriptor in flight": {6, Live, func(f *fixture) func() {
@@ -491,6 +494,69 @@ func TestProc_OtherUser(t *testing.T) {
 	check("a file that root has mapped", Live, "run as root on the host")
 	end()
 	check("the control", Removed, "")
+
+	run, err := scratch.Make(filepath.Dir(f.lock), "test")
+	f.try(err)
+	f.id = strings.TrimSuffix(run.Segment, ".segment")
+	check("a run of root", Live, "goes on")
+	f.try(run.Close())
+}
+
+// TestProc_Interrupted: when the context ends in the middle of a removal, Clean
+// completes it, and does not begin another one.
+func TestProc_Interrupted(t *testing.T) {
+	f := newFixture(t)
+	more := filepath.Join(shm, "8"+f.id+"_barrier")
+	f.write(f.segment, f.lock, more)
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := Clean(ctx, Options{Remove: true, only: ofID(f.id), parked: func(string) { cancel() }})
+	f.try(err)
+	if len(r.Leftovers) != 1 || r.Leftovers[0].Verdict != Removed || !r.Interrupted {
+		t.Errorf("got %+v, want that one is removed, and the rest was not looked at", r)
+	}
+	if left := f.left(); len(left) != 3-len(r.Leftovers[0].Paths) {
+		t.Errorf("left %v after the removal of %v", left, r.Leftovers[0].Paths)
+	}
+}
+
+// TestProc_TwoCleans: two that remove the same at the same time may each find
+// that the other looks at it. Nothing is lost, and in the end nothing is left.
+func TestProc_TwoCleans(t *testing.T) {
+	f := newFixture(t)
+	for i := range 20 {
+		f.write(filepath.Join(shm, fmt.Sprintf("%d%s_barrier", i+1, f.id)))
+	}
+	var cleans sync.WaitGroup
+	for range 2 {
+		cleans.Go(func() {
+			for len(f.left()) > 0 && t.Context().Err() == nil {
+				r, err := Clean(t.Context(), Options{Remove: true, only: ofID(f.id)})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, l := range r.Leftovers {
+					if l.Verdict != Removed && l.Verdict != Live && !strings.Contains(l.Why, "no such file") {
+						t.Errorf("%v: %s (%s)", l.Paths, l.Verdict, l.Why)
+					}
+				}
+			}
+		})
+	}
+	cleans.Wait()
+}
+
+// TestProc_WithoutLeases: where the system has no leases, nothing is proven.
+func TestProc_WithoutLeases(t *testing.T) {
+	f := newFixture(t)
+	f.write(f.segment, f.lock)
+	leases := intercept.Filter{Number: unix.SYS_FCNTL, Arg: 1, With: unix.F_SETLEASE, Without: 6} // not F_DUPFD_CLOEXEC
+	intercept.Run(t, []intercept.Filter{leases}, func(intercept.Call) unix.Errno { return unix.EINVAL }, func() {
+		if v, why := f.verdict(Options{Remove: true}); v != Unproven || !strings.Contains(why, "leases-enable") {
+			t.Errorf("got %s (%s), want %s, and what to look at", v, why, Unproven)
+		}
+	})
+	f.awaitDead(Options{})
 }
 
 // TestProc_Killed: what a Clean that was killed has renamed, the next one finds

@@ -106,7 +106,7 @@ const young = time.Minute
 func (c *candidate) isYoung(*look) (Verdict, string) {
 	for _, e := range c.entries {
 		if c.aged && time.Since(e.changed()) < young {
-			return Unproven, fmt.Sprintf("it was made less than %.0f s ago, and its maker may be about to use it; try again then, or name it", young.Seconds())
+			return Unproven, fmt.Sprintf("it was changed less than %.0f s ago, and its maker may be about to use it; try again then, or name it", young.Seconds())
 		}
 	}
 	return "", ""
@@ -133,7 +133,10 @@ func (c *candidate) isCounted(*look) (Verdict, string) {
 
 // explain says why there is no lease.
 func explain(path string, err error) (Verdict, string) {
+	var at *fs.PathError
 	switch {
+	case errors.Is(err, unix.EAGAIN) && errors.As(err, &at) && at.Op != leaseOp:
+		return Live, path + ": another process has a lease on it, such as another clean"
 	case errors.Is(err, unix.EAGAIN):
 		return Live, path + ": a process that cannot be seen from here has it open or mapped; run as root on the host to see which"
 	case errors.Is(err, unix.EINVAL):
@@ -197,10 +200,12 @@ func (e *entry) leaseFile(file *os.File, want fileuse.Inode) error {
 	return take(file)
 }
 
+const leaseOp = "take a lease on"
+
 // take takes the write lease of a file, or counts again if this process has it.
 func take(file *os.File) error {
 	if _, err := unix.FcntlInt(file.Fd(), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
-		return &fs.PathError{Op: "lease", Path: file.Name(), Err: err}
+		return &fs.PathError{Op: leaseOp, Path: file.Name(), Err: err}
 	}
 	return nil
 }
