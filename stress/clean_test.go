@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,7 +74,7 @@ func inOwnFolders(t *testing.T) bool {
 	}
 	const script = `mount -t tmpfs none /dev/shm && mount --bind "$0" /tmp && exec /tmp/stress.test "$@"`
 	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", script, dir,
-		"-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=0", fmt.Sprintf("-test.short=%v", testing.Short()),
+		"-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout="+flag.Lookup("test.timeout").Value.String(), fmt.Sprintf("-test.short=%v", testing.Short()),
 		"-kills", strconv.Itoa(*kills), "-kills-seed", strconv.FormatUint(*killsSeed, 10), "-update="+flag.Lookup("update").Value.String())
 	cmd.Env = append(os.Environ(), variable+"=1", "TMPDIR=/tmp")
 	reexec.InMountNamespace(cmd)
@@ -95,6 +96,7 @@ func inOwnFolders(t *testing.T) bool {
 var cleaned = []victim{
 	victims[0], // workers
 	{"stress", []string{"--port", "go=2", "--port", "python", "--for", "1h", "--stall", "5m"}, 500 * time.Millisecond},
+	{"stress", []string{"--procs", "3", "--fault", "stop:any:20ms:5%", "--fault", "busy:1", "--fault", "eintr", "--fault", "give-up:5%", "--for", "1h", "--stall", "5m"}, 300 * time.Millisecond},
 	{"stress", []string{"lockstep", "--random", "--steps", "1000000000"}, 150 * time.Millisecond},
 	{"stress", []string{"conformance", "--port", "go"}, 5 * time.Second},
 	{"stress", []string{"lockstep", "--port", "c"}, time.Second}, // compiles it
@@ -165,6 +167,12 @@ func (x *execution) kill(t *testing.T, random *rand.Rand, whom, what string) {
 	}
 	if whom == "some" {
 		syscall.Kill(x.Process.Pid, syscall.SIGTERM) // it may go on without them
+	}
+	for !porttest.HasEnded(t, x.Process) {
+		runtime.Gosched()
+	}
+	for pid := range x.processes() { // a worker that a fault had stopped, if this process adopts it
+		syscall.Kill(pid, syscall.SIGCONT)
 	}
 	x.exitCode(t)
 	x.awaitNoProcess(t, what)
