@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -226,7 +227,7 @@ func (c *candidate) describe(l *Leftover) {
 			l.Changed = t
 		}
 		l.Bytes += e.size()
-		if e.kind == segmentEntry && l.Words == nil {
+		if isSegment := e.kind == segmentEntry || strings.HasSuffix(e.path, ".segment"); isSegment && l.Words == nil {
 			l.Words = e.words()
 		}
 	}

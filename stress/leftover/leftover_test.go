@@ -357,10 +357,17 @@ func TestProc_Removed(t *testing.T) {
 		"segment":      func(f *fixture) []string { return []string{f.segment} },
 		"lock file":    func(f *fixture) []string { return []string{f.lock} },
 		"not yet size": func(f *fixture) []string { return []string{f.segment} },
+		"longest name": func(f *fixture) []string {
+			name := "sharedbarrier-test-1-" + f.id[:16] + ".segment"
+			f.id = name + strings.Repeat("n", unix.NAME_MAX-len(name))
+			f.Cleanup(func() { os.Remove(filepath.Join(shm, f.id)) })
+			return []string{filepath.Join(shm, f.id)}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
-			f.write(paths(f)...)
+			paths := paths(f)
+			f.write(paths...)
 			if name == "not yet size" {
 				f.try(os.Truncate(f.segment, 0))
 				f.age(f.segment)
@@ -369,7 +376,7 @@ func TestProc_Removed(t *testing.T) {
 				remove bool
 				want   Verdict
 				left   int
-			}{{false, Dead, len(paths(f))}, {true, Removed, 0}} {
+			}{{false, Dead, len(paths)}, {true, Removed, 0}} {
 				if v, why := f.verdict(Options{Remove: c.remove}); v != c.want {
 					t.Errorf("Remove: %v: %s (%s), want %s", c.remove, v, why, c.want)
 				}

@@ -53,7 +53,7 @@ func (c *candidate) park(parked func(path string)) error {
 		if err := e.same(); err != nil {
 			return err
 		}
-		if err := e.rename(e.name + fmt.Sprintf(".removing-%016x", rand.Uint64())); err != nil {
+		if err := e.rename(parkedName(e.name)); err != nil {
 			return err
 		}
 		if parked != nil {
@@ -78,6 +78,13 @@ func (c *candidate) park(parked func(path string)) error {
 func wanted(file *os.File) bool {
 	lease, err := unix.FcntlInt(file.Fd(), unix.F_GETLEASE, 0)
 	return err != nil || lease != unix.F_WRLCK
+}
+
+// parkedName returns a name that no process knows, and that Clean knows again.
+// The longest names lose their end.
+func parkedName(name string) string {
+	ending := fmt.Sprintf(".removing-%016x", rand.Uint64())
+	return name[:min(len(name), unix.NAME_MAX-len(ending))] + ending
 }
 
 // errUsed: the kernel has counted a process since the lease was taken.
