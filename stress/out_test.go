@@ -105,11 +105,13 @@ func TestProc_OutKeepsAFailure(t *testing.T) {
 			t.Errorf("%q: %v, want exit code %d and the same death of the port:\n%s", shell, err, spec.ExitHang, out)
 		}
 	}
-	lost := exec.CommandContext(t.Context(), script)
-	lost.Dir = "/"
-	var exit *exec.ExitError
-	if out, err := lost.Output(); !errors.As(err, &exit) || exit.ExitCode() != spec.ExitUsage || !strings.Contains(string(exit.Stderr), "give its path") || len(out) > 0 {
-		t.Errorf("repro.sh away from the repository: %v, %q, want exit code %d and what to do", err, out, spec.ExitUsage)
+	for _, args := range [][]string{nil, {here}, {filepath.Join(here, "none")}} {
+		lost := exec.CommandContext(t.Context(), script, args...)
+		lost.Dir = "/"
+		var exit *exec.ExitError
+		if out, err := lost.Output(); !errors.As(err, &exit) || exit.ExitCode() != spec.ExitUsage || !strings.Contains(string(exit.Stderr), "give its path") || len(out) > 0 {
+			t.Errorf("repro.sh %q away from the repository: %v, %q, want exit code %d and what to do", args, err, out, spec.ExitUsage)
+		}
 	}
 }
 

@@ -184,10 +184,10 @@ func otherRun(a, b run.Report, name string) (list []string) {
 		what string
 		a, b any
 	}{
-		{"process count", a.Procs, b.Procs}, {"ports", ports(a), ports(b)}, {"faults", faults(a), faults(b)}, {"pauses", a.Asked.Pauses, b.Asked.Pauses},
+		{"process counts", a.Procs, b.Procs}, {"ports", ports(a), ports(b)}, {"faults", faults(a), faults(b)}, {"pauses", a.Asked.Pauses, b.Asked.Pauses},
 	} {
 		if d.a != d.b {
-			list = append(list, fmt.Sprintf("not comparable: other %s%s: %v in A, %v in B", d.what, name, d.a, d.b))
+			list = append(list, fmt.Sprintf("the runs were asked for other %s%s: %v in A, %v in B", d.what, name, d.a, d.b))
 		}
 	}
 	return list

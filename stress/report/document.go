@@ -100,8 +100,12 @@ var here = sync.OnceValue(func() Environment {
 // began is when this program started.
 var began = time.Now()
 
-// Of returns the document of one run, which the command repeats.
+// Of returns the document of one run, which the command repeats. A run in which
+// a fault never happened that it was asked for has not passed.
 func Of(rep run.Report, command string) Document {
+	if rep.Verdict == spec.Passed && missed(rep) != "" {
+		rep.Verdict = spec.Unfinished
+	}
 	rep = Explain(rep, command)
 	return Document{
 		Version: Version, Command: command, Started: began.UTC().Truncate(time.Second), Seed: rep.Seed, Verdict: rep.Verdict, Interrupted: rep.Interrupted,

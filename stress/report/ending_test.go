@@ -176,6 +176,17 @@ func TestUnit_EveryWayToEnd(t *testing.T) {
 	}
 }
 
+// A run whose faults did not happen has not passed. The control had some of each.
+func TestUnit_FaultsThatNeverHappened(t *testing.T) {
+	for happened, want := range map[int64]spec.Verdict{0: spec.Unfinished, 1: spec.Passed} {
+		rep := run.Report{Verdict: spec.Passed, Faults: []run.Injected{{Fault: "give-up:5%", Planned: 9, Happened: 9}, {Fault: "busy:4", Planned: 3, Happened: happened}}}
+		doc := Of(rep, repeats)
+		if got := doc.Runs[0]; doc.Verdict != want || got.Verdict != want || want == spec.Unfinished && (got.End != "too-short" || !strings.HasSuffix(got.Cause, ": busy:4")) {
+			t.Errorf("a fault happened %d times of 3: %v, %v, end %q, cause %q; want %v", happened, doc.Verdict, got.Verdict, got.End, got.Cause, want)
+		}
+	}
+}
+
 // A fault that breaks what callers must guarantee explains the failure, and one
 // that does not leaves it to the barrier; so does one that did not happen.
 func TestUnit_Misuse(t *testing.T) {

@@ -43,7 +43,9 @@ func (d Document) suite(id int, rep run.Report) junit.Testsuite {
 		{"command", d.Command}, {"seed", fmt.Sprint(rep.Seed)}, {"processes", fmt.Sprint(rep.Procs)}, {"ports", strings.Join(rep.Ports, ", ")},
 		{"machine", fmt.Sprintf("%s %s %s, %d CPUs, %s", e.OS, e.Kernel, e.Arch, e.CPUs, e.Go)},
 	} {
-		s.AddProperty(p[0], cli.Printable(p[1]))
+		if p[1] != "" {
+			s.AddProperty(p[0], cli.Printable(p[1]))
+		}
 	}
 	for _, c := range d.cases(rep) {
 		c.Classname = name

@@ -33,7 +33,15 @@ root() {
 	printf '%s\n' "$dir"
 }
 
-repository=$(root "${1:-.}" || root "$(dirname "$0")" || root {{.Root}}) || {
+find_root() {
+	if [ $# -gt 0 ]; then
+		root "$1"
+	else
+		root . || root "$(dirname "$0")" || root {{.Root}}
+	fi
+}
+
+repository=$(find_root "$@") || {
 	echo "$0: the repository is not here; give its path: $0 REPOSITORY" >&2
 	exit 2
 }
