@@ -58,6 +58,8 @@ func TestUnit_Changes(t *testing.T) {
 	}
 	few := measured([]float64{100, 101, 102, 103}, []float64{50, 51, 52, 53})
 	slow := measured([]float64{1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 1, 0, 1}, slices.Repeat([]float64{50, 0}, 10))
+	long := base(800, 50) // as many rounds a second as 100 in 0.1 s
+	long.Runs[0].Samples.Seconds = 0.8
 	const same, faster, slower, unclear = report.Same, report.Faster, report.Slower, report.Unclear
 	for _, c := range []struct {
 		name string
@@ -69,6 +71,8 @@ func TestUnit_Changes(t *testing.T) {
 		{"half as fast", base(100, 50), base(50, 100), []report.Change{slower, slower, slower, unclear}},
 		{"twice as fast", base(50, 100), base(100, 50), []report.Change{faster, faster, faster, unclear}},
 		{"more rounds, but later", base(50, 50), base(100, 100), []report.Change{faster, slower, slower, unclear}},
+		{"longer slices", base(100, 50), long, []report.Change{same, same, same, unclear}},
+		{"longer slices, half as fast", long, base(50, 100), []report.Change{slower, slower, slower, unclear}},
 		{"too few slices", few, base(1000, 500), []report.Change{unclear, unclear, unclear, unclear}},
 		{"less than one round a slice", slow, base(100, 5000), []report.Change{unclear, unclear, unclear, unclear}}, // 3 slices of 6 rounds
 		{"no samples", report.Of(run.Report{Verdict: spec.Passed}, ""), base(100, 50), []report.Change{unclear, unclear, unclear, unclear}},

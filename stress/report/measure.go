@@ -53,9 +53,15 @@ const (
 // from fewer.
 const leastSlices = 5
 
-// measures compares what two runs have measured.
+// measures compares what two runs have measured. The slices of both get the
+// same length, since shorter ones vary more. All lengths are 100 ms, doubled some
+// times.
 func measures(a, b run.Report) []Measure {
-	x, y := samplesOf(a), samplesOf(b)
+	var x, y run.Samples
+	if a.Samples != nil && b.Samples != nil {
+		seconds := max(length(*a.Samples), length(*b.Samples))
+		x, y = cut(*a.Samples, seconds), cut(*b.Samples, seconds)
+	}
 	return []Measure{
 		compare("rounds/s", x.Rounds, y.Rounds, true),
 		compare("p50 latency, µs", x.P50, y.P50, false),
@@ -68,23 +74,30 @@ func measures(a, b run.Report) []Measure {
 // are joined: the median of slices with one round or none says nothing.
 const leastRounds = 5
 
-// samplesOf returns the samples, with rounds a second, and without the
-// latencies of slices in which nothing returned.
-func samplesOf(r run.Report) (s run.Samples) {
-	if r.Samples == nil {
-		return s
-	}
+// length returns how long, in seconds, the slices of a run must at least be.
+func length(s run.Samples) float64 {
 	rounds := 0.0
-	for _, n := range r.Samples.Rounds {
+	for _, n := range s.Rounds {
 		rounds += n
 	}
-	size := int(math.Ceil(leastRounds * float64(len(r.Samples.Rounds)) / max(rounds, 1)))
-	s.Rounds = joined(r.Samples.Rounds, size, false)
-	for i := range s.Rounds {
-		s.Rounds[i] /= r.Samples.Seconds
+	seconds := s.Seconds
+	for rounds > 0 && rounds/float64(len(s.Rounds)) < leastRounds*s.Seconds/seconds {
+		seconds *= 2
 	}
-	s.P50, s.P99 = joined(r.Samples.P50, size, true), joined(r.Samples.P99, size, true)
-	return s
+	return seconds
+}
+
+// cut returns the samples in slices of so many seconds, which must be a
+// multiple of those that they have: with rounds a second, and without the
+// latencies of slices in which nothing returned.
+func cut(s run.Samples, seconds float64) (longer run.Samples) {
+	size := max(1, int(math.Round(seconds/s.Seconds)))
+	longer.Rounds = joined(s.Rounds, size, false)
+	for i := range longer.Rounds {
+		longer.Rounds[i] /= s.Seconds
+	}
+	longer.P50, longer.P99 = joined(s.P50, size, true), joined(s.P99, size, true)
+	return longer
 }
 
 // joined returns the means of so many values each. With some it leaves out
@@ -145,12 +158,15 @@ func sum(s *benchmath.Sample) Sample {
 }
 
 // noise returns the factor by which the slices of two runs may come together:
-// most of the lower one reach so far up, and most of the higher one so far
-// down. Both are in ascending order.
+// nine tenths of the lower one reach so far up, and of the higher one so far
+// down. The quartiles tell it, as of a normal distribution of logarithms, since
+// a stall of the machine for a slice or two would move the outer tenths. Both
+// are in ascending order.
 func noise(lower, higher []float64) float64 {
-	up := at(lower, 0.95) / at(lower, 0.5)
-	down := at(higher, 0.5) / max(at(higher, 0.05), math.SmallestNonzeroFloat64)
-	return math.Min(math.Exp(math.Hypot(math.Log(up), math.Log(down))), math.MaxFloat64)
+	const tenths = 2.44 // 1.645, up to which nine tenths are, over 0.674, up to which three quarters are
+	up := at(lower, 0.75) / at(lower, 0.5)
+	down := at(higher, 0.5) / max(at(higher, 0.25), math.SmallestNonzeroFloat64)
+	return math.Min(math.Exp(tenths*math.Hypot(math.Log(up), math.Log(down))), math.MaxFloat64)
 }
 
 // at returns the value below which a part of an ascending list is.
