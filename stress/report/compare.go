@@ -257,6 +257,9 @@ func (c Comparison) Text(out io.Writer) error {
 			fmt.Fprintf(table, "\n%s\t%s\t%s\t\t\n", r.Run, orNone(r.A), orNone(r.B))
 		}
 		for _, m := range r.Measures {
+			if m.A.Median == 0 && m.B.Median == 0 {
+				continue
+			}
 			fmt.Fprintf(table, "%s\t%v\t%v\t%s\t%s\n", m.Name, m.A, m.B, m.ratio(), m.says())
 		}
 	}
