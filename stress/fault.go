@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -33,10 +34,13 @@ func (f *faultFlags) resolve(cmd *cobra.Command, c *run.Config) (done bool, err 
 	if err != nil {
 		return false, fmt.Errorf("--%w", err)
 	}
-	if !f.plan {
+	switch {
+	case !f.plan:
 		return false, nil
+	case len(c.Faults) == 0:
+		return false, errors.New("--plan shows what faults do, and there is none; give --fault, as in --fault kill:one --plan")
 	}
-	const most = 10
+	const most = 5
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "seed %d, %d workers\n", c.Seed, c.Procs)
 	for _, line := range plan.Lines(most) {

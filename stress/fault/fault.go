@@ -128,17 +128,17 @@ type allowed struct {
 
 var kinds = [numKinds]allowed{
 	Kill:      {name: "kill", doc: "a worker dies by SIGKILL, exactly before the step or at a drawn moment", form: "kill:WHO[@STEP|@end][:PERCENT|:xN]", who: Number, places: inCall, end: true, often: true},
-	Stop:      {name: "stop", doc: "a worker is stopped by SIGSTOP and continued after DURATION", form: "stop:WHO[@STEP][:DURATION][:PERCENT|:xN]", who: Number, places: inCall, lasts: 50 * time.Millisecond, often: true},
-	Delay:     {name: "delay", doc: "a worker sleeps for DURATION", form: "delay:WHO[@STEP][:DURATION][:PERCENT|:xN]", who: Number, places: anyStep, lasts: time.Millisecond, often: true},
+	Stop:      {name: "stop", doc: "a worker is stopped by SIGSTOP and continued after DURATION (50ms)", form: "stop:WHO[@STEP][:DURATION][:PERCENT|:xN]", who: Number, places: inCall, lasts: 50 * time.Millisecond, often: true},
+	Delay:     {name: "delay", doc: "a worker sleeps for DURATION (1ms) before the step, or before the next one", form: "delay:WHO[@STEP][:DURATION][:PERCENT|:xN]", who: Number, places: anyStep, lasts: time.Millisecond, often: true},
 	GiveUp:    {name: "give-up", doc: "the context of a call ends; the worker then calls again", form: "give-up[:WHO][@STEP]:PERCENT|:xN", who: Any, places: givesUp, often: true},
 	WalkAway:  {name: "walk-away", doc: "a worker leaves its wait without withdrawing, and calls again", form: "walk-away[:WHO][@AwaitFlag|@AwaitDrain][:PERCENT|:xN]", who: One, places: polls, often: true},
 	Construct: {name: "construct", doc: "a worker runs the constructor after the others have begun to call", form: "construct:late[:one|:NUMBER]", who: One, words: []string{Late}},
 	Relink:    {name: "relink", doc: "the lock file is unlinked and made again: once, or N times, or every DURATION", form: "relink[:DURATION][:xN]", lasts: 20 * time.Millisecond, often: true},
-	Parties:   {name: "parties", doc: "the workers pass party counts that differ", form: "parties:one-less|shrink|grow|shrink-after-return|grow-after-return", words: []string{OneLess, Shrink, Grow, ShrinkAfterReturn, GrowAfterReturn}},
-	Surplus:   {name: "surplus", doc: "N workers more call than the count says that all pass", form: "surplus:N", amount: true},
+	Parties:   {name: "parties", doc: "one passes one less, or from some round on all pass one less or more, and the last worker leaves or joins; with after-return, when all are outside", form: "parties:one-less|shrink|grow|shrink-after-return|grow-after-return", words: []string{OneLess, Shrink, Grow, ShrinkAfterReturn, GrowAfterReturn}},
+	Surplus:   {name: "surplus", doc: "all workers pass N less than there are workers", form: "surplus:N", amount: true},
 	CPUs:      {name: "cpus", doc: "all workers share N processors", form: "cpus:N", amount: true},
 	Busy:      {name: "busy", doc: "N processes compute beside the workers until the run ends", form: "busy:N", amount: true},
-	EINTR:     {name: "eintr", doc: "signals interrupt the system calls of all workers, every DURATION", form: "eintr[:DURATION]", lasts: time.Millisecond},
+	EINTR:     {name: "eintr", doc: "signals interrupt the system calls of all workers, every DURATION (1ms)", form: "eintr[:DURATION]", lasts: time.Millisecond},
 }
 
 func anyStep(spec.Step) bool  { return true }

@@ -3,10 +3,13 @@
 package goport_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
@@ -96,5 +99,33 @@ func TestProc_Requests(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestHazard_GiveUpMeetsNoOtherCall: the context of a call may end as the call
+// returns. The next call, whose context does not end, returns all the same.
+func TestHazard_GiveUpMeetsNoOtherCall(t *testing.T) {
+	_, segment, lockPath := porttest.NewBarrier(t)
+	p, err := registry.Start(t.Context(), "go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Kill()
+	if err := p.Open(segment, lockPath); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2000 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			time.Sleep(time.Duration(i%200) * 500 * time.Nanosecond)
+			cancel()
+		}()
+		if err := p.Wait(ctx, 1); err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if err := p.Wait(t.Context(), 1); err != nil {
+			t.Fatalf("the call after one whose context ended: %v", err)
+		}
+		cancel()
 	}
 }
