@@ -165,6 +165,39 @@ func TestProc_OutOfARunThatIsStopped(t *testing.T) {
 	}
 }
 
+// Reports of all kinds fit the schema, are what --json prints, and have a command
+// that parses and a JUnit file with a suite for each run.
+func TestProc_ReportsFitTheSchema(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		runs int
+		end  string // of the first run; empty: any
+	}{
+		"samples":  {[]string{"--procs", "2", "--for", "1s"}, 1, "completed"},
+		"fault":    {[]string{"--procs", "3", "--rounds", "50", "--fault", "kill:one@CountEnter", "--fault", "give-up:20%"}, 1, "misuse"},
+		"scenario": {[]string{"--scenario", "surplus", "--rounds", "5"}, 2, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file := filepath.Join(t.TempDir(), "junit.xml")
+			p := newCommand(t, append(c.args, "--stall", "5m", "--seed", "3", "--json", "--out", dir, "--junit", file)...)
+			p.run(t)
+			doc, text := kept(t, dir)
+			if text != p.out.String() || len(doc.Runs) != c.runs || c.end != "" && doc.Runs[0].End != c.end {
+				t.Errorf("%d runs, the first ends as %q; want %d, %q; stdout is %s\nwant report.json: %s", len(doc.Runs), doc.Runs[0].End, c.runs, c.end, p.out.String(), text)
+			}
+			if err := parses(t, doc.Command); err != nil {
+				t.Errorf("%s: %v", doc.Command, err)
+			}
+			if xml := content(t, filepath.Dir(file), filepath.Base(file)); strings.Count(xml, "<testsuite ") != c.runs {
+				t.Errorf("the JUnit file has not %d suites:\n%s", c.runs, xml)
+			}
+			p.checkNothingLeft(t)
+		})
+	}
+}
+
 // What a worker writes on its standard error is in the log, and on that of the
 // command. The last steps of all workers have a file.
 func TestProc_LogHasWhatWorkersSay(t *testing.T) {
