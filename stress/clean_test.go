@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -167,12 +166,6 @@ func (x *execution) kill(t *testing.T, random *rand.Rand, whom, what string) {
 	}
 	if whom == "some" {
 		syscall.Kill(x.Process.Pid, syscall.SIGTERM) // it may go on without them
-	}
-	for !porttest.HasEnded(t, x.Process) {
-		runtime.Gosched()
-	}
-	for pid := range x.processes() { // a worker that a fault had stopped, if this process adopts it
-		syscall.Kill(pid, syscall.SIGCONT)
 	}
 	x.exitCode(t)
 	x.awaitNoProcess(t, what)

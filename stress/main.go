@@ -15,7 +15,7 @@
 //
 // Stress removes all files it makes and ends all processes it starts. After
 // kill -9 the workers do that. If they are killed too, or none has begun, the
-// next start removes the files (see package scratch).
+// next start removes the files (see package scratch), and so does stress clean.
 package main
 
 import (
