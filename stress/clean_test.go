@@ -100,6 +100,7 @@ var cleaned = []victim{
 	{"stress", []string{"conformance", "--port", "go"}, 5 * time.Second},
 	{"stress", []string{"lockstep", "--port", "c"}, time.Second}, // compiles it
 	{"stress", []string{"--port", "go@construct=3", "--for", "1h", "--stall", "5m"}, 200 * time.Millisecond},
+	{"stress", []string{"--scenario", "all", "--for", "1h"}, 5 * time.Second},
 }
 
 // TestProc_Clean kills commands, some of their processes, or all of these, at
@@ -115,9 +116,9 @@ func TestProc_Clean(t *testing.T) {
 	switch {
 	case runs > 0:
 	case testing.Short():
-		runs = 3
+		runs = 2
 	default:
-		runs = len(cleaned)
+		runs = 4
 	}
 	live := liveBarriers(t)
 	random := rand.New(rand.NewPCG(*killsSeed, 3))
