@@ -52,8 +52,11 @@ func (w *worker) call(open opener) error {
 // openBarrier opens the barrier of the worker.
 func (w *worker) openBarrier(open opener) error {
 	var hook func(spec.Step)
-	if w.announces() {
+	switch {
+	case w.announces():
 		hook = w.announce
+	case w.track != nil:
+		hook = w.onlyRecord
 	}
 	if w.words == nil {
 		words, err := trace.OpenWords(w.Segment, w.Port == "")
@@ -88,9 +91,10 @@ func (w *worker) reopen(open opener) error {
 	return w.openBarrier(open)
 }
 
-// announces reports whether the worker knows its steps, if its barrier tells.
+// announces reports whether something happens at the steps of the worker, if
+// its barrier tells them.
 func (w *worker) announces() bool {
-	return !w.Bare || w.Pauses || len(w.plan.Faults()) > 0 || w.guide != nil
+	return w.Pauses || len(w.plan.Faults()) > 0 || w.guide != nil
 }
 
 // announce is the hook of the barrier. What happens before the step is judged
@@ -105,6 +109,15 @@ func (w *worker) announce(s spec.Step) {
 	if w.Pauses {
 		w.pauses.beforeStep()
 	}
+}
+
+// onlyRecord is the hook of a run at full speed.
+func (w *worker) onlyRecord(s spec.Step) {
+	var words spec.Words
+	if s.Holds() {
+		words = w.words.Load() // wait recovers
+	}
+	w.track.Step(s, words)
 }
 
 // round makes calls until one has returned from the round, or has failed.
@@ -159,14 +172,18 @@ func (w *worker) round(round int64, open opener) error {
 	}
 }
 
+var errCutOff = errors.New("a peer has truncated the segment")
+
 // wait makes one call. It returns errWalkedAway if the hook has panicked with
 // it.
 func (w *worker) wait(ctx context.Context, parties int) (err error) {
 	defer func() {
-		switch r := recover(); r {
-		case nil:
-		case errWalkedAway:
+		switch r := recover(); {
+		case r == nil:
+		case r == errWalkedAway:
 			err = errWalkedAway
+		case w.words.IsFault(r): // of onlyRecord
+			err = errCutOff
 		default:
 			panic(r)
 		}

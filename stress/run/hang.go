@@ -135,7 +135,7 @@ func (r *run) survey(why string, entries []oracle.Entry) *Hang {
 		}
 		w := Worker{Worker: i, PID: p.pid(), Port: p.port, Begun: e.Begun, Returned: e.Returned, State: p.state()}
 		if p.announces.Load() {
-			w.Step = &e.Step
+			w.Step = new(r.recorder.Step(i))
 		}
 		if p.isGone() && p.found != nil {
 			w.Failure = p.found.Failure

@@ -46,7 +46,9 @@ func BenchmarkRound(b *testing.B) {
 
 func benchmarkRounds(b *testing.B, c Config) {
 	c.Rounds, c.Stall = int64(b.N)+1, patient
-	rep, err := c.run(b.Context(), at("real"))
+	s := at("real")
+	s.bare = true
+	rep, err := c.run(b.Context(), s)
 	if err != nil || rep.Verdict != spec.Passed {
 		b.Fatalf("Run: %v, %v, want passed", rep.Verdict, err)
 	}

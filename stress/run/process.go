@@ -27,7 +27,7 @@ type process struct {
 	gone      chan struct{}     // closed when the process has ended and is reaped
 	strays    []procgroup.Stray // that its end has killed, once it is gone
 	disturb   *disturber
-	announces atomic.Bool // it knows its steps
+	announces atomic.Bool // it records its steps
 	found     *findings   // what the worker has reported, once it is gone; nil: nothing
 }
 

@@ -3,13 +3,16 @@
 package trace
 
 import (
-	"os"
+	"context"
+	"slices"
 	"testing"
+	"time"
 
+	"sharedbarrier/impl"
 	"sharedbarrier/spec"
 )
 
-// BenchmarkStep is what one record costs: of a step under the lock, of one
+// BenchmarkStep is the cost of one record: of a step under the lock, of one
 // outside, and of one more attempt at a step.
 func BenchmarkStep(b *testing.B) {
 	track := NewRecorder(memory(b, 1), 1).Track(0, false)
@@ -24,16 +27,55 @@ func BenchmarkStep(b *testing.B) {
 			}
 		})
 	}
-	name := "sharedbarrier-trace-bench"
-	os.WriteFile("/dev/shm/"+name, make([]byte, spec.Size), 0o600)
-	defer os.Remove("/dev/shm/" + name)
-	words, err := OpenWords(name, true)
-	if err != nil {
-		b.Fatal(err)
+}
+
+// BenchmarkCall is a call of a party that is alone: all of it is work, and no
+// run is slowed more. Turns without and with the recorder follow each other so
+// closely that both have the same machine; the ratio is the median of the pairs.
+func BenchmarkCall(b *testing.B) {
+	for clock, timed := range map[string]bool{"seldom": false, "each": true} {
+		b.Run("clock="+clock, func(b *testing.B) {
+			var turns [2]func()
+			for i := range turns {
+				s := newStage(b, 1)
+				barrier, err := impl.Attach(b.Context(), s.segment, s.lockPath)
+				must(err)
+				defer barrier.Close()
+				words, err := OpenWords(s.segment, true)
+				must(err)
+				defer words.Close()
+				track := s.recorder.Track(0, timed)
+				if i == 0 {
+					track = nil
+				} else {
+					barrier.SetHook(func(step spec.Step) {
+						var seen spec.Words
+						if step.Holds() {
+							seen = words.Load()
+						}
+						track.Step(step, seen)
+					})
+				}
+				turns[i] = func() {
+					for round := range int64(20) {
+						track.Begin(round, 0, 1)
+						must(barrier.Wait(context.Background(), 1))
+						track.End(Returned, 0)
+					}
+				}
+			}
+			var ratios []float64
+			for b.Loop() {
+				var took [2]time.Duration
+				for i, turn := range turns {
+					start := time.Now()
+					turn()
+					took[i] = time.Since(start)
+				}
+				ratios = append(ratios, float64(took[1])/float64(took[0]))
+			}
+			slices.Sort(ratios)
+			b.ReportMetric(ratios[len(ratios)/2], "with/without")
+		})
 	}
-	b.Run("step=words", func(b *testing.B) {
-		for b.Loop() {
-			words.Read()
-		}
-	})
 }

@@ -40,14 +40,15 @@ type content struct {
 	words    spec.Words
 }
 
-// write puts the content into the place.
-func (p *place) write(c *content) {
-	a, b, d, e := c.position, uint64(c.number), uint64(c.at), uint64(c.round)
-	f := uint64(c.attempts)<<32 | uint64(c.what)
-	g := uint64(uint32(c.words.Enter))<<32 | uint64(uint32(c.words.Exit))
-	h := uint64(uint32(c.words.Flag))<<32 | uint64(uint32(c.parties))
-	p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7] = a, b, d, e, f, g, h, sum(a, b, d, e, f, g, h)
+// write stores the content. It is inlined for speed: what it is given is still
+// in registers.
+func (p *place) write(position, number, at, round, label, enterExit, flagParties uint64) {
+	p[0], p[1], p[2], p[3], p[4], p[5], p[6] = position, number, at, round, label, enterExit, flagParties
+	p[7] = sum(position, number, at, round, label, enterExit, flagParties)
 }
+
+// pair returns two parts as one.
+func pair(high, low uint32) uint64 { return uint64(high)<<32 | uint64(low) }
 
 // read returns the content of the place. It reports false where the sum is
 // wrong: the place is empty, or its worker was writing it when it died, or is

@@ -116,29 +116,26 @@ func (t *Track) Step(s spec.Step, words spec.Words) {
 	if t == nil {
 		return
 	}
-	switch w := ofStep(s); s.Lock() {
-	case spec.Held, spec.Release:
-		t.now.words = words
-		t.record(w, t.inSection())
-	case spec.Acquire:
-		if !t.again(w) {
-			t.leave()
-			t.record(w, t.now.number) // it is before the steps of the section that follows
-		}
+	switch use := uses[s%numSteps]; {
+	case use == spec.Held || use == spec.Release:
+		t.record(ofStep(s), t.inSection(), words)
+	case t.now.what == ofStep(s) && t.now.attempts > 0: // 0: since Begin
+		t.again()
+	case use == spec.Acquire || s == spec.Call && !t.timed:
+		t.section = 0
+		t.record(ofStep(s), t.now.number, spec.Words{}) // an acquisition is before the section that follows
 	default:
-		if !t.again(w) {
-			t.leave()
-			t.record(w, t.numbered())
-		}
+		t.section = 0
+		t.record(ofStep(s), t.numbered(), spec.Words{})
 	}
 }
 
 // End records how the call has ended, and that it has at the time at.
 func (t *Track) End(e End, at int64) {
 	if t != nil {
-		t.leave()
+		t.section = 0
 		t.now.at = max(t.now.at, at)
-		t.record(ofEnd(e), t.numbered())
+		t.record(ofEnd(e), t.numbered(), spec.Words{})
 	}
 }
 
@@ -151,7 +148,6 @@ func (t *Track) inSection() int64 {
 		t.section++
 	}
 	return t.section
-
 }
 
 // numbered returns the counter, or the number of the worker's own last step if
@@ -160,11 +156,8 @@ func (t *Track) numbered() int64 {
 	return max(t.now.number, t.header.count.Load()) // the Add of all workers
 }
 
-// leave says that the worker holds no lock.
-func (t *Track) leave() { t.section, t.now.words = 0, spec.Words{} }
-
 // record writes the next place of the ring.
-func (t *Track) record(w what, number int64) {
+func (t *Track) record(w what, number int64, words spec.Words) {
 	if t.place++; t.place == places {
 		t.place = 0
 	}
@@ -173,23 +166,20 @@ func (t *Track) record(w what, number int64) {
 	}
 	t.now.position++
 	t.now.what, t.now.attempts, t.now.number = w, 1, number
-	t.ring.first[t.place].write(&t.now)
+	t.ring.first[t.place].write(t.now.position, uint64(number), uint64(t.now.at), uint64(t.now.round),
+		pair(1, uint32(w)), pair(uint32(words.Enter), uint32(words.Exit)), pair(uint32(words.Flag), uint32(t.now.parties)))
 }
 
-// again reports whether w is another attempt at what was recorded last. It
-// records the second attempt and every 16th: the first ones are a matter of
-// nanoseconds.
-func (t *Track) again(w what) bool {
-	if t.now.what != w || t.now.attempts == 0 { // 0: since Begin
-		return false
-	}
+// again counts one more attempt at what was recorded last. It records every
+// 16th: the first ones are a matter of nanoseconds.
+func (t *Track) again() {
 	t.now.attempts++
-	if n := t.now.attempts; n == 2 || n%16 == 0 {
+	if t.now.attempts%16 == 0 {
 		t.now.at = t.clock()
 		t.now.number = t.numbered()
-		t.ring.again[t.place].write(&t.now)
+		t.ring.again[t.place].write(t.now.position, uint64(t.now.number), uint64(t.now.at), uint64(t.now.round),
+			pair(t.now.attempts, uint32(t.now.what)), 0, uint64(uint32(t.now.parties)))
 	}
-	return true
 }
 
 func (t *Track) clock() int64 { return t.timeThen + int64(time.Since(t.started)) }
@@ -224,6 +214,18 @@ func (e End) String() string {
 		return fmt.Sprintf("End(%d)", uint8(e))
 	}
 	return ends[e]
+}
+
+// uses is Step.Lock in a few cache lines.
+var uses [numSteps]spec.LockUse
+
+// numSteps is a power of two.
+const numSteps = 32
+
+func init() {
+	for _, s := range spec.AllSteps {
+		uses[s] = s.Lock()
+	}
 }
 
 // what is what a record is of: a step or an end.

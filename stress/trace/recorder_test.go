@@ -44,8 +44,9 @@ func twoWorkers(t *testing.T) Recording {
 	a.Step(spec.LockInit, spec.Words{})
 	a.Step(spec.InitExit, spec.Words{Enter: 0, Exit: -1, Flag: 1})
 	a.Step(spec.UnlockInit, spec.Words{Enter: 0, Exit: 2, Flag: 1})
-	b.Step(spec.LockInit, spec.Words{})
-	b.Step(spec.LockInit, spec.Words{}) // blocked before
+	for range 33 {
+		b.Step(spec.LockInit, spec.Words{}) // it blocks
+	}
 	b.Step(spec.InitExit, spec.Words{Enter: 0, Exit: 2, Flag: 1})
 	a.Step(spec.AwaitDrain, spec.Words{}) // this worker leaves steps out
 	b.Step(spec.UnlockInit, spec.Words{Enter: 0, Exit: 2, Flag: 1})
@@ -74,7 +75,7 @@ func TestUnit_Order(t *testing.T) {
 		"0-16 w0 r7/2 LockInit",
 		"0-32 w1 r7/2 Call",
 		"16-17 w0 r7/2 InitExit enter=0 exit=-1 flag=1",
-		"16-32 w1 r7/2 LockInit ×2",
+		"16-32 w1 r7/2 LockInit ×32",
 		"17-48 w0 r7/2 UnlockInit enter=0 exit=2 flag=1",
 		"32-33 w1 r7/2 InitExit enter=0 exit=2 flag=1",
 		"32-48 w0 r7/2 AwaitDrain ×16", // the counter when it looked, and LowerFlag
@@ -172,6 +173,13 @@ func TestUnit_WrapAround(t *testing.T) {
 	}
 }
 
+// placed returns the place with the content.
+func placed(c content) (p place) {
+	p.write(c.position, uint64(c.number), uint64(c.at), uint64(c.round), pair(c.attempts, uint32(c.what)),
+		pair(uint32(c.words.Enter), uint32(c.words.Exit)), pair(uint32(c.words.Flag), uint32(c.parties)))
+	return p
+}
+
 // TestHazard_TornPlace: a worker dies when it has stored any parts of a record
 // over an older one, or has stored them all. A reader has the new record in the
 // last case, the old one before the first store, and else none.
@@ -184,9 +192,7 @@ func TestHazard_TornPlace(t *testing.T) {
 		if random.IntN(2) == 0 {
 			newer.number, newer.at, newer.round, newer.what, newer.words.Enter = 21, older.at+random.Int64N(1e6), older.round+1, 4, 1
 		}
-		var before, after place
-		before.write(&older)
-		after.write(&newer)
+		before, after := placed(older), placed(newer)
 		for stored := range 1 << len(before) {
 			p := before
 			for i := range p {
@@ -219,8 +225,9 @@ func TestHazard_TornRecord(t *testing.T) {
 		track := r.Track(0, false)
 		for i := range n {
 			track.Begin(int64(i), 0, 1)
-			track.Step(spec.AwaitFlag, spec.Words{})
-			track.Step(spec.AwaitFlag, spec.Words{})
+			for range 16 {
+				track.Step(spec.AwaitFlag, spec.Words{})
+			}
 		}
 		for _, c := range []struct {
 			torn    *uint64
@@ -228,7 +235,7 @@ func TestHazard_TornRecord(t *testing.T) {
 			want    Record // the last one
 		}{
 			{&r.rings[0].again[track.place][3], min(n, Last), Record{Round: int64(n - 1), Attempts: 1}},
-			{&r.rings[0].first[track.place][7], min(n-1, Last), Record{Round: int64(n - 2), Attempts: 2}},
+			{&r.rings[0].first[track.place][7], min(n-1, Last), Record{Round: int64(n - 2), Attempts: 16}},
 		} {
 			*c.torn++
 			got := r.Read()

@@ -67,6 +67,17 @@ func (r Record) Step() (spec.Step, bool) {
 	return s, err == nil
 }
 
+// Step returns the step that the worker takes next, as far as it has recorded.
+func (r *Recorder) Step(worker int) spec.Step {
+	records, _ := r.rings[worker].read(worker)
+	if len(records) > 0 {
+		if s, ok := records[len(records)-1].Step(); ok {
+			return s
+		}
+	}
+	return spec.Call
+}
+
 // Of returns the records of one worker.
 func (r Recording) Of(worker int) (records []Record) {
 	for _, record := range r.Records {
@@ -147,8 +158,8 @@ func until(after []Record) int64 {
 		switch {
 		case r.Words != nil:
 			return r.Number
-		case isStep && s.Lock() == spec.Acquire && r.Attempts == 1:
-			// It has not looked at the counter.
+		case isStep && (s.Lock() == spec.Acquire || s == spec.Call) && r.Attempts == 1:
+			// The worker has not looked at the counter.
 		default:
 			return (r.Number/stride + 1) * stride
 		}

@@ -51,10 +51,17 @@ func (w *Words) Read() (words spec.Words) {
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if p := recover(); p != nil && !w.isOf(p) {
+		if p := recover(); p != nil && !w.IsFault(p) {
 			panic(p)
 		}
 	}()
+	return w.Load()
+}
+
+// Load is Read of mapped words in a third of the time. It panics if a peer has
+// cut the words off, and the caller, who has called debug.SetPanicOnFault,
+// recovers from an IsFault.
+func (w *Words) Load() (words spec.Words) {
 	mapped := (*[3]int32)(unsafe.Pointer(unsafe.SliceData(w.mapping)))
 	words.Enter = atomic.LoadInt32(&mapped[spec.Enter])
 	words.Exit = atomic.LoadInt32(&mapped[spec.Exit])
@@ -62,9 +69,8 @@ func (w *Words) Read() (words spec.Words) {
 	return words
 }
 
-// isOf reports whether p is what the runtime panics with on an access to the
-// mapping.
-func (w *Words) isOf(p any) bool {
+// IsFault reports whether p is what Load panics with.
+func (w *Words) IsFault(p any) bool {
 	fault, ok := p.(interface{ Addr() uintptr })
 	return ok && fault.Addr()-uintptr(unsafe.Pointer(unsafe.SliceData(w.mapping))) < spec.Size
 }
