@@ -150,24 +150,38 @@ Proof.
   - left. congruence.
 Qed.
 
-Variable T : nat.
-Hypothesis no_give_up : forall t, T <= t -> ~ gives_up (event_at t).
-
 (** Every process makes R calls. *)
 Variable R : nat.
-Hypothesis fair : weakly_fair_until n R state_at event_at.
+
+(** While some process wants to take a step, something happens. *)
+Definition progress_until : Prop :=
+  forall t p, wants n R p (state_at t) -> exists u, t <= u /\ event_at u <> None.
+
+Lemma fair_progress : weakly_fair_until n R state_at event_at -> progress_until.
+Proof.
+  intros fair t p Hw. assert (Hp : p < n) by (apply (able_iff p (state_at t)), Hw).
+  destruct (fair p Hp t) as (u & Hu & Hf). replace u with (t + (u - t)) in Hf by lia.
+  destruct (first_event t (u - t)) as [E|(v & q & m & Hv & _ & Ee)].
+  - rewrite E in Hf. destruct Hf as [Hf|(m & Hf & _)]; [contradiction|].
+    exists (t + (u - t)). split; [lia | congruence].
+  - exists v. split; [assumption | congruence].
+Qed.
+
+Variable T : nat.
+Hypothesis no_give_up : forall t, T <= t -> ~ gives_up (event_at t).
+Hypothesis goes_on : progress_until.
 
 Lemma next_step : forall t, T <= t -> rounds n (state_at t) < R ->
   exists u p m, t <= u /\ state_at u = state_at t /\ event_at u = Some (p, m) /\ sort m <> GivesUp.
 Proof.
   intros t Ht HR. destruct (some_step _ (run_reachable t)) as (p & Ha & Hc).
-  destruct (fair p (proj1 (proj1 (able_iff p _) Ha)) t) as (u & Hu & Hf).
-  replace u with (t + (u - t)) in Hf by lia.
+  assert (Hw : wants n R p (state_at t)).
+  { split; [assumption|]. intros Hcall. rewrite (Hc Hcall). assumption. }
+  destruct (goes_on t p Hw) as (u & Hu & He).
   assert (Hsome : exists v q m, t <= v /\ state_at v = state_at t /\ event_at v = Some (q, m)).
   { destruct (first_event t (u - t)) as [E|H]; [|assumption].
-    rewrite E in Hf. destruct Hf as [Hf|(m & Hf & _)].
-    - exfalso. apply Hf. split; [assumption|]. intros Hcall. rewrite (Hc Hcall). assumption.
-    - exists (t + (u - t)), p, m. split; [lia | auto]. }
+    destruct (event_at u) as [[q m]|] eqn:Ee; [|contradiction].
+    exists u, q, m. replace (t + (u - t)) with u in E by lia. auto. }
   destruct Hsome as (v & q & m & Hv & Es & Ee). exists v, q, m. repeat split; auto.
   intros Hg. apply (no_give_up v); [lia|]. exists q, m. auto.
 Qed.
@@ -205,24 +219,36 @@ Qed.
 End Run.
 
 (** If from some moment on no call gives up, every process completes calls
-    without end. *)
-Theorem no_hang : NoHang n.
+    without end. Progress is enough. *)
+Theorem no_hang_by_progress : NoHangByProgress n.
 Proof.
-  intros state_at event_at run fair [T HT] p Hp t.
+  intros state_at event_at run goes_on [T HT] p Hp t.
   set (R := S (completed (procs (state_at t) p))).
-  destruct (calls_complete state_at event_at run (max T t)) with (R := R) as (u & Hu & H).
+  destruct (calls_complete state_at event_at run R (max T t)) as (u & Hu & H).
   - intros v Hv. apply HT. lia.
-  - intros q Hq v. destruct (fair q Hq v) as (w & Hw & Hf). exists w. split; [assumption|].
-    destruct Hf as [Hf|Hf]; [left; intros [Ha _]; contradiction | right; assumption].
+  - intros v q [Hq _]. apply (goes_on v q Hq).
   - specialize (H p Hp). unfold R in H. exists u. split; [|lia].
     destruct (Nat.eq_dec t u) as [<-|Hne]; lia.
+Qed.
+
+(** Weak fairness gives progress. *)
+Theorem no_hang : NoHang n.
+Proof.
+  intros state_at event_at run fair.
+  apply (no_hang_by_progress state_at event_at run).
+  intros t p Ha. set (R := S (completed (procs (state_at t) p))).
+  refine (fair_progress state_at event_at run R _ t p _).
+  - intros q Hq v. destruct (fair q Hq v) as (w & Hw & Hf). exists w. split; [assumption|].
+    destruct Hf as [Hf|Hf]; [left; intros [H _]; contradiction | right; assumption].
+  - split; [assumption|]. intros _. unfold R. lia.
 Qed.
 
 (** If each process makes R calls and may rest then, all R calls of each return. *)
 Theorem all_return : forall R, AllReturn n R.
 Proof.
   intros R state_at event_at run fair [T HT].
-  destruct (calls_complete state_at event_at run T HT R fair) as (u & _ & H). eauto.
+  destruct (calls_complete state_at event_at run R T HT) as (u & _ & H); [|eauto].
+  apply fair_progress; assumption.
 Qed.
 
 (** ** There are weakly fair runs *)

@@ -143,6 +143,18 @@ Definition NoHang : Prop :=
   gives_up_no_more event_at ->
   forall p, p < n -> completes_calls p state_at.
 
+(** The same with progress in place of weak fairness: while some process can take
+    a step, something happens after finite time. *)
+
+Definition progress (state_at : nat -> state) (event_at : nat -> event) : Prop :=
+  forall t p, able p (state_at t) -> exists u, t <= u /\ event_at u <> None.
+
+Definition NoHangByProgress : Prop :=
+  forall state_at event_at,
+  is_run state_at event_at -> progress state_at event_at ->
+  gives_up_no_more event_at ->
+  forall p, p < n -> completes_calls p state_at.
+
 (** The same if each process makes R calls, and may rest then. *)
 
 Definition wants (R p : nat) (s : state) : Prop :=

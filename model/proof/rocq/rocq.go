@@ -52,6 +52,7 @@ var Theorems = []Theorem{
 	{"round_ends", fmt.Sprintf("a round has at most %v steps, and %d more for each call that gives up in it", rank.StepsOfRound(), rank.GiveUp), "round", spec.Liveness, "Rank"},
 	{"round_ends_from_any_state", fmt.Sprintf("from any state the round ends within %v steps, and %d more for each call that gives up on the way", rank.StepsToEnd(), rank.GiveUp), "end", spec.Liveness, "Rank"},
 	{"some_step", "some process can take a step, other than `Call` by one ahead", "", spec.Liveness, "Liveness"},
+	{"no_hang_by_progress", "`NoHang` with progress in place of weak fairness: while some process can take a step, something happens", "", spec.Liveness, "Liveness"},
 	{"no_hang", spec.NoHang.Doc(), spec.NoHang.String(), spec.Liveness, "Liveness"},
 	{"all_return", "if each process makes R calls, and may rest then, all R calls of each return", "", spec.Liveness, "Liveness"},
 	{"weakly_fair_runs_exist", "there are runs that satisfy the conditions of `no_hang`", "", spec.Liveness, "Liveness"},
