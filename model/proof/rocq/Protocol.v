@@ -1,5 +1,6 @@
 (** States, steps and runs of n named processes, and the properties of
-    HAZARDS.md. Whoever trusts the theorems reads Table.v and this file. *)
+    HAZARDS.md. Whoever trusts the theorems reads Table.v and this file, and for
+    the rank the first definitions of Rank.v. *)
 
 From Coq Require Import ZArith List.
 From SharedBarrier Require Import Table.
