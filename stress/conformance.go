@@ -112,14 +112,14 @@ func (q conformanceFlags) command() string {
 	if q.mutants {
 		b.WriteString("--mutants")
 	} else {
-		b.WriteString("--port " + registry.Quoted(q.Port))
+		b.WriteString("--port " + cli.Quoted(q.Port))
 	}
 	fmt.Fprintf(&b, " --for %v --stall %v --limit %v --seed %d", q.For, q.Stall, q.Limit, q.Seed)
 	if q.Thorough {
 		b.WriteString(" --thorough")
 	}
 	for _, check := range q.Without {
-		b.WriteString(" --without " + registry.Quoted(check))
+		b.WriteString(" --without " + cli.Quoted(check))
 	}
 	return b.String()
 }

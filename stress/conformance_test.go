@@ -10,11 +10,11 @@ import (
 	"syscall"
 	"testing"
 
+	"sharedbarrier/model/cli"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/conformance"
 	"sharedbarrier/stress/port/porttest"
-	"sharedbarrier/stress/port/registry"
 )
 
 // without are flags that leave out all checks but those with the names.
@@ -40,7 +40,7 @@ func TestProc_ConformanceEnds(t *testing.T) {
 		{"passed", append([]string{"--port", "go"}, without("conversation")...), spec.ExitOK, ""},
 		{"nothing asked", append([]string{"--port", "go"}, without()...), spec.ExitUnfinished, ""},
 		{"failed", []string{"--port", bad, "--for", "3s", "--stall", "7s", "--seed", "5", "--without", "lock file"}, spec.ExitSafety,
-			"reproduce: go run ./stress conformance --port " + registry.Quoted(bad) + " --for 3s --stall 7s --limit 30s --seed 5 --without 'lock file'"},
+			"reproduce: go run ./stress conformance --port " + cli.Quoted(bad) + " --for 3s --stall 7s --limit 30s --seed 5 --without 'lock file'"},
 		{"mutants", append([]string{"--mutants", "--seed", "5"}, without("attaching")...), spec.ExitSafety,
 			"reproduce: go run ./stress conformance --mutants --for 2s --stall 10s --limit 30s --seed 5 --without conversation --without 'tour n=2'"},
 		{"no mutant asked", append([]string{"--mutants"}, without()...), spec.ExitUnfinished, ""},

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec/golden"
 	"sharedbarrier/stress/port/porttest"
-	"sharedbarrier/stress/port/registry"
 )
 
 // TestGolden_Messages pins what a user reads about a port that is wrong: the
@@ -47,7 +47,7 @@ func TestGolden_Messages(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want a mistake", c.what, found, err)
 			continue
 		}
-		text := strings.ReplaceAll(strings.ReplaceAll(err.Error(), registry.Quoted("exec:"+c.port), "PORT"), "exec:"+c.port, "PORT")
+		text := strings.ReplaceAll(strings.ReplaceAll(err.Error(), cli.Quoted("exec:"+c.port), "PORT"), "exec:"+c.port, "PORT")
 		fmt.Fprintf(&all, "%s, %s:\n%s\n\n", c.check, c.what, text)
 	}
 	golden.File(t, "testdata/messages.txt", regexp.MustCompile(`pid \d+`).ReplaceAllString(all.String(), "pid PID"))

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/porttest"
-	"sharedbarrier/stress/port/registry"
 )
 
 // sanitized compiles a C program so that undefined behaviour ends it, and
@@ -32,7 +32,7 @@ func sanitized(t *testing.T, source string) string {
 	if out, err := compile(source); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	return "exec:exec " + registry.Quoted(program)
+	return "exec:exec " + cli.Quoted(program)
 }
 
 // TestProc_SanitizedC makes the checks of the C port that are not stress, and

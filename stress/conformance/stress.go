@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
-	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/run"
 )
 
@@ -37,7 +37,7 @@ func tour(n int) func(*subject) (string, error) {
 				if moves := strings.Fields(rep.Schedule); len(moves) > 0 {
 					last = fmt.Sprintf(" (the last moves: %s)", strings.Join(moves[max(0, len(moves)-8):], " "))
 				}
-				return "", finding(fmt.Sprintf("PROTOCOL.md, sections 4 and 5; a table of the steps: go run ./stress lockstep --tour --procs %d --port %s", n, registry.Quoted(s.Port)),
+				return "", finding(fmt.Sprintf("PROTOCOL.md, sections 4 and 5; a table of the steps: go run ./stress lockstep --tour --procs %d --port %s", n, cli.Quoted(s.Port)),
 					"after %d steps%s: %s", rep.Steps, last, rep.Why)
 			case rep.Covered != rep.Edges:
 				return "", fmt.Errorf("only %d of %d edges were taken", rep.Covered, rep.Edges)

@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"sharedbarrier/impl"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/fault"
 	"sharedbarrier/stress/inspect"
 	"sharedbarrier/stress/port"
-	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/run"
 )
 
@@ -277,7 +277,7 @@ func check(r run.Report) string {
 	if suspect == "" {
 		return fmt.Sprintf("go run ./stress lockstep --tour --procs %d", min(max(r.Procs, 2), 3))
 	}
-	return "go run ./stress conformance --port " + registry.Quoted(AtRoot(suspect))
+	return "go run ./stress conformance --port " + cli.Quoted(AtRoot(suspect))
 }
 
 // more returns flags that give a run more time. The last of several equal flags

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"text/template"
 
-	"sharedbarrier/stress/port/registry"
+	"sharedbarrier/model/cli"
 )
 
 // script is repro.sh. It builds the program, for go run turns each exit code
@@ -65,7 +65,7 @@ func writeScript(out io.Writer, command string) error {
 		root = "."
 	}
 	return script.Execute(out, struct{ Command, Root, Arguments string }{
-		Command: command, Root: registry.Quoted(root), Arguments: strings.TrimPrefix(command, "go run ./stress "),
+		Command: command, Root: cli.Quoted(root), Arguments: strings.TrimPrefix(command, "go run ./stress "),
 	})
 }
 
@@ -95,5 +95,5 @@ func AtRoot(name string) string {
 	if root, outside := Repository(); !is || err != nil || outside == nil && here == root {
 		return name
 	}
-	return "exec:cd " + registry.Quoted(here) + " || exit; " + command
+	return "exec:cd " + cli.Quoted(here) + " || exit; " + command
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/run"
@@ -63,7 +64,7 @@ func (t *trials) forked(ctx context.Context, c *run.Config) (remove func() error
 	if t.control {
 		how = "own"
 	}
-	quoted := registry.Quoted
+	quoted := cli.Quoted
 	c.Ports = []string{fmt.Sprintf("exec:exec %s %s %s %d", quoted(cmd.Path), how, quoted(files.Dir), c.Procs)}
 	for i := 1; i < c.Procs; i++ {
 		in, out := filepath.Join(files.Dir, fmt.Sprintf("in.%d", i)), filepath.Join(files.Dir, fmt.Sprintf("out.%d", i))

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/impl"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/scratch"
@@ -41,7 +42,7 @@ func GoPort(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return registry.Quoted(self) + " " + strings.Join(cmd.Args[1:], " ")
+	return cli.Quoted(self) + " " + strings.Join(cmd.Args[1:], " ")
 }
 
 // HasEnded reports whether a child has ended for which Wait was not called yet.
