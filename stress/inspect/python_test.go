@@ -4,6 +4,9 @@ package inspect_test
 
 import (
 	"context"
+	"flag"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,24 +22,31 @@ import (
 	"sharedbarrier/stress/port/registry"
 )
 
-// A scene is a barrier of the published original, and its processes.
+// A scene is a barrier of so many parties, and its processes.
 type scene struct {
 	*testing.T
+	port    string // of the parties
+	n       int
 	barrier *impl.Barrier
 	target  inspect.Target
 }
 
-func newScene(t *testing.T) *scene {
+// sweep also runs what takes minutes: see sweep_test.go.
+var sweep = flag.Bool("sweep", false, "inspect hundreds of barriers that work, and each hang twenty times, under load")
+
+const original = "python" // the published original, which constructs when it opens
+
+func newScene(t *testing.T, port string, n int) *scene {
 	t.Helper()
-	porttest.Need(t, "python")
+	porttest.Need(t, original, port)
 	b, segment, lockPath := porttest.NewBarrier(t)
-	return &scene{t, b, inspect.Target{Segment: segment, LockPath: lockPath}}
+	return &scene{t, port, n, b, inspect.Target{Segment: segment, LockPath: lockPath}}
 }
 
-// start starts an original that has not constructed yet.
-func (s *scene) start() *port.Port {
+// start starts a port that has not opened the barrier yet.
+func (s *scene) start(name string) *port.Port {
 	s.Helper()
-	p, err := registry.Start(s.Context(), "python")
+	p, err := registry.Start(s.Context(), name)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -44,11 +54,11 @@ func (s *scene) start() *port.Port {
 	return p
 }
 
-// open starts n originals and has each construct.
+// open starts n parties and has each open the barrier.
 func (s *scene) open(n int) (ports []*port.Port) {
 	s.Helper()
 	for range n {
-		p := s.start()
+		p := s.start(s.port)
 		s.construct(p)
 		ports = append(ports, p)
 	}
@@ -63,10 +73,10 @@ func (s *scene) construct(p *port.Port) {
 }
 
 // call begins a call and does not wait for its return.
-func (s *scene) call(count string, ports ...*port.Port) {
+func (s *scene) call(count int, ports ...*port.Port) {
 	s.Helper()
 	for _, p := range ports {
-		if err := p.Send("call " + count); err != nil {
+		if err := p.Send(fmt.Sprint("call ", count)); err != nil {
 			s.Fatal(err)
 		}
 	}
@@ -82,9 +92,9 @@ func (s *scene) returned(ports ...*port.Port) {
 }
 
 // await waits until the words are these.
-func (s *scene) await(enter, exit, flag int32) {
+func (s *scene) await(enter, exit int, flag int32) {
 	s.Helper()
-	want := spec.Words{Enter: enter, Exit: exit, Flag: flag}
+	want := spec.Words{Enter: int32(enter), Exit: int32(exit), Flag: flag}
 	deadline := time.Now().Add(port.Limit)
 	for {
 		got, err := s.barrier.Words()
@@ -98,25 +108,25 @@ func (s *scene) await(enter, exit, flag int32) {
 	}
 }
 
-// inLock starts an original, has it construct, and leaves it in its first call
-// at CountEnter, with the lock.
-func (s *scene) inLock(count string) *port.Port {
+// inLock starts a party, has it open the barrier, and leaves it in its first
+// call at CountEnter, with the lock.
+func (s *scene) inLock() *port.Port {
 	s.Helper()
-	p := s.start()
-	for _, request := range []string{"white", "open " + s.target.Segment + " " + s.target.LockPath} {
-		if _, err := p.Ask(request); err != nil {
-			s.Fatal(err)
+	p := s.start(s.port)
+	ask := func(request string) string {
+		answer, err := p.Ask(request)
+		if err != nil || strings.HasPrefix(answer, "error") {
+			s.Fatalf("%s: %q, %v", request, answer, err)
 		}
+		return answer
 	}
-	for answer, request := "", "go"; !strings.HasSuffix(answer, " CountEnter"); {
-		var err error
-		if answer, err = p.Ask(request); err != nil {
-			s.Fatal(err)
-		}
-		request = "go"
+	ask("white")
+	for answer := ask("open " + s.target.Segment + " " + s.target.LockPath); !strings.HasSuffix(answer, " CountEnter"); {
+		request := "go"
 		if answer == port.Opened {
-			request = "call " + count
+			request = fmt.Sprint("call ", s.n)
 		}
+		answer = ask(request)
 	}
 	return p
 }
@@ -126,12 +136,6 @@ func (s *scene) stop(p *port.Port) {
 	if err := unix.Kill(p.PID(), unix.SIGSTOP); err != nil {
 		s.Fatal(err)
 	}
-}
-
-// inspect looks at the barrier; procs is the party count, or 0.
-func (s *scene) inspect(procs int) *inspect.Report {
-	s.Helper()
-	return lookFor(s.T, s.target, inspect.Options{Procs: procs, For: 500 * time.Millisecond})
 }
 
 // A way is one way to make the original hang.
@@ -154,50 +158,49 @@ func why(text string) func(inspect.Cause) bool {
 
 var ways = []way{
 	{"killed in the wait", func(s *scene) {
-		ports := s.open(3)
-		s.call("3", ports[0])
-		s.await(1, 3, 0)
+		ports := s.open(s.n)
+		s.call(s.n, ports[0])
+		s.await(1, s.n, 0)
 		ports[0].Kill()
-		s.call("3", ports[1:]...)
+		s.call(s.n, ports[1:]...)
 		s.returned(ports[1:]...)
-		s.call("3", ports[1:]...)
-		s.await(0, 2, 1)
+		s.call(s.n, ports[1:]...)
+		s.await(0, s.n-1, 1)
 	}, inspect.Hangs, scenario("crash", spec.AwaitFlag)},
 	{"killed holding the lock", func(s *scene) {
-		ports := s.open(2)
-		p := s.inLock("3")
+		ports := s.open(s.n - 1)
+		p := s.inLock()
 		p.Kill()
-		s.call("3", ports...)
-		s.await(2, 3, 0)
+		s.call(s.n, ports...)
+		s.await(s.n-1, s.n, 0)
 	}, inspect.Hangs, scenario("crash", spec.CountEnter)},
 	{"stopped holding the lock", func(s *scene) {
-		ports := s.open(2)
-		s.stop(s.inLock("3"))
-		s.call("3", ports...)
+		ports := s.open(s.n - 1)
+		s.stop(s.inLock())
+		s.call(s.n, ports...)
 	}, inspect.HeldUp, why("holds the lock and is stopped")},
 	{"one party too few", func(s *scene) {
-		ports := s.open(2)
-		s.call("3", ports...)
-		s.await(2, 3, 0)
-	}, inspect.Hangs, why("1 party has not called, of 3")},
+		ports := s.open(s.n - 1)
+		s.call(s.n, ports...)
+		s.await(s.n-1, s.n, 0)
+	}, inspect.Hangs, why("1 party has not called, of ")},
 	{"wrong party count", func(s *scene) {
-		ports := s.open(3)
-		s.call("3", ports[0])
-		s.await(1, 3, 0)
-		s.call("3", ports[1])
-		s.await(2, 3, 0)
-		s.call("2", ports[2])
-		s.await(3, 3, 0)
+		wrong := s.start(original) // others refuse a count that the words do not allow
+		s.construct(wrong)
+		s.call(s.n, s.open(s.n-1)...)
+		s.await(s.n-1, s.n, 0)
+		s.call(s.n-1, wrong)
+		s.await(s.n, s.n, 0)
 	}, inspect.Hangs, scenario("disagreeing")},
 	{"constructed late", func(s *scene) {
-		ports := s.open(2)
-		late := s.start()
-		s.call("3", ports...)
-		s.await(2, 3, 0)
+		ports := s.open(s.n - 1)
+		late := s.start(original)
+		s.call(s.n, ports...)
+		s.await(s.n-1, s.n, 0)
 		s.construct(late)
 		s.returned(ports...)
-		s.call("3", append(ports, late)...)
-		s.await(0, 1, 1)
+		s.call(s.n, append(ports, late)...)
+		s.await(0, s.n-2, 1)
 	}, inspect.Hangs, scenario("late-construction")},
 }
 
@@ -210,25 +213,89 @@ func TestHazard_OriginalHangs(t *testing.T) {
 		}
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t)
+			s := newScene(t, original, 3)
 			w.make(s)
 			for _, procs := range []int{3, 0} {
-				r := s.inspect(procs)
-				first := r.Causes[:min(2, len(r.Causes))]
-				if r.Status != w.status || !slices.ContainsFunc(first, w.cause) {
-					var text strings.Builder
-					r.Text(&text)
-					s.Errorf("--procs %d: status %q, want %q, and the right cause among the first two:\n%s", procs, r.Status, w.status, text.String())
-				}
+				s.wantDiagnosis(w, procs)
 			}
 		})
+	}
+}
+
+// TestHazard_ManyHang is the same with more parties than the model can explore:
+// each way with 16 or 64 of them.
+func TestHazard_ManyHang(t *testing.T) {
+	if testing.Short() {
+		t.Skip("scenes of TestUnit_Diagnosis have as many")
+	}
+	for _, n := range []int{16, 64} {
+		for i, w := range ways {
+			if (n == 64) != (i == 0 || i == 5) && !*sweep {
+				continue
+			}
+			t.Run(fmt.Sprintf("%d/%s", n, w.name), func(t *testing.T) {
+				s := newScene(t, "c", n)
+				w.make(s)
+				s.wantDiagnosis(w, n)
+			})
+		}
+	}
+}
+
+// wantDiagnosis looks at the barrier, and reports an error unless the status is
+// that of the way and the right cause is among the first two. The party count is
+// procs, or not known: 0.
+func (s *scene) wantDiagnosis(w way, procs int) {
+	s.Helper()
+	r := lookFor(s.T, s.target, inspect.Options{Procs: procs, For: 500 * time.Millisecond})
+	first := r.Causes[:min(2, len(r.Causes))]
+	if r.Status != w.status || !slices.ContainsFunc(first, w.cause) {
+		var text strings.Builder
+		r.Text(&text)
+		s.Errorf("--procs %d: status %q, want %q, and the right cause among the first two:\n%s", procs, r.Status, w.status, text.String())
+	}
+}
+
+// TestProc_MissingRanks: of 64 processes with a rank each, four have not come.
+// The report has their ranks.
+func TestProc_MissingRanks(t *testing.T) {
+	b, segment, lockPath := porttest.NewBarrier(t)
+	ports := 0
+	porttest.Need(t, "c")
+	for rank := range 64 {
+		if rank == 2 || 5 <= rank && rank <= 7 {
+			continue
+		}
+		t.Setenv("LOCAL_RANK", fmt.Sprint(rank))
+		p, err := registry.Start(t.Context(), "c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Kill)
+		err = p.Open(segment, lockPath)
+		if err == nil {
+			err = p.Send("call 64")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports++
+	}
+	settled(t, b, int32(ports))
+	r := lookFor(t, inspect.Target{Segment: segment, LockPath: lockPath}, inspect.Options{For: short})
+	var text strings.Builder
+	r.Text(&text)
+	for _, row := range []string{"missing +2, 5-7 of 64", "alive +rank 0-1, 3-4, 8-63"} {
+		if !regexp.MustCompile("(?m)^" + row + "$").MatchString(text.String()) {
+			t.Errorf("want a row like %q in:\n%s", row, text.String())
+		}
 	}
 }
 
 // TestProc_OriginalThatWorks is the control: three originals call round after
 // round.
 func TestProc_OriginalThatWorks(t *testing.T) {
-	s := newScene(t)
+	s := newScene(t, original, 3)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	for _, p := range s.open(3) {
@@ -239,7 +306,7 @@ func TestProc_OriginalThatWorks(t *testing.T) {
 		}()
 	}
 	for range 3 {
-		if r := s.inspect(3); r.Verdict != spec.Passed || len(r.Causes) > 0 {
+		if r := lookFor(t, s.target, inspect.Options{Procs: 3, For: 500 * time.Millisecond}); r.Verdict != spec.Passed || len(r.Causes) > 0 {
 			var text strings.Builder
 			r.Text(&text)
 			t.Errorf("a barrier that works: status %q, want moving:\n%s", r.Status, text.String())
