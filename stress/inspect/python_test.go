@@ -245,7 +245,7 @@ func TestHazard_ManyHang(t *testing.T) {
 // wantDiagnosis looks at the barrier, and reports an error unless the status is
 // that of the way and the right cause is among the first two. The party count is
 // procs, or not known: 0.
-func (s *scene) wantDiagnosis(w way, procs int) {
+func (s *scene) wantDiagnosis(w way, procs int) *inspect.Report {
 	s.Helper()
 	r := lookFor(s.T, s.target, inspect.Options{Procs: procs, For: 500 * time.Millisecond})
 	first := r.Causes[:min(2, len(r.Causes))]
@@ -254,6 +254,7 @@ func (s *scene) wantDiagnosis(w way, procs int) {
 		r.Text(&text)
 		s.Errorf("--procs %d: status %q, want %q, and the right cause among the first two:\n%s", procs, r.Status, w.status, text.String())
 	}
+	return r
 }
 
 // TestProc_MissingRanks: of 64 processes with a rank each, four have not come.
