@@ -215,16 +215,27 @@ func (c Cause) isWait() bool {
 	return c.kind == spec.Reuse && c.Missing == 0 && c.fit.dead == 0 && c.fit.idle > 0
 }
 
-// best sorts the causes, spells them out and leaves out the unlikely ones.
-func best(causes []Cause) []Cause {
+// best sorts the causes, leaves out the unlikely ones and those that need all
+// that another of the same scenario needs and more, and spells the others out.
+func best(causes []Cause) (list []Cause) {
 	slices.SortStableFunc(causes, func(a, b Cause) int { return cmp.Compare(a.improbability(), b.improbability()) })
-	for i := range causes {
-		if i == mostCauses || causes[i].improbability() > causes[0].improbability()+spread {
-			return causes[:i]
+	for _, c := range causes {
+		switch {
+		case len(list) == mostCauses || c.improbability() > causes[0].improbability()+spread:
+			return list
+		case slices.ContainsFunc(list, c.needsMore):
+			continue
 		}
-		causes[i].spell(causes[0].Procs)
+		c.spell(causes[0].Procs)
+		list = append(list, c)
 	}
-	return causes
+	return list
+}
+
+// needsMore reports whether the cause needs all that the other one needs, and
+// more.
+func (c Cause) needsMore(than Cause) bool {
+	return c.kind == than.kind && c.Procs == than.Procs && c.Missing >= than.Missing && c.fit.dead >= than.fit.dead && c.fit.idle >= than.fit.idle
 }
 
 // spell puts the cause into words. Others have the given party count.
