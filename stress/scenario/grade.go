@@ -43,11 +43,42 @@ type Grade string
 
 // The grades.
 const (
-	Expected  Grade = "expected"  // the model reaches it here, and not in the control: the hazard is about it
-	Allowed   Grade = "allowed"   // the model reaches it
-	Forbidden Grade = "forbidden" // the model does not reach it
-	Undecided Grade = "undecided" // the model cannot say
+	Expected  Grade = "expected"
+	Allowed   Grade = "allowed"
+	Forbidden Grade = "forbidden"
+	Undecided Grade = "undecided"
 )
+
+// AllGrades lists every grade.
+var AllGrades = []Grade{Expected, Allowed, Forbidden, Undecided}
+
+// Doc says in one line when an outcome has the grade.
+func (g Grade) Doc() string {
+	switch g {
+	case Expected:
+		return "the model reaches it here, and not in the control; the workers can be driven there, and it can be seen"
+	case Allowed:
+		return "the model reaches it"
+	case Forbidden:
+		return "the model does not reach it"
+	default:
+		return "the model cannot say: it has no handles"
+	}
+}
+
+// Verdict says what the grade does to the verdict.
+func (g Grade) Verdict() string {
+	switch g {
+	case Expected:
+		return "unfinished (75) if it was not seen"
+	case Allowed:
+		return "none"
+	case Forbidden:
+		return "violated (12) if it was seen; a hang or a death: hang (11)"
+	default:
+		return "unfinished (75) if no outcome was seen"
+	}
+}
 
 // A grading has what the model says of a scenario, or of its control.
 type grading struct {

@@ -185,6 +185,9 @@ func (t *trials) config(seed uint64) run.Config {
 		Procs: t.procs, Ports: t.ports, Rounds: trialRounds, Stall: t.Stall, Seed: seed, White: true,
 		KeepGoing: true, Between: betweenLooks, Stderr: t.Stderr,
 	}
+	if t.announces() && t.ports != nil {
+		c.Guide = &run.Guide{Workers: make([][]run.Turn, t.procs)} // all ports announce their steps
+	}
 	c.Reopen = t.sc == spec.SplitLock
 	if !t.control {
 		c.Faults = mustParse(misuse[t.sc]...)
@@ -329,11 +332,12 @@ func (t *trials) observed(rep run.Report) map[Outcome]bool {
 	return set
 }
 
-// hangs reports whether the trial hangs by itself. Where the model has each
+// hangs reports whether the trial hangs by itself: two looks have confirmed it,
+// or nothing has moved for Options.Stall. Where the model has each
 // process call round after round, one that has made its last call is no reason
 // for a hang; and neither is one whose call was refused.
 func (t *trials) hangs(rep run.Report) bool {
-	if rep.Hang == nil || rep.Hang.Status != inspect.Hangs || len(rep.Ends.Refused) > 0 {
+	if rep.Hang == nil || rep.Hang.Status != inspect.Hangs && rep.Verdict != spec.Hang || len(rep.Ends.Refused) > 0 {
 		return false
 	}
 	rests := func(w run.Worker) bool {
