@@ -357,6 +357,17 @@ func TestProc_Removed(t *testing.T) {
 		"segment":      func(f *fixture) []string { return []string{f.segment} },
 		"lock file":    func(f *fixture) []string { return []string{f.lock} },
 		"not yet size": func(f *fixture) []string { return []string{f.segment} },
+		"run, after a Clean that was killed": func(f *fixture) []string {
+			run := "sharedbarrier-test-1-" + f.id[:16]
+			dir := filepath.Join(filepath.Dir(f.lock), run+".removing-0123456789abcdef")
+			f.try(os.MkdirAll(filepath.Join(dir, "folder"), 0o700))
+			f.write(filepath.Join(dir, "folder", "file"))
+			f.age(dir)
+			f.id = run
+			segment := filepath.Join(shm, run+".segment.removing-fedcba9876543210")
+			f.write(segment)
+			return []string{segment, dir}
+		},
 		"longest name": func(f *fixture) []string {
 			name := "sharedbarrier-test-1-" + f.id[:16] + ".segment"
 			f.id = name + strings.Repeat("n", unix.NAME_MAX-len(name))
@@ -367,7 +378,9 @@ func TestProc_Removed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			paths := paths(f)
-			f.write(paths...)
+			if !strings.HasPrefix(name, "run") {
+				f.write(paths...)
+			}
 			if name == "not yet size" {
 				f.try(os.Truncate(f.segment, 0))
 				f.age(f.segment)
@@ -553,7 +566,8 @@ func TestProc_TwoCleans(t *testing.T) {
 	cleans.Wait()
 }
 
-// TestProc_WithoutLeases: where the system has no leases, nothing is proven.
+// TestProc_WithoutLeases: where the system has no leases, or they count the
+// processes of one machine of several, nothing is proven.
 func TestProc_WithoutLeases(t *testing.T) {
 	f := newFixture(t)
 	f.write(f.segment, f.lock)
@@ -563,6 +577,12 @@ func TestProc_WithoutLeases(t *testing.T) {
 			t.Errorf("got %s (%s), want %s, and what to look at", v, why, Unproven)
 		}
 	})
+	all := local
+	local = local[1:] // without that of /dev/shm
+	if v, why := f.verdict(Options{Remove: true}); v != Unproven || !strings.Contains(why, "shared with other machines") {
+		t.Errorf("in a file system that is not known: got %s (%s), want %s, and why", v, why, Unproven)
+	}
+	local = all
 	f.awaitDead(Options{})
 }
 

@@ -3,6 +3,7 @@
 package leftover
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -197,10 +198,30 @@ func (e *entry) leaseFile(file *os.File, want fileuse.Inode) error {
 	if fileuse.InodeOf(&stat) != want {
 		return fmt.Errorf("%s: another file has this name now", file.Name())
 	}
-	return take(file)
+	return cmp.Or(isLocal(file), take(file))
 }
 
 const leaseOp = "take a lease on"
+
+// local are the file systems that no other machine shares: there, the kernel
+// counts all.
+var local = []int64{
+	unix.TMPFS_MAGIC, unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.OVERLAYFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC,
+	unix.BCACHEFS_SUPER_MAGIC,
+	0x2fc12fc1, // ZFS
+}
+
+// isLocal fails if processes of another machine may have the file.
+func isLocal(file *os.File) error {
+	var system unix.Statfs_t
+	if err := unix.Fstatfs(int(file.Fd()), &system); err != nil {
+		return &fs.PathError{Op: "statfs", Path: file.Name(), Err: err}
+	}
+	if !slices.Contains(local, int64(system.Type)) {
+		return fmt.Errorf("%s: its file system (type %#x) may be shared with other machines, whose processes are not counted", file.Name(), system.Type)
+	}
+	return nil
+}
 
 // take takes the write lease of a file, or counts again if this process has it.
 func take(file *os.File) error {
