@@ -130,7 +130,7 @@ func scribble() {
 func scribbled(r Record) error {
 	i := int(r.position) - 1
 	step := scribbles[i%len(scribbles)]
-	want := Record{Number: r.Number, Until: r.Until, Worker: r.Worker, Round: int64(i), Parties: i % 100, Label: step.String(), Taken: r.Taken, Attempts: 1, At: r.At, Last: r.Last, position: r.position}
+	want := Record{Number: r.Number, Until: r.Until, Worker: r.Worker, Round: int64(i), Parties: i % 100, Label: step.String(), Taken: r.Taken, Attempts: 1, At: r.At, Last: r.Last, position: r.position, place: r.place}
 	switch step {
 	case spec.AwaitFlag:
 		if want.Attempts = 16; r.Attempts == 1 && !r.Taken {

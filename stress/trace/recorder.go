@@ -121,7 +121,7 @@ func (t *Track) Step(s spec.Step, words spec.Words) {
 		t.record(ofStep(s), t.inSection(), words)
 	case t.now.what == ofStep(s) && t.now.attempts > 0: // 0: since Begin
 		t.again()
-	case use == spec.Acquire || s == spec.Call && !t.timed:
+	case !t.timed && (use == spec.Acquire || s == spec.Call):
 		t.section = 0
 		t.record(ofStep(s), t.now.number, spec.Words{}) // an acquisition is before the section that follows
 	default:

@@ -72,17 +72,17 @@ func TestUnit_Order(t *testing.T) {
 	}
 	want := []string{
 		"0-16 w0 r7/2 Call", // InitExit of worker 0 has the number 16
-		"0-16 w0 r7/2 LockInit",
 		"0-32 w1 r7/2 Call",
+		"0-16 w0 r7/2 LockInit",
 		"16-17 w0 r7/2 InitExit enter=0 exit=-1 flag=1",
-		"16-32 w1 r7/2 LockInit ×32",
 		"17-48 w0 r7/2 UnlockInit enter=0 exit=2 flag=1",
+		"16-32 w1 r7/2 LockInit ×32",
 		"32-33 w1 r7/2 InitExit enter=0 exit=2 flag=1",
 		"32-48 w0 r7/2 AwaitDrain ×16", // the counter when it looked, and LowerFlag
-		"32-48 w0 r7/2 LockFirst",
 		"33-48 w1 r7/2 UnlockInit enter=0 exit=2 flag=1",
 		"33-48 w1 r7/2 LockEnter",
 		"33-0 w1 r7/2 error",
+		"32-48 w0 r7/2 LockFirst",
 		"48-49 w0 r7/2 LowerFlag enter=0 exit=2 flag=1",
 		"49-0 w0 r7/2 CountEnter ? enter=0 exit=2 flag=0",
 	}
@@ -296,7 +296,7 @@ func TestUnit_JSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range want.Records {
-		want.Records[i].position = 0
+		want.Records[i].position, want.Records[i].place = 0, [2]int64{}
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

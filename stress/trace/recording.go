@@ -15,7 +15,7 @@ type Recording struct {
 	Version int      `json:"version"` // 1
 	Now     int64    `json:"now"`     // nanoseconds on the monotonic clock, when it was read
 	Torn    int      `json:"torn"`    // attempts that a worker was writing when it died, or just then
-	Records []Record `json:"records"` // of all workers, by Number
+	Records []Record `json:"records"` // of all workers, in the order in which they were taken, as far as it is known
 }
 
 // A Record is one step of a worker, or the end of one of its calls.
@@ -32,7 +32,8 @@ type Record struct {
 	Last     int64       `json:"last"`            // the last one was not earlier
 	Words    *spec.Words `json:"words,omitempty"` // as the worker found them under the lock; nil: it did not hold the lock
 
-	position uint64 // among those of the worker
+	position uint64   // among those of the worker
+	place    [2]int64 // in the order of all
 }
 
 // Read returns what the recorder has kept. A worker that moves meanwhile has
@@ -45,20 +46,23 @@ func (r *Recorder) Read() Recording {
 		rec.Torn += torn
 	}
 	slices.SortFunc(rec.Records, func(a, b Record) int {
-		return cmp.Or(cmp.Compare(a.Number, b.Number), byBool(a.Words == nil, b.Words == nil), cmp.Compare(a.At, b.At),
-			cmp.Compare(a.Worker, b.Worker), cmp.Compare(a.position, b.position))
+		return cmp.Or(slices.Compare(a.place[:], b.place[:]), cmp.Compare(a.At, b.At), cmp.Compare(a.Worker, b.Worker), cmp.Compare(a.position, b.position))
 	})
 	return rec
 }
 
-func byBool(a, b bool) int {
+// placed returns the place of the record before the given ones of the same
+// worker: by its number, and under one number a successful acquisition, the
+// step under the lock, and what was outside.
+func (r Record) placed(after []Record) [2]int64 {
+	s, isStep := r.Step()
 	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
+	case r.Words != nil:
+		return [2]int64{r.Number, 1}
+	case isStep && s.Lock() == spec.Acquire && len(after) > 0 && after[0].Words != nil:
+		return [2]int64{after[0].Number, 0}
 	}
-	return 1
+	return [2]int64{r.Number, 2}
 }
 
 // Step returns the step, and false for the end of a call.
@@ -106,6 +110,7 @@ func (r *ring) read(worker int) (records []Record, torn int) {
 	for i := range records {
 		records[i].Taken = i+1 < len(records)
 		records[i].Until = until(records[i+1:])
+		records[i].place = records[i].placed(records[i+1:])
 	}
 	return records, torn
 }

@@ -22,8 +22,8 @@ func (r Recording) Text(out io.Writer) error {
 	if len(workers) == 0 {
 		fmt.Fprintln(&b, "No worker has recorded a step.")
 	} else {
-		fmt.Fprintln(&b, "#: steps under the lock in their order; others fall between two of them.  ms: before now.")
-		fmt.Fprintln(&b, "enter, exit, flag: as a worker found them under the lock.  ×: attempts.  ?: about to be taken.")
+		fmt.Fprintln(&b, "Steps under the lock are numbered in their order, and have the words that they found.")
+		fmt.Fprintln(&b, "Any other step falls between two of them. ×: attempts; ?: about to be taken; ms: before now.")
 		fmt.Fprintln(&b)
 	}
 	var rows bytes.Buffer
@@ -40,7 +40,11 @@ func (r Recording) Text(out io.Writer) error {
 			}
 			write(append(head, "enter", "exit", "flag")...)
 		}
-		row := []string{fmt.Sprint(record.Number), fmt.Sprintf("%.3f", float64(record.At-r.Now)/1e6)}
+		number := ""
+		if record.Words != nil {
+			number = fmt.Sprint(record.Number)
+		}
+		row := []string{number, fmt.Sprintf("%.3f", float64(record.At-r.Now)/1e6)}
 		if len(workers) <= columns {
 			steps := make([]string, len(workers))
 			steps[slices.Index(workers, record.Worker)] = record.String()
