@@ -74,7 +74,7 @@ func TestProc_OutKeepsAFailure(t *testing.T) {
 	p := newCommand(t, "--port", breaks, "--for", "2m", "--seed", "5", "--json", "--out", dir, "--junit", "junit.xml")
 	p.Dir = here
 	p.run(t)
-	if xml := content(t, here, "junit.xml"); !strings.Contains(xml, `tests="2" failures="1"`) || !strings.Contains(xml, `<testcase name="NoHang" classname="stress">`) {
+	if xml := content(t, here, "junit.xml"); !strings.Contains(xml, `tests="5" failures="1"`) || !strings.Contains(xml, `<testcase name="NoHang" classname="stress">`) {
 		t.Errorf("the JUnit file has no failure of NoHang:\n%s", xml)
 	}
 	doc, text := kept(t, dir)

@@ -103,7 +103,7 @@ func Compare(pathA string, a Document, pathB string, b Document) Comparison {
 			}
 			seen[name] = true
 			inA, inB := find(a, name), find(b, name)
-			pair := RunPair{Run: name, A: endOf(inA), B: endOf(inB), Measures: []Measure{}}
+			pair := RunPair{Run: name, A: a.endOf(inA), B: b.endOf(inB), Measures: []Measure{}}
 			if inA != nil && inB != nil {
 				pair.Measures = measures(*inA, *inB)
 				c.Warnings = append(c.Warnings, otherRun(rep, *inB, name)...)
@@ -138,9 +138,14 @@ func find(doc Document, name string) *run.Report {
 	return nil
 }
 
-func endOf(rep *run.Report) string {
+// endOf says how a run ended: of a scenario, of whose trials it is the last, the
+// verdict of all; empty: there is no such run.
+func (d Document) endOf(rep *run.Report) string {
 	if rep == nil {
 		return ""
+	}
+	if s := d.scenario(*rep); s != nil {
+		return string(s.Verdict)
 	}
 	text := string(rep.Verdict)
 	if rep.End != "" && rep.End != text && rep.Verdict != spec.Passed {

@@ -48,10 +48,10 @@ var endings = slices.Concat([]ending{
 	{"violated", verdict(spec.Violated), "{seen}", "find the step at fault: `{check}`; to see it again: `{repeat}`"},
 }, refusals, []ending{
 	{notRun, func(r run.Report) bool { return r.End == notRun }, "it did not take place: {failure}", "do what the error says; then `{repeat}`"},
-	{"port-died", fails(port.ErrDied), "a port died: {failure}", "read what it has written on its standard error, then check it alone: `{check}`"},
-	{"port-nonsense", fails(port.ErrNonsense), "a port gave an answer that the protocol of ports does not have: {failure}", "see spec/PORTS.md for the answer that it owes, then check it alone: `{check}`"},
-	{"port-failed", fails(port.ErrFailed), "a port refused: {failure}", "mend what its error says, then check it alone: `{check}`"},
-	{"port-silent", fails(port.ErrSilent), "a port gave no answer: {failure}", "see where it is (gdb -p, py-spy dump), and check it alone: `{check}`"},
+	{"port-died", portFails(port.ErrDied), "a port died: {failure}", "read what it has written on its standard error, then check it alone: `{check}`"},
+	{"port-nonsense", portFails(port.ErrNonsense), "a port gave an answer that the protocol of ports does not have: {failure}", "see spec/PORTS.md for the answer that it owes, then check it alone: `{check}`"},
+	{"port-failed", portFails(port.ErrFailed), "a port refused: {failure}", "mend what its error says, then check it alone: `{check}`"},
+	{"port-silent", portFails(port.ErrSilent), "a port gave no answer: {failure}", "see where it is (gdb -p, py-spy dump), and check it alone: `{check}`"},
 	{"killed", dies("signal: killed"), "a worker was killed: by someone, or by the kernel for lack of memory: {seen}",
 		"see whether memory was short: `dmesg`; then give fewer processes: `{smaller}`"},
 	{"died", died, "a worker died: {seen}", "read what it has written on stderr; to see it again: `{repeat}`"},
@@ -152,8 +152,8 @@ func refuses(err error) func(run.Report) bool {
 	return func(r run.Report) bool { return strings.Contains(failure(r), err.Error()) }
 }
 
-// fails reports whether a port failed in the way of package port.
-func fails(kind error) func(run.Report) bool {
+// portFails reports whether a port failed in the way of package port.
+func portFails(kind error) func(run.Report) bool {
 	says := regexp.MustCompile(`^port .*: ` + regexp.QuoteMeta(kind.Error()) + `\b`)
 	return func(r run.Report) bool { return says.MatchString(failure(r)) }
 }

@@ -5,18 +5,21 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/jstemmer/go-junit-report/v2/junit"
 
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/run"
 )
 
 // JUnit writes the document as JUnit XML: a suite for each run. Of a scenario
-// each outcome is a test case, of another run each property that it watches. A
-// run that is unfinished is an error, which no reader takes for a success.
+// each outcome is a test case, and the verdict; of another run each property
+// that it watches. What is unfinished is an error, which no reader takes for a
+// success.
 func (d Document) JUnit(out io.Writer) error {
 	all := junit.Testsuites{Name: "stress"}
 	for i, rep := range d.Runs {
@@ -56,30 +59,75 @@ func (d Document) suite(id int, rep run.Report) junit.Testsuite {
 
 // cases returns the test cases of the run.
 func (d Document) cases(rep run.Report) (list []junit.Testcase) {
-	for _, o := range d.Outcomes {
-		if o.Scenario != rep.Scenario || o.Control != rep.Control {
-			continue
-		}
-		c := junit.Testcase{Name: o.Outcome}
-		if !o.Passed {
-			c.Failure = d.result(rep, o.Grade, fmt.Sprintf("%s, seen %d times in %d rounds", o.Grade, o.Seen, o.Rounds))
-		}
-		list = append(list, c)
+	if s := d.scenario(rep); s != nil {
+		return d.casesOf(*s, rep)
 	}
-	if list != nil {
-		return list
-	}
-	for _, p := range []spec.Property{spec.NoEarlyExit, spec.NoHang} {
+	for _, p := range spec.AllProperties {
 		c := junit.Testcase{Name: p.String()}
+		why, failed := fails(rep, p)
 		switch {
-		case rep.Verdict == spec.Violated && p == spec.NoEarlyExit, rep.Verdict == spec.Hang && p == spec.NoHang:
-			c.Failure = d.result(rep, rep.End, rep.Cause)
+		case failed:
+			c.Failure = d.result(rep, rep.End, why)
 		case rep.Verdict == spec.Unfinished:
 			c.Error = d.result(rep, rep.End, rep.Cause)
+		case rep.Ports != nil && (p == spec.WordsInRange || p == spec.LockExclusive):
+			c.Skipped = &junit.Result{Message: "watched at the steps, which not all ports announce"}
 		}
 		list = append(list, c)
 	}
 	return list
+}
+
+// fails reports whether the property has failed in the run, and why.
+func fails(rep run.Report, p spec.Property) (why string, failed bool) {
+	if i := slices.IndexFunc(rep.Refuted, func(r oracle.Refutation) bool { return r.Property == p.String() }); i >= 0 {
+		return rep.Refuted[i].String(), true
+	}
+	switch p {
+	case spec.NoEarlyExit:
+		return seen(rep), rep.Early != nil
+	case spec.NoHang:
+		return rep.Cause, rep.Verdict == spec.Hang
+	}
+	return "", false
+}
+
+// scenario returns the result of the scenario that the run was for; nil: it was
+// for none.
+func (d Document) scenario(rep run.Report) *Scenario {
+	i := slices.IndexFunc(d.Scenarios, func(s Scenario) bool { return s.Scenario == rep.Scenario && s.Control == rep.Control })
+	if i < 0 {
+		return nil
+	}
+	return &d.Scenarios[i]
+}
+
+// casesOf returns a test case for each outcome of the scenario, whose last run
+// is rep, and one for the verdict.
+func (d Document) casesOf(s Scenario, rep run.Report) (list []junit.Testcase) {
+	for _, o := range d.Outcomes {
+		if o.Scenario != s.Scenario || o.Control != s.Control {
+			continue
+		}
+		c := junit.Testcase{Name: cli.Printable(o.Outcome)}
+		switch result := d.result(rep, o.Grade, fmt.Sprintf("%s, seen %d times in %d rounds", o.Grade, o.Seen, o.Rounds)); {
+		case o.Passed:
+		case s.Verdict == spec.Unfinished:
+			c.Error = result
+		default:
+			c.Failure = result
+		}
+		list = append(list, c)
+	}
+	c := junit.Testcase{Name: "verdict"}
+	switch result := d.result(rep, string(s.Verdict), s.Cause); s.Verdict {
+	case spec.Passed:
+	case spec.Unfinished:
+		c.Error = result
+	default:
+		c.Failure = result
+	}
+	return append(list, c)
 }
 
 func (d Document) result(rep run.Report, kind, message string) *junit.Result {

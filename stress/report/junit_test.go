@@ -44,15 +44,15 @@ var junitRules = map[string]rule{
 var surefireTime = regexp.MustCompile(`^(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?$`)
 
 // checkJUnit returns what is wrong with the file, and how many test cases have
-// passed, have failed and have an error.
+// passed (and were not skipped), have failed and have an error.
 func checkJUnit(text string) (passed, failed, broken int, err error) {
 	var open []string
-	ended := false
+	skipped, ended := 0, false
 	for from := xml.NewDecoder(strings.NewReader(text)); ; {
 		token, err := from.Token()
 		switch {
 		case errors.Is(err, io.EOF) && ended:
-			return passed - failed - broken, failed, broken, nil
+			return passed - failed - broken - skipped, failed, broken, nil
 		case err != nil:
 			return 0, 0, 0, err
 		}
@@ -76,6 +76,8 @@ func checkJUnit(text string) (passed, failed, broken int, err error) {
 				failed++
 			case "error":
 				broken++
+			case "skipped":
+				skipped++
 			}
 		case xml.EndElement:
 			open = open[:len(open)-1]
@@ -125,14 +127,16 @@ func TestUnit_JUnit(t *testing.T) {
 	doc.Command += " --port '" + odd + "'"
 	doc.Runs[1].Cause, doc.Runs[1].Hang.Workers[0].Stderr = odd, odd
 	doc.Outcomes = append(doc.Outcomes, report.Outcome{Scenario: "crash", Control: true, Outcome: odd, Grade: "forbidden", Seen: 2, Rounds: 9})
+	doc.Scenarios = append(doc.Scenarios, report.Scenario{Scenario: "crash", Control: true, Verdict: spec.Violated, Cause: odd})
 	text := junitOf(t, doc)
 	passed, failed, broken, err := checkJUnit(text)
-	// One of the two outcomes of the control of crash has failed; then two cases
-	// for each of the other four runs.
-	if err != nil || passed != 1+2+1+1 || failed != 1+1+1 || broken != 2 {
-		t.Errorf("%d passed, %d failed, %d errors, %v; want 5, 3, 2:\n%s", passed, failed, broken, err, text)
+	// One of the two outcomes of the control of crash has failed, and its verdict;
+	// then five cases for each of the other four runs. In that of ports two were
+	// skipped, and one has failed; in the violated one two have.
+	if err != nil || passed != 1+5+2+3 || failed != 2+1+2 || broken != 5 {
+		t.Errorf("%d passed, %d failed, %d errors, %v; want 11, 5, 5:\n%s", passed, failed, broken, err, text)
 	}
-	for _, want := range []string{`message="the port said \u001b[31m\u0000\u0007 ]]&gt; \xff \ufffe &lt;&amp;&#34;&#39;&gt; and&#xA;more"`, `tests="10" errors="2" failures="3"`, `classname="stress.crash.control"`} {
+	for _, want := range []string{`message="the port said \u001b[31m\u0000\u0007 ]]&gt; \xff \ufffe &lt;&amp;&#34;&#39;&gt; and&#xA;more"`, `tests="23" errors="5" failures="5"`, `skipped="2"`, `classname="stress.crash.control"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the file lacks %s:\n%s", want, text)
 		}
@@ -141,6 +145,19 @@ func TestUnit_JUnit(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// What a scenario has not shown in its time is an error, and no failure.
+func TestUnit_JUnitOfAnUnfinishedScenario(t *testing.T) {
+	doc := report.Document{
+		Runs:      []run.Report{{Scenario: "crash", Verdict: spec.Passed}},
+		Scenarios: []report.Scenario{{Scenario: "crash", Verdict: spec.Unfinished, Cause: "not seen: hang"}},
+		Outcomes:  []report.Outcome{{Scenario: "crash", Outcome: "hang", Grade: "expected"}, {Scenario: "crash", Outcome: "NoEarlyExit", Grade: "forbidden", Passed: true}},
+	}
+	text := junitOf(t, doc)
+	if passed, failed, broken, err := checkJUnit(text); err != nil || passed != 1 || failed != 0 || broken != 2 || !strings.Contains(text, `<testcase name="verdict" classname="stress.crash">`) {
+		t.Errorf("%d passed, %d failed, %d errors, %v; want 1, 0, 2, and a case for the verdict:\n%s", passed, failed, broken, err, text)
 	}
 }
 
