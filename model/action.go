@@ -90,6 +90,28 @@ func Apply(cfg Config, s State, a Action) State {
 	return s
 }
 
+// Advance returns the state after process p has taken its step, and false if it
+// cannot take it in s. Parties is the count that it passes if the step is Call.
+func Advance(cfg Config, s State, p, parties int) (State, bool) {
+	if !s.canStep(&cfg, p) {
+		return s, false
+	}
+	s.apply(&cfg, Action{Proc: p, Step: s.procs[p].step, Parties: parties})
+	return s, true
+}
+
+// Happen returns the state after e has happened to process p, and false if it
+// cannot happen in s in any scenario. Enabled lists what can happen in one
+// scenario; Happen is for real runs, in which more may go wrong.
+func Happen(cfg Config, s State, p int, e spec.Event) (State, bool) {
+	me := &s.procs[p]
+	if me.dead || !me.admits(e) {
+		return s, false
+	}
+	s.apply(&cfg, Action{Proc: p, Step: me.step, Event: e})
+	return s, true
+}
+
 // apply makes s the state after a, which must be enabled in s.
 func (s *State) apply(cfg *Config, a Action) {
 	switch a.Event {

@@ -235,11 +235,17 @@ func (s *State) canHappen(cfg *Config, p int, e spec.Event) bool {
 	if me.dead || p != 0 && cfg.Scenario != spec.Withdraw {
 		return false
 	}
+	return me.admits(e) && (e != spec.Die || !cfg.Control || s.rests(cfg, p))
+}
+
+// admits reports whether e can happen to a process that is alive and where me
+// is.
+func (me *proc) admits(e spec.Event) bool {
 	switch e {
 	case spec.GiveUp:
 		return canGiveUp(me.step)
 	case spec.Die:
-		return !cfg.Control || s.rests(cfg, p)
+		return true
 	case spec.Abandon:
 		return me.step == spec.AwaitDrain || me.step == spec.AwaitFlag
 	default:
