@@ -15,11 +15,11 @@ import (
 )
 
 // A port that sleeps before each call is slower than the same port without the
-// sleep, ten times at the least on a machine that does something else, too. Both
-// run at the same time: what slows the machine slows both. If the machine does
-// so much else that the noise is larger than a factor of 4, or it gave a run no
-// time, that cannot be told; the reports of real runs in package report stay the
-// same on each machine.
+// sleep, ten times at the least on a machine that does something else, too.
+// Both run at the same time: what slows the machine slows both. If the machine
+// does so much else that the noise is larger than a factor of 4, or it gave a
+// run no time, that cannot be told; the reports of real runs in package report
+// stay the same on each machine.
 func TestProc_CompareFindsASlowPort(t *testing.T) {
 	t.Parallel()
 	relay := `exec:while read -r line; do case $line in call*) %s;; esac; echo "$line"; [ "$line" != close ] || break; done | ` + porttest.GoPort(t)

@@ -64,8 +64,8 @@ func content(t *testing.T, dir, name string) string {
 	return string(text)
 }
 
-// A run at a bad port keeps its report, what was said, and a script that repeats
-// it from anywhere, in each shell, and with its exit code.
+// A run at a bad port keeps its report, what was said, and a script that
+// repeats it from anywhere, in each shell, and with its exit code.
 func TestProc_OutKeepsAFailure(t *testing.T) {
 	t.Parallel()
 	here := t.TempDir()
@@ -165,8 +165,8 @@ func TestProc_OutOfARunThatIsStopped(t *testing.T) {
 	}
 }
 
-// Reports of all kinds fit the schema, are what --json prints, and have a command
-// that parses and a JUnit file with a suite for each run.
+// Reports of all kinds fit the schema, are what --json prints, and have a
+// command that parses and a JUnit file with a suite for each run.
 func TestProc_ReportsFitTheSchema(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string

@@ -138,8 +138,8 @@ func find(doc Document, name string) *run.Report {
 	return nil
 }
 
-// endOf says how a run ended: of a scenario, of whose trials it is the last, the
-// verdict of all; empty: there is no such run.
+// endOf says how a run ended: of a scenario, of whose trials it is the last,
+// the verdict of all; empty: there is no such run.
 func (d Document) endOf(rep *run.Report) string {
 	if rep == nil {
 		return ""

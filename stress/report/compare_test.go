@@ -86,8 +86,8 @@ func TestUnit_Changes(t *testing.T) {
 }
 
 // The slices of one run are alike, since what goes on beside it lasts longer
-// than a slice. Their mean drifts here. Of many pairs of runs that are the same,
-// few may be said to differ; pairs that differ by a factor of two, all.
+// than a slice. Their mean drifts here. Of many pairs of runs that are the
+// same, few may be said to differ; pairs that differ by a factor of two, all.
 func TestUnit_DriftIsNoise(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	drifting := func(mean float64) report.Document {

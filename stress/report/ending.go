@@ -26,9 +26,9 @@ import (
 // likeliest cause that package inspect has found, {missed} for what should have
 // happened and did not, {misuse} for the faults that break what callers must
 // guarantee, {what} for what came of them, {without} for the command without
-// faults, {repeat} for the command that repeats the run, {longer}
-// for one that gives it more time, {smaller} for one with less load, {check} for
-// one that checks the suspect alone, and {asked} for what the run was asked for.
+// faults, {repeat} for the command that repeats the run, {longer} for one that
+// gives it more time, {smaller} for one with less load, {check} for one that
+// checks the suspect alone, and {asked} for what the run was asked for.
 type ending struct {
 	name        string
 	is          func(run.Report) bool
@@ -101,8 +101,8 @@ func verdict(v spec.Verdict) func(run.Report) bool {
 func failed(r run.Report) bool { return r.Verdict == spec.Violated || r.Verdict == spec.Hang }
 
 // misuse returns the scenario of spec/HAZARDS.md that a fault of the run makes,
-// in which callers break what they must guarantee; nil: there is none, or it did
-// not happen.
+// in which callers break what they must guarantee; nil: there is none, or it
+// did not happen.
 func misuse(r run.Report) *spec.Scenario {
 	for _, injected := range r.Faults {
 		f, err := fault.Parse(injected.Fault)

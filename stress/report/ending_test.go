@@ -176,7 +176,8 @@ func TestUnit_EveryWayToEnd(t *testing.T) {
 	}
 }
 
-// A run whose faults did not happen has not passed. The control had some of each.
+// A run whose faults did not happen has not passed. The control had some of
+// each.
 func TestUnit_FaultsThatNeverHappened(t *testing.T) {
 	for happened, want := range map[int64]spec.Verdict{0: spec.Unfinished, 1: spec.Passed} {
 		rep := run.Report{Verdict: spec.Passed, Faults: []run.Injected{{Fault: "give-up:5%", Planned: 9, Happened: 9}, {Fault: "busy:4", Planned: 3, Happened: happened}}}

@@ -120,7 +120,8 @@ func junitOf(t *testing.T, doc report.Document) string {
 }
 
 // The file of a document with all kinds of runs is as the readers want it. To
-// have another program judge it, set SHAREDBARRIER_JUNIT to a path that gets it.
+// have another program judge it, set SHAREDBARRIER_JUNIT to a path that gets
+// it.
 func TestUnit_JUnit(t *testing.T) {
 	doc := sample(t)
 	odd := "the port said \x1b[31m\x00\x07 ]]> \xff \ufffe <&\"'> and\nmore"
@@ -130,9 +131,9 @@ func TestUnit_JUnit(t *testing.T) {
 	doc.Scenarios = append(doc.Scenarios, report.Scenario{Scenario: "crash", Control: true, Verdict: spec.Violated, Cause: odd})
 	text := junitOf(t, doc)
 	passed, failed, broken, err := checkJUnit(text)
-	// One of the two outcomes of the control of crash has failed, and its verdict;
-	// then five cases for each of the other four runs. In that of ports two were
-	// skipped, and one has failed; in the violated one two have.
+	// One of the two outcomes of the control of crash has failed, and its
+	// verdict; then five cases for each of the other four runs. In that of
+	// ports two were skipped, and one has failed; in the violated one two have.
 	if err != nil || passed != 1+5+2+3 || failed != 2+1+2 || broken != 5 {
 		t.Errorf("%d passed, %d failed, %d errors, %v; want 11, 5, 5:\n%s", passed, failed, broken, err, text)
 	}

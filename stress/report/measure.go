@@ -12,8 +12,8 @@ import (
 	"sharedbarrier/stress/run"
 )
 
-// A Measure is one quantity of a run in both documents. The samples of a run are
-// its slices of time.
+// A Measure is one quantity of a run in both documents. The samples of a run
+// are its slices of time.
 //
 // Two runs of one program differ, and by more than the confidence intervals of
 // their medians say: the slices of a run are alike, since what else goes on at
@@ -54,8 +54,8 @@ const (
 const leastSlices = 5
 
 // measures compares what two runs have measured. The slices of both get the
-// same length, since shorter ones vary more. All lengths are 100 ms, doubled some
-// times.
+// same length, since shorter ones vary more. All lengths are 100 ms, doubled
+// some times.
 func measures(a, b run.Report) []Measure {
 	var x, y run.Samples
 	if a.Samples != nil && b.Samples != nil {

@@ -61,8 +61,8 @@ type Output struct {
 // that is under way, so that a kill leaves something to go by, and the log of
 // what the command writes on stderr. begun is a document of Begun.
 //
-// It fails if the directory is not empty or cannot be written. The caller must
-// then call Close or Fail.
+// It fails if the directory is not empty or cannot be written. If it does not
+// fail, the caller must call Close or Fail.
 func (o Options) Open(cmd *cobra.Command, begun Document) (*Output, error) {
 	out := &Output{Options: o, cmd: cmd, stderr: &locked{Writer: cmd.ErrOrStderr()}}
 	if o.JUnit != "" {

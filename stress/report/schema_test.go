@@ -76,10 +76,10 @@ func parse(t *testing.T, text string) any {
 	return value
 }
 
-// TestHazard_EveryConstraintOfTheSchema breaks each constraint of the schemas in
-// an otherwise correct document. The schema must refuse it, by that constraint.
-// A constraint that no document reaches fails the test: the examples of package
-// run need one that has the field.
+// TestHazard_EveryConstraintOfTheSchema breaks each constraint of the schemas
+// in an otherwise correct document. The schema must refuse it, by that
+// constraint. A constraint that no document reaches fails the test: the
+// examples of package run need one that has the field.
 func TestHazard_EveryConstraintOfTheSchema(t *testing.T) {
 	doc := sample(t)
 	for path, document := range map[string]interface{ JSON(io.Writer) error }{

@@ -67,7 +67,8 @@ func TestUnit_Samples(t *testing.T) {
 	}
 }
 
-// Slices without a return are samples too, and a run that is too short has none.
+// Slices without a return are samples too, and a run that is too short has
+// none.
 func TestUnit_SamplesOfAPause(t *testing.T) {
 	s := newSliced()
 	s.record(0, 64)
