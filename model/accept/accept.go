@@ -117,12 +117,3 @@ type contradiction struct {
 	part Part
 	text string
 }
-
-// later returns the one of two that is certain later: a trace is wrong as soon
-// as all its states are.
-func later(a, b *contradiction) *contradiction {
-	if a == nil || b != nil && b.at > a.at {
-		return b
-	}
-	return a
-}
