@@ -99,7 +99,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 			if err := check(cmd, &c); err != nil {
 				return err
 			}
-			if scenarios.name != "" {
+			if scenarios.given(cmd) {
 				return scenarios.run(cmd, c, options)
 			}
 			if done, err := faults.resolve(cmd, &c); done || err != nil {

@@ -37,6 +37,9 @@ func (f *scenarioFlags) add(cmd *cobra.Command) {
 	}
 }
 
+// given reports whether scenarios are to be tried.
+func (f *scenarioFlags) given(cmd *cobra.Command) bool { return cmd.Flags().Changed("scenario") || f.control }
+
 // The default time for all scenarios, and for one.
 const (
 	forAll = time.Minute
@@ -53,7 +56,10 @@ func (f *scenarioFlags) options(cmd *cobra.Command, c run.Config) (o scenario.Op
 	if !given("for") && c.Rounds == 0 {
 		o.For = forAll
 	}
-	if f.name == "all" {
+	switch f.name {
+	case "":
+		return o, errors.New("--control is that of a scenario; give --scenario NAME, or all")
+	case "all":
 		return o, nil
 	}
 	sc, err := spec.ParseScenario(f.name)
@@ -87,7 +93,7 @@ func (f *scenarioFlags) run(cmd *cobra.Command, c run.Config, options report.Opt
 	results, err := scenario.Run(cmd.Context(), o)
 	bar.Set(pb.CleanOnFinish, true).Finish()
 	if err != nil && (len(results) == 0 || !errors.Is(err, scenario.ErrUnable)) {
-		return out.Fail(begun, err)
+		return out.Fail(begun, errors.New(strings.ReplaceAll(err.Error(), "\n", "; ")))
 	}
 	if err != nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "stress: "+strings.ReplaceAll(err.Error(), "\n", "\nstress: "))

@@ -21,7 +21,6 @@ import (
 type Guide struct {
 	Turns   int      `json:"turns"`
 	Workers [][]Turn `json:"workers"` // by worker, in their order
-	From    int64    `json:"from"`    // the round in which it begins
 }
 
 // A Turn is what one worker does while the others wait.
