@@ -64,8 +64,8 @@ no clock.
 
 --port takes ports instead, which are programs in any language
 (stress/PORTING.md), and mixes them at one barrier: --port go=2 --port python=2.
-Half of the ports that can announce their steps do, and pause there, too; the
-others pause before the calls only.
+Ports that can announce their steps do, and pause there, too: by the seed, all of
+them, half, or none. The others pause before the calls only.
 
 --fault says what goes wrong on purpose, and the seed decides who is hit and
 when (--plan shows it). WHO is one (drawn once), any (drawn each time), all,

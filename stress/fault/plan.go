@@ -184,21 +184,9 @@ func (p *Plan) perCall(f Fault) float64 {
 // Of returns what is planned for a call of the worker, in the order of the
 // faults. Each call from 1 on is asked for once.
 func (p *Plan) Of(worker int, call int64) (list []Injection) {
-	for i, f := range p.faults {
-		probability := p.perCall(f)
-		if f.who() == Default || probability == 0 {
-			continue
-		}
-		draw := p.draws(i)
-		one := draw.below(p.procs)
-		if f.Who == Number {
-			one = f.Worker
-		}
-		if (f.who() == One || f.Who == Number) && worker != one {
-			continue
-		}
-		if draw = p.draws(i, uint64(worker), uint64(call)); draw.fraction() < probability {
-			list = append(list, Injection{Fault: i, Kind: f.Kind, Worker: worker, Call: call, At: f.At, Moment: draw.fraction(), Holder: f.Who == Holder})
+	for i := range p.faults {
+		if in, is := p.drawn(i, worker, call); is {
+			list = append(list, in)
 		}
 	}
 	for _, in := range p.fixed {
@@ -207,6 +195,22 @@ func (p *Plan) Of(worker int, call int64) (list []Injection) {
 		}
 	}
 	return list
+}
+
+// drawn returns what fault i does in the call, if it is one that happens in so
+// many of the calls and this is one of them.
+func (p *Plan) drawn(i, worker int, call int64) (in Injection, is bool) {
+	f := p.faults[i]
+	probability := p.perCall(f)
+	if f.who() == Default || probability == 0 {
+		return in, false
+	}
+	if f.Who == Number && worker != f.Worker || f.who() == One && worker != p.draws(i).below(p.procs) {
+		return in, false
+	}
+	draw := p.draws(i, uint64(worker), uint64(call))
+	is = draw.fraction() < probability
+	return Injection{Fault: i, Kind: f.Kind, Worker: worker, Call: call, At: f.At, Moment: draw.fraction(), Holder: f.Who == Holder}, is
 }
 
 // Faults returns the faults of the plan.
@@ -222,21 +226,15 @@ func (p *Plan) Count(i int, begun []int64) (count int64) {
 	case f.who() == Default || f.Kind == Construct:
 		return int64(max(1, f.Times))
 	}
-	if p.perCall(f) == 0 {
-		for _, in := range p.fixed {
-			if in.Fault == i {
-				count++
-			}
+	for _, in := range p.fixed {
+		if in.Fault == i {
+			count++
 		}
-		return count
 	}
-	alone := Plan{faults: p.faults, seed: p.seed, procs: p.procs}
 	for worker, calls := range begun {
 		for call := int64(1); call <= calls; call++ {
-			for _, in := range alone.Of(worker, call) {
-				if in.Fault == i {
-					count++
-				}
+			if _, is := p.drawn(i, worker, call); is {
+				count++
 			}
 		}
 	}
@@ -327,19 +325,28 @@ func (p *Plan) Find(k Kind) int {
 	return slices.IndexFunc(p.faults, func(f Fault) bool { return f.Kind == k })
 }
 
-// Lines says what is planned, for people: for each fault, the injections in the
-// first calls, at most so many.
+// Lines says what is planned, for people: each fault, and below it its first
+// injections, at most so many.
 func (p *Plan) Lines(most int) (lines []string) {
 	for i, f := range p.faults {
-		lines = append(lines, fmt.Sprintf("%s: %s", f, p.says(i)))
-		shown := 0
-		for _, in := range p.first(i, most) {
-			lines = append(lines, "  "+in.String())
-			shown++
+		says := p.Says(i, most)
+		lines = append(lines, fmt.Sprintf("%s: %s", f, says[0]))
+		for _, line := range says[1:] {
+			lines = append(lines, "  "+line)
 		}
-		if probability := p.perCall(f); probability > 0 && f.who() != Default && shown == most {
-			lines = append(lines, "  and so on")
-		}
+	}
+	return lines
+}
+
+// Says says what fault i does, and then lists its first injections, at most so
+// many.
+func (p *Plan) Says(i, most int) []string {
+	lines := []string{p.says(i)}
+	for _, in := range p.first(i, most) {
+		lines = append(lines, in.String())
+	}
+	if f := p.faults[i]; p.perCall(f) > 0 && f.who() != Default && len(lines) == most+1 {
+		lines = append(lines, "and so on")
 	}
 	return lines
 }
@@ -378,19 +385,13 @@ func (p *Plan) says(i int) string {
 // first returns the first injections of fault i, by call and worker.
 func (p *Plan) first(i, most int) (list []Injection) {
 	const calls = 10_000
-	if p.faults[i].who() == Default {
-		return nil
-	}
-	for call := int64(1); call <= calls; call++ {
+	for call := int64(1); call <= calls && len(list) < most; call++ {
 		for worker := range p.procs {
 			for _, in := range p.Of(worker, call) {
 				if in.Fault == i && len(list) < most {
 					list = append(list, in)
 				}
 			}
-		}
-		if len(list) == most {
-			break
 		}
 	}
 	return list

@@ -139,7 +139,7 @@ func (r *run) injected() (list []Injected) {
 		begun = append(begun, r.ledger.Entry(i).Begun)
 	}
 	for i, f := range r.Faults {
-		in := Injected{Fault: f.String(), Planned: r.plan.Count(i, begun), Happened: r.disturb.happened[i].Load()}
+		in := Injected{Fault: f.String(), Planned: r.plan.Count(i, begun), Happened: r.disturb.happened[i].Load(), Plan: r.plan.Says(i, 3)}
 		for w := range r.workers {
 			in.Happened += r.ledger.Happened(w, i)
 		}

@@ -67,9 +67,10 @@ func (c Config) Begun() Report {
 
 // Injected is a fault that a run was asked for.
 type Injected struct {
-	Fault    string `json:"fault"`    // as --fault has it
-	Planned  int64  `json:"planned"`  // times
-	Happened int64  `json:"happened"` // times
+	Fault    string   `json:"fault"`          // as --fault has it
+	Planned  int64    `json:"planned"`        // times
+	Happened int64    `json:"happened"`       // times
+	Plan     []string `json:"plan,omitempty"` // what the seed has planned: in words, and the first times
 }
 
 // Ends counts the calls that ended otherwise than by a return.

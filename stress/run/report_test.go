@@ -30,7 +30,7 @@ var reports = map[string]Report{
 			{Number: 81, Until: 96, Worker: 1, Round: 17, Parties: 4, Label: "UnlockExit", Taken: true, Attempts: 1, At: 4e9, Last: 4e9, Words: &spec.Words{Enter: 0, Exit: 2, Flag: 1}},
 			{Number: 81, Worker: 1, Round: 17, Parties: 4, Label: "returned", Attempts: 1, At: 4.5e9, Last: 4.5e9},
 		}},
-		Faults: []Injected{{Fault: "give-up:5%", Planned: 6, Happened: 5}},
+		Faults: []Injected{{Fault: "give-up:5%", Planned: 6, Happened: 5, Plan: []string{"a worker dies", "worker 1, from its call 3 on, before CountEnter"}}},
 		Ends:   Ends{Withdrawn: 4, Abandoned: 1, Died: 1, Refused: map[string]int64{"barrier words are out of range": 2}},
 	},
 	"hang": {
