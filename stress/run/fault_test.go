@@ -5,6 +5,7 @@ package run
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -51,12 +52,17 @@ func wantInjected(t *testing.T, rep Report, planned, happened int64) {
 	}
 }
 
+var everyStep = flag.Bool("every-step", false, "kill a worker at every step of a call, instead of some")
+
 // TestProc_KillAtStep: a worker dies of SIGKILL exactly before the step, whether
 // it uses package impl or a port that announces its steps, and the run says so.
 func TestProc_KillAtStep(t *testing.T) {
-	steps := spec.CallSteps
-	if testing.Short() {
-		steps = []spec.Step{spec.CountEnter, spec.AwaitFlag}
+	steps := []spec.Step{spec.CountEnter, spec.AwaitFlag, spec.Call, spec.ClearExit, spec.LockInit}
+	switch {
+	case *everyStep:
+		steps = spec.CallSteps
+	case testing.Short():
+		steps = steps[:2]
 	}
 	for i, step := range steps {
 		c := Config{Procs: 3, Pauses: true, Seed: uint64(i), Faults: faults(t, "kill:one@"+step.String())}
@@ -142,6 +148,7 @@ func TestProc_StopIsSeen(t *testing.T) {
 						holder, err := lockprobe.Holder(lockPath)
 						seen, holds = true, holds || err == nil && holder == pid
 					}
+					time.Sleep(time.Millisecond) // leaves the processor to the workers
 				}
 			}()
 		}
@@ -372,7 +379,7 @@ func TestProc_Busy(t *testing.T) {
 	s.started = func(pids []int) { busy = busyProcesses(t, os.Getpid()) }
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	rep, err := runIn(t, ctx, s, Config{Procs: 2, Pauses: true, Faults: faults(t, "busy:2 cpus:1"), Progress: func(int64) {
+	rep, err := runIn(t, ctx, s, Config{Procs: 2, Pauses: true, Faults: faults(t, "busy:2"), Progress: func(int64) {
 		if !slices.ContainsFunc(busy, func(pid int) bool { return userTicks(t, pid) == 0 }) {
 			cancel()
 		}
@@ -453,19 +460,6 @@ func faultyRun() {
 func hasEnded(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || strings.Contains(string(stat), ") Z ")
-}
-
-// busyRun is a program that runs a stress test with two busy processes, and
-// prints their numbers.
-func busyRun() {
-	s := at("real")
-	s.started = func([]int) {
-		for _, pid := range busyProcesses(nil, os.Getpid()) {
-			fmt.Println(pid)
-		}
-	}
-	list, _ := fault.ParseAll([]string{"busy:2"})
-	Config{Procs: 2, Stall: patient, Faults: list}.run(context.Background(), s)
 }
 
 // busyProcesses lists the busy processes that the process has started.

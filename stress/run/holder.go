@@ -3,6 +3,7 @@
 package run
 
 import (
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -38,22 +39,21 @@ func (i *injector) whenHolding(in fault.Injection) {
 			return
 		default:
 		}
-		if !i.holdsLock() {
-			nap(50 * time.Microsecond)
-			continue
-		}
 		family := i.victims()
 		send(family, unix.SIGSTOP)
-		if procgroup.AwaitStopped(family) && i.holdsLock() {
+		if procgroup.AwaitStopped(family) && holdsLock(i.LockPath, family) {
 			i.happen(in, false)
 			return
 		}
 		send(family, unix.SIGCONT)
+		nap(rand.N(200 * time.Microsecond)) // what it does meanwhile depends on the machine, not on the seed
 	}
 }
 
-// holdsLock reports whether a process of the port holds the lock.
-func (i *injector) holdsLock() bool {
-	holder, err := lockprobe.Holder(i.LockPath)
-	return err == nil && holder > 0 && slices.Contains(i.victims(), holder)
+// holdsLock reports whether one of the processes holds the lock.
+func holdsLock(path string, pids []int) bool {
+	for holder, err := range lockprobe.Holders(path, pids...) {
+		return err == nil && slices.Contains(pids, holder)
+	}
+	return false
 }
