@@ -80,6 +80,9 @@ func TestUnit_Grades(t *testing.T) {
 	if got := mustGrade(t, python, spec.Growing, false).grades[early]; got != Expected {
 		t.Errorf("growing, on the original, which refuses nothing: an early exit is %s, want expected", got)
 	}
+	if got := mustGrade(t, python, spec.Growing, false).grades[Refusal]; got != Allowed {
+		t.Errorf("growing, on the original, which refuses nothing: a refusal is %s, want allowed", got)
+	}
 	if got := mustGrade(t, python, spec.Disagreeing, false).grades[words]; got != Allowed {
 		t.Errorf("disagreeing, on a port that announces no step: words out of range are %s, want allowed", got)
 	}

@@ -89,9 +89,9 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 		if ctx.Err() != nil {
 			break
 		}
-		if o.For > 0 {
-			left := o.For - time.Since(start)
-			c.until = time.Now().Add(left / time.Duration(len(all)-i))
+		if c.since = time.Now(); o.For > 0 {
+			left := max(0, o.For-time.Since(start))
+			c.until = c.since.Add(left / time.Duration(len(all)-i))
 		}
 		c.progress = func(part float64) {
 			if o.Progress != nil {

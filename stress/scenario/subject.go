@@ -59,7 +59,14 @@ func (s subject) refuses() bool {
 
 // sees reports whether the outcome can be seen on the subject.
 func (s subject) sees(o Outcome) bool {
-	return s.announces() || o != Outcome(spec.WordsInRange) && o != Outcome(spec.LockExclusive)
+	switch o {
+	case Outcome(spec.WordsInRange), Outcome(spec.LockExclusive):
+		return s.announces()
+	case Refusal:
+		return s.refuses()
+	default:
+		return true
+	}
 }
 
 // needs returns an error that wraps ErrUnable if the ports lack what the

@@ -20,16 +20,15 @@ func Text(out io.Writer, results []Result) error {
 	summary(&b, results)
 	for _, r := range results {
 		if len(r.NotMet) > 0 {
-			fmt.Fprintf(&b, "\nNot met by %s: %s.", r.name(), strings.Join(described(r.NotMet), "; "))
+			fmt.Fprintf(&b, "\nNot met by %s: %s.\n", r.name(), strings.Join(described(r.NotMet), "; "))
 		}
 	}
 	for _, r := range results {
 		if r.Why != "" {
-			fmt.Fprintf(&b, "\n%s, %s: %s.", strings.ToUpper(string(r.Verdict[:1]))+string(r.Verdict[1:]), r.name(), r.Why)
+			fmt.Fprintf(&b, "\n%s, %s: %s.\n", strings.ToUpper(string(r.Verdict[:1]))+string(r.Verdict[1:]), r.name(), r.Why)
 		}
 	}
 	if len(results) > 0 && results[0].Scenario == results[len(results)-1].Scenario {
-		b.WriteString("\n")
 		details(&b, results)
 	}
 	b.WriteString("\n" + legend)
@@ -148,7 +147,7 @@ func details(b *strings.Builder, results []Result) {
 		if i >= len(AllOutcomes) {
 			break // situations that the model does not reach
 		}
-		write(row.Name, func(r Result) string { return r.Outcomes[i].text(r.Rounds) })
+		write(row.Name, func(r Result) string { return r.text(r.Outcomes[i]) })
 	}
 	fmt.Fprintln(table)
 	heading("situation")
@@ -158,12 +157,12 @@ func details(b *strings.Builder, results []Result) {
 	table.Flush()
 }
 
-// text describes the outcome after so many rounds.
-func (row Row) text(rounds int64) string {
+// text describes one of the outcomes.
+func (r Result) text(row Row) string {
 	if row.Seen == 0 {
-		return fmt.Sprintf("%s, not seen: < %s", row.Grade, percent(Bound(rounds)))
+		return fmt.Sprintf("%s, not seen: < %s", row.Grade, percent(Bound(r.Rounds)))
 	}
-	return fmt.Sprintf("%s, seen %d times", row.Grade, row.Seen)
+	return fmt.Sprintf("%s, seen in %d of %d trials", row.Grade, row.Seen, r.Trials)
 }
 
 // situation says whether a situation was met.

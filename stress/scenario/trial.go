@@ -29,6 +29,7 @@ type trials struct {
 	control  bool
 	model    *grading
 	random   *rand.Rand
+	since    time.Time
 	until    time.Time // zero: no limit
 	progress func(part float64)
 
@@ -119,8 +120,9 @@ func (t *trials) guide(ctx context.Context, g goal) error {
 	if most == 0 {
 		most = mostTries
 	}
-	for range most {
-		if ctx.Err() != nil || t.kept || t.shown().has(g) {
+	for k := range most {
+		late := k > 0 && !t.until.IsZero() && time.Now().After(t.until)
+		if late || ctx.Err() != nil || t.kept || t.shown().has(g) {
 			return nil
 		}
 		if path == nil {
@@ -302,8 +304,8 @@ func (t *trials) trial(ctx context.Context, c run.Config) (failure error) {
 // part reports how much of the time, or of the rounds, is over.
 func (t *trials) part(int64) {
 	switch {
-	case !t.until.IsZero() && t.For > 0:
-		t.progress(1 - min(1, max(0, time.Until(t.until).Seconds()/t.For.Seconds())))
+	case t.until.After(t.since):
+		t.progress(min(1, time.Since(t.since).Seconds()/t.until.Sub(t.since).Seconds()))
 	case t.Rounds > 0:
 		t.progress(min(1, float64(t.rounds)/float64(t.Rounds)))
 	}
