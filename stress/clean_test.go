@@ -223,6 +223,69 @@ func (x *execution) all(t *testing.T) (list []string) {
 	return sorted(list)
 }
 
+// TestProc_CleanDeadJob: two processes of the original make a barrier, wait at
+// it, and are killed. Clean removes the segment and the lock file that they
+// leave. The control is the barrier while one of them lives.
+func TestProc_CleanDeadJob(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts Python twice: seconds")
+	}
+	if !inOwnFolders(t) {
+		return
+	}
+	porttest.Need(t, "python")
+	segment, lock := jobNames(t, 0)
+	var ports []*port.Port
+	for range 2 {
+		p, err := registry.Start(t.Context(), "python")
+		if err == nil {
+			err = p.Open(segment, lock) // the first one makes the segment
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Kill()
+		ports = append(ports, p)
+	}
+	for _, p := range ports { // after both constructors, which write the words
+		if err := p.Send("call 3"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := impl.Attach(t.Context(), segment, lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitWords(t, b, spec.Words{Enter: 2, Exit: 3, Flag: spec.Down})
+	b.Close()
+	files := []string{filepath.Join("/dev/shm", segment), lock}
+	clean := func(want leftover.Verdict, left int) {
+		t.Helper()
+		old := time.Now().Add(-time.Hour)
+		for _, path := range files {
+			if err := os.Chtimes(path, old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := cleanReport(t, spec.ExitOK, []string{"TMPDIR=/tmp"}, "--yes")
+		if len(r.Leftovers) != 1 || r.Leftovers[0].Verdict != want || !slices.Equal(r.allPaths(), files) || r.Leftovers[0].Words == nil || r.Leftovers[0].Words.Enter != 2 {
+			t.Errorf("clean finds %+v, want one barrier with its two files, and %s", r.Leftovers, want)
+		}
+		for _, path := range files {
+			if inodeOf(t, path) != 0 {
+				left--
+			}
+		}
+		if left != 0 {
+			t.Errorf("%s: %d files too many are gone", want, left)
+		}
+	}
+	ports[0].Kill()
+	clean(leftover.Live, 2)
+	ports[1].Kill()
+	clean(leftover.Removed, 0)
+}
+
 // TestProc_CleanStray: a run is dead, and a process that it has left has the
 // segment. Clean says which it is, and leaves the files.
 func TestProc_CleanStray(t *testing.T) {
