@@ -19,6 +19,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -99,11 +100,14 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 			if err := check(cmd, &c); err != nil {
 				return err
 			}
-			if scenarios.given(cmd) {
-				return scenarios.run(cmd, c, options)
-			}
 			if done, err := faults.resolve(cmd, &c); done || err != nil {
 				return err
+			}
+			if err := build(cmd.Context(), c.Ports); err != nil {
+				return err
+			}
+			if scenarios.given(cmd) {
+				return scenarios.run(cmd, c, options)
 			}
 			return runOnce(cmd, c, options)
 		},
@@ -142,8 +146,7 @@ func runOnce(cmd *cobra.Command, c run.Config, options report.Options) error {
 	return out.Close(doc, doc.Text)
 }
 
-// resolve makes each port that --port names a worker. It builds the ports that
-// have to be built.
+// resolve makes each port that --port names a worker.
 func resolve(cmd *cobra.Command, c *run.Config, ports []string) error {
 	if len(ports) == 0 {
 		return nil
@@ -155,16 +158,21 @@ func resolve(cmd *cobra.Command, c *run.Config, ports []string) error {
 	if c.Ports, err = registry.ParseAll(ports); err != nil {
 		return err
 	}
-	for _, name := range c.Ports {
-		_, err := registry.Command(cmd.Context(), name)
+	c.Procs = len(c.Ports)
+	return nil
+}
+
+// build builds the ports that have to be built.
+func build(ctx context.Context, ports []string) error {
+	for _, name := range ports {
+		_, err := registry.Command(ctx, name)
 		switch {
-		case cmd.Context().Err() != nil:
+		case ctx.Err() != nil:
 			return cli.Exit(spec.ExitInterrupted)
 		case err != nil:
 			return err
 		}
 	}
-	c.Procs = len(c.Ports)
 	return nil
 }
 
