@@ -139,18 +139,25 @@ func (i *injector) happen(in fault.Injection, atStep bool) {
 		i.delayed += length
 		i.mu.Unlock()
 	case fault.GiveUp:
-		i.mu.Lock()
-		i.gaveUp = &in
-		i.mu.Unlock()
+		i.take(&i.gaveUp, in)
 		i.cancel()
 	case fault.WalkAway:
-		i.mu.Lock()
-		i.leaves = &in
-		i.mu.Unlock()
+		i.take(&i.leaves, in)
 		if p := i.black(); p != nil {
 			p.Abandon()
 		}
 	}
+}
+
+// take puts the injection in its place, unless another one has it in this call.
+func (i *injector) take(place **fault.Injection, in fault.Injection) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if *place != nil {
+		i.missed = append(i.missed, in)
+		return
+	}
+	*place = &in
 }
 
 // end records how the call has ended, with the error of Wait, once all that
