@@ -92,6 +92,7 @@ func (r *rocqReport) all() (list []theorem) {
 func (r *rocqReport) print() {
 	if r.json {
 		encoder := json.NewEncoder(r.out)
+		encoder.SetEscapeHTML(false)
 		for _, t := range r.all() {
 			encoder.Encode(t)
 		}
@@ -100,7 +101,11 @@ func (r *rocqReport) print() {
 	fmt.Fprintf(r.out, "%v, %s\n", r.by, r.by.Path)
 	lines := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
 	for _, t := range r.all() {
-		fmt.Fprintf(lines, "%s\t%s\t%s\n", t.Theorem, t.Verdict, t.Statement)
+		fmt.Fprintf(lines, "%s\t%s", t.Theorem, t.Verdict)
+		if t.Statement != "" {
+			fmt.Fprintf(lines, "\t%s", t.Statement)
+		}
+		fmt.Fprintln(lines)
 	}
 	lines.Flush()
 	r.sum()
