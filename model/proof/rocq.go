@@ -204,8 +204,8 @@ func (e Expr) rocq() string {
 	parts := make([]string, len(e.args))
 	for i, a := range e.args {
 		parts[i] = a.rocq()
-		if operators[a.op].binds >= operators[e.op].binds {
-			parts[i] = "(" + parts[i] + ")"
+		if e.op == opAnd || e.op == opOr || operators[a.op].binds >= operators[e.op].binds {
+			parts[i] = "(" + parts[i] + ")" // in Rocq && and || bind more tightly than =? does
 		}
 	}
 	return strings.ReplaceAll(strings.Join(parts, between), "+ -", "- ")
