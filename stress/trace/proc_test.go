@@ -397,9 +397,10 @@ func wrong(t *testing.T, r Recording, workers int) {
 	}
 	for name, change := range map[string]func([]Record) []Record{
 		"a word": func(list []Record) []Record {
-			w := *list[held()].Words
+			i := held()
+			w := *list[i].Words
 			w.Exit += 5
-			list[held()].Words = &w
+			list[i].Words = &w
 			return list
 		},
 		"a label": func(list []Record) []Record { list[held()].Label = "Call"; return list },

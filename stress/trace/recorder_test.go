@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +62,49 @@ func twoWorkers(t *testing.T) Recording {
 	return r.Read()
 }
 
+// TestUnit_Until: a record says nothing of what follows the one before if its
+// worker has not looked at the counter: at a first attempt at an acquisition,
+// and at Call.
+func TestUnit_Until(t *testing.T) {
+	r := NewRecorder(memory(t, 2), 2)
+	other := r.Track(1, false)
+	sections := func(n int) {
+		for range n {
+			other.Step(spec.LockInit, spec.Words{})
+			other.Step(spec.InitExit, spec.Words{})
+		}
+	}
+	track := r.Track(0, false)
+	track.End(Returned, 0)
+	sections(3) // 16, 32, 48
+	track.Step(spec.Call, spec.Words{})
+	until := func() int64 { return r.Read().Of(0)[0].Until }
+	if got := until(); got != 0 {
+		t.Errorf("before Call: got %d, want unknown", got)
+	}
+	track.Step(spec.LockInit, spec.Words{})
+	if got := until(); got != 0 {
+		t.Errorf("before Call and a first attempt: got %d, want unknown", got)
+	}
+	for range 15 {
+		track.Step(spec.LockInit, spec.Words{})
+	}
+	if got := until(); got != 64 {
+		t.Errorf("before Call and a 16th attempt: got %d, want 64", got)
+	}
+	track = r.Track(0, false)
+	sections(1) // 64
+	track.Step(spec.AwaitFlag, spec.Words{})
+	if got := r.Read().Of(0)[2].Until; got != 80 {
+		t.Errorf("before a poll: got %d, want 80", got)
+	}
+	sections(1)                             // 80
+	track.Step(spec.InitExit, spec.Words{}) // 96
+	if got := r.Read().Of(0)[3].Until; got != 96 {
+		t.Errorf("before a step under the lock: got %d, want its number, 96", got)
+	}
+}
+
 func TestUnit_Order(t *testing.T) {
 	var got []string
 	for _, r := range twoWorkers(t).Records {
@@ -103,13 +147,13 @@ func TestGolden_Text(t *testing.T) {
 	many.Torn = 1
 	many.Records = nil
 	for w := range columns + 1 {
-		for _, record := range r.Of(0) {
+		for _, record := range r.Of(0)[:2] {
 			record.Worker = w
 			many.Records = append(many.Records, record)
 		}
 	}
 	var text strings.Builder
-	for _, c := range []Recording{r, r.Tail(4, []int{1}), many.Tail(12, nil), {}} {
+	for _, c := range []Recording{r, r.Tail(4, []int{1}), many, many.Tail(2*columns, nil), {}} {
 		if err := c.Text(&text); err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +233,10 @@ func TestHazard_TornPlace(t *testing.T) {
 		older := content{position: random.Uint64(), number: 5, at: 1e9, round: random.Int64N(3), what: 3, attempts: 1, parties: 2, words: spec.Initial}
 		newer := older
 		newer.position += places
-		if random.IntN(2) == 0 {
+		switch random.IntN(3) {
+		case 0: // of one sum, if that had no factors
+			newer.number, newer.at, newer.parties = newer.number-places/2, newer.at-places/2-1, 3
+		case 1:
 			newer.number, newer.at, newer.round, newer.what, newer.words.Enter = 21, older.at+random.Int64N(1e6), older.round+1, 4, 1
 		}
 		before, after := placed(older), placed(newer)
@@ -250,6 +297,21 @@ func TestHazard_TornRecord(t *testing.T) {
 				t.Errorf("%d records: the last one is %+v, want round %d, attempts %d, not taken", n, last, c.want.Round, c.want.Attempts)
 			}
 		}
+	}
+}
+
+// TestUnit_Gap: a reader that a worker overtakes has the records behind the gap
+// only.
+func TestUnit_Gap(t *testing.T) {
+	r := NewRecorder(memory(t, 1), 1)
+	track := r.Track(0, false)
+	for i := range int64(2 * places) {
+		track.Begin(i, 0, 1)
+		track.Step(spec.Call, spec.Words{})
+	}
+	r.rings[0].first[(track.place+places-9)%places] = placed(content{position: 2, attempts: 1})
+	if got := r.Read().Records; len(got) != 9 || got[0].Round != 2*places-9 {
+		t.Errorf("got %v, want the last 9 of %d", got, 2*places)
 	}
 }
 
@@ -319,17 +381,43 @@ func TestHazard_TruncatedWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer words.Close()
-	if got, want := words.Read(), (spec.Words{Enter: 1, Exit: 2, Flag: 3}); got != want {
-		t.Errorf("Read() = %v, want %v", got, want)
+	if _, err := OpenWords("sharedbarrier-trace-none", true); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("OpenWords of no segment: got %v, want %v", err, fs.ErrNotExist)
+	}
+	unmapped, err := OpenWords(name, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if maps, err := os.ReadFile("/proc/self/maps"); strings.Count(string(maps), path) != 1 {
+		t.Errorf("the words are mapped %d times (%v), want once", strings.Count(string(maps), path), err)
+	}
+	for _, w := range []*Words{words, unmapped} {
+		if got, want := w.Read(), (spec.Words{Enter: 1, Exit: 2, Flag: 3}); got != want {
+			t.Errorf("Read() = %v, want %v", got, want)
+		}
 	}
 	if err := os.Truncate(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	if got := words.Read(); got != (spec.Words{}) {
-		t.Errorf("Read() of a truncated segment = %v, want zeros", got)
+	for _, w := range []*Words{words, unmapped} {
+		if got := w.Read(); got != (spec.Words{}) {
+			t.Errorf("Read() of a truncated segment = %v, want zeros", got)
+		}
 	}
-	if _, err := OpenWords("sharedbarrier-trace-none", true); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("OpenWords of no segment: got %v, want %v", err, fs.ErrNotExist)
-	}
+	defer func() {
+		p := recover()
+		if !words.IsFault(p) || unmapped.IsFault(p) || words.IsFault(errors.New("another")) {
+			t.Errorf("Load() of a truncated segment panics with %v, want a fault of its words", p)
+		}
+		for _, w := range []*Words{words, unmapped} {
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if maps, _ := os.ReadFile("/proc/self/maps"); strings.Contains(string(maps), path) {
+			t.Error("Close has left the words mapped")
+		}
+	}()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	words.Load()
 }
