@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -37,6 +38,15 @@ func TestMain(m *testing.M) {
 	reexec.Main(m, map[string]func(){"party": party, "scribble": scribble})
 }
 
+// endWithTest ends this process when the test, which holds the other end of its
+// input, is gone.
+func endWithTest() {
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+}
+
 // A role is what a party in a process of its own does.
 type role struct {
 	Segment, LockPath string
@@ -51,6 +61,7 @@ const killRound = 5
 
 // party calls the barrier without end.
 func party() {
+	endWithTest()
 	var r role
 	must(json.Unmarshal([]byte(os.Args[1]), &r))
 	b, err := impl.Attach(context.Background(), r.Segment, r.LockPath)
@@ -106,6 +117,7 @@ var scribbles = [...]spec.Step{
 // scribble has each worker record without end, in a thread of its own, the
 // number of its records so far.
 func scribble() {
+	endWithTest()
 	workers, err := strconv.Atoi(os.Args[1])
 	must(err)
 	r := NewRecorder(inherited(workers), workers)
@@ -202,6 +214,9 @@ func (s *stage) start(program, arg string) *exec.Cmd {
 	cmd := reexec.Command(s.t.Context(), program, arg)
 	cmd.ExtraFiles = []*os.File{s.file}
 	cmd.Stderr = os.Stderr
+	if _, err := cmd.StdinPipe(); err != nil {
+		s.t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
