@@ -38,7 +38,9 @@ func (f *scenarioFlags) add(cmd *cobra.Command) {
 }
 
 // given reports whether scenarios are to be tried.
-func (f *scenarioFlags) given(cmd *cobra.Command) bool { return cmd.Flags().Changed("scenario") || f.control }
+func (f *scenarioFlags) given(cmd *cobra.Command) bool {
+	return cmd.Flags().Changed("scenario") || f.control
+}
 
 // The default time for all scenarios, and for one.
 const (
