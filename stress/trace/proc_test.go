@@ -25,6 +25,7 @@ import (
 	"sharedbarrier/impl"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
+	"sharedbarrier/stress/scratch"
 )
 
 // kills is how many processes each test of random kills kills. More of them, by
@@ -182,14 +183,17 @@ type stage struct {
 
 func newStage(t testing.TB, workers int) *stage {
 	t.Helper()
-	s := &stage{t: t, workers: workers, lockPath: filepath.Join(t.TempDir(), "lock")}
-	s.segment = fmt.Sprintf("sharedbarrier-trace-%d-%016x", os.Getpid(), rand.Uint64())
+	files, err := scratch.Make(t.TempDir(), "trace")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { files.Close() })
+	s := &stage{t: t, workers: workers, segment: files.Segment, lockPath: filepath.Join(files.Dir, "lock")}
 	b, err := impl.Create(s.segment, s.lockPath)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.Close()
-	t.Cleanup(func() { impl.Remove(s.segment, s.lockPath) })
 	fd, err := unix.MemfdCreate("recorder", unix.MFD_CLOEXEC)
 	if err != nil {
 		t.Fatal(err)

@@ -371,12 +371,11 @@ func TestUnit_JSON(t *testing.T) {
 // TestHazard_TruncatedWords: a reader of the words survives a peer that
 // truncates the segment. The control reads them before.
 func TestHazard_TruncatedWords(t *testing.T) {
-	name := fmt.Sprintf("sharedbarrier-trace-%d", os.Getpid())
+	name := newStage(t, 1).segment
 	path := "/dev/shm/" + name
 	if err := os.WriteFile(path, []byte{1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0}, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer os.Remove(path)
 	words, err := OpenWords(name, true)
 	if err != nil {
 		t.Fatal(err)
