@@ -101,8 +101,10 @@ func (r *Report) missing() string {
 		return "not known: give the party count with --procs"
 	case *r.Missing == 0:
 		return fmt.Sprintf("none of %d", r.Procs)
+	case r.Absent != "":
+		return fmt.Sprintf("rank %s of %d", r.Absent, r.Procs)
 	default:
-		return fmt.Sprintf("%s of %d", cmp.Or(r.Absent, fmt.Sprint(*r.Missing)), r.Procs)
+		return fmt.Sprintf("%d of %d", *r.Missing, r.Procs)
 	}
 }
 

@@ -70,7 +70,7 @@ func TestUnit_KnownParties(t *testing.T) {
 // not, if all of them have one.
 func TestUnit_MissingRanks(t *testing.T) {
 	for _, c := range []struct{ ranks, want string }{
-		{"0 1 3 4", "2, 5-7 of 8"},
+		{"0 1 3 4", "rank 2, 5-7 of 8"},
 		{"0 1 3 -", "4 of 8"},
 		{"0 1 1 4", "4 of 8"}, // a process and a child of it
 	} {

@@ -286,7 +286,7 @@ func TestProc_MissingRanks(t *testing.T) {
 	r := lookFor(t, inspect.Target{Segment: segment, LockPath: lockPath}, inspect.Options{For: short})
 	var text strings.Builder
 	r.Text(&text)
-	for _, row := range []string{"missing +2, 5-7 of 64", "alive +rank 0-1, 3-4, 8-63"} {
+	for _, row := range []string{"missing +rank 2, 5-7 of 64", "alive +rank 0-1, 3-4, 8-63"} {
 		if !regexp.MustCompile("(?m)^" + row + "$").MatchString(text.String()) {
 			t.Errorf("want a row like %q in:\n%s", row, text.String())
 		}

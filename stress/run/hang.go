@@ -143,7 +143,7 @@ func (r *run) survey(why string, entries []oracle.Entry) *Hang {
 		h.Workers = append(h.Workers, w)
 	}
 	h.Missing = r.missing(entries)
-	if !r.moved.at.IsZero() {
+	if r.moved.note(time.Now(), entries); !r.moved.at.IsZero() {
 		h.Since, h.MovedLast = time.Since(r.moved.at).Seconds(), r.moved.String()
 	}
 	return h
@@ -151,42 +151,68 @@ func (r *run) survey(why string, entries []oracle.Entry) *Hang {
 
 // A move is what the workers did that moved last.
 type move struct {
-	at time.Time
-	by map[int][2]oracle.Entry // by worker, its entry before and after
+	at   time.Time
+	by   map[int][2]oracle.Entry // by worker, its entry before and after
+	seen []oracle.Entry          // at the last look
 }
 
 // note brings the last move up to date with the ledger.
-func (m *move) note(now time.Time, before, after []oracle.Entry) {
+func (m *move) note(now time.Time, entries []oracle.Entry) {
+	if m.seen == nil {
+		m.seen = make([]oracle.Entry, len(entries))
+	}
 	by := map[int][2]oracle.Entry{}
-	for i := range after {
-		if before[i] != after[i] {
-			by[i] = [2]oracle.Entry{before[i], after[i]}
+	for i, after := range entries {
+		if before := m.seen[i]; before != after {
+			by[i] = [2]oracle.Entry{before, after}
 		}
 	}
-	if len(by) > 0 {
-		*m = move{now, by}
+	if m.seen = entries; len(by) > 0 {
+		m.at, m.by = now, by
 	}
 }
 
 // String says what each worker did.
 func (m move) String() string {
-	groups := map[string][]int{}
+	var did groups
 	for _, i := range slices.Sorted(maps.Keys(m.by)) {
 		before, after := m.by[i][0], m.by[i][1]
-		did := fmt.Sprintf("came to %v", after.Step)
 		switch {
 		case after.Returned > before.Returned && after.Returned == after.Begun:
-			did = fmt.Sprintf("returned from call %d", after.Returned)
+			did.add(i, fmt.Sprintf("returned from call %d", after.Returned))
 		case after.Begun > before.Begun:
-			did = fmt.Sprintf("began call %d", after.Begun)
+			did.add(i, fmt.Sprintf("began call %d", after.Begun))
+		default:
+			did.add(i, fmt.Sprintf("came to %v", after.Step))
 		}
-		groups[did] = append(groups[did], i)
 	}
-	var list []string
-	for _, did := range slices.Sorted(maps.Keys(groups)) {
-		list = append(list, fmt.Sprintf("worker %s %s", inspect.Ranges(groups[did]), did))
+	return did.list("worker %s %s")
+}
+
+// Groups are workers of which the same is said, in the order of their numbers.
+type groups []group
+
+type group struct {
+	workers []int
+	text    string
+}
+
+func (g *groups) add(worker int, text string) {
+	i := slices.IndexFunc(*g, func(h group) bool { return h.text == text })
+	if i < 0 {
+		i = len(*g)
+		*g = append(*g, group{text: text})
 	}
-	return strings.Join(list, ", ")
+	(*g)[i].workers = append((*g)[i].workers, worker)
+}
+
+// list formats the numbers of each group, as ranges, and what is said of them.
+func (g groups) list(format string) string {
+	var parts []string
+	for _, h := range g {
+		parts = append(parts, fmt.Sprintf(format, inspect.Ranges(h.workers), h.text))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // missing returns the workers that are dead, or have begun fewer calls than
@@ -243,27 +269,24 @@ func (h *Hang) autopsy() inspect.Autopsy {
 		a.Words = h.Words.String()
 	}
 	if h.Missing != "" {
-		a.Missing = fmt.Sprintf("%s of %d", h.Missing, len(h.Workers))
+		a.Missing = fmt.Sprintf("worker %s of %d", h.Missing, len(h.Workers))
 	}
 	if h.MovedLast != "" {
 		a.Since = fmt.Sprintf("%.1fs ago: %s", h.Since, h.MovedLast)
 	}
-	by := map[string][]int{}
+	var alive, stopped []int
+	var dead groups
 	for _, w := range h.Workers {
-		state := w.State
-		if state == "unknown" {
-			state = "running"
-		}
-		by[state] = append(by[state], w.Worker)
-	}
-	a.Alive, a.Stopped = inspect.Ranges(by["running"]), inspect.Ranges(by["stopped"])
-	var dead []string
-	for _, state := range slices.Sorted(maps.Keys(by)) {
-		if state != "running" && state != "stopped" {
-			dead = append(dead, fmt.Sprintf("%s (%s)", inspect.Ranges(by[state]), state))
+		switch w.State {
+		case "running", "unknown":
+			alive = append(alive, w.Worker)
+		case "stopped":
+			stopped = append(stopped, w.Worker)
+		default:
+			dead.add(w.Worker, w.State)
 		}
 	}
-	a.Dead, a.OtherRound = strings.Join(dead, ", "), h.otherRound()
+	a.Alive, a.Stopped, a.Dead, a.OtherRound = inspect.Ranges(alive), inspect.Ranges(stopped), dead.list("%s (%s)"), h.otherRound()
 	return a
 }
 

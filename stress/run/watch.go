@@ -199,7 +199,7 @@ func (r *run) look(idle *idleness) {
 		idle.looked = now.Add(-idle.passed(now) / 10)
 	}
 	entries := r.entries()
-	r.moved.note(now, idle.entries, entries)
+	r.moved.note(now, entries)
 	idle.look(entries, now)
 }
 
