@@ -1,7 +1,6 @@
 // Command validate decides whether a trace of real processes is a behaviour of
 // the model (package accept). spec/TRACES.md has the format of traces.
 //
-//	go run ./stress --procs 3 --rounds 100 --trace run.trace
 //	go run ./model/validate run.trace
 package main
 
@@ -53,10 +52,9 @@ func command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate FILE",
 		Short: "Decide whether a trace of real processes is a behaviour of the model",
-		Long: `Reads a trace, as go run ./stress --trace FILE writes it (spec/TRACES.md), and looks for
-an order of its steps in which the model takes each of them. Without one, it says which
-event is the first that cannot be explained, and what of it contradicts. FILE - is the
-standard input.
+		Long: `Reads a trace in the format of spec/TRACES.md, and looks for an order of its steps in
+which the model takes each of them. Without one, it says which event is the first that
+cannot be explained, and what of it contradicts. FILE - is the standard input.
 
 Exit codes: 0 the trace is a behaviour of the model, 12 it is not, 2 usage or no trace.`,
 		Args: cobra.ExactArgs(1),
