@@ -104,6 +104,7 @@ func TestUnit_Refusals(t *testing.T) {
 		"surplus:1:2":                          "has no place",
 		"cpus:one":                             "has no place",
 		"busy:99999999999999999999":            "has no place",
+		"busy:257":                             "give at most 256 processes",
 		"relink:5%":                            "has no place",
 		"relink:one":                           "has no place",
 		"eintr:x2":                             "has no place",

@@ -14,8 +14,12 @@ import (
 // Most is the largest number of faults that one run can have.
 const Most = 8
 
-// mostAmount bounds the numbers in a fault.
-const mostAmount = 1 << 20
+// mostAmount bounds the numbers in a fault, and mostBusy the busy processes: more
+// would take the machine from everybody on it.
+const (
+	mostAmount = 1 << 20
+	mostBusy   = 256
+)
 
 // ErrFault is what is wrong with a fault that a user has given.
 var ErrFault = errors.New("fault")
@@ -173,6 +177,8 @@ func (f *Fault) complete() error {
 		return fmt.Errorf("it needs one of %s", strings.Join(k.words, ", "))
 	case k.amount && f.Amount == 0:
 		return errors.New("it needs a number, at least 1")
+	case f.Kind == Busy && f.Amount > mostBusy:
+		return fmt.Errorf("give at most %d processes", mostBusy)
 	case f.Percent > 0 && f.Times > 0:
 		return errors.New("it says twice how often")
 	case f.Kind == GiveUp && f.Percent == 0 && f.Times == 0:

@@ -36,6 +36,9 @@ func compute(cpus string) {
 // it ends (package procgroup).
 func (d *disturber) startBusy(n int) error {
 	for range n {
+		if d.ctx.Err() != nil {
+			return nil
+		}
 		cmd := d.compute()
 		cmd.Args = append(cmd.Args, strconv.Itoa(d.plan.Amount(fault.CPUs)))
 		if err := procgroup.Start(context.Background(), cmd); err != nil {
