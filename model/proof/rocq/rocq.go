@@ -233,7 +233,7 @@ const mostMessage = 300
 
 func oneLine(text string) string {
 	text = strings.TrimSuffix(strings.Join(strings.Fields(text), " "), ".")
-	return text[:min(len(text), mostMessage)]
+	return strings.ToValidUTF8(text[:min(len(text), mostMessage)], "")
 }
 
 var lemmas = regexp.MustCompile(`^(?:Lemma|Theorem) (\w+)`)
