@@ -19,8 +19,8 @@ import (
 	"sharedbarrier/stress/scratch"
 )
 
-// forking is the port of scenario fork: the C port, which keeps the descriptor of
-// the lock file open, as PROTOCOL.md, section 3, allows. Worker 0 starts it. It
+// forking is the port of scenario fork: the C port, which keeps the descriptor
+// of the lock file open, as PROTOCOL.md, section 3, allows. Worker 0 starts it. It
 // opens the barrier, and forks the ports of the others, which talk to their
 // workers through named pipes. They use the handle that they have inherited; in
 // the control each opens its own.

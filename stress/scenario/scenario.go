@@ -4,7 +4,8 @@
 // real processes at full speed, and compares what comes of it with what the
 // model says can come of it.
 //
-//	results, err := scenario.Run(ctx, scenario.Options{Scenarios: spec.AllScenarios, For: time.Minute})
+//	o := scenario.Options{Scenarios: spec.AllScenarios, For: time.Minute}
+//	results, err := scenario.Run(ctx, o)
 //
 // The model grades each outcome (Grade). A trial is one run of package run with
 // the fault that the scenario is about. Some trials are guided: their workers

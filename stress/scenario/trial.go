@@ -98,7 +98,7 @@ func (t *trials) try(ctx context.Context) error {
 			}
 		}
 	}
-	for k := 0; k == 0 && ctx.Err() == nil || !t.over(ctx); k++ { // one at least
+	for k := 0; k == 0 && ctx.Err() == nil && !t.kept || !t.over(ctx); k++ { // one at least
 		c := t.config(t.random.Uint64())
 		t.disturb(&c, k)
 		if err := t.trial(ctx, c); err != nil {
