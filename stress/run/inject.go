@@ -164,12 +164,13 @@ func (i *injector) take(place **fault.Injection, in fault.Injection) {
 // was to happen in it has happened. What was to happen so many times and has not
 // is due again in the next call.
 func (i *injector) end(err error) {
-	if err == nil { // the others do not tell how long a call takes
-		i.usual += (time.Since(i.since) - i.usual) / 8
-	}
+	took := time.Since(i.since)
 	close(i.over)
 	i.timed.Wait()
 	i.cancel()
+	if err == nil { // the others do not tell how long a call takes
+		i.usual += (took - i.usual) / 8
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.due, i.missed = append(i.due, i.missed...), nil
