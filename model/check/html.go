@@ -13,6 +13,10 @@ import (
 	"sharedbarrier/model/explore"
 )
 
+// mostStates keeps a page small enough for a browser, unless --max-states says
+// otherwise.
+const mostStates = 500_000
+
 // checkHTML refuses a page that cannot be written.
 func (f flags) checkHTML(cfg model.Config, opt explore.Options) error {
 	switch {
@@ -37,13 +41,15 @@ func (f flags) writeHTML(cmd *cobra.Command, cfg model.Config, opt explore.Optio
 		cfg = browse.Bounded(cfg, r.Trace)
 		fmt.Fprintf(cmd.ErrOrStderr(), "check: the graph may have no end: %s shows %d rounds; --rounds asks for others\n", f.html, cfg.Rounds)
 	}
-	views := []browse.View{{Config: cfg, Result: r}}
+	views := []browse.View{{Config: cfg, Result: r, Command: reproduce(cfg, opt)}}
 	if control, ok := controlOf(cfg); ok {
-		views = append(views, browse.View{Config: control})
+		views = append(views, browse.View{Config: control, Command: reproduce(control, opt)})
+	}
+	if opt.MaxStates == 0 {
+		opt.MaxStates = mostStates
 	}
 	for i := range views {
 		v := &views[i]
-		v.Command = reproduce(v.Config, opt)
 		var err error
 		if v.Graph, err = newGraph(cmd.Context(), v.Config, opt); err != nil {
 			return notWritten(cmd, f.html, err)
