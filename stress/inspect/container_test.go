@@ -112,6 +112,7 @@ func startContainer(t *testing.T, program string, args ...string) (cmd *exec.Cmd
 // the paths of /proc/PID/root, and from inside. A barrier of the same names on
 // the host is another one, and neither accuses the processes of the other.
 func TestProc_Container(t *testing.T) {
+	t.Parallel()
 	b, segment, lockPath := porttest.NewBarrier(t)
 	outer := startWaiter(t, segment, lockPath, nil)
 	settled(t, b, 1)
@@ -148,6 +149,7 @@ func TestProc_Container(t *testing.T) {
 // outside holds is held by one that cannot be seen, if another blocks at it:
 // /proc/locks leaves both out there.
 func TestProc_HolderInAnotherNamespace(t *testing.T) {
+	t.Parallel()
 	_, segment, lockPath := porttest.NewBarrier(t)
 	startParty(t, reexec.Command(t.Context(), "locks", segment, lockPath), nil)
 	_, line := startContainer(t, "blocks", segment, lockPath)
@@ -203,6 +205,7 @@ func blocks() {
 
 // TestProc_PartiesOfAnotherUser: root sees all of them.
 func TestProc_PartiesOfAnotherUser(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user")
 	}
@@ -233,7 +236,7 @@ func anyUsers(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join("/dev/shm", fmt.Sprintf("inspect-%d.test", os.Getpid()))
+	program := filepath.Join("/dev/shm", fmt.Sprintf("inspect-%d-%s.test", os.Getpid(), t.Name()))
 	if err := os.WriteFile(program, text, 0o755); err != nil {
 		t.Fatal(err)
 	}

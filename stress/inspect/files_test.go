@@ -64,6 +64,7 @@ func wantCause(t *testing.T, what string, r *inspect.Report, status inspect.Stat
 // writes words that no party can have written. The control are the words as
 // they were.
 func TestProc_ForeignWords(t *testing.T) {
+	t.Parallel()
 	b, segment, lockPath := porttest.NewBarrier(t)
 	for range 2 {
 		startWaiter(t, segment, lockPath, nil)
@@ -95,6 +96,7 @@ func lookClear(t *testing.T, segment, lockPath string) *inspect.Report {
 // have mapped is no barrier any more. The error names them. It is the same if
 // that happens during the look.
 func TestProc_WrongSize(t *testing.T) {
+	t.Parallel()
 	b, segment, lockPath := porttest.NewBarrier(t)
 	party := startWaiter(t, segment, lockPath, nil)
 	settled(t, b, 1)
@@ -131,6 +133,7 @@ func TestProc_WrongSize(t *testing.T) {
 // open, and a third party makes it again. The report says who has which. Words
 // as a lost count leaves them are then a split lock first.
 func TestProc_TwoLockFiles(t *testing.T) {
+	t.Parallel()
 	b, segment, lockPath := porttest.NewBarrier(t)
 	old := []*exec.Cmd{startWaiter(t, segment, lockPath, nil), startWaiter(t, segment, lockPath, nil)}
 	settled(t, b, 2)
@@ -202,6 +205,7 @@ func inherits() {
 // inherited the descriptor still holds the lock when the process has closed its
 // own, and when it has ended. The child is named, and the process.
 func TestProc_InheritedLock(t *testing.T) {
+	t.Parallel()
 	b, segment, lockPath := porttest.NewBarrier(t)
 	startWaiter(t, segment, lockPath, nil)
 	settled(t, b, 1)
@@ -252,6 +256,7 @@ func forks() {
 // so that both can hold the lock at once. Words as a lost count leaves them are
 // then a fork first. The control are two parties with one descriptor each.
 func TestProc_SharedDescriptor(t *testing.T) {
+	t.Parallel()
 	for what, share := range map[string]bool{"share": true, "control": false} {
 		b, segment, lockPath := porttest.NewBarrier(t)
 		f, err := os.Open(lockPath)
@@ -279,6 +284,7 @@ func TestProc_SharedDescriptor(t *testing.T) {
 // TestProc_TwoBarriers: of three parties of a barrier, one waits at another
 // barrier. Both wait for parties that are there, and the other barrier is named.
 func TestProc_TwoBarriers(t *testing.T) {
+	t.Parallel()
 	b, segment, lockPath := porttest.NewBarrier(t)
 	other, otherSegment, otherLock := porttest.NewBarrier(t)
 	for range 2 {
@@ -307,6 +313,7 @@ func waitsElsewhere() {
 // TestProc_NoProcess: all parties of a round have ended. The report says so.
 // The control is a barrier at which no round is under way.
 func TestProc_NoProcess(t *testing.T) {
+	t.Parallel()
 	_, segment, lockPath := porttest.NewBarrier(t)
 	if r := look(t, segment, lockPath); r.Status != inspect.Idle || len(r.Causes) > 0 {
 		t.Errorf("before any call: status %q, causes %+v; want %q, none", r.Status, r.Causes, inspect.Idle)
@@ -316,9 +323,11 @@ func TestProc_NoProcess(t *testing.T) {
 }
 
 // TestProc_ProcessesThatEnd: while inspect looks, processes start and end, some
-// of them parties. No look fails, and a process that ends is in none that has
-// no end.
+// of them parties. No look fails, and none says that the words are foreign.
 func TestProc_ProcessesThatEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	_, segment, lockPath := porttest.NewBarrier(t)
 	ctx, stop := context.WithCancel(t.Context())
 	var storm sync.WaitGroup
@@ -346,6 +355,7 @@ func TestProc_ProcessesThatEnd(t *testing.T) {
 // TestProc_Frozen: a party in a frozen control group is held up, and named with
 // its group. It goes on when the group is thawed.
 func TestProc_Frozen(t *testing.T) {
+	t.Parallel()
 	b, segment, lockPath := porttest.NewBarrier(t)
 	party := startWaiter(t, segment, lockPath, nil)
 	settled(t, b, 1)

@@ -25,6 +25,9 @@ import (
 // other processes want the processors. It never confirms a hang, and never says
 // that words are foreign. With -sweep it looks 600 times.
 func TestHazard_FalseAccusations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds; TestProc_SlowMachine looks once")
+	}
 	looks := 2
 	if *sweep {
 		looks = 67
