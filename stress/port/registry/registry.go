@@ -23,10 +23,12 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -106,4 +108,23 @@ func ServeGo() {
 	if len(os.Args) > 1 && os.Args[1] == goSubcommand {
 		os.Exit(goport.Main(os.Args[2:], os.Stdin, os.Stdout))
 	}
+}
+
+// Build builds or installs the ports, several at a time. It fails as Command
+// does for one of them.
+func Build(ctx context.Context, names []string) error {
+	errs := make([]error, len(names))
+	some := make(chan bool, runtime.NumCPU())
+	var all sync.WaitGroup
+	for i, name := range names {
+		all.Go(func() {
+			some <- true
+			defer func() { <-some }()
+			if ctx.Err() == nil {
+				_, errs[i] = Command(ctx, name)
+			}
+		})
+	}
+	all.Wait()
+	return cmp.Or(cmp.Or(errs...), ctx.Err())
 }
