@@ -322,25 +322,41 @@ func TestHazard_ChangeOfPartyCount(t *testing.T) {
 }
 
 // TestProc_Relink: the path of the lock file names another file while the
-// workers go on.
+// workers go on. That breaks the barrier now and then, which ends no run here.
 func TestProc_Relink(t *testing.T) {
 	for _, text := range []string{"relink:x3", "relink:1ms"} {
 		s := quick()
 		s.parent = t.TempDir()
 		ctx, cancel := context.WithCancel(t.Context())
-		var first os.FileInfo
-		s.started = func([]int) { first, _ = os.Stat(filepath.Join(directory(t, s.parent), "lock")) }
-		replaced := false
-		rep, err := runIn(t, ctx, s, Config{Procs: 2, Pauses: true, Faults: faults(t, text), Progress: func(int64) {
-			now, err := os.Stat(filepath.Join(directory(t, s.parent), "lock"))
-			if replaced = err == nil && !os.SameFile(first, now); replaced {
-				cancel()
+		replaced := make(chan bool, 1)
+		s.started = func([]int) {
+			path := filepath.Join(directory(t, s.parent), "lock")
+			file, err := os.Open(path)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}})
-		if err != nil || !replaced || rep.Faults[0].Happened == 0 {
-			t.Errorf("%s: %v, replaced %v, faults %+v", text, err, replaced, rep.Faults)
+			first, err := file.Stat()
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				defer cancel()
+				defer file.Close() // until then no new file gets its number
+				for ctx.Err() == nil {
+					if now, err := os.Stat(path); err == nil && !os.SameFile(first, now) {
+						replaced <- true
+						return
+					}
+					time.Sleep(time.Millisecond)
+				}
+				replaced <- false
+			}()
 		}
+		rep, err := runIn(t, ctx, s, Config{Procs: 2, Pauses: true, KeepGoing: true, Faults: faults(t, text)})
 		cancel()
+		if err != nil || !<-replaced || rep.Faults[0].Happened == 0 {
+			t.Errorf("%s: %v, faults %+v; want that the test has seen another file", text, err, rep.Faults)
+		}
 	}
 }
 

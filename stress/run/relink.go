@@ -47,7 +47,12 @@ func (d *disturber) awaitRound(round int64) bool {
 // relink unlinks the file and makes it again, and reports whether the path now
 // names another file. A worker may be the first to make it.
 func relink(path string) bool {
-	before, err := os.Stat(path)
+	old, err := os.Open(path) // so that no new file gets its number
+	if err != nil {
+		return false
+	}
+	defer old.Close()
+	before, err := old.Stat()
 	if err != nil || os.Remove(path) != nil {
 		return false
 	}
