@@ -124,7 +124,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 	f.Int64Var(&c.Rounds, "rounds", 0, "rounds to run (0: unbounded)")
 	f.DurationVar(&c.For, "for", 10*time.Second, "time to run (0: unlimited, as with --rounds alone); the run ends at the first of --rounds and --for")
 	f.DurationVar(&c.Stall, "stall", 10*time.Second, "a longer time in which no process makes progress is a hang")
-	f.Uint64Var(&c.Seed, "seed", 0, "seed of the pauses (0: draw one)")
+	f.Uint64Var(&c.Seed, "seed", 0, "seed of the pauses, faults and scenarios (0: draw one)")
 	options.Flags(cmd)
 	addMutants(cmd)
 	return cmd

@@ -60,7 +60,7 @@ func (f *scenarioFlags) options(cmd *cobra.Command, c run.Config) (o scenario.Op
 	}
 	switch f.name {
 	case "":
-		return o, errors.New("--control is that of a scenario; give --scenario NAME, or all")
+		return o, errors.New("no scenario is named (--control is that of one); give --scenario NAME, or all")
 	case "all":
 		return o, nil
 	}

@@ -171,14 +171,14 @@ func AllKinds() (list []Kind) {
 // String returns the text that Parse reads as f.
 func (f Fault) String() string {
 	parts := []string{kinds[f.Kind].name}
+	if f.Word != "" {
+		parts = append(parts, f.Word)
+	}
 	switch {
 	case f.Who == Number:
 		parts = append(parts, strconv.Itoa(f.Worker))
 	case f.Who != Default:
 		parts = append(parts, whos[f.Who])
-	}
-	if f.Word != "" {
-		parts = append(parts, f.Word)
 	}
 	if f.Amount > 0 {
 		parts = append(parts, strconv.Itoa(f.Amount))

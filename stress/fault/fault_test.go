@@ -19,7 +19,7 @@ var texts = []string{
 	"delay:any@MakeExit:100µs:5%", "delay:all",
 	"give-up:5%", "give-up:all@AwaitFlag:x1", "give-up:one:100%",
 	"walk-away", "walk-away@AwaitDrain", "walk-away:any:2%",
-	"construct:late", "relink", "relink:5ms", "relink:x3", "relink:5ms:x3",
+	"construct:late", "construct:late:one", "construct:late:2", "relink", "relink:5ms", "relink:x3", "relink:5ms:x3",
 	"parties:one-less", "parties:shrink", "parties:grow", "parties:shrink-after-return", "parties:grow-after-return",
 	"surplus:1", "cpus:1", "busy:4", "eintr", "eintr:100µs",
 }
@@ -55,6 +55,7 @@ func TestUnit_Parts(t *testing.T) {
 		"stop:any:3%:50ms":    {Kind: Stop, Who: Any, Lasts: 50 * time.Millisecond, Percent: 3},
 		"surplus:2":           {Kind: Surplus, Amount: 2},
 		"construct:late":      {Kind: Construct, Word: Late},
+		"construct:1:late":    {Kind: Construct, Who: Number, Worker: 1, Word: Late},
 	} {
 		if got, err := Parse(text); err != nil || got != want {
 			t.Errorf("Parse(%q) = %+v, %v, want %+v", text, got, err, want)
