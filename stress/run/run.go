@@ -102,6 +102,9 @@ type Config struct {
 //
 // Run removes all files that it makes (package scratch), on error too.
 func Run(ctx context.Context, c Config) (Report, error) {
+	if !served {
+		panic("run: the program must call ServeWorker first in main")
+	}
 	began := time.Now()
 	rep, err := c.run(ctx, defaults)
 	rep.Seconds = time.Since(began).Seconds()

@@ -497,3 +497,15 @@ func TestHazard_FailingBarrierIsAHang(t *testing.T) {
 	rep := mustRun(t, at("fails"), Config{Procs: 2, Rounds: 50})
 	wantHang(t, rep, errFails.Error())
 }
+
+// TestHazard_NoServeWorker: Run starts no worker in a program that would not
+// serve it, as this one.
+func TestHazard_NoServeWorker(t *testing.T) {
+	defer func() {
+		if r := recover(); r != "run: the program must call ServeWorker first in main" {
+			t.Errorf("Run panics with %v", r)
+		}
+	}()
+	Run(t.Context(), Config{Stall: time.Minute}) // of no process, in case it runs
+	t.Error("Run returns in a program that serves no worker")
+}

@@ -35,7 +35,12 @@ func ServeWorker() {
 	case len(os.Args) == 3 && os.Args[1] == busyCommand:
 		compute(os.Args[2])
 	}
+	served = true
 }
+
+// served: the program has called ServeWorker. Without that its workers would do
+// what the program does, and start workers in turn, without end.
+var served bool
 
 // work makes this process, whose last argument is an assignment, a worker at
 // the barrier that open opens. It returns the exit code: 0 whatever the worker
