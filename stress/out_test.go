@@ -232,6 +232,7 @@ func TestHazard_OutReplacesNothing(t *testing.T) {
 		wantUsageError(t, want, "--procs", "1", "--rounds", "1", "--out", path)
 	}
 	wantUsageError(t, "--junit", "--procs", "1", "--rounds", "1", "--junit", filepath.Join(dir, "none", "junit.xml"))
+	wantUsageError(t, "is a directory; name a file", "--procs", "1", "--rounds", "1", "--junit", dir)
 	if text := content(t, dir, "report.json"); text != "mine" {
 		t.Errorf("the file that was there is %q now", text)
 	}
