@@ -298,3 +298,16 @@ func TestUnit_Command(t *testing.T) {
 		t.Errorf("the worst verdicts are %s", got)
 	}
 }
+
+// A row of a control names its scenario, unless it is below that of the scenario.
+func TestUnit_ControlsAreNamed(t *testing.T) {
+	var text strings.Builder
+	results := []Result{{Scenario: spec.Crash, Control: true}, {Scenario: spec.Surplus}, {Scenario: spec.Surplus, Control: true}}
+	summary(&text, results)
+	lines := strings.Split(text.String(), "\n")
+	for i, want := range []string{"scenario ", "crash, control ", "surplus ", "  control "} {
+		if !strings.HasPrefix(lines[i], want) {
+			t.Errorf("line %d is %q, want it to begin with %q", i, lines[i], want)
+		}
+	}
+}

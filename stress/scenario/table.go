@@ -45,9 +45,9 @@ met       situations that the model can reach there, and that a trial was in
 func summary(b *strings.Builder, results []Result) {
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "scenario\tprocesses\trounds\tseen\tnot seen\tmet\tverdict")
-	for _, r := range results {
-		name := r.Scenario.String()
-		if r.Control {
+	for i, r := range results {
+		name := r.name()
+		if r.Control && i > 0 && results[i-1].Scenario == r.Scenario {
 			name = "  control"
 		}
 		seen, unseen := r.columns()
