@@ -86,16 +86,17 @@ func Descriptor(pid int, file Inode) string {
 // Limits says, in phrases, what is not seen of the processes: those that are
 // hidden, each user's in one phrase, and those that /proc does not even list.
 func Limits(hidden []int) (limits []string) {
-	count := map[uint32]int{}
+	of := map[uint32][]int{}
 	for _, pid := range hidden {
-		count[owner(pid)]++
+		of[owner(pid)] = append(of[owner(pid)], pid)
 	}
-	for _, uid := range slices.Sorted(maps.Keys(count)) {
-		processes := "1 process has"
-		if n := count[uid]; n > 1 {
-			processes = fmt.Sprintf("%d processes have", n)
+	for _, uid := range slices.Sorted(maps.Keys(of)) {
+		pids := of[uid]
+		processes := fmt.Sprintf("process %d of user %s has", pids[0], userName(uid))
+		if len(pids) > 1 {
+			processes = fmt.Sprintf("%d processes of user %s, such as %d, have", len(pids), userName(uid), slices.Min(pids))
 		}
-		limits = append(limits, fmt.Sprintf("what %s of user %s mapped and open; run as that user, or as root with CAP_SYS_PTRACE", processes, userName(uid)))
+		limits = append(limits, fmt.Sprintf("what %s mapped and open; run as that user, or as root with CAP_SYS_PTRACE", processes))
 	}
 	if _, err := os.Stat("/proc/1"); err != nil { // process 1 always exists
 		limits = append(limits, "processes of other users: /proc is mounted with hidepid; run as root")

@@ -309,7 +309,7 @@ func TestProc_OtherUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	limits := strings.Join(r.Limits, "\n")
-	if !strings.Contains(limits, "of user root mapped and open; run as that user, or as root") || r.Status != inspect.Unclear {
+	if !strings.Contains(limits, "of user root, such as 1, have mapped and open; run as that user, or as root") || r.Status != inspect.Unclear {
 		t.Errorf("as another user: status %q, limits %q; want %q, since the processes of root are hidden", r.Status, limits, inspect.Unclear)
 	}
 }
