@@ -64,6 +64,7 @@ var endings = slices.Concat([]ending{
 	{"not-ready", neverBegan,
 		"a worker did not begin: {seen}", "try the party alone: `{check}`; if the machine is slow, give it more time: `{longer}`"},
 	{"no-state-fits", status(inspect.Foreign), "no party can have written these words: {cause}", "find what else writes the segment, or which port is no barrier: `{check}`"},
+	{"no-misuse", unlikeThis, "it looks as if: {cause}; but the run keeps what callers must guarantee, so an implementation is at fault", "find the step at fault: `{check}`; to see it again: `{repeat}`"},
 	{"hang", func(r run.Report) bool { return r.Verdict == spec.Hang && caused(r) }, "{cause}", "{do}; to see it again: `{repeat}`"},
 	{"hang-unexplained", verdict(spec.Hang), "{seen}, and the model does not say why", "look at it while it hangs (go run ./stress inspect), with time for that: `{longer}`"},
 	{"too-short", func(r run.Report) bool { return r.Verdict == spec.Unfinished && missed(r) != "" },
@@ -129,6 +130,16 @@ func misuse(r run.Report) *spec.Scenario {
 		}
 	}
 	return nil
+}
+
+// unlikeThis reports whether the likeliest cause of a hang is a misuse that only
+// the callers could commit, who are the run itself: it did not (see misuse).
+func unlikeThis(r run.Report) bool {
+	if r.Verdict != spec.Hang || !caused(r) || misuse(r) != nil {
+		return false
+	}
+	s, err := spec.ParseScenario(r.Hang.Causes[0].Scenario)
+	return err == nil && slices.Contains([]spec.Scenario{spec.LateConstruction, spec.Shrinking, spec.Growing, spec.Disagreeing, spec.Surplus, spec.AbandonWait}, s)
 }
 
 // misused names the fault and the scenario of misuse.

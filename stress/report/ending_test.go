@@ -93,6 +93,7 @@ var examples = map[string]run.Report{
 	"interrupted":         {Verdict: spec.Unfinished, Interrupted: true, Procs: 4, Rounds: 9, Asked: run.Asked{Rounds: 1000, Stall: 10}},
 	"not-ready":           {Verdict: spec.Hang, Procs: 1, Hang: &run.Hang{Why: "worker 0 (pid 8) was not ready after 1m0s", Workers: []run.Worker{{PID: 8, State: "running"}}}},
 	"no-state-fits":       hanging(spec.Hang, inspect.Foreign, "running", "", inspect.Cause{Why: "no state fits", Do: "look for it"}),
+	"no-misuse":           hanging(spec.Hang, inspect.Hangs, "running", "", inspect.Cause{Scenario: "abandon", Why: "a waiter stopped waiting", Do: "let no timeout leave a call"}),
 	"hang":                hanging(spec.Hang, inspect.Hangs, "running", "", inspect.Cause{Scenario: "split-lock", Why: "the lock file was unlinked", Do: "find what removes it"}),
 	"hang-unexplained":    hanging(spec.Hang, "", "running", ""),
 	"too-short": {Verdict: spec.Unfinished, Procs: 4, Asked: run.Asked{For: 1, Stall: 10},
