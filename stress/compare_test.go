@@ -21,6 +21,9 @@ import (
 // run no time, that cannot be told; the reports of real runs in package report
 // stay the same on each machine.
 func TestProc_CompareFindsASlowPort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	relay := `exec:while read -r line; do case $line in call*) %s;; esac; echo "$line"; [ "$line" != close ] || break; done | ` + porttest.GoPort(t)
 	dir := t.TempDir()

@@ -30,6 +30,9 @@ func without(names ...string) (flags []string) {
 // TestProc_ConformanceEnds: how the command ends, and how to reproduce a
 // failure.
 func TestProc_ConformanceEnds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	const bad = `exec:echo "port 1"; read -r request; echo what`
 	for _, c := range []struct {
 		name string
@@ -46,9 +49,6 @@ func TestProc_ConformanceEnds(t *testing.T) {
 		{"no mutant asked", append([]string{"--mutants"}, without()...), spec.ExitUnfinished, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if c.name == "mutants" && testing.Short() {
-				t.Skip("all mutants of the C port take half a minute to compile")
-			}
 			if slices.Contains(c.args, "--mutants") {
 				porttest.Need(t, "c")
 			}

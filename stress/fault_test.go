@@ -55,6 +55,9 @@ func TestProc_BadFaults(t *testing.T) {
 // published original. The report has what happened, and the command that repeats
 // it.
 func TestProc_FaultAtAMix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	porttest.Need(t, "python")
 	p := newCommand(t, "--port", "go=1", "--port", "python=2", "--fault", "kill:any", "--seed", "5", "--for", "1h", "--json")
 	p.run(t)

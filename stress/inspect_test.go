@@ -92,6 +92,9 @@ func awaitWords(t *testing.T, b *impl.Barrier, want spec.Words) {
 // TestGolden_Inspect shows that the outputs in README.md have the lines of real
 // ones. It also checks the exit code for each status, of the same processes.
 func TestGolden_Inspect(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	ports, barrier := hangingPython(t)
 	run := func(code int, args ...string) string {
 		t.Helper()

@@ -202,6 +202,9 @@ func leadingPane(t *testing.T, html []byte) (command, moves string) {
 }
 
 func TestProc_LockstepHazards(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	refused := regexp.MustCompile(`\nRefused: [1-9][0-9]*\. --port python .*\n\nLeft out: [1-9][0-9]*\. --port c .*\n`)
 	c, code, _ := runLockstep(t, "", "--hazards", "--procs", "2")
 	if code != spec.ExitOK || !refused.MatchString(c.out.String()) {
@@ -303,6 +306,9 @@ func interruptAsleep(t *testing.T, p *command, marker string) {
 // TestProc_InterruptedWhileAPortIsSilent: an interrupt ends the wait for a
 // port.
 func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	marker := uniqueSeconds()
 	silent := "exec sleep " + marker
 	for name, args := range map[string][]string{

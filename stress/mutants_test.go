@@ -148,6 +148,9 @@ func TestHazard_EachMutant(t *testing.T) {
 // TestProc_Mutants: the command finds a mistake and no harmless one. Its JSON
 // fits the schema.
 func TestProc_Mutants(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	porttest.Need(t, "c")
 	schema, err := jsonschema.NewCompiler().Compile("mutants/score.schema.json")
 	if err != nil {
@@ -180,6 +183,9 @@ func TestProc_Mutants(t *testing.T) {
 
 // TestProc_MutantsInterrupted: the command ends at a signal, and leaves nothing.
 func TestProc_MutantsInterrupted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	porttest.Need(t, "c")
 	c := startCommand(t, "--mutants", "--seeds", "1", "--for", "1h", "always-first")
 	c.awaitWorkers(t, 2)

@@ -67,6 +67,9 @@ func content(t *testing.T, dir, name string) string {
 // A run at a bad port keeps its report, what was said, and a script that
 // repeats it from anywhere, in each shell, and with its exit code.
 func TestProc_OutKeepsAFailure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	here := t.TempDir()
 	breaksIn(t, here)
@@ -118,6 +121,9 @@ func TestProc_OutKeepsAFailure(t *testing.T) {
 // The command that a failure prints works in the root of the repository, though
 // the port was named in another folder. It stands in the script, too.
 func TestProc_ReproduceWorksAtTheRoot(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	here := t.TempDir()
 	breaksIn(t, here)
@@ -201,6 +207,9 @@ func TestProc_ReportsFitTheSchema(t *testing.T) {
 // What a worker writes on its standard error is in the log, and on that of the
 // command. The last steps of all workers have a file.
 func TestProc_LogHasWhatWorkersSay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "out")
 	p := startCommand(t, "--procs", "2", "--for", "1h", "--stall", "5m", "--out", dir)

@@ -20,6 +20,9 @@ import (
 
 // Four ports of three languages share a barrier.
 func TestProc_PortsMixed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	args := []string{"--rounds", "100", "--stall", "5m", "--json"}
 	for _, p := range []string{"c", "go", "python", "python@newest"} {

@@ -19,6 +19,9 @@ import (
 // the rows, and the last row of that worker. With -update they are those of
 // this run.
 func TestGolden_LastSteps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	args := []string{"--procs", "3", "--fault", "kill:0@CountEnter", "--seed", "7"}
 	p := startCommand(t, args...)

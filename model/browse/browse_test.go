@@ -282,6 +282,7 @@ func TestProc_KeyboardAlone(t *testing.T) {
 // TestProc_EveryoneCanRead: names for screen readers, contrast in both themes,
 // and a print without controls.
 func TestProc_EveryoneCanRead(t *testing.T) {
+	short(t)
 	start := browsertest.Start(t, 1400, 900)
 	p := open(t, start, browsertest.File(t, write(t, surplus)))
 	background := map[string]bool{}
@@ -307,6 +308,7 @@ func TestProc_EveryoneCanRead(t *testing.T) {
 
 // TestProc_Narrow: on a small screen nothing is wider than the window.
 func TestProc_Narrow(t *testing.T) {
+	short(t)
 	p := open(t, browsertest.Start(t, 420, 800), browsertest.File(t, write(t, surplus)))
 	if got, want := browsertest.Eval[int](p, `document.documentElement.scrollWidth`), browsertest.Eval[int](p, `document.documentElement.clientWidth`); got > want {
 		t.Errorf("the page is %d wide in a window of %d", got, want)

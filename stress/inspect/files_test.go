@@ -355,6 +355,9 @@ func TestProc_ProcessesThatEnd(t *testing.T) {
 // TestProc_Frozen: a party in a frozen control group is held up, and named with
 // its group. It goes on when the group is thawed.
 func TestProc_Frozen(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	b, segment, lockPath := porttest.NewBarrier(t)
 	party := startWaiter(t, segment, lockPath, nil)

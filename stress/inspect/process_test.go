@@ -367,6 +367,9 @@ func TestProc_NoBarrier(t *testing.T) {
 
 // TestProc_Watch: a tick says what has changed since the one before.
 func TestProc_Watch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	b, segment, lockPath := porttest.NewBarrier(t)
 	var ticks []inspect.Tick
 	var party *exec.Cmd

@@ -299,6 +299,9 @@ func TestProc_MissingRanks(t *testing.T) {
 // TestProc_OriginalThatWorks is the control: three originals call round after
 // round.
 func TestProc_OriginalThatWorks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	s := newScene(t, original, 3)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -218,6 +218,9 @@ func TestProc_Holds(t *testing.T) {
 // TestProc_FrozenPort stops the processes of the ports amid a run, for longer
 // than a port may take for an answer. They do as the model does.
 func TestProc_FrozenPort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	const limit = 2 * time.Second
 	var started []*port.Port

@@ -95,6 +95,9 @@ func TestHazard_Processes(t *testing.T) {
 // kernel frees its lock, the words stay as the model says, and the others go on
 // as in the model until they hang: no step is a good one to die at.
 func TestHazard_CrashAtEveryStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	for _, procs := range []int{2, 3} {
 		for _, step := range slices.Concat(spec.CallSteps, spec.WithdrawalSteps) {
 			t.Run(fmt.Sprintf("procs=%d/%v", procs, step), func(t *testing.T) {

@@ -199,6 +199,9 @@ func TestUnit_StopByAFaultIsNoHang(t *testing.T) {
 // TestProc_GiveUp: calls withdraw where and as often as the fault says, and the
 // worker calls again. Every round is completed.
 func TestProc_GiveUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	for _, c := range []struct {
 		faults string
 		port   string

@@ -56,6 +56,9 @@ func TestUnit_GuideOrdersTheSteps(t *testing.T) {
 
 // A worker that does not take its turn ends the guide for all.
 func TestHazard_GuideThatCannotBeFollowed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	ledger, err := oracle.NewLedger(2, 0, 0)
 	if err != nil {
 		t.Fatal(err)

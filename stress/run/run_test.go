@@ -172,6 +172,9 @@ func TestProc_EndsWhenTimeIsUp(t *testing.T) {
 // The test stops one worker. The run is unfinished, and says which. The control
 // continues it at once.
 func TestHazard_StoppedWorkerIsNoHang(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	var suspicions []string
 	stop := func(signals ...syscall.Signal) (rep Report, pids []int) {
@@ -234,6 +237,9 @@ func wantStopped(t *testing.T, h *Hang, pid int) {
 // Worker 1 stops itself at a step under the lock in the first round. The words,
 // the holder and the step of each worker are then known.
 func TestHazard_HangSaysWhereEachWorkerIs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	t.Parallel()
 	rep := mustRun(t, at("stops-itself"), Config{Procs: 3, Stall: 5 * time.Second, Pauses: true})
 	h := rep.Hang
@@ -431,6 +437,9 @@ func TestHazard_InterruptedHang(t *testing.T) {
 // only while the state of the run is looked at. That is an interrupt. The
 // control is a signal for the worker alone.
 func TestHazard_SignalForTheWholeRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	for _, c := range []struct {
 		whole           bool
 		signal          syscall.Signal

@@ -132,6 +132,9 @@ func TestGolden_Tables(t *testing.T) {
 // is allowed. (The tests of package run have barriers that only let callers go
 // too early.)
 func TestHazard_EachObserver(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	for _, c := range []struct {
 		mutant  string
 		outcome Outcome
