@@ -48,7 +48,7 @@ type Folded struct {
 //
 // These odds are decimal logarithms.
 const (
-	against   = 1.0 // one in ten: a party has not called
+	against   = 1.0 // one in ten: a party has not called; or one that started late constructed
 	againstIn = 1.5 // one in thirty: a party died in a call and left no trace; or one sleeps outside by the ticks of a waiter
 	atStart   = 2.0 // one in a hundred: a rule is broken that the start of the parties breaks or keeps
 	later     = 3.0 // one in a thousand: a rule is broken that only a run breaks
@@ -98,9 +98,10 @@ var splitLock = hypothesis{spec.SplitLock, spec.SplitLock, 3, 2, later, "the loc
 
 // Evidence is what tells of something that has gone wrong, besides the words.
 type evidence struct {
-	deaths int                    // processes that have died and may have been in a call
-	ended  int                    // parties that have ended outside a call
-	broken map[spec.Scenario]bool // rules that are seen to be broken
+	deaths    int                    // processes that have died and may have been in a call
+	ended     int                    // parties that have ended outside a call
+	broken    map[spec.Scenario]bool // rules that are seen to be broken
+	staggered bool                   // a process has started so long after another one that it may have constructed late
 }
 
 // asks reports whether the hypothesis is worth asking about.
@@ -119,7 +120,11 @@ func (e evidence) asks(h hypothesis, causes []Cause) bool {
 // what the evidence shows.
 func (e evidence) prior(c Cause, h hypothesis) float64 {
 	odds := against*float64(max(0, c.Missing-e.ended)) + againstIn*float64(max(0, c.fit.dead-e.deaths)+c.fit.idle)
-	if !e.broken[h.scenario] {
+	switch {
+	case e.broken[h.scenario]:
+	case e.staggered && h.scenario == spec.LateConstruction:
+		odds += against
+	default:
 		odds += h.against
 	}
 	return odds

@@ -37,6 +37,8 @@ func TestUnit_Ranking(t *testing.T) {
 			"crash 3 dead 1, surplus 2"},
 		{"a rule that is seen to be broken costs nothing", spec.Words{Enter: 0, Exit: 2, Flag: 1}, 2, []int{2, 3, 4}, evidence{broken: map[spec.Scenario]bool{spec.Surplus: true}},
 			"surplus 2"},
+		{"one that started late has rather constructed late", spec.Words{Enter: 1, Exit: 3, Flag: 0}, 3, []int{3}, evidence{staggered: true},
+			"late-construction 3, split-lock 3, disagreeing 3, reuse 3 idle 2"},
 		{"a rule of the start comes before one of a run", spec.Words{Enter: 0, Exit: 1, Flag: 1}, 3, []int{3}, evidence{},
 			"late-construction 3, abandon 3, split-lock 3"},
 		{"the scenario comes first that leaves such words more often", spec.Words{Enter: 1, Exit: 1, Flag: 0}, 3, []int{3}, evidence{},

@@ -5,6 +5,7 @@ package inspect
 import (
 	"context"
 	"slices"
+	"time"
 
 	"sharedbarrier/model"
 	"sharedbarrier/spec"
@@ -208,6 +209,7 @@ func (v *seen) evidence(o Options) evidence {
 		spec.Fork:      len(v.with(func(p Process) bool { return len(p.Shares) > 0 && p.Maps })) > 1,
 	}}
 	e.deaths = len(v.with(func(p Process) bool { return p.Sibling }))
+	e.staggered = v.staggered()
 	for _, p := range o.Parties {
 		switch {
 		case p.Gone && p.Inside:
@@ -217,6 +219,26 @@ func (v *seen) evidence(o Options) evidence {
 		}
 	}
 	return e
+}
+
+// apart is how long after the first process another one starts that does not
+// start with it.
+const apart = time.Second
+
+// staggered reports whether the processes that have the segment mapped started
+// one after the other.
+func (v *seen) staggered() bool {
+	var first, last time.Time
+	for _, pid := range v.last.mappers() {
+		at := v.last.process(pid).Started
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	return last.Sub(first) >= apart
 }
 
 // counts returns the party counts that are worth asking about. While a round

@@ -222,6 +222,40 @@ func TestHazard_OriginalHangs(t *testing.T) {
 	}
 }
 
+// TestHazard_LateCaller: the last process constructs while the others wait for
+// it, and calls at once. What it leaves, other causes leave more often; that it
+// started later than the others tells of it.
+func TestHazard_LateCaller(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	for _, n := range []int{2, 3} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, original, n)
+			ports := s.open(n - 1)
+			s.call(n, ports...)
+			s.await(n-1, n, 0)
+			<-time.After(1100 * time.Millisecond) // what tells of it is when the process started
+			late := s.start(original)
+			for _, p := range ports {
+				s.stop(p) // between two polls: the flag is up for less than a tick
+			}
+			s.construct(late)
+			s.call(n, late)
+			s.await(1, n, 0)
+			for _, p := range ports {
+				if err := unix.Kill(p.PID(), unix.SIGCONT); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, procs := range []int{n, 0} {
+				s.wantDiagnosis(way{status: inspect.Waiting, cause: scenario("late-construction")}, procs)
+			}
+		})
+	}
+}
+
 // TestHazard_ManyHang is the same with more parties than the model can explore:
 // each way with 16 or 64 of them.
 func TestHazard_ManyHang(t *testing.T) {
