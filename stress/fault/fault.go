@@ -218,3 +218,27 @@ func (f Fault) Steps() bool {
 	_, is := f.At.Step()
 	return is
 }
+
+// Breaks returns the scenario of HAZARDS.md that the fault makes, in which
+// callers break what they must guarantee; false: they do not.
+func (f Fault) Breaks() (spec.Scenario, bool) {
+	switch {
+	case f.Kind == Kill && f.At != End:
+		return spec.Crash, true
+	case f.Kind == WalkAway:
+		return spec.AbandonWait, true
+	case f.Kind == Construct:
+		return spec.LateConstruction, true
+	case f.Kind == Relink:
+		return spec.SplitLock, true
+	case f.Kind == Surplus:
+		return spec.Surplus, true
+	case f.Kind == Parties && f.Word == OneLess:
+		return spec.Disagreeing, true
+	case f.Kind == Parties && f.Word == Shrink:
+		return spec.Shrinking, true
+	case f.Kind == Parties && f.Word == Grow:
+		return spec.Growing, true
+	}
+	return 0, false
+}

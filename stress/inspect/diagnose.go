@@ -210,6 +210,9 @@ func (v *seen) evidence(o Options) evidence {
 	}}
 	e.deaths = len(v.with(func(p Process) bool { return p.Sibling }))
 	e.staggered = v.staggered()
+	for _, scenario := range o.Broken {
+		e.broken[scenario] = true
+	}
 	for _, p := range o.Parties {
 		switch {
 		case p.Gone && p.Inside:

@@ -26,6 +26,8 @@ type Options struct {
 	Procs   int           // the party count; 0: find it out
 	Parties []Party       // all parties by number, if the caller knows them; nil: it does not
 	For     time.Duration // the time between the first look and the last; 0: DefaultFor
+
+	Broken []spec.Scenario // of HAZARDS.md, that the caller knows to take place
 }
 
 // DefaultFor is the time between two looks at which nothing has moved that are

@@ -110,23 +110,8 @@ func misuse(r run.Report) *spec.Scenario {
 		if err != nil || injected.Happened == 0 {
 			continue
 		}
-		switch {
-		case f.Kind == fault.Kill && f.At != fault.End:
-			return new(spec.Crash)
-		case f.Kind == fault.WalkAway:
-			return new(spec.AbandonWait)
-		case f.Kind == fault.Construct:
-			return new(spec.LateConstruction)
-		case f.Kind == fault.Relink:
-			return new(spec.SplitLock)
-		case f.Kind == fault.Surplus:
-			return new(spec.Surplus)
-		case f.Kind == fault.Parties && f.Word == fault.OneLess:
-			return new(spec.Disagreeing)
-		case f.Kind == fault.Parties && f.Word == fault.Shrink:
-			return new(spec.Shrinking)
-		case f.Kind == fault.Parties && f.Word == fault.Grow:
-			return new(spec.Growing)
+		if scenario, breaks := f.Breaks(); breaks {
+			return &scenario
 		}
 	}
 	return nil

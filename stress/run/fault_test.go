@@ -263,6 +263,9 @@ func TestProc_WalkAway(t *testing.T) {
 				t.Errorf("%s, port %q: %v, %+v; want violated or a hang, 1 call abandoned", text, port, rep.Verdict, rep.Ends)
 			}
 			wantInjected(t, rep, 1, 1)
+			if rep.Hang != nil && len(rep.Hang.Causes) > 0 && rep.Hang.Causes[0].Scenario != spec.AbandonWait.String() {
+				t.Errorf("%s, port %q: the likeliest cause of the hang is %v, want what the run has done", text, port, rep.Hang.Causes[0])
+			}
 		}
 	}
 }

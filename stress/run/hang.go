@@ -59,7 +59,7 @@ func (r *run) hang(ctx context.Context, why string) (h *Hang) {
 	for range 5 {
 		h = r.state(why)
 		h.death = slices.ContainsFunc(r.workers, (*process).isGone)
-		found, err := inspect.Inspect(ctx, r.target, inspect.Options{Parties: r.parties(h), For: r.between})
+		found, err := inspect.Inspect(ctx, r.target, inspect.Options{Parties: r.parties(h), For: r.between, Broken: r.broken()})
 		switch {
 		case err == nil:
 			h.Status, h.Causes, h.Waiters = found.Status, found.Causes, found.Waiters
@@ -71,6 +71,16 @@ func (r *run) hang(ctx context.Context, why string) (h *Hang) {
 		}
 	}
 	return h
+}
+
+// broken returns the scenarios that the faults have made so far.
+func (r *run) broken() (list []spec.Scenario) {
+	for i, in := range r.injected() {
+		if scenario, breaks := r.Faults[i].Breaks(); breaks && in.Happened > 0 {
+			list = append(list, scenario)
+		}
+	}
+	return list
 }
 
 // parties returns what the workers have said of themselves.
