@@ -181,7 +181,7 @@ func (r *Report) Text(out io.Writer) error {
 	r.autopsy(time.Now()).Rows(table)
 	table.Flush()
 	if r.Unlinked {
-		fmt.Fprintf(&b, "\nThe segment has lost its name: %s is missing, or another file.\n", r.Segment)
+		fmt.Fprintf(&b, "\nThe segment has lost its name: %s is missing, or another file. These processes go on with it; one that opens the name now does not meet them.\n", r.Segment)
 	}
 	if len(r.Processes) > 0 {
 		b.WriteByte('\n')

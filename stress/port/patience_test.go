@@ -80,7 +80,7 @@ func TestUnit_ErrorsAreQuoted(t *testing.T) {
 // its pipe is full, may read the rest of a request afterwards.
 func TestProc_FrozenReader(t *testing.T) {
 	t.Parallel()
-	const limit, long = 2 * time.Second, 1 << 18 // more than a pipe holds
+	const limit, long = 2 * time.Second, 1 << 18                                                                        // more than a pipe holds
 	p, err := Start(t.Context(), "script", exec.Command("/bin/sh", "-c", `echo port 1; exec sed -u 's/.*/ok/'`), limit) // a shell that is about to start a program cannot be stopped
 	if err != nil {
 		t.Fatal(err)
