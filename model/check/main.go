@@ -174,7 +174,7 @@ func exploreWithMeter(cmd *cobra.Command, cfg model.Config, opt explore.Options)
 const (
 	leastMemory = 16 << 20      // the least that it makes sense for
 	mostMemory  = 1e6 * 1 << 30 // the most: no machine has so much
-	codeMemory  = 4 << 20       // what the process takes that is not the Go heap's
+	codeMemory  = 6 << 20       // what the process takes that is not the Go heap's
 	restMemory  = 4 << 20       // what it takes in the heap before there is any state
 )
 

@@ -49,7 +49,7 @@ func TestProc_MaxMemory(t *testing.T) {
 		{"--procs 6 --liveness", 60, 75},
 		{"--procs 6 --liveness", 90, 0},
 		{"--procs 5 --graph-json graph", 30, 75},
-		{"--procs 4 --dot graph", 30, 0},
+		{"--procs 4 --dot graph", 34, 0},
 	} {
 		if testing.Short() && i%3 > 0 {
 			continue
