@@ -143,8 +143,6 @@ func TestProc_LockstepEnds(t *testing.T) {
 	}
 }
 
-// TestProc_LockstepHazards: the command names other ports that show what this
-// one refuses or cannot do, and no port where there is nothing of that.
 // TestConform_PagesOnRealProcesses: the command that each page of a hazard shows
 // makes the moves of its counterexample with real processes.
 func TestConform_PagesOnRealProcesses(t *testing.T) {
@@ -201,6 +199,8 @@ func leadingPane(t *testing.T, html []byte) (command, moves string) {
 	return pane.Real, strings.Join(words, " ")
 }
 
+// TestProc_LockstepHazards: the command names other ports that show what this
+// one refuses or cannot do, and no port where there is nothing of that.
 func TestProc_LockstepHazards(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
