@@ -152,10 +152,7 @@ func TestProc_Mutants(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	porttest.Need(t, "c")
-	schema, err := jsonschema.NewCompiler().Compile("mutants/score.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := golden.Schema(t, "mutants/score.schema.json")
 	for _, c := range []struct {
 		args string
 		code int

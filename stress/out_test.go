@@ -12,9 +12,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/golden"
 	"sharedbarrier/stress/report"
 )
 
@@ -36,17 +35,8 @@ func breaksIn(t *testing.T, dir string) {
 func kept(t *testing.T, dir string) (doc report.Document, text string) {
 	t.Helper()
 	text = content(t, dir, "report.json")
-	object, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-	if err != nil {
-		t.Fatalf("report.json is %q: %v", text, err)
-	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	schema, err := c.Compile("report/report.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := schema.Validate(object); err != nil {
+	schema := golden.Schema(t, "report/report.schema.json")
+	if err := schema.Validate(golden.JSON(t, text)); err != nil {
 		t.Errorf("report.json: %v", err)
 	}
 	if err := json.Unmarshal([]byte(text), &doc); err != nil {

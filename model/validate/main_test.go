@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
@@ -102,17 +100,8 @@ func TestUnit_BadFiles(t *testing.T) {
 
 // TestGolden_Schema: the schema takes what --json prints, and nothing else.
 func TestGolden_Schema(t *testing.T) {
-	schema, err := jsonschema.NewCompiler().Compile("report.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	valid := func(text string) error {
-		value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return schema.Validate(value)
-	}
+	schema := golden.Schema(t, "report.schema.json")
+	valid := func(text string) error { return schema.Validate(golden.JSON(t, text)) }
 	accepted, _, _ := validate(t, good(t), "-", "--json")
 	rejected, _, _ := validate(t, strings.Replace(good(t), `"exit":-1,"flag":1}}`+"\n"+`{"proc":1,"label":"UnlockInit"`, `"exit":0,"flag":1}}`+"\n"+`{"proc":1,"label":"UnlockInit"`, 1), "-", "--json")
 	for _, text := range []string{accepted, rejected} {

@@ -8,6 +8,8 @@
 //
 // Here table is the kind of the part and sizes its name. The closing mark may
 // leave out the name.
+//
+// It also compiles the JSON schemas that tests compare printed JSON with.
 package golden
 
 import (

@@ -10,11 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"sharedbarrier/model"
 	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/golden"
 )
 
 // scene returns what is seen of a barrier with the words at which nothing
@@ -91,7 +90,7 @@ var scenes = []struct {
 }
 
 func TestUnit_Diagnosis(t *testing.T) {
-	schema := compile(t, "report.schema.json")
+	schema := golden.Schema(t, "report.schema.json")
 	for _, c := range scenes {
 		t.Run(c.name, func(t *testing.T) {
 			r, err := c.seen.report(t.Context(), Options{Procs: c.procs})
@@ -114,17 +113,6 @@ func TestUnit_Diagnosis(t *testing.T) {
 	}
 }
 
-func compile(t *testing.T, path string) *jsonschema.Schema {
-	t.Helper()
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	schema, err := c.Compile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
-}
-
 // object returns the JSON form of a report or a tick.
 func object(t *testing.T, v interface{ JSON(io.Writer) error }) map[string]any {
 	t.Helper()
@@ -132,16 +120,12 @@ func object(t *testing.T, v interface{ JSON(io.Writer) error }) map[string]any {
 	if err := v.JSON(&line); err != nil {
 		t.Fatal(err)
 	}
-	o, err := jsonschema.UnmarshalJSON(strings.NewReader(line.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o.(map[string]any)
+	return golden.JSON(t, line.String()).(map[string]any)
 }
 
 // TestHazard_Schema spoils a report in several ways. The schema refuses each.
 func TestHazard_Schema(t *testing.T) {
-	schema := compile(t, "report.schema.json")
+	schema := golden.Schema(t, "report.schema.json")
 	v := scene(spec.Words{Enter: 62, Exit: 64, Flag: 0}, repeat(Polls, 62)...)
 	v.last.Limits = []string{"the lock"}
 	r, err := v.report(t.Context(), Options{Procs: 64})
@@ -169,7 +153,7 @@ func TestHazard_Schema(t *testing.T) {
 			t.Errorf("a report with the mistake %q: %v", name, err)
 		}
 	}
-	tick, ticks := object(t, v.tick()), compile(t, "tick.schema.json")
+	tick, ticks := object(t, v.tick()), golden.Schema(t, "tick.schema.json")
 	if err := ticks.Validate(tick); err != nil {
 		t.Errorf("a tick: %v", err)
 	}

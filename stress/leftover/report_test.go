@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/golden"
 )
 
 // report has each kind and each verdict once.
@@ -84,12 +83,7 @@ func TestUnit_ExitCode(t *testing.T) {
 
 // TestUnit_Schema: each report fits the schema, and one that is spoilt does not.
 func TestUnit_Schema(t *testing.T) {
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	schema, err := c.Compile("report.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := golden.Schema(t, "report.schema.json")
 	r := report(time.Now())
 	r.Interrupted = true
 	var line strings.Builder
@@ -97,10 +91,7 @@ func TestUnit_Schema(t *testing.T) {
 		t.Fatal(err)
 	}
 	validate := func(spoil func(o map[string]any)) error {
-		o, err := jsonschema.UnmarshalJSON(strings.NewReader(line.String()))
-		if err != nil {
-			t.Fatal(err)
-		}
+		o := golden.JSON(t, line.String())
 		spoil(o.(map[string]any))
 		return schema.Validate(o)
 	}

@@ -146,7 +146,7 @@ func TestGolden_Compare(t *testing.T) {
 		if err := comparison.JSON(&line); err != nil {
 			t.Fatal(err)
 		}
-		if err := compile(t, "compare.schema.json").Validate(parse(t, line.String())); err != nil {
+		if err := golden.Schema(t, "compare.schema.json").Validate(golden.JSON(t, line.String())); err != nil {
 			t.Error(err)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/golden"
 	"sharedbarrier/stress/report"
 	"sharedbarrier/stress/run"
 )
@@ -55,27 +56,6 @@ func sample(t *testing.T) report.Document {
 	return doc
 }
 
-func compile(t *testing.T, path string) *jsonschema.Schema {
-	t.Helper()
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	schema, err := c.Compile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
-}
-
-// parse returns the JSON value of text.
-func parse(t *testing.T, text string) any {
-	t.Helper()
-	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
-}
-
 // TestHazard_EveryConstraintOfTheSchema breaks each constraint of the schemas
 // in an otherwise correct document. The schema must refuse it, by that
 // constraint. A constraint that no document reaches fails the test: the
@@ -86,12 +66,12 @@ func TestHazard_EveryConstraintOfTheSchema(t *testing.T) {
 		"report.schema.json":  doc,
 		"compare.schema.json": pairs(doc),
 	} {
-		schema := compile(t, path)
+		schema := golden.Schema(t, path)
 		var line strings.Builder
 		if err := document.JSON(&line); err != nil {
 			t.Fatal(err)
 		}
-		root := parse(t, line.String())
+		root := golden.JSON(t, line.String())
 		if err := schema.Validate(root); err != nil {
 			t.Fatalf("%s: the sample: %v", path, err)
 		}
