@@ -45,6 +45,24 @@ func Bounded(cfg model.Config, t model.Trace) model.Config {
 	return cfg
 }
 
+// Beside returns the question that stands beside cfg: the one without its
+// mistake, or else the control of its scenario. It returns false if there is
+// none.
+func Beside(cfg model.Config) (model.Config, bool) {
+	if cfg.Mutant != nil {
+		cfg.Mutant = nil
+		return cfg, true
+	}
+	if cfg.Control || model.ControlOf(cfg.Scenario) == "" {
+		return cfg, false
+	}
+	cfg.Control = true
+	if model.NeedsBound(cfg) {
+		cfg.Rounds = max(cfg.Rounds, 2)
+	}
+	return cfg, true
+}
+
 var (
 	//go:embed page.html
 	pageHTML string

@@ -32,9 +32,8 @@ func view(t *testing.T, cfg model.Config) browse.View {
 func write(t *testing.T, cfg model.Config) string {
 	t.Helper()
 	views := []browse.View{view(t, cfg)}
-	if model.ControlOf(cfg.Scenario) != "" && cfg.Mutant == nil {
-		cfg.Control = true
-		views = append(views, view(t, cfg))
+	if control, ok := browse.Beside(cfg); ok {
+		views = append(views, view(t, control))
 	}
 	var page bytes.Buffer
 	if err := browse.Write(&page, views...); err != nil {

@@ -49,8 +49,7 @@ func hazardViews(t *testing.T) map[string][]browse.View {
 			t.Fatalf("%v: got a counterexample to %q, want one to %s", cfg, r.Property, m[4])
 		}
 		cfg = browse.Bounded(cfg, r.Trace)
-		control := cfg
-		control.Control = true
+		control, _ := browse.Beside(cfg)
 		command := fmt.Sprintf("go run ./model/check --scenario %v --procs %d --rounds %d", sc, cfg.Procs, cfg.Rounds)
 		views[m[1]] = []browse.View{
 			{Config: cfg, Graph: explore.NewGraph(model.NewMachine(cfg)), Result: r.Result, Command: command + " --property " + m[4]},

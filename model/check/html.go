@@ -42,7 +42,7 @@ func (f flags) writeHTML(cmd *cobra.Command, cfg model.Config, opt explore.Optio
 		fmt.Fprintf(cmd.ErrOrStderr(), "check: the graph may have no end: %s shows %d rounds; --rounds asks for others\n", f.html, cfg.Rounds)
 	}
 	views := []browse.View{{Config: cfg, Result: r, Command: reproduce(cfg, opt)}}
-	if control, ok := controlOf(cfg); ok {
+	if control, ok := browse.Beside(cfg); ok {
 		views = append(views, browse.View{Config: control, Command: reproduce(control, opt)})
 	}
 	if opt.MaxStates == 0 {
@@ -56,21 +56,4 @@ func (f flags) writeHTML(cmd *cobra.Command, cfg model.Config, opt explore.Optio
 		}
 	}
 	return cli.WriteFile(f.html, func(w io.Writer) error { return browse.Write(w, views...) })
-}
-
-// controlOf returns the question to compare with: without the mistake, or else
-// the control of the scenario.
-func controlOf(cfg model.Config) (model.Config, bool) {
-	if cfg.Mutant != nil {
-		cfg.Mutant = nil
-		return cfg, true
-	}
-	if cfg.Control || model.ControlOf(cfg.Scenario) == "" {
-		return cfg, false
-	}
-	cfg.Control = true
-	if model.NeedsBound(cfg) {
-		cfg.Rounds = max(cfg.Rounds, 2)
-	}
-	return cfg, true
 }
