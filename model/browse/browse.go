@@ -18,6 +18,7 @@ import (
 	"slices"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/browse/theme"
 	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 )
@@ -94,7 +95,7 @@ func Write(out io.Writer, views ...View) error {
 	}
 	return page.Execute(out, map[string]any{
 		"Title": title(views[0].Config), "Data": template.HTML(data),
-		"CSS": template.CSS(pageCSS), "Dagre": template.JS(dagre), "Graph": template.JS(graphJS), "Page": template.JS(pageJS),
+		"CSS": template.CSS(theme.CSS + pageCSS), "Dagre": template.JS(dagre), "Graph": template.JS(graphJS), "Page": template.JS(pageJS),
 	})
 }
 
