@@ -140,7 +140,7 @@ func runOnce(cmd *cobra.Command, c run.Config, options report.Options) error {
 		return err
 	}
 	progress, finish := newBar(c)
-	c.Progress, c.Stderr = progress, out.Stderr
+	c.Progress, c.Stderr, c.Slowest = progress, out.Stderr, options.Dir != ""
 	c.Suspect = func(state string) { fmt.Fprintf(cmd.ErrOrStderr(), "stress: hang suspected: %s\n", state) }
 	rep, err := run.Run(cmd.Context(), c)
 	finish()

@@ -87,7 +87,7 @@ func (f *scenarioFlags) run(cmd *cobra.Command, c run.Config, options report.Opt
 	if err != nil {
 		return err
 	}
-	o.Stderr = out.Stderr
+	o.Stderr, o.Slowest = out.Stderr, options.Dir != ""
 	bar := cli.Bar(`{{string . "what"}} {{bar . }} {{percent . }} {{rtime . "%s left" "" "? left"}}`, 1000)
 	o.Progress = func(what string, done float64) {
 		bar.Set("what", what).SetCurrent(int64(1000 * done))

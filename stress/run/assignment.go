@@ -53,6 +53,7 @@ type assignment struct {
 	Faults   []fault.Fault
 	Guide    *Guide // as Config.Guide
 	Reopen   bool   // as Config.Reopen
+	Slowest  bool   // as Config.Slowest
 
 	plan        *fault.Plan // see makePlan
 	first, last int64       // the rounds of which the worker is a party; last 0: without end
@@ -77,6 +78,7 @@ type findings struct {
 	Elapsed time.Duration       // from its first return to its last
 	Latency histogram           // from the last worker's begin to each of its returns, in nanoseconds
 	Slices  sliced              // the same by time
+	Slowest []SlowRound         // of the rounds from which it was the last one to return
 	Failure string              // the error that ended it; empty: none
 	Stderr  string              // the end of the standard error of its port, when a call is under way
 	Strays  []string            // that the end of its port has killed
@@ -109,6 +111,7 @@ func (f *findings) add(one *findings) {
 	}
 	f.Latency.Merge(one.Latency.Histogram)
 	f.Slices.add(one.Slices)
+	f.addSlow(one.Slowest...)
 	f.Strays = append(f.Strays, one.Strays...)
 	f.Refuted = append(f.Refuted, one.Refuted...)
 }

@@ -150,7 +150,9 @@ func (w *worker) round(round int64, open opener) error {
 			early, found := w.observer.Return(round)
 			at := now()
 			w.track.End(trace.Returned, at)
-			w.record(at, w.ledger.LastBegin(round), early)
+			lastBegin := w.ledger.LastBegin(round)
+			w.record(at, lastBegin, early)
+			w.keepSlow(round, at-lastBegin)
 			w.judge(found)
 		case withdrew:
 			w.track.End(trace.Withdrawn, now())

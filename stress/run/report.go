@@ -36,7 +36,9 @@ type Report struct {
 	Violations  int64               `json:"violations"`          // early exits, one for each worker that had not begun
 	Rate        float64             `json:"rounds_per_second"`   // from the end of the first round to that of the last
 	Latency     Latency             `json:"latency_us"`          // from the last worker's begin to each return
+	Histogram   *Histogram          `json:"histogram,omitempty"` // of the latency; nil: it was not measured
 	Samples     *Samples            `json:"samples,omitempty"`   // the two by time; nil: it was too short
+	Slowest     []SlowRound         `json:"slowest,omitempty"`   // the slowest first; none: they were not asked for, or no round had an end
 	Seconds     float64             `json:"seconds"`             // that the run took, with its start and its end
 	Seed        uint64              `json:"seed"`                // of the pauses and the faults
 	Interrupted bool                `json:"interrupted"`         // the context has ended
@@ -146,10 +148,10 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 		rep.Rate = float64(rep.Rounds-1) / sum.Elapsed.Seconds()
 	}
 	if sum.Latency.TotalCount() > 0 {
-		micros := func(nanoseconds int64) float64 { return float64(nanoseconds) / 1e3 }
-		rep.Latency = Latency{micros(sum.Latency.ValueAtQuantile(50)), micros(sum.Latency.ValueAtQuantile(99)), micros(sum.Latency.Max())}
+		rep.Latency = Latency{micros(sum.Latency.ValueAtPercentile(50)), micros(sum.Latency.ValueAtPercentile(99)), micros(sum.Latency.Max())}
+		rep.Histogram = sum.Latency.report()
 	}
-	rep.Samples = sum.Slices.samples(reporting)
+	rep.Samples, rep.Slowest = sum.Slices.samples(reporting), sum.Slowest
 	rep.Hang, rep.Recording = hang, recording
 	switch made := r.Rounds > 0 && rep.Rounds >= r.Rounds; {
 	case rep.Violations > 0 || len(rep.Refuted) > 0:

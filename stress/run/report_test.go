@@ -17,8 +17,13 @@ import (
 var reports = map[string]Report{
 	"passed": {
 		Verdict: spec.Passed, Procs: 4, Rounds: 1000, Calls: 4000, Rate: 812.4,
-		Samples: &Samples{Seconds: 0.1, Rounds: []float64{81, 80.75}, P50: []float64{300.032, 0}, P99: []float64{3014.656, 0}},
-		Latency: Latency{P50: 307.2, P99: 3062, Max: 5181}, Seed: 42, Asked: Asked{Rounds: 9, Stall: 10},
+		Samples:   &Samples{Start: 1e9, Seconds: 0.1, Rounds: []float64{81, 80.75}, P50: []float64{300.032, 0}, P99: []float64{3014.656, 0}},
+		Latency:   Latency{P50: 307.2, P99: 3062, Max: 5181},
+		Histogram: &Histogram{Percentiles: []Percentile{{50, 307.2}, {100, 5181}}, Bars: []Bar{{From: 262.144, To: 327.68, Calls: 3000}, {From: 4194.304, To: 5242.88, Calls: 1000}}},
+		Slowest: []SlowRound{{Round: 17, Latency: 5181, Recording: trace.Recording{Version: 1, Now: 2e9, Records: []trace.Record{
+			{Number: 81, Worker: 1, Round: 17, Parties: 4, Label: "returned", Attempts: 1, At: 1.9e9, Last: 1.9e9},
+		}}}},
+		Seed: 42, Asked: Asked{Rounds: 9, Stall: 10},
 	},
 	"violated": {
 		Verdict: spec.Violated, Procs: 4, Rounds: 16, Calls: 70, Violations: 2, Rate: 900, Seed: 42, Asked: Asked{For: 10, Stall: 10},

@@ -57,6 +57,9 @@ type Config struct {
 	// hang; 0: one second.
 	Between time.Duration
 
+	// Slowest keeps what the workers did in the slowest rounds.
+	Slowest bool
+
 	// Lenient is for a run that judges a port: of the time in which a process of
 	// a worker is stopped, a tenth counts, since a port may stop itself for good.
 	// Without it a stopped process holds the run up after Stall.
@@ -174,7 +177,7 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses, Bare: s.bare, Rounds: c.Rounds, Faults: c.Faults, Echo: c.Stderr != nil, Guide: c.Guide, Reopen: c.Reopen}
+	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses, Bare: s.bare, Rounds: c.Rounds, Faults: c.Faults, Echo: c.Stderr != nil, Guide: c.Guide, Reopen: c.Reopen, Slowest: c.Slowest && !s.bare}
 	barrier, err := impl.Create(a.Segment, a.LockPath)
 	if err != nil {
 		return Report{}, err

@@ -13,9 +13,10 @@ import (
 // noise of a measurement can be told. Neither the first nor the last slice is
 // there, which are not whole. All lists have one value for each slice.
 type Samples struct {
-	Seconds float64   `json:"slice_seconds"` // length of a slice
-	Rounds  []float64 `json:"rounds"`        // that ended in it
-	P50     []float64 `json:"p50_us"`        // median latency of the calls that returned in it; 0: none did
+	Start   int64     `json:"start,omitempty"` // of the first slice, in nanoseconds on the clock of trace.Now
+	Seconds float64   `json:"slice_seconds"`   // length of a slice
+	Rounds  []float64 `json:"rounds"`          // that ended in it
+	P50     []float64 `json:"p50_us"`          // median latency of the calls that returned in it; 0: none did
 	P99     []float64 `json:"p99_us"`
 }
 
@@ -38,9 +39,9 @@ type slice struct {
 
 func newSliced() sliced { return sliced{shortestSlice, map[int64]*slice{}} }
 
-// bucket rounds a latency off to its six leading bits.
-func bucket(nanoseconds int64) int64 {
-	shift := max(0, bits.Len64(uint64(nanoseconds))-6)
+// bucket rounds a latency off to some of its leading bits.
+func bucket(nanoseconds int64, leading int) int64 {
+	shift := max(0, bits.Len64(uint64(nanoseconds))-leading)
 	return nanoseconds >> shift << shift
 }
 
@@ -59,7 +60,7 @@ func (s *sliced) record(now, latency int64) {
 	one := s.at(now / int64(s.Length))
 	one.Calls++
 	if latency >= 0 {
-		one.Latencies[bucket(latency)]++
+		one.Latencies[bucket(latency, 6)]++
 	}
 	if len(s.List) > mostSlices {
 		s.join(2 * s.Length)
@@ -102,7 +103,7 @@ func (s *sliced) samples(workers int) *Samples {
 	if len(numbers) < 3 || workers == 0 {
 		return nil
 	}
-	r := &Samples{Seconds: s.Length.Seconds()}
+	r := &Samples{Start: (numbers[0] + 1) * int64(s.Length), Seconds: s.Length.Seconds()}
 	for number := numbers[0] + 1; number < numbers[len(numbers)-1]; number++ {
 		one := s.at(number)
 		r.Rounds = append(r.Rounds, float64(one.Calls)/float64(workers))

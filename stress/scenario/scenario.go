@@ -40,7 +40,8 @@ type Options struct {
 	Stall     time.Duration // as run.Config.Stall
 	Seed      uint64        // of all that is at random
 
-	Stderr *os.File // as run.Config.Stderr
+	Stderr  *os.File // as run.Config.Stderr
+	Slowest bool     // as run.Config.Slowest
 
 	// Progress, unless nil, is called now and then with what is tried, and with
 	// the part of all that is done, from 0 to 1.

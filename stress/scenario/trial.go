@@ -185,7 +185,7 @@ func shows(l *oracle.Ledger) goal {
 func (t *trials) config(seed uint64) run.Config {
 	c := run.Config{
 		Procs: t.procs, Ports: t.ports, Rounds: trialRounds, Stall: t.Stall, Seed: seed, White: true,
-		KeepGoing: true, Between: betweenLooks, Stderr: t.Stderr,
+		KeepGoing: true, Between: betweenLooks, Stderr: t.Stderr, Slowest: t.Slowest,
 	}
 	if t.announces() && t.ports != nil {
 		c.Guide = &run.Guide{Workers: make([][]run.Turn, t.procs)} // all ports announce their steps

@@ -11,8 +11,10 @@ import (
 
 // header is the part of the memory that belongs to no worker.
 type header struct {
-	count atomic.Int64 // stride for each section of all workers; Track adds to it and loads it
-	_     [120]byte
+	count   atomic.Int64 // stride for each section of all workers; Track adds to it and loads it
+	_       [56]byte
+	slowest [Slowest]atomic.Int64 // the longest latencies in nanoseconds, in no order; IsSlow loads and stores them
+	_       [64 - 8*Slowest]byte
 }
 
 // places is the number of records of a ring: one may be torn.
