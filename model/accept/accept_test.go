@@ -172,7 +172,7 @@ func (s *searcher) from(n node) bool {
 	s.seen[n] = true
 	done := true
 	for p := range s.t.Procs {
-		if n.at[p] == len(s.of[p]) {
+		if n.at[p] == len(s.of[p]) || s.undecided(n, p) {
 			continue
 		}
 		done = false
@@ -183,6 +183,18 @@ func (s *searcher) from(n node) bool {
 		}
 	}
 	return done
+}
+
+// undecided reports whether process p waits at a poll that does not let it go
+// on, and its next event has a number above those of all steps under the lock.
+func (s *searcher) undecided(n node, p int) bool {
+	own := s.of[p][n.at[p]:]
+	if len(own) < 2 || s.locked(s.t.Events[own[1]].Number-1) != math.MaxInt64 {
+		return false
+	}
+	at, goesOn := s.t.Events[own[0]].Label, s.t.Events[own[1]].Label
+	_, now := model.Advance(s.cfg, n.state, p, 0)
+	return !now && n.state.Step(p).String() == at && (at == "AwaitDrain" && goesOn == "LockFirst" || at == "AwaitFlag" && goesOn == "LockExit")
 }
 
 // locked returns the next number of a step under the lock.
@@ -271,6 +283,13 @@ func TestConform_Behaviours(t *testing.T) {
 		}
 		if r := Check(read); r.Rejection != nil {
 			t.Fatalf("seed %d: Check: rejected: %+v\n%s", seed, r.Rejection, text(&Trace{trace.Procs, trace.Events[:r.Rejection.Line-1]}))
+		}
+		if seed < 60 {
+			for length := range trace.Events {
+				if r := Check(&Trace{trace.Procs, trace.Events[:length]}).Rejection; r != nil {
+					t.Fatalf("seed %d: Check of the first %d events: rejected: %+v\n%s", seed, length, r, text(trace))
+				}
+			}
 		}
 	}
 }

@@ -352,10 +352,26 @@ func (c *checker) pollAll(h *hypothesis, i int) {
 func (c *checker) finish(h hypothesis) ([]hypothesis, *contradiction) {
 	end := len(c.events)
 	for p := range c.cfg.Procs {
-		if why := c.settle(&h, p, end); why != nil {
-			why.at = min(why.at, end-1)
-			return nil, why
+		for u := h.todo[p]; u < int32(end) && !c.undecided(&h, int(u)); u = h.todo[p] {
+			if why := c.pass(&h, int(u), end); why != nil {
+				why.at = min(why.at, end-1)
+				return nil, why
+			}
 		}
 	}
 	return []hypothesis{h}, nil
+}
+
+// undecided reports whether event u is a poll that waits, and what let it go on
+// may be a step under the lock after those of the trace.
+func (c *checker) undecided(h *hypothesis, u int) bool {
+	if !c.goesOn(u) || c.events[u].Until <= c.numbered {
+		return false
+	}
+	p := c.events[u].Proc
+	if step, _ := c.events[u].step(); h.state.Step(p) != step {
+		return false
+	}
+	_, ok := model.Advance(c.cfg, h.state, p, 0)
+	return !ok
 }

@@ -87,7 +87,7 @@ func wordsOf(e *Event) [3]*int32 { return [3]*int32{&e.Words.Enter, &e.Words.Exi
 // TestGolden_Corruptions spoils small traces in each way, and has a search
 // through every order judge what Check says: a trace that is accepted is a
 // behaviour, and of one that is rejected the prefix up to the event that Check
-// names is none, and the prefix before it is one.
+// names is none, and the prefix before it is one, as are all shorter ones.
 func TestGolden_Corruptions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("thousands of traces: seconds")
@@ -113,6 +113,11 @@ func TestGolden_Corruptions(t *testing.T) {
 			}
 			if !behaviour(trace, length) {
 				t.Fatalf("%s, seed %d: Check accepts the first %d events (%+v), and no order of them is a behaviour\n%s", c.name, seed, length, r, text(trace))
+			}
+			for shorter := range length {
+				if seed%20 == 0 && Check(&Trace{trace.Procs, trace.Events[:shorter]}).Rejection != nil {
+					t.Fatalf("%s, seed %d: Check accepts the first %d events, and rejects the first %d\n%s", c.name, seed, length, shorter, text(trace))
+				}
 			}
 			if r != nil && behaviour(trace, length+1) {
 				t.Fatalf("%s, seed %d: Check rejects with %+v, and the events up to this line are a behaviour\n%s", c.name, seed, r, text(trace))
