@@ -29,7 +29,7 @@ func TestConform_StepsFollowTheTable(t *testing.T) {
 				wentTo[[2]spec.Step{a.Step, next}] = true
 				checkWrites(t, a, s.words, to.words)
 				checkLock(t, a, s, to)
-				if !slices.ContainsFunc(a.Step.Next(), func(b spec.Branch) bool { return b.To == next }) {
+				if !slices.ContainsFunc(a.Step.Next(), func(b spec.Branch[spec.Step]) bool { return b.To == next }) {
 					t.Fatalf("Apply(%v) in %v: next step %v, want one of %v", a, s, next, a.Step.Next())
 				}
 			}

@@ -20,6 +20,14 @@ func TestGolden_Pages(t *testing.T) {
 			"withdrawal":   stepTable(WithdrawalSteps),
 			"construction": stepTable(ConstructionSteps),
 		},
+		"GROUP.md": {
+			"group-header":     fieldTable(GroupHeader),
+			"group-slot":       fieldTable(GroupSlot),
+			"group-call":       memberTable(MemberCallSteps),
+			"group-section":    memberTable(SectionSteps),
+			"group-membership": memberTable(MembershipSteps),
+			"group-schedule":   scheduleTable(),
+		},
 		"HAZARDS.md": {
 			"properties": propertyTable(),
 			"scenarios":  scenarioTable(),
@@ -62,19 +70,41 @@ func wordTable() [][]string {
 
 func stepTable(steps []Step) [][]string {
 	return table(steps, []string{"label", "lock", "reads", "writes", "effect", "next"}, func(s Step) []string {
-		return []string{code(s), s.Lock().String(), list(s.Reads()), list(s.Writes()), s.Doc(), branches(s)}
+		return []string{code(s), s.Lock().String(), list(s.Reads()), list(s.Writes()), s.Doc(), branches(s, s.Next())}
 	})
 }
 
-func branches(s Step) string {
+func fieldTable(fields []GroupField) [][]string {
+	return table(fields, []string{"field", "offset", "type", "meaning"}, func(f GroupField) []string {
+		return []string{"`" + f.Name + "`", fmt.Sprint(f.Offset), f.Type, f.Doc}
+	})
+}
+
+func memberTable(steps []MemberStep) [][]string {
+	return table(steps, []string{"label", "lock", "effect", "next"}, func(s MemberStep) []string {
+		return []string{code(s), s.Lock().String(), s.Doc(), branches(s, s.Next())}
+	})
+}
+
+func scheduleTable() [][]string {
+	steps := slices.DeleteFunc(slices.Clone(AllMemberSteps), func(s MemberStep) bool { return s.Schedule() == "" })
+	return table(steps, []string{"step", "steps of PROTOCOL.md"}, func(s MemberStep) []string {
+		return []string{code(s), s.Schedule()}
+	})
+}
+
+func branches[S interface {
+	comparable
+	fmt.Stringer
+}](s S, next []Branch[S]) string {
 	var parts []string
-	for _, b := range s.Next() {
+	for _, b := range next {
 		switch {
 		case b.If != "":
 			parts = append(parts, b.If+": "+code(b.To))
 		case b.To == s:
 			parts = append(parts, "else stay")
-		case len(s.Next()) > 1:
+		case len(next) > 1:
 			parts = append(parts, "else "+code(b.To))
 		default:
 			parts = append(parts, code(b.To))

@@ -62,9 +62,9 @@ func (l LockUse) String() string { return lockUses[l] }
 
 // A Branch leads to step To if condition If holds. The last branch of a step
 // has no condition: it is taken otherwise.
-type Branch struct {
+type Branch[S any] struct {
 	If string
-	To Step
+	To S
 }
 
 var steps = [numSteps]struct {
@@ -73,37 +73,37 @@ var steps = [numSteps]struct {
 	reads  []Word
 	writes []Word
 	doc    string
-	next   []Branch
+	next   []Branch[Step]
 }{
-	Call:        {"Call", Outside, nil, nil, "the call begins, with party count n", []Branch{{"", LockInit}}},
-	LockInit:    {"LockInit", Acquire, nil, nil, "acquire", []Branch{{"", InitExit}}},
-	InitExit:    {"InitExit", Held, []Word{Exit}, []Word{Exit}, "if exit = −1: exit := n", []Branch{{"", UnlockInit}}},
-	UnlockInit:  {"UnlockInit", Release, nil, nil, "release", []Branch{{"", LockEnter}}},
-	LockEnter:   {"LockEnter", Acquire, nil, nil, "acquire", []Branch{{"", TestFirst}}},
-	TestFirst:   {"TestFirst", Held, []Word{Enter}, nil, "read enter", []Branch{{"enter = 0", UnlockFirst}, {"", CountEnter}}},
-	UnlockFirst: {"UnlockFirst", Release, nil, nil, "release", []Branch{{"", AwaitDrain}}},
-	AwaitDrain:  {"AwaitDrain", Outside, []Word{Exit}, nil, "read exit", []Branch{{"exit = n", LockFirst}, {"", AwaitDrain}}},
-	LockFirst:   {"LockFirst", Acquire, nil, nil, "acquire", []Branch{{"", LowerFlag}}},
-	LowerFlag:   {"LowerFlag", Held, nil, []Word{Flag}, "flag := 0", []Branch{{"", CountEnter}}},
-	CountEnter:  {"CountEnter", Held, []Word{Enter}, []Word{Enter}, "enter := enter + 1", []Branch{{"enter = n", ResetEnter}, {"", UnlockEnter}}},
-	ResetEnter:  {"ResetEnter", Held, nil, []Word{Enter}, "enter := 0", []Branch{{"", ResetExit}}},
-	ResetExit:   {"ResetExit", Held, nil, []Word{Exit}, "exit := 0", []Branch{{"", RaiseFlag}}},
-	RaiseFlag:   {"RaiseFlag", Held, nil, []Word{Flag}, "flag := 1", []Branch{{"", UnlockEnter}}},
-	UnlockEnter: {"UnlockEnter", Release, nil, nil, "release", []Branch{{"", AwaitFlag}}},
-	AwaitFlag:   {"AwaitFlag", Outside, []Word{Flag}, nil, "read flag", []Branch{{"flag ≠ 0", LockExit}, {"", AwaitFlag}}},
-	LockExit:    {"LockExit", Acquire, nil, nil, "acquire", []Branch{{"", CountExit}}},
-	CountExit:   {"CountExit", Held, []Word{Exit}, []Word{Exit}, "exit := exit + 1", []Branch{{"exit = n", ClearExit}, {"", UnlockExit}}},
-	ClearExit:   {"ClearExit", Held, nil, []Word{Exit}, "exit := −1", []Branch{{"", UnlockExit}}},
-	UnlockExit:  {"UnlockExit", Release, nil, nil, "release; the call returns", []Branch{{"", Call}}},
+	Call:        {"Call", Outside, nil, nil, "the call begins, with party count n", []Branch[Step]{{"", LockInit}}},
+	LockInit:    {"LockInit", Acquire, nil, nil, "acquire", []Branch[Step]{{"", InitExit}}},
+	InitExit:    {"InitExit", Held, []Word{Exit}, []Word{Exit}, "if exit = −1: exit := n", []Branch[Step]{{"", UnlockInit}}},
+	UnlockInit:  {"UnlockInit", Release, nil, nil, "release", []Branch[Step]{{"", LockEnter}}},
+	LockEnter:   {"LockEnter", Acquire, nil, nil, "acquire", []Branch[Step]{{"", TestFirst}}},
+	TestFirst:   {"TestFirst", Held, []Word{Enter}, nil, "read enter", []Branch[Step]{{"enter = 0", UnlockFirst}, {"", CountEnter}}},
+	UnlockFirst: {"UnlockFirst", Release, nil, nil, "release", []Branch[Step]{{"", AwaitDrain}}},
+	AwaitDrain:  {"AwaitDrain", Outside, []Word{Exit}, nil, "read exit", []Branch[Step]{{"exit = n", LockFirst}, {"", AwaitDrain}}},
+	LockFirst:   {"LockFirst", Acquire, nil, nil, "acquire", []Branch[Step]{{"", LowerFlag}}},
+	LowerFlag:   {"LowerFlag", Held, nil, []Word{Flag}, "flag := 0", []Branch[Step]{{"", CountEnter}}},
+	CountEnter:  {"CountEnter", Held, []Word{Enter}, []Word{Enter}, "enter := enter + 1", []Branch[Step]{{"enter = n", ResetEnter}, {"", UnlockEnter}}},
+	ResetEnter:  {"ResetEnter", Held, nil, []Word{Enter}, "enter := 0", []Branch[Step]{{"", ResetExit}}},
+	ResetExit:   {"ResetExit", Held, nil, []Word{Exit}, "exit := 0", []Branch[Step]{{"", RaiseFlag}}},
+	RaiseFlag:   {"RaiseFlag", Held, nil, []Word{Flag}, "flag := 1", []Branch[Step]{{"", UnlockEnter}}},
+	UnlockEnter: {"UnlockEnter", Release, nil, nil, "release", []Branch[Step]{{"", AwaitFlag}}},
+	AwaitFlag:   {"AwaitFlag", Outside, []Word{Flag}, nil, "read flag", []Branch[Step]{{"flag ≠ 0", LockExit}, {"", AwaitFlag}}},
+	LockExit:    {"LockExit", Acquire, nil, nil, "acquire", []Branch[Step]{{"", CountExit}}},
+	CountExit:   {"CountExit", Held, []Word{Exit}, []Word{Exit}, "exit := exit + 1", []Branch[Step]{{"exit = n", ClearExit}, {"", UnlockExit}}},
+	ClearExit:   {"ClearExit", Held, nil, []Word{Exit}, "exit := −1", []Branch[Step]{{"", UnlockExit}}},
+	UnlockExit:  {"UnlockExit", Release, nil, nil, "release; the call returns", []Branch[Step]{{"", Call}}},
 
-	LockWithdraw:   {"LockWithdraw", Acquire, nil, nil, "acquire", []Branch{{"", TestFlag}}},
-	TestFlag:       {"TestFlag", Held, []Word{Flag}, nil, "read flag", []Branch{{"flag ≠ 0", CountExit}, {"", UncountEnter}}},
-	UncountEnter:   {"UncountEnter", Held, []Word{Enter}, []Word{Enter}, "enter := enter − 1", []Branch{{"", UnlockWithdraw}}},
-	UnlockWithdraw: {"UnlockWithdraw", Release, nil, nil, "release; the call returns the context's error", []Branch{{"", Call}}},
+	LockWithdraw:   {"LockWithdraw", Acquire, nil, nil, "acquire", []Branch[Step]{{"", TestFlag}}},
+	TestFlag:       {"TestFlag", Held, []Word{Flag}, nil, "read flag", []Branch[Step]{{"flag ≠ 0", CountExit}, {"", UncountEnter}}},
+	UncountEnter:   {"UncountEnter", Held, []Word{Enter}, []Word{Enter}, "enter := enter − 1", []Branch[Step]{{"", UnlockWithdraw}}},
+	UnlockWithdraw: {"UnlockWithdraw", Release, nil, nil, "release; the call returns the context's error", []Branch[Step]{{"", Call}}},
 
-	MakeEnter: {"MakeEnter", Outside, nil, []Word{Enter}, "enter := 0", []Branch{{"", MakeExit}}},
-	MakeExit:  {"MakeExit", Outside, nil, []Word{Exit}, "exit := −1", []Branch{{"", MakeFlag}}},
-	MakeFlag:  {"MakeFlag", Outside, nil, []Word{Flag}, "flag := 1", []Branch{{"", Call}}},
+	MakeEnter: {"MakeEnter", Outside, nil, []Word{Enter}, "enter := 0", []Branch[Step]{{"", MakeExit}}},
+	MakeExit:  {"MakeExit", Outside, nil, []Word{Exit}, "exit := −1", []Branch[Step]{{"", MakeFlag}}},
+	MakeFlag:  {"MakeFlag", Outside, nil, []Word{Flag}, "flag := 1", []Branch[Step]{{"", Call}}},
 }
 
 // The steps of a call, of a withdrawal and of a construction, each in the order
@@ -180,4 +180,4 @@ func (s Step) Writes() []Word { return steps[s].writes }
 func (s Step) Doc() string { return steps[s].doc }
 
 // Next lists the branches from the step; the one without a condition is last.
-func (s Step) Next() []Branch { return steps[s].next }
+func (s Step) Next() []Branch[Step] { return steps[s].next }
