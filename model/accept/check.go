@@ -62,7 +62,7 @@ func (c *checker) run() *contradiction {
 		if why := c.inOrder(i); why != nil {
 			return why
 		}
-		if !c.events[i].locked() {
+		if !c.events[i].Locked() {
 			for j := range c.frontier {
 				c.poll(&c.frontier[j], c.events[i].Proc, i)
 			}
@@ -109,7 +109,7 @@ func (c *checker) inOrder(i int) *contradiction {
 		switch {
 		case last.ends():
 			return wrong("p%d has ended: %s is its last event", e.Proc, last.Label)
-		case !last.locked() && last.Until != e.Number:
+		case !last.Locked() && last.Until != e.Number:
 			return wrong("the event of p%d before it is until %d, and this one has the number %d", e.Proc, last.Until, e.Number)
 		case e.Number < last.Number:
 			return wrong("its number is %d, and the event of p%d before it has %d", e.Number, e.Proc, last.Number)
@@ -118,11 +118,11 @@ func (c *checker) inOrder(i int) *contradiction {
 		return &contradiction{i, Step, fmt.Sprintf("p%d is at %v", e.Proc, spec.Call)}
 	}
 	switch {
-	case !e.locked() && (e.Number > c.numbered+1 || e.Number < c.numbered) && e.Label != Died:
+	case !e.Locked() && (e.Number > c.numbered+1 || e.Number < c.numbered) && e.Label != Died:
 		return wrong("it stands after the step under the lock with number %d, and its number is %d", c.numbered, e.Number)
-	case !e.locked() && e.polls() && e.Number == c.numbered && !c.follows(i):
+	case !e.Locked() && e.polls() && e.Number == c.numbered && !c.follows(i):
 		return wrong("it stands after the step under the lock with its own number, %d, which may have come later", e.Number)
-	case !e.locked():
+	case !e.Locked():
 		return nil
 	case e.Number <= c.numbered:
 		return wrong("its number is %d, and the step under the lock before it has %d", e.Number, c.numbered)
@@ -138,7 +138,7 @@ func (c *checker) inOrder(i int) *contradiction {
 // under the lock.
 func (c *checker) follows(i int) bool {
 	b := c.before[i]
-	return b != none && c.events[b].locked() && c.events[b].Number == c.numbered
+	return b != none && c.events[b].Locked() && c.events[b].Number == c.numbered
 }
 
 // take takes the step under the lock of event i. It returns two states if the
@@ -295,7 +295,7 @@ func (c *checker) bury(h *hypothesis, i int) {
 		return
 	}
 	u := h.todo[p]
-	if u != none && !c.events[u].ends() && !c.events[u].locked() {
+	if u != none && !c.events[u].ends() && !c.events[u].Locked() {
 		u = c.next[u] // of a step that may not have been taken
 	}
 	if u < int32(i) && c.events[u].ends() {

@@ -73,8 +73,8 @@ func (e *Event) isStep() bool {
 	return ok
 }
 
-// locked reports whether the process holds the lock when it takes the step.
-func (e *Event) locked() bool {
+// Locked reports whether the process holds the lock when it takes the step.
+func (e *Event) Locked() bool {
 	s, ok := e.step()
 	return ok && (s.Lock() == spec.Held || s.Lock() == spec.Release)
 }
@@ -147,7 +147,7 @@ func (t *Trace) event(line []byte) (e Event, err error) {
 		return e, fmt.Errorf("label %q: want a step of a call, or one of %v", e.Label, ends)
 	case e.Number < 0 || e.Until < 0:
 		return e, fmt.Errorf("number %d, until %d: want 0 or more", e.Number, e.Until)
-	case e.locked() != (read.Words != nil):
+	case e.Locked() != (read.Words != nil):
 		return e, fmt.Errorf("%s: a step under the lock has words, and no other event has", e.Label)
 	case (e.Label == spec.Call.String()) != (e.Parties > 0):
 		return e, fmt.Errorf("%s with %d parties: Call has 1 or more, and no other event has any", e.Label, e.Parties)
@@ -159,7 +159,7 @@ func (t *Trace) event(line []byte) (e Event, err error) {
 func (e Event) String() string {
 	text := fmt.Sprintf("p%d %s, number %d", e.Proc, e.Label, e.Number)
 	switch {
-	case e.locked():
+	case e.Locked():
 		text += fmt.Sprintf(", words before it %v", e.Words)
 	case e.Until > 0:
 		text += fmt.Sprintf(" until %d", e.Until)

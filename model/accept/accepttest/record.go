@@ -1,0 +1,140 @@
+// Package accepttest makes traces for tests: those of walks of the model, and
+// spoiled ones.
+package accepttest
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"sharedbarrier/model"
+	"sharedbarrier/model/accept"
+	"sharedbarrier/spec"
+)
+
+// A recorder makes a trace of a walk of the model, as the workers of a real run
+// do: a process records each step before it takes it.
+type recorder struct {
+	random   *rand.Rand
+	cfg      model.Config
+	state    model.State
+	counter  int64
+	events   []accept.Event
+	recorded []bool // by process: the step that it is at
+	over     []bool // by process: it has died
+}
+
+// Record returns the trace of about so many events.
+func Record(random *rand.Rand, procs, events int, giveUps, deaths float64) *accept.Trace {
+	cfg := model.Config{Scenario: spec.Withdraw, Procs: procs}
+	r := &recorder{random: random, cfg: cfg, state: model.Init(cfg), recorded: make([]bool, procs), over: make([]bool, procs)}
+	for idle := 0; len(r.events) < events && idle < 100*procs; idle++ {
+		p := random.IntN(procs)
+		before := len(r.events)
+		switch {
+		case r.over[p]:
+		case !r.recorded[p]:
+			r.note(p, r.state.Step(p).String())
+			r.recorded[p] = true
+		case random.Float64() < deaths:
+			r.state, _ = model.Happen(cfg, r.state, p, spec.Die)
+			r.note(p, accept.Died)
+			r.over[p] = true
+		case random.Float64() < giveUps:
+			if state, ok := model.Happen(cfg, r.state, p, spec.GiveUp); ok {
+				r.enter(p, state, accept.Withdrawn)
+			}
+		default:
+			if state, ok := model.Advance(cfg, r.state, p, procs); ok {
+				end := accept.Returned
+				if r.state.Step(p) == spec.UnlockWithdraw {
+					end = accept.Withdrawn
+				}
+				r.enter(p, state, end)
+				idle = 0
+			}
+		}
+		if len(r.events) > before {
+			idle = 0
+		}
+	}
+	return &accept.Trace{Procs: procs, Events: inFileOrder(r.events)}
+}
+
+// enter makes the state the present one, and records the end of a call.
+func (r *recorder) enter(p int, state model.State, end string) {
+	was := r.state.Inside(p)
+	r.state, r.recorded[p] = state, false
+	if was && !state.Inside(p) {
+		r.note(p, end)
+	}
+}
+
+func (r *recorder) note(p int, label string) {
+	e := accept.Event{Proc: p, Label: label}
+	if e.Locked() {
+		r.counter++
+		e.Words = r.state.Words()
+	}
+	if label == spec.Call.String() {
+		e.Parties = r.cfg.Procs
+	}
+	e.Number = r.counter
+	for i := len(r.events) - 1; i >= 0; i-- {
+		if last := &r.events[i]; last.Proc == p {
+			if !last.Locked() {
+				last.Until = e.Number
+			}
+			break
+		}
+	}
+	r.events = append(r.events, e)
+}
+
+// inFileOrder sorts events as TRACES.md wants them.
+func inFileOrder(events []accept.Event) []accept.Event {
+	type placed struct {
+		accept.Event
+		class int
+	}
+	own := map[int]int64{} // by process: the number of its last step under the lock
+	list := make([]placed, len(events))
+	for i, e := range events {
+		switch {
+		case e.Locked():
+			own[e.Proc] = e.Number
+			list[i] = placed{e, 1}
+		case own[e.Proc] == e.Number && e.Number > 0:
+			list[i] = placed{e, 2}
+		default:
+			list[i] = placed{e, 0}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b placed) int { return cmp.Or(cmp.Compare(a.Number, b.Number), a.class-b.class) })
+	sorted := make([]accept.Event, len(list))
+	for i, e := range list {
+		sorted[i] = e.Event
+	}
+	return sorted
+}
+
+// Text returns the trace as a file.
+func Text(t *accept.Trace) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `{"trace":1,"procs":%d,"words":{"enter":0,"exit":-1,"flag":1}}`+"\n", t.Procs)
+	lines := json.NewEncoder(&b)
+	for _, e := range t.Events {
+		var words *spec.Words
+		if e.Locked() {
+			words = &e.Words
+		}
+		lines.Encode(struct {
+			accept.Event
+			Words *spec.Words `json:"words,omitempty"`
+		}{e, words})
+	}
+	return b.String()
+}
