@@ -6,17 +6,17 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/spec"
 )
 
 // A Barrier is one party's handle of a shared barrier. Create, Attach and
 // Construct make one; the zero Barrier is not valid.
 type Barrier struct {
-	segment *segment
-	lock    *lock
+	segment *shm.Segment
+	lock    *shm.Lock
 	hook    func(spec.Step)
 
 	mu  sync.Mutex // guards use, and keeps the segment mapped
@@ -49,8 +49,8 @@ const TrustOthers Option = 1
 // It fails with fs.ErrExist if the segment exists, with ErrName, ErrNoSpace,
 // ErrNotRegular, ErrUntrusted or ErrNoFlock, or with the system's error.
 func Create(name, lockPath string, options ...Option) (*Barrier, error) {
-	return open(name, lockPath, options, func(name string, _ bool) (*segment, error) {
-		return createSegment(name)
+	return open(name, lockPath, options, func(name string, _ bool) (*shm.Segment, error) {
+		return shm.CreateSegment(name)
 	})
 }
 
@@ -65,17 +65,17 @@ func Create(name, lockPath string, options ...Option) (*Barrier, error) {
 // ErrNotRegular, ErrUntrusted or ErrNoFlock, the error of ctx, or the system's
 // error. If it fails before the segment is ready it makes no lock file.
 func Attach(ctx context.Context, name, lockPath string, options ...Option) (*Barrier, error) {
-	if err := checkName(name); err != nil {
+	if err := shm.CheckName(name); err != nil {
 		return nil, err
 	}
 	trust := slices.Contains(options, TrustOthers)
-	segment, err := attachSegment(ctx, name, trust)
+	segment, err := shm.AttachSegment(ctx, name, trust, checkAttached(name))
 	if err != nil {
 		return nil, err
 	}
-	lock, err := openLock(lockPath, trust)
+	lock, err := shm.OpenLock(lockPath, trust)
 	if err != nil {
-		return nil, errors.Join(err, segment.close())
+		return nil, errors.Join(err, segment.Close())
 	}
 	return &Barrier{segment: segment, lock: lock}, nil
 }
@@ -92,7 +92,7 @@ func Attach(ctx context.Context, name, lockPath string, options ...Option) (*Bar
 // It fails as Create does, except with fs.ErrExist, and with ErrSize if the
 // segment exists and is neither empty nor spec.Size bytes long.
 func Construct(name, lockPath string, options ...Option) (*Barrier, error) {
-	b, err := open(name, lockPath, options, constructSegment)
+	b, err := open(name, lockPath, options, shm.ConstructSegment)
 	if err != nil {
 		return nil, err
 	}
@@ -102,47 +102,46 @@ func Construct(name, lockPath string, options ...Option) (*Barrier, error) {
 	return b, nil
 }
 
+// checkAttached returns the check of Attach: it fails with a *CorruptError if
+// the words are those of no barrier (section 9).
+func checkAttached(name string) func(spec.Words) error {
+	return func(w spec.Words) error {
+		if w.Enter < 0 || w.Exit < spec.NotSet || w.Flag != spec.Down && w.Flag != spec.Up {
+			return &CorruptError{Name: name, Words: w}
+		}
+		return nil
+	}
+}
+
 // Remove unlinks the segment and the lock file, or those of them that exist.
 // Parties that have the barrier open can go on using it with each other; a
 // party that attaches later does not meet them. It fails with ErrName or the
 // system's error.
 func Remove(name, lockPath string) error {
-	if err := checkName(name); err != nil {
+	if err := shm.CheckName(name); err != nil {
 		return err
 	}
-	if err := removeSegment(name); err != nil {
+	if err := shm.RemoveSegment(name); err != nil {
 		return err
 	}
-	return removeLock(lockPath)
+	return shm.RemoveLock(lockPath)
 }
 
 // open opens the lock file first, so that it makes no segment if that fails.
-func open(name, lockPath string, options []Option, segmentOf func(name string, trust bool) (*segment, error)) (*Barrier, error) {
-	if err := checkName(name); err != nil {
+func open(name, lockPath string, options []Option, segmentOf func(name string, trust bool) (*shm.Segment, error)) (*Barrier, error) {
+	if err := shm.CheckName(name); err != nil {
 		return nil, err
 	}
 	trust := slices.Contains(options, TrustOthers)
-	lock, err := openLock(lockPath, trust)
+	lock, err := shm.OpenLock(lockPath, trust)
 	if err != nil {
 		return nil, err
 	}
 	segment, err := segmentOf(name, trust)
 	if err != nil {
-		return nil, errors.Join(err, lock.close())
+		return nil, errors.Join(err, lock.Close())
 	}
 	return &Barrier{segment: segment, lock: lock}, nil
-}
-
-func checkName(name string) error {
-	switch {
-	case name == "" || name == "." || name == "..":
-		return fmt.Errorf("%w %q: it must name a file in /dev/shm", ErrName, name)
-	case len(name) > 255:
-		return fmt.Errorf("%w %.20q…: it has %d bytes, and no more than 255 are possible", ErrName, name, len(name))
-	case strings.ContainsAny(name, "/\x00"):
-		return fmt.Errorf("%w %q: it must have no slash and no NUL", ErrName, name)
-	}
-	return nil
 }
 
 // Reset writes the initial words, without the lock (PROTOCOL.md, section 6). It
@@ -181,7 +180,7 @@ func (b *Barrier) Words() (spec.Words, error) {
 	if b.use == closed {
 		return spec.Words{}, ErrClosed
 	}
-	return b.segment.read()
+	return b.segment.Read()
 }
 
 // Close unmaps the segment and closes it and the lock file. It neither changes
@@ -192,7 +191,7 @@ func (b *Barrier) Close() error {
 	if err := b.claim(closed); err != nil {
 		return err
 	}
-	return errors.Join(b.segment.close(), b.lock.close())
+	return errors.Join(b.segment.Close(), b.lock.Close())
 }
 
 // Wait blocks until the given number of parties have called it in the same
@@ -250,7 +249,7 @@ func (b *Barrier) claim(use use) error {
 // leave ends a Wait or Reset. It releases the lock if an error or a panic of
 // the hook ended Wait with the lock held.
 func (b *Barrier) leave() {
-	b.lock.release()
+	b.lock.Release()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.use = idle

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/spec"
 )
 
@@ -98,7 +99,7 @@ func TestUnit_RoundsOfManyParties(t *testing.T) {
 func TestUnit_CreateIsReadyAndExclusive(t *testing.T) {
 	b, name, lockPath := create(t)
 	wantWords(t, b, spec.Initial)
-	info, err := os.Lstat(shm + name)
+	info, err := os.Lstat(shm.Dir + name)
 	if err != nil || info.Mode() != 0o600 || info.Size() != spec.Size {
 		t.Errorf("Lstat(%q): got mode %v, size %d, %v, want -rw-------, %d, nil", name, info.Mode(), info.Size(), err, spec.Size)
 	}
@@ -114,14 +115,14 @@ func TestUnit_CreateIsReadyAndExclusive(t *testing.T) {
 func TestUnit_Construction(t *testing.T) {
 	b, name, lockPath := create(t)
 	before := spec.Words{Enter: 3, Exit: 2, Flag: spec.Down}
-	b.segment.setWords(before)
+	setWords(b, before)
 	c, err := Construct(name, lockPath)
 	if err != nil {
 		t.Fatalf("Construct: got %v, want nil", err)
 	}
 	defer c.Close()
 	wantWords(t, b, spec.Initial)
-	b.segment.setWords(before)
+	setWords(b, before)
 	var steps []spec.Step
 	b.SetHook(func(s spec.Step) { steps = append(steps, s) })
 	if err := b.Reset(); err != nil || !slices.Equal(steps, spec.ConstructionSteps) {
@@ -167,7 +168,7 @@ func TestUnit_ResetAfterWithdrawal(t *testing.T) {
 func TestUnit_Remove(t *testing.T) {
 	for _, missing := range []string{"neither", "segment", "lock file"} {
 		_, name, lockPath := create(t)
-		paths := map[string]string{"segment": shm + name, "lock file": lockPath}
+		paths := map[string]string{"segment": shm.Dir + name, "lock file": lockPath}
 		if path, is := paths[missing]; is {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
@@ -183,13 +184,13 @@ func TestUnit_Remove(t *testing.T) {
 		}
 	}
 	name, lockPath := newNames(t)
-	if err := os.Mkdir(shm+name, 0o700); err != nil {
+	if err := os.Mkdir(shm.Dir+name, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if Remove(name, lockPath) == nil {
 		t.Error("Remove of a directory in the segment's place: got nil, want an error")
 	}
-	if err := errors.Join(os.Remove(shm+name), os.Mkdir(lockPath, 0o700)); err != nil {
+	if err := errors.Join(os.Remove(shm.Dir+name), os.Mkdir(lockPath, 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	if Remove(name, lockPath) == nil {
@@ -206,7 +207,7 @@ func TestUnit_CloseOnExec(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for what, fd := range map[string]int{"segment": b.segment.fd, "lock file": b.lock.fd} {
+		for what, fd := range map[string]int{"segment": b.segment.FD, "lock file": b.lock.FD} {
 			if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
 				t.Errorf("descriptor of the %s after %s: got flags %#x, %v, want close-on-exec", what, use.call, flags, err)
 			}
@@ -224,7 +225,7 @@ func TestUnit_BadNames(t *testing.T) {
 		wantError(t, fmt.Sprintf("Attach(%.20q)", name), err, ErrName)
 		wantError(t, fmt.Sprintf("Remove(%.20q)", name), Remove(name, lockPath), ErrName)
 	}
-	wantError(t, "checkName of 255 bytes", checkName(strings.Repeat("x", 255)), nil)
+	wantError(t, "checkName of 255 bytes", shm.CheckName(strings.Repeat("x", 255)), nil)
 	if _, err := os.Lstat(lockPath); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a bad name left the lock file behind: Lstat: %v", err)
 	}
@@ -271,12 +272,12 @@ func TestUnit_ClosedHandle(t *testing.T) {
 // TestUnit_CloseFails: Close says what it could not close, and closes the rest.
 func TestUnit_CloseFails(t *testing.T) {
 	b, _, _ := create(t)
-	if err := unix.Close(b.segment.fd); err != nil {
+	if err := unix.Close(b.segment.FD); err != nil {
 		t.Fatal(err)
 	}
 	wantError(t, "Close of a handle whose segment is closed", b.Close(), unix.EBADF)
-	if b.lock.fd >= 0 {
-		t.Errorf("Close leaves the lock file open as %d", b.lock.fd)
+	if b.lock.FD >= 0 {
+		t.Errorf("Close leaves the lock file open as %d", b.lock.FD)
 	}
 }
 
@@ -326,10 +327,10 @@ func TestUnit_NothingIsLeftOpen(t *testing.T) {
 		attach(t, name, lockPath).Close()
 		_, err := Create(name, lockPath)
 		wantError(t, "Create of what exists", err, fs.ErrExist)
-		b.segment.setWords(spec.Words{Flag: 2})
+		setWords(b, spec.Words{Flag: 2})
 		_, err = Attach(t.Context(), name, lockPath)
 		wantError(t, "Attach to corrupt words", err, ErrCorrupt)
-		if err := os.Truncate(shm+name, 0); err != nil {
+		if err := os.Truncate(shm.Dir+name, 0); err != nil {
 			t.Fatal(err)
 		}
 		ended, cancel := context.WithCancel(t.Context())
@@ -363,7 +364,7 @@ func countOpen(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(fds) + strings.Count(string(maps), shm)
+	return len(fds) + strings.Count(string(maps), shm.Dir)
 }
 
 // TestUnit_CorruptWords: Attach refuses words of no barrier, and Wait refuses
@@ -385,7 +386,7 @@ func TestUnit_CorruptWords(t *testing.T) {
 		{spec.Words{Enter: 1, Exit: 2, Flag: -5}, true, true},
 	} {
 		b, name, lockPath := create(t)
-		b.segment.setWords(tc.words)
+		setWords(b, tc.words)
 		check := func(call string, err error, refused bool, parties int) {
 			t.Helper()
 			c := new(CorruptError)
@@ -409,10 +410,10 @@ func TestUnit_CorruptWords(t *testing.T) {
 		if tc.wait {
 			wantWords(t, b, tc.words)
 		}
-		if held, err := b.lock.try(); !held {
+		if held, err := b.lock.Try(); !held {
 			t.Errorf("Wait with %v left the lock held: try: %v", tc.words, err)
 		}
-		b.lock.release()
+		b.lock.Release()
 	}
 }
 
@@ -423,15 +424,15 @@ func TestUnit_CorruptWordsBetweenTheSections(t *testing.T) {
 	bad := spec.Words{Enter: 3, Exit: 2, Flag: 1}
 	b.SetHook(func(s spec.Step) {
 		if s == spec.LockEnter {
-			b.segment.setWords(bad)
+			setWords(b, bad)
 		}
 	})
 	wantError(t, "Wait", b.Wait(t.Context(), 2), ErrCorrupt)
 	wantWords(t, b, bad)
 }
 
-func (s *segment) setWords(w spec.Words) {
-	s.store(spec.Enter, w.Enter)
-	s.store(spec.Exit, w.Exit)
-	s.store(spec.Flag, w.Flag)
+func setWords(b *Barrier, w spec.Words) {
+	b.segment.Store(spec.Enter, w.Enter)
+	b.segment.Store(spec.Exit, w.Exit)
+	b.segment.Store(spec.Flag, w.Flag)
 }

@@ -14,8 +14,8 @@ import (
 // a store the loads ("for"). The lock orders them, except at the two polls,
 // which need no order (section 7).
 func (b *Barrier) call(ctx context.Context, n int32) (err error) {
-	defer b.segment.catchFault(debug.SetPanicOnFault(true), &err)
-	words := b.segment.words
+	defer b.segment.CatchFault(debug.SetPanicOnFault(true), &err)
+	words := b.segment.Words
 	step, pause := spec.Call, pause{b: b}
 	for err == nil {
 		if b.hook != nil {
@@ -26,7 +26,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 		// Section 4: a call.
 
 		case spec.Call:
-			step, err = spec.LockInit, b.segment.checkSize()
+			step, err = spec.LockInit, b.segment.CheckSize()
 
 		case spec.LockInit:
 			step, err = pause.acquire(ctx, spec.LockInit, spec.InitExit)
@@ -35,14 +35,14 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			if err := b.check(n); err != nil {
 				return err
 			}
-			if words.load(spec.Exit) == spec.NotSet { // the store of ClearExit or MakeExit
-				words.store(spec.Exit, n) // for AwaitDrain
-				words.wake(spec.Exit)
+			if words.Load(spec.Exit) == spec.NotSet { // the store of ClearExit or MakeExit
+				words.Store(spec.Exit, n) // for AwaitDrain
+				words.Wake(spec.Exit)
 			}
 			step = spec.UnlockInit
 
 		case spec.UnlockInit:
-			step, err = spec.LockEnter, b.lock.release()
+			step, err = spec.LockEnter, b.lock.Release()
 
 		case spec.LockEnter:
 			step, err = pause.acquire(ctx, spec.LockEnter, spec.TestFirst)
@@ -51,20 +51,20 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			if err := b.check(n); err != nil {
 				return err
 			}
-			if words.load(spec.Enter) == 0 { // the store of ResetEnter, CountEnter or UncountEnter
+			if words.Load(spec.Enter) == 0 { // the store of ResetEnter, CountEnter or UncountEnter
 				step = spec.UnlockFirst
 			} else {
 				step = spec.CountEnter
 			}
 
 		case spec.UnlockFirst:
-			step, err = spec.AwaitDrain, b.lock.release()
+			step, err = spec.AwaitDrain, b.lock.Release()
 
 		case spec.AwaitDrain:
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if exit := words.load(spec.Exit); exit == n { // the store of InitExit or CountExit, without the lock
+			if exit := words.Load(spec.Exit); exit == n { // the store of InitExit or CountExit, without the lock
 				step = spec.LockFirst
 			} else {
 				err = pause.word(spec.AwaitDrain, spec.Exit, exit)
@@ -74,12 +74,12 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			step, err = pause.acquire(ctx, spec.LockFirst, spec.LowerFlag)
 
 		case spec.LowerFlag:
-			words.store(spec.Flag, spec.Down) // for AwaitFlag and TestFlag
+			words.Store(spec.Flag, spec.Down) // for AwaitFlag and TestFlag
 			step = spec.CountEnter
 
 		case spec.CountEnter:
-			enter := words.load(spec.Enter) + 1 // the store of CountEnter, ResetEnter or UncountEnter
-			words.store(spec.Enter, enter)      // for CountEnter, UncountEnter and TestFirst
+			enter := words.Load(spec.Enter) + 1 // the store of CountEnter, ResetEnter or UncountEnter
+			words.Store(spec.Enter, enter)      // for CountEnter, UncountEnter and TestFirst
 			if enter == n {
 				step = spec.ResetEnter
 			} else {
@@ -87,25 +87,25 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			}
 
 		case spec.ResetEnter:
-			words.store(spec.Enter, 0) // for TestFirst and CountEnter
+			words.Store(spec.Enter, 0) // for TestFirst and CountEnter
 			step = spec.ResetExit
 
 		case spec.ResetExit:
-			words.store(spec.Exit, 0) // for CountExit
+			words.Store(spec.Exit, 0) // for CountExit
 			step = spec.RaiseFlag
 
 		case spec.RaiseFlag:
-			words.store(spec.Flag, spec.Up) // for AwaitFlag and TestFlag
-			words.wake(spec.Flag)
+			words.Store(spec.Flag, spec.Up) // for AwaitFlag and TestFlag
+			words.Wake(spec.Flag)
 			step = spec.UnlockEnter
 
 		case spec.UnlockEnter:
-			step, err = spec.AwaitFlag, b.lock.release()
+			step, err = spec.AwaitFlag, b.lock.Release()
 
 		case spec.AwaitFlag:
 			if ctx.Err() != nil {
 				step = spec.LockWithdraw
-			} else if flag := words.load(spec.Flag); flag != spec.Down { // the store of RaiseFlag, without the lock
+			} else if flag := words.Load(spec.Flag); flag != spec.Down { // the store of RaiseFlag, without the lock
 				step = spec.LockExit
 			} else {
 				err = pause.word(spec.AwaitFlag, spec.Flag, flag)
@@ -115,8 +115,8 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			step, err = pause.acquire(uncancelled, spec.LockExit, spec.CountExit)
 
 		case spec.CountExit:
-			exit := words.load(spec.Exit) + 1 // the store of ResetExit or CountExit
-			words.store(spec.Exit, exit)      // for CountExit and AwaitDrain; no wake, see section 8
+			exit := words.Load(spec.Exit) + 1 // the store of ResetExit or CountExit
+			words.Store(spec.Exit, exit)      // for CountExit and AwaitDrain; no wake, see section 8
 			if exit == n {
 				step = spec.ClearExit
 			} else {
@@ -124,11 +124,11 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			}
 
 		case spec.ClearExit:
-			words.store(spec.Exit, spec.NotSet) // for InitExit
+			words.Store(spec.Exit, spec.NotSet) // for InitExit
 			step = spec.UnlockExit
 
 		case spec.UnlockExit:
-			return b.lock.release()
+			return b.lock.Release()
 
 		// Section 5: withdrawal.
 
@@ -136,18 +136,18 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			step, err = pause.acquire(uncancelled, spec.LockWithdraw, spec.TestFlag)
 
 		case spec.TestFlag:
-			if words.load(spec.Flag) != spec.Down { // the store of RaiseFlag
+			if words.Load(spec.Flag) != spec.Down { // the store of RaiseFlag
 				step = spec.CountExit
 			} else {
 				step = spec.UncountEnter
 			}
 
 		case spec.UncountEnter:
-			words.store(spec.Enter, words.load(spec.Enter)-1) // the store of CountEnter or UncountEnter, and for them
+			words.Store(spec.Enter, words.Load(spec.Enter)-1) // the store of CountEnter or UncountEnter, and for them
 			step = spec.UnlockWithdraw
 
 		case spec.UnlockWithdraw:
-			if err := b.lock.release(); err != nil {
+			if err := b.lock.Release(); err != nil {
 				return err
 			}
 			return ctx.Err()
@@ -162,20 +162,20 @@ var uncancelled = context.Background()
 
 // construct takes the steps of section 6, without the lock.
 func (b *Barrier) construct() (err error) {
-	defer b.segment.catchFault(debug.SetPanicOnFault(true), &err)
+	defer b.segment.CatchFault(debug.SetPanicOnFault(true), &err)
 	for step := spec.MakeEnter; ; {
 		if b.hook != nil {
 			b.hook(step)
 		}
 		switch step {
 		case spec.MakeEnter:
-			b.segment.store(spec.Enter, spec.Enter.Initial()) // for TestFirst and Attach
+			b.segment.Store(spec.Enter, spec.Enter.Initial()) // for TestFirst and Attach
 			step = spec.MakeExit
 		case spec.MakeExit:
-			b.segment.store(spec.Exit, spec.Exit.Initial()) // for InitExit and Attach
+			b.segment.Store(spec.Exit, spec.Exit.Initial()) // for InitExit and Attach
 			step = spec.MakeFlag
 		case spec.MakeFlag:
-			b.segment.store(spec.Flag, spec.Flag.Initial()) // for Attach
+			b.segment.Store(spec.Flag, spec.Flag.Initial()) // for Attach
 			return nil
 		}
 	}
@@ -185,9 +185,9 @@ func (b *Barrier) construct() (err error) {
 // The caller must hold the lock. It checks all words before the call writes
 // any, so a call that is refused at InitExit has changed nothing.
 func (b *Barrier) check(n int32) error {
-	w := b.segment.snapshot()
+	w := b.segment.Snapshot()
 	if 0 <= w.Enter && w.Enter <= n && spec.NotSet <= w.Exit && w.Exit <= n && (w.Flag == spec.Down || w.Flag == spec.Up) {
 		return nil
 	}
-	return &CorruptError{Name: b.segment.name, Words: w, Parties: int(n)}
+	return &CorruptError{Name: b.segment.Name, Words: w, Parties: int(n)}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/model"
 	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
@@ -19,7 +20,7 @@ import (
 func TestConform_Unconstructed(t *testing.T) {
 	for n := 1; n <= 3; n++ {
 		for _, s := range explore.NewGraph(model.NewMachine(model.Config{Scenario: spec.Withdraw, Procs: n})).States {
-			if unconstructed(s.Words()) && (s.Holder() < 0 || s.Step(s.Holder()) != spec.RaiseFlag) {
+			if shm.Unconstructed(s.Words()) && (s.Holder() < 0 || s.Step(s.Holder()) != spec.RaiseFlag) {
 				t.Fatalf("unconstructed(%v): got true in %v, want true at RaiseFlag only", s.Words(), s)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/spec"
 )
 
@@ -13,7 +14,7 @@ import (
 var (
 	// ErrName: the name is empty, too long, a dot name, or has a slash or a
 	// NUL.
-	ErrName = errors.New("bad segment name")
+	ErrName = shm.ErrName
 	// ErrParties: the party count is less than 1 or more than an int32 holds.
 	ErrParties = errors.New("bad party count")
 	// ErrClosed: the handle has been closed.
@@ -22,17 +23,17 @@ var (
 	ErrBusy = errors.New("barrier handle is in use")
 	// ErrSize: the segment is not exactly spec.Size bytes: not a barrier, or a
 	// peer has changed its size.
-	ErrSize = errors.New("segment has the wrong size")
+	ErrSize = shm.ErrSize
 	// ErrNotRegular: the name is that of a symbolic link, a directory, a FIFO
 	// or the like. None of these is followed or opened.
-	ErrNotRegular = errors.New("not a regular file")
+	ErrNotRegular = shm.ErrNotRegular
 	// ErrNoSpace: /dev/shm has no room for the segment.
-	ErrNoSpace = errors.New("no space left in /dev/shm")
+	ErrNoSpace = shm.ErrNoSpace
 	// ErrNoFlock: the file system of the lock file has no flock(2).
-	ErrNoFlock = errors.New("file system does not support flock")
+	ErrNoFlock = shm.ErrNoFlock
 	// ErrUntrusted: the segment or the lock file belongs to another user, and
 	// its group or all users may write it. TrustOthers accepts it.
-	ErrUntrusted = errors.New("third users can write it")
+	ErrUntrusted = shm.ErrUntrusted
 	// ErrCorrupt: the words are out of range. The error is a *CorruptError.
 	ErrCorrupt = errors.New("barrier words are out of range")
 )

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/intercept"
 )
@@ -74,13 +75,13 @@ func TestUnit_OlderSystems(t *testing.T) {
 				t.Errorf("Wait without %s: got %v, want nil", tc.what, err)
 			}
 			var st unix.Stat_t
-			if err := unix.Fstat(made.segment.fd, &st); err != nil || st.Nlink != 1 || st.Size != spec.Size {
+			if err := unix.Fstat(made.segment.FD, &st); err != nil || st.Nlink != 1 || st.Size != spec.Size {
 				t.Errorf("segment made without %s: got %d names, size %d, %v, want 1, %d, nil", tc.what, st.Nlink, st.Size, err, spec.Size)
 			}
 			_, err = Create(name, lockPath)
 			wantError(t, "second Create without "+tc.what, err, fs.ErrExist)
 			for _, size := range []int64{0, spec.Size} { // as a peer leaves it that has just made it
-				if err := errors.Join(os.Truncate(shm+name, 0), os.Truncate(shm+name, size)); err != nil {
+				if err := errors.Join(os.Truncate(shm.Dir+name, 0), os.Truncate(shm.Dir+name, size)); err != nil {
 					t.Error(err)
 				}
 				c, err := Construct(name, lockPath)
@@ -116,10 +117,10 @@ func TestUnit_FullWithoutFallocate(t *testing.T) {
 		_, err := Create(name, lockPath)
 		wantError(t, "Create", err, ErrNoSpace)
 	})
-	if filepath.Dir(own) != filepath.Clean(shm) {
-		t.Errorf("Create wrote to %q, want a file in %s", own, shm)
+	if filepath.Dir(own) != filepath.Clean(shm.Dir) {
+		t.Errorf("Create wrote to %q, want a file in %s", own, shm.Dir)
 	}
-	for _, path := range []string{own, shm + name} {
+	for _, path := range []string{own, shm.Dir + name} {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("Create leaves %s: Lstat: %v", path, err)
 		}
@@ -190,7 +191,7 @@ func TestUnit_EachCallFails(t *testing.T) {
 			if after != before {
 				t.Errorf("%s whose system call %d (number %d) fails: descriptors and mappings: got %d, want %d as before", use.call, at, failed, after, before)
 			}
-			if _, err := os.Lstat(shm + name); more && !use.exists && err == nil {
+			if _, err := os.Lstat(shm.Dir + name); more && !use.exists && err == nil {
 				t.Errorf("%s whose system call %d (number %d) fails leaves a segment", use.call, at, failed)
 			}
 		}
@@ -203,12 +204,12 @@ func TestUnit_TruncatedInConstruct(t *testing.T) {
 	name, lockPath := newNames(t)
 	before := countOpen(t)
 	intercept.Run(t, []intercept.Filter{intercept.Mmap}, func(intercept.Call) unix.Errno {
-		if err := os.Truncate(shm+name, 0); err != nil {
+		if err := os.Truncate(shm.Dir+name, 0); err != nil {
 			t.Error(err)
 		}
 		return 0
 	}, func() {
-		if err := os.WriteFile(shm+name, nil, 0o600); err != nil {
+		if err := os.WriteFile(shm.Dir+name, nil, 0o600); err != nil {
 			t.Error(err)
 		}
 		_, err := Construct(name, lockPath)
@@ -261,7 +262,7 @@ func TestUnit_NoFlock(t *testing.T) {
 			_, err := Create(name, lockPath)
 			wantError(t, "Create", err, ErrNoFlock)
 		})
-		if _, err := os.Lstat(shm + name); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Lstat(shm.Dir + name); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("Lstat after a failed Create: got %v, want no segment", err)
 		}
 	}
@@ -286,7 +287,7 @@ func memory(t *testing.T, address uint64, value any) {
 
 // addressOf returns the address of a word, as a system call has it.
 func addressOf(b *Barrier, word spec.Word) uint64 {
-	return uint64(uintptr(unsafe.Pointer(&b.segment.words[word])))
+	return uint64(uintptr(unsafe.Pointer(&b.segment.Words[word])))
 }
 
 // TestUnit_WaitersSleep: after a few attempts a waiter sleeps between any two,
@@ -310,13 +311,13 @@ func TestUnit_WaitersSleep(t *testing.T) {
 		{spec.LockInit, spec.Initial, spec.Enter, 1, ErrSize},
 	} {
 		b, name, lockPath := create(t)
-		b.segment.setWords(tc.words)
+		setWords(b, tc.words)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		spins := wordSpins
 		if tc.step == spec.LockInit {
 			holder := attach(t, name, lockPath)
-			if held, err := holder.lock.try(); !held {
+			if held, err := holder.lock.Try(); !held {
 				t.Fatal(err)
 			}
 			spins = lockSpins
@@ -353,7 +354,7 @@ func TestUnit_WaitersSleep(t *testing.T) {
 			if slept.Load() == sleeps {
 				if tc.size == spec.Size {
 					cancel()
-				} else if err := os.Truncate(shm+name, tc.size); err != nil {
+				} else if err := os.Truncate(shm.Dir+name, tc.size); err != nil {
 					t.Error(err)
 				}
 			}
@@ -380,8 +381,8 @@ func TestUnit_StoreBeforeWake(t *testing.T) {
 		for _, word := range spec.AllWords {
 			if c.Args[0] == addressOf(b, word) {
 				woken = append(woken, word)
-				if want := map[spec.Word]int32{spec.Exit: 1, spec.Flag: spec.Up}[word]; b.segment.load(word) != want || c.Args[1] != 1 {
-					t.Errorf("futex operation %d on %v = %d, want a wake (1) when it is %d", c.Args[1], word, b.segment.load(word), want)
+				if want := map[spec.Word]int32{spec.Exit: 1, spec.Flag: spec.Up}[word]; b.segment.Load(word) != want || c.Args[1] != 1 {
+					t.Errorf("futex operation %d on %v = %d, want a wake (1) when it is %d", c.Args[1], word, b.segment.Load(word), want)
 				}
 			}
 		}
@@ -437,7 +438,7 @@ func TestUnit_FaultInTheHook(t *testing.T) {
 		if fault, is := recover().(interface{ Addr() uintptr }); !is || fault.Addr() != uintptr(unsafe.Pointer(&page[0])) {
 			t.Errorf("recovered %v, want the fault of the hook", fault)
 		}
-		if b.lock.held {
+		if b.lock.Held {
 			t.Error("the call that panicked holds the lock")
 		}
 	}()

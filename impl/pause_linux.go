@@ -53,8 +53,8 @@ func (p *pause) word(step spec.Step, word spec.Word, v int32) error {
 	case tries <= wordSpins+yields:
 		yield()
 	default:
-		if woken := p.b.segment.sleep(word, v); !woken {
-			return p.b.segment.checkSize()
+		if woken := p.b.segment.Sleep(word, v); !woken {
+			return p.b.segment.CheckSize()
 		}
 	}
 	return nil
@@ -67,7 +67,7 @@ func (p *pause) acquire(ctx context.Context, wait, held spec.Step) (spec.Step, e
 	if err := ctx.Err(); err != nil {
 		return wait, err
 	}
-	acquired, err := p.b.lock.try()
+	acquired, err := p.b.lock.Try()
 	if acquired || err != nil {
 		return held, err
 	}
@@ -77,7 +77,7 @@ func (p *pause) acquire(ctx context.Context, wait, held spec.Step) (spec.Step, e
 		yield()
 	default:
 		nap(lockNap(tries - lockSpins - yields))
-		return wait, p.b.segment.checkSize()
+		return wait, p.b.segment.CheckSize()
 	}
 	return wait, nil
 }

@@ -69,7 +69,7 @@ type sleeper struct {
 // startSleeper starts a thread that sleeps while word holds v, until the test
 // ends.
 func startSleeper(t *testing.T, b *Barrier, word spec.Word, v int32, round *atomic.Int64) *sleeper {
-	s := &sleeper{where: fmt.Sprintf("%p", &b.segment.words[word])}
+	s := &sleeper{where: fmt.Sprintf("%p", &b.segment.Words[word])}
 	var done atomic.Bool
 	var group sync.WaitGroup
 	started := make(chan struct{})
@@ -81,7 +81,7 @@ func startSleeper(t *testing.T, b *Barrier, word spec.Word, v int32, round *atom
 		for !done.Load() {
 			since := round.Load()
 			s.since.Store(since)
-			if b.segment.sleep(word, v) {
+			if b.segment.Sleep(word, v) {
 				s.woken.Store(since)
 			}
 			s.returns.Add(1)

@@ -8,13 +8,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
@@ -22,10 +21,9 @@ import (
 
 // roles are the programs of the other processes in these tests.
 var roles = map[string]func(args []string) error{
-	"rounds":       roleRounds,
-	"hold":         roleHold,
-	"full shm":     roleFullShm,
-	"coarse times": roleCoarseTimes,
+	"rounds":   roleRounds,
+	"hold":     roleHold,
+	"full shm": roleFullShm,
 }
 
 // TestMain runs a role in a process that start starts.
@@ -136,7 +134,7 @@ func startHolder(t *testing.T, name, lockPath string) *peer {
 func TestProc_KilledHolderFreesLock(t *testing.T) {
 	b, name, lockPath := create(t)
 	holder := startHolder(t, name, lockPath)
-	if held, err := b.lock.try(); held || err != nil {
+	if held, err := b.lock.Try(); held || err != nil {
 		t.Fatalf("try while a peer holds the lock: got %v, %v, want false, nil", held, err)
 	}
 	holder.cmd.Process.Kill()
@@ -166,7 +164,7 @@ func TestProc_CancelledWhileLockIsHeld(t *testing.T) {
 		t.Errorf("attempts at the lock: got %d, want %d and none after the end of the context", attempts, want)
 	}
 	holder.end()
-	if b.lock.held {
+	if b.lock.Held {
 		t.Error("the cancelled call holds the lock")
 	}
 }
@@ -182,7 +180,7 @@ func TestProc_InheritedDescriptor(t *testing.T) {
 	}
 	b.SetHook(func(s spec.Step) {
 		if s == spec.InitExit { // under the lock
-			fd, err := unix.Dup(b.lock.fd)
+			fd, err := unix.Dup(b.lock.FD)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +204,7 @@ func TestProc_InheritedDescriptor(t *testing.T) {
 	}
 }
 
-// roleFullShm mounts a small file system on /dev/shm, in a mount namespace of
+// roleFullShm mounts a small file system on /dev/shm.Dir, in a mount namespace of
 // its own, and fills it. The lock file is in the directory of the argument.
 func roleFullShm(args []string) error {
 	dir, err := os.Open(args[0])
@@ -215,7 +213,7 @@ func roleFullShm(args []string) error {
 	}
 	defer dir.Close()
 	lockPath := fmt.Sprintf("/proc/self/fd/%d/lock", dir.Fd()) // its own is hidden if TMPDIR is /dev/shm
-	err = unix.Mount("tmpfs", shm, "tmpfs", 0, "size=8k")
+	err = unix.Mount("tmpfs", shm.Dir, "tmpfs", 0, "size=8k")
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		fmt.Print("may not mount")
 		return nil
@@ -236,7 +234,7 @@ func roleFullShm(args []string) error {
 	if _, err := Construct("full2", lockPath); !errors.Is(err, ErrNoSpace) {
 		return fmt.Errorf("Construct: got %v, want %v", err, ErrNoSpace)
 	}
-	left, err := os.ReadDir(shm)
+	left, err := os.ReadDir(shm.Dir)
 	if len(left) != 2 {
 		return fmt.Errorf("/dev/shm holds %v after the failure, want the two segments", left)
 	}
@@ -245,10 +243,10 @@ func roleFullShm(args []string) error {
 	}
 	// A segment that a peer truncated to its size has no page, and none is
 	// left.
-	if err := os.WriteFile(shm+"sized", nil, 0o600); err != nil {
+	if err := os.WriteFile(shm.Dir+"sized", nil, 0o600); err != nil {
 		return err
 	}
-	if err := os.Truncate(shm+"sized", spec.Size); err != nil {
+	if err := os.Truncate(shm.Dir+"sized", spec.Size); err != nil {
 		return err
 	}
 	if _, err := Attach(context.Background(), "sized", lockPath); !errors.Is(err, ErrNoSpace) {
@@ -257,18 +255,23 @@ func roleFullShm(args []string) error {
 	if _, err := Construct("sized", lockPath); !errors.Is(err, ErrNoSpace) {
 		return fmt.Errorf("Construct of a segment without a page: got %v, want %v", err, ErrNoSpace)
 	}
-	// As in Attach where there is no fallocate.
-	s, err := openSegment("open", "sized", false)
-	if err == nil {
-		err = s.enmap()
-	}
+	// Nor has one that loses its page while it is open.
+	lost, err := Attach(context.Background(), "full0", lockPath)
 	if err != nil {
 		return err
 	}
-	if _, err := s.read(); !errors.Is(err, ErrNoSpace) || errors.Is(err, ErrSize) {
+	defer lost.Close()
+	if err := unix.Fallocate(lost.segment.FD, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, 4096); err != nil {
+		return err
+	}
+	taker, err := Create("full2", lockPath)
+	if err != nil {
+		return err
+	}
+	if _, err := lost.Words(); !errors.Is(err, ErrNoSpace) || errors.Is(err, ErrSize) {
 		return fmt.Errorf("access to a segment without a page: got %v, want %v", err, ErrNoSpace)
 	}
-	if err := s.close(); err != nil {
+	if err := errors.Join(taker.Close(), os.Remove(shm.Dir+"full2"), lost.Reset()); err != nil {
 		return err
 	}
 	// These have their pages.
@@ -299,66 +302,10 @@ func startMounting(t *testing.T, role string, args ...string) {
 	cmd := reexec.Command(t.Context(), role, args...)
 	reexec.InMountNamespace(cmd)
 	out, err := cmd.CombinedOutput()
-	if role == "coarse times" && string(out) == "may not mount" {
-		t.Skip("cannot mount an image: no loop device, or not root")
-	}
 	if reexec.NoNamespace(err) || string(out) == "may not mount" {
 		toolcache.Require(t, toolcache.Missing("no right to make a mount namespace; run as root or allow unprivileged user namespaces"))
 	}
 	if err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
-}
-
-// roleCoarseTimes mounts an ext4 image whose change times are whole seconds,
-// and replaces a lock file there while a lock is open and its change time is
-// old.
-func roleCoarseTimes(args []string) error {
-	image, dir := args[0], args[1]
-	if exec.Command("mount", "-o", "loop", image, dir).Run() != nil {
-		fmt.Print("may not mount")
-		return nil
-	}
-	path := filepath.Join(dir, "lock")
-	for range 3 { // the change may come in the next second
-		l, err := openLock(path, false)
-		if err != nil {
-			return err
-		}
-		defer l.close()
-		for opened := time.Now(); time.Since(opened) < 2*ctimeGranularity; {
-			if held, err := l.try(); !held {
-				return fmt.Errorf("try: got %v, %v, want true", held, err)
-			}
-			l.release()
-		}
-		if err := errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600)); err != nil {
-			return err
-		}
-		newcomer, err := openLock(path, false)
-		if err != nil {
-			return err
-		}
-		defer newcomer.close()
-		for _, l := range []*lock{newcomer, l} {
-			held, err := l.try()
-			if err != nil || held != (l == newcomer) {
-				return fmt.Errorf("try after the lock file was replaced: got %v, %v, want true for the first one alone", held, err)
-			}
-		}
-		newcomer.release()
-	}
-	return nil
-}
-
-func TestProc_CoarseTimes(t *testing.T) {
-	dir := t.TempDir()
-	image := filepath.Join(dir, "image")
-	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 4<<20)); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("mkfs.ext4", "-q", "-F", "-I", "128", image).CombinedOutput(); err != nil {
-		t.Skipf("cannot make a file system: %v: %s", err, out)
-	}
-	startMounting(t, "coarse times", image, t.TempDir())
 }

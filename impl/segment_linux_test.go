@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/spec"
 )
 
@@ -41,9 +42,9 @@ func TestUnit_SegmentKinds(t *testing.T) {
 		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, ErrNotRegular, ErrNotRegular},
 	} {
 		name := fmt.Sprintf("sharedbarrier-test-%d-%d", os.Getpid(), names.Add(1))
-		t.Cleanup(func() { os.Remove(shm + name) })
+		t.Cleanup(func() { os.Remove(shm.Dir + name) })
 		lockPath := filepath.Join(t.TempDir(), "lock")
-		if err := tc.make(shm + name); err != nil {
+		if err := tc.make(shm.Dir + name); err != nil {
 			t.Fatal(err)
 		}
 		b, err := Attach(t.Context(), name, lockPath)
@@ -87,8 +88,8 @@ func bytesOf(w spec.Words, n int) []byte {
 func TestUnit_Layout(t *testing.T) {
 	b, name, _ := create(t)
 	for _, w := range []spec.Words{spec.Initial, {Enter: 1, Exit: 2, Flag: 0}, {Enter: 0x01020304, Exit: -2, Flag: 1 << 30}} {
-		b.segment.setWords(w)
-		if got, err := os.ReadFile(shm + name); err != nil || string(got) != string(bytesOf(w, spec.Size)) {
+		setWords(b, w)
+		if got, err := os.ReadFile(shm.Dir + name); err != nil || string(got) != string(bytesOf(w, spec.Size)) {
 			t.Errorf("segment with %v: got bytes %v, %v, want %v", w, got, err, bytesOf(w, spec.Size))
 		}
 		wantWords(t, b, w)
@@ -100,7 +101,7 @@ func TestUnit_Layout(t *testing.T) {
 // context ends.
 func TestUnit_AttachWaitsForConstruction(t *testing.T) {
 	name, lockPath := newNames(t)
-	file, err := os.OpenFile(shm+name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(shm.Dir+name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,21 +149,21 @@ func TestUnit_AttachTurnsToTheNewSegment(t *testing.T) {
 	for _, size := range []int{0, spec.Size} { // not yet sized, not yet constructed
 		for _, replaced := range []bool{true, false} {
 			name, lockPath := newNames(t)
-			if err := os.WriteFile(shm+name, make([]byte, size), 0o600); err != nil {
+			if err := os.WriteFile(shm.Dir+name, make([]byte, size), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			attached := attachAside(t, name, lockPath)
-			for !isOpen(t, shm+name) {
+			for !isOpen(t, shm.Dir+name) {
 				runtime.Gosched()
 			}
 			want := error(os.ErrNotExist)
 			if replaced { // by a rename, so that the name is never missing
 				want = nil
 				_, made, _ := create(t)
-				if err := os.Rename(shm+made, shm+name); err != nil {
+				if err := os.Rename(shm.Dir+made, shm.Dir+name); err != nil {
 					t.Fatal(err)
 				}
-			} else if err := os.Remove(shm + name); err != nil {
+			} else if err := os.Remove(shm.Dir + name); err != nil {
 				t.Fatal(err)
 			}
 			err := <-attached
@@ -209,7 +210,7 @@ func TestUnit_AttachMeanwhileCreated(t *testing.T) {
 		done := make(chan error)
 		go func() {
 			for {
-				switch got, err := os.ReadFile(shm + name); {
+				switch got, err := os.ReadFile(shm.Dir + name); {
 				case errors.Is(err, os.ErrNotExist):
 					continue
 				case err != nil:
@@ -242,7 +243,7 @@ func TestUnit_TruncatedByPeer(t *testing.T) {
 	}
 	b.SetHook(func(s spec.Step) {
 		if s == spec.CountEnter {
-			if err := os.Truncate(shm+name, 0); err != nil {
+			if err := os.Truncate(shm.Dir+name, 0); err != nil {
 				t.Error(err)
 			}
 		}
@@ -251,7 +252,7 @@ func TestUnit_TruncatedByPeer(t *testing.T) {
 	_, err := b.Words()
 	wantError(t, "Words of a truncated segment", err, ErrSize)
 	wantError(t, "Reset of a truncated segment", b.Reset(), ErrSize)
-	if b.lock.held {
+	if b.lock.Held {
 		t.Error("the failed call holds the lock")
 	}
 	if err := b.Close(); err != nil {
@@ -264,10 +265,10 @@ func TestUnit_TruncatedByPeer(t *testing.T) {
 func TestUnit_SizeChangedByPeer(t *testing.T) {
 	b, name, _ := create(t)
 	for _, size := range []int64{1, spec.Size - 1, spec.Size + 1, 4096} {
-		if err := os.Truncate(shm+name, size); err != nil {
+		if err := os.Truncate(shm.Dir+name, size); err != nil {
 			t.Fatal(err)
 		}
-		b.segment.setWords(spec.Initial) // no step waits
+		setWords(b, spec.Initial) // no step waits
 		wantError(t, fmt.Sprintf("Wait on %d bytes", size), b.Wait(t.Context(), 1), ErrSize)
 		_, err := b.Words()
 		wantError(t, fmt.Sprintf("Words of %d bytes", size), err, ErrSize)

@@ -24,7 +24,7 @@ type combined struct {
 // of one function, and those of a function that has no names for what it gets,
 // or that recovers (only the function that was deferred can).
 func combine(list []handMade) (sources []source, together []combined, apart []handMade, err error) {
-	texts, extra, pkg := map[string]string{}, map[string]string{}, ""
+	texts, extra, packages := map[string]string{}, map[string]string{}, map[string]string{}
 	for _, h := range list {
 		changed, err := h.apply()
 		if err != nil {
@@ -47,7 +47,7 @@ func combine(list []handMade) (sources []source, together []combined, apart []ha
 		together = append(together, combined{handMade: h, path: file})
 		texts[file] = strings.Replace(texts[file], f.head, f.head+fmt.Sprintf(f.call, id), 1)
 		extra[file] += fmt.Sprintf("\n// %d\n", id) + fmt.Sprintf(f.changed, id) + "\n"
-		pkg = f.pkg
+		packages[path.Dir(file)] = f.pkg
 	}
 	for file, text := range texts {
 		text += extra[file]
@@ -64,7 +64,10 @@ func combine(list []handMade) (sources []source, together []combined, apart []ha
 	if len(together) == 0 {
 		return nil, nil, apart, nil
 	}
-	return append(sources, source{path.Dir(sources[0].path) + "/mutant_switch.go", switchFile(pkg, len(together))}), together, apart, nil
+	for folder, pkg := range packages {
+		sources = append(sources, source{folder + "/mutant_switch.go", switchFile(pkg, len(together))})
+	}
+	return sources, together, apart, nil
 }
 
 // A function is one that a mistake changes. Its texts have the number of the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 // A handMade mutant is a mistake that a person has thought of.
 type handMade struct {
 	name  string
+	pkg   string   // whose tests are run
 	tests []string // of which one must fail; none: any test of the package
 	edits []change
 }
@@ -26,10 +28,12 @@ type change struct{ path, from, to string }
 //
 //	# The name of the mistake
 //	killed by TestOne TestTwo
-//	in impl/lock_linux.go
+//	in impl/call_linux.go
 //	- the line that is there
 //	+ the line in its place
 //
+// The tests are those of the package that is changed, or those that a line
+// "tests of impl" names, for an internal package that another one tests.
 // A change may have several lines of each kind, and none with +.
 func readHand(file string) (map[string][]handMade, error) {
 	text, err := os.ReadFile(file)
@@ -42,8 +46,7 @@ func readHand(file string) (map[string][]handMade, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: mistake %q: %w", file, h.name, err)
 		}
-		pkg := path.Dir(h.edits[0].path)
-		all[pkg] = append(all[pkg], h)
+		all[h.pkg] = append(all[h.pkg], h)
 	}
 	return all, nil
 }
@@ -58,6 +61,8 @@ func parseHand(part string) (h handMade, err error) {
 			h.name = line
 		case strings.HasPrefix(line, "killed by "):
 			h.tests = strings.Fields(line)[2:]
+		case strings.HasPrefix(line, "tests of "):
+			h.pkg = strings.TrimPrefix(line, "tests of ")
 		case key == "in":
 			h.edits = append(h.edits, change{path: rest})
 		case last < 0:
@@ -76,6 +81,7 @@ func parseHand(part string) (h handMade, err error) {
 	if len(h.edits) == 0 {
 		return h, fmt.Errorf("it changes nothing")
 	}
+	h.pkg = cmp.Or(h.pkg, path.Dir(h.edits[0].path))
 	return h, nil
 }
 

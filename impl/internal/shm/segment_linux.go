@@ -1,4 +1,4 @@
-package impl
+package shm
 
 import (
 	"context"
@@ -17,40 +17,40 @@ import (
 	"sharedbarrier/spec"
 )
 
-// shm is the folder of POSIX shared memory on Linux.
-const shm = "/dev/shm/"
+// Dir is the folder of POSIX shared memory on Linux.
+const Dir = "/dev/shm/"
 
 // openFlags refuse a symbolic link and do not block on a FIFO.
 const openFlags = unix.O_RDWR | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 
-// A segment is the file of the words, open and mapped.
-type segment struct {
-	name    string
-	fd      int
+// A Segment is the file of the words, open and mapped.
+type Segment struct {
+	Name    string
+	FD      int
 	mapping []byte // nil: not mapped
-	*words
+	*Words
 }
 
-// createSegment makes the segment with its initial words, or fails with
+// CreateSegment makes the segment with its initial words, or fails with
 // fs.ErrExist. Until the segment is complete the file does not have its name,
 // so no process can attach to half a barrier.
-func createSegment(name string) (_ *segment, err error) {
+func CreateSegment(name string) (_ *Segment, err error) {
 	const op = "create segment"
 	var st unix.Stat_t
-	if unix.Lstat(shm+name, &st) == nil { // it matters more than that /dev/shm is full
+	if unix.Lstat(Dir+name, &st) == nil { // it matters more than that /dev/shm is full
 		return nil, pathError(op, name, unix.EEXIST)
 	}
 	fd, path, err := openNew()
 	if err != nil {
 		return nil, pathError(op, name, err)
 	}
-	s := &segment{name: name, fd: fd}
+	s := &Segment{Name: name, FD: fd}
 	defer func() {
 		if err != nil {
-			s.close()
+			s.Close()
 		}
 	}()
-	if strings.HasPrefix(path, shm) {
+	if strings.HasPrefix(path, Dir) {
 		defer unix.Unlink(path)
 	}
 	if err := reserve(fd); err != nil {
@@ -60,9 +60,9 @@ func createSegment(name string) (_ *segment, err error) {
 		return nil, err
 	}
 	for _, word := range spec.AllWords {
-		s.store(word, word.Initial()) // for Attach and the first call
+		s.Store(word, word.Initial()) // for Attach and the first call
 	}
-	if err := unix.Linkat(unix.AT_FDCWD, path, unix.AT_FDCWD, shm+name, unix.AT_SYMLINK_FOLLOW); err != nil {
+	if err := unix.Linkat(unix.AT_FDCWD, path, unix.AT_FDCWD, Dir+name, unix.AT_SYMLINK_FOLLOW); err != nil {
 		return nil, pathError(op, name, err)
 	}
 	return s, nil
@@ -73,7 +73,7 @@ func createSegment(name string) (_ *segment, err error) {
 // leaves nothing. Where that is impossible, also since there is no /proc, the
 // file has a name of its own.
 func openNew() (fd int, path string, err error) {
-	fd, err = openFile(shm, unix.O_RDWR|unix.O_CLOEXEC|unix.O_TMPFILE)
+	fd, err = openFile(Dir, unix.O_RDWR|unix.O_CLOEXEC|unix.O_TMPFILE)
 	if err == nil {
 		path = "/proc/self/fd/" + strconv.Itoa(fd)
 		if unix.Access(path, unix.F_OK) == nil {
@@ -84,7 +84,7 @@ func openNew() (fd int, path string, err error) {
 		return -1, "", err
 	}
 	for {
-		path = fmt.Sprintf("%s.sharedbarrier-%016x", shm, rand.Uint64())
+		path = fmt.Sprintf("%s.sharedbarrier-%016x", Dir, rand.Uint64())
 		fd, err = openFile(path, openFlags|unix.O_CREAT|unix.O_EXCL)
 		if err != unix.EEXIST {
 			return fd, path, err
@@ -95,19 +95,21 @@ func openNew() (fd int, path string, err error) {
 // errRemoved: the open segment has no name, so no process will construct it.
 var errRemoved = errors.New("removed before it was constructed")
 
-// attachSegment maps the segment. It waits, a tick at a time, while a peer must
+// AttachSegment maps the segment. It waits, a tick at a time, while a peer must
 // still size or construct it. If the segment is removed meanwhile, it goes on
 // with the one that has the name then.
-func attachSegment(ctx context.Context, name string, trust bool) (*segment, error) {
+//
+// check returns the error of words that are those of no barrier.
+func AttachSegment(ctx context.Context, name string, trust bool, check func(spec.Words) error) (*Segment, error) {
 	for {
-		s, err := attachOpened(ctx, name, trust)
+		s, err := attachOpened(ctx, name, trust, check)
 		if !errors.Is(err, errRemoved) {
 			return s, err
 		}
 	}
 }
 
-func attachOpened(ctx context.Context, name string, trust bool) (_ *segment, err error) {
+func attachOpened(ctx context.Context, name string, trust bool, check func(spec.Words) error) (_ *Segment, err error) {
 	const op = "attach to segment"
 	s, err := openSegment(op, name, trust)
 	if err != nil {
@@ -115,7 +117,7 @@ func attachOpened(ctx context.Context, name string, trust bool) (_ *segment, err
 	}
 	defer func() {
 		if err != nil {
-			s.close()
+			s.Close()
 		}
 	}()
 	for {
@@ -136,56 +138,57 @@ func attachOpened(ctx context.Context, name string, trust bool) (_ *segment, err
 	// The peer may have sized it without its page. Attach must not size it.
 	// Where the file system cannot reserve the page without that, the first
 	// load in awaitConstruction does it.
-	if err := fallocate(s.fd, unix.FALLOC_FL_KEEP_SIZE); err != nil && !unsupported(err) {
+	if err := fallocate(s.FD, unix.FALLOC_FL_KEEP_SIZE); err != nil && !unsupported(err) {
 		return nil, pathError(op, name, err)
 	}
 	if err := s.enmap(); err != nil {
 		return nil, err
 	}
-	return s, s.awaitConstruction(ctx)
+	return s, s.awaitConstruction(ctx, check)
 }
 
 // awaitConstruction waits while the words are unconstructed.
-func (s *segment) awaitConstruction(ctx context.Context) error {
+func (s *Segment) awaitConstruction(ctx context.Context, check func(spec.Words) error) error {
 	for {
-		w, err := s.read()
+		w, err := s.Read()
+		if err == nil {
+			err = check(w)
+		}
 		switch {
 		case err != nil:
 			return err
-		case w.Enter < 0 || w.Exit < spec.NotSet || w.Flag != spec.Down && w.Flag != spec.Up:
-			return &CorruptError{Name: s.name, Words: w}
-		case !unconstructed(w):
+		case !Unconstructed(w):
 			return nil
 		}
 		if err := s.tick(ctx); err != nil {
-			return pathError("attach to segment", s.name, fmt.Errorf("its words (%v) are not constructed: %w", w, err))
+			return pathError("attach to segment", s.Name, fmt.Errorf("its words (%v) are not constructed: %w", w, err))
 		}
 	}
 }
 
-// unconstructed reports whether the words are those of a segment that has a
+// Unconstructed reports whether the words are those of a segment that has a
 // size and is not constructed. During a call they are so between ResetExit and
 // RaiseFlag only. (Words with exit not set and the flag down do not count: they
 // are those before MakeFlag, and also those after some withdrawals.)
-func unconstructed(w spec.Words) bool { return w == spec.Words{} }
+func Unconstructed(w spec.Words) bool { return w == spec.Words{} }
 
-// constructSegment maps the segment. It makes the segment or sizes it if
+// ConstructSegment maps the segment. It makes the segment or sizes it if
 // necessary. It looks before it makes one, since the page of a new one may be
 // one too many.
-func constructSegment(name string, trust bool) (*segment, error) {
+func ConstructSegment(name string, trust bool) (*Segment, error) {
 	for {
 		s, err := reopenSegment(name, trust)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return s, err
 		}
-		s, err = createSegment(name)
+		s, err = CreateSegment(name)
 		if !errors.Is(err, fs.ErrExist) { // else it was made meanwhile
 			return s, err
 		}
 	}
 }
 
-func reopenSegment(name string, trust bool) (*segment, error) {
+func reopenSegment(name string, trust bool) (*Segment, error) {
 	const op = "construct segment"
 	s, err := openSegment(op, name, trust)
 	if err != nil {
@@ -195,7 +198,7 @@ func reopenSegment(name string, trust bool) (*segment, error) {
 	switch {
 	case err != nil:
 	case size == 0, size == spec.Size: // made, and perhaps sized, by a peer that is about to do the same
-		err = reserve(s.fd)
+		err = reserve(s.FD)
 	default:
 		err = wrongSize(size)
 	}
@@ -205,15 +208,15 @@ func reopenSegment(name string, trust bool) (*segment, error) {
 		err = s.enmap()
 	}
 	if err != nil {
-		s.close()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
 // openSegment opens the segment without mapping it.
-func openSegment(op, name string, trust bool) (*segment, error) {
-	fd, err := openFile(shm+name, openFlags)
+func openSegment(op, name string, trust bool) (*Segment, error) {
+	fd, err := openFile(Dir+name, openFlags)
 	if err != nil {
 		return nil, pathError(op, name, err)
 	}
@@ -221,7 +224,7 @@ func openSegment(op, name string, trust bool) (*segment, error) {
 		unix.Close(fd)
 		return nil, pathError(op, name, err)
 	}
-	return &segment{name: name, fd: fd}, nil
+	return &Segment{Name: name, FD: fd}, nil
 }
 
 // vet fails with ErrNotRegular, and with ErrUntrusted if the open file belongs
@@ -241,22 +244,22 @@ func vet(fd int, trust bool) error {
 }
 
 // size returns the size of the file in bytes.
-func (s *segment) size() (int64, error) {
+func (s *Segment) size() (int64, error) {
 	var st unix.Stat_t
-	err := unix.Fstat(s.fd, &st)
+	err := unix.Fstat(s.FD, &st)
 	return st.Size, err
 }
 
-// checkSize fails with ErrSize if a peer has changed the size of the segment.
+// CheckSize fails with ErrSize if a peer has changed the size of the segment.
 // The words do not show that: a page that keeps a part of a truncated segment,
 // or is longer than it, stays mapped.
-func (s *segment) checkSize() error {
+func (s *Segment) CheckSize() error {
 	size, err := s.size()
 	if err == nil && size != spec.Size {
 		err = fmt.Errorf("a peer has changed its size: %w", wrongSize(size))
 	}
 	if err != nil {
-		return pathError("access segment", s.name, err)
+		return pathError("access segment", s.Name, err)
 	}
 	return nil
 }
@@ -292,58 +295,59 @@ func openFile(path string, flags int) (fd int, err error) {
 	return retryEINTR(func() (int, error) { return unix.Open(path, flags, 0o600) })
 }
 
-func (s *segment) enmap() (err error) {
-	s.mapping, err = unix.Mmap(s.fd, 0, spec.Size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+func (s *Segment) enmap() (err error) {
+	s.mapping, err = unix.Mmap(s.FD, 0, spec.Size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
-		return pathError("map segment", s.name, err)
+		return pathError("map segment", s.Name, err)
 	}
-	s.words = wordsOf(s.mapping)
+	s.Words = wordsOf(s.mapping)
 	return nil
 }
 
-// close unmaps the segment, if it is mapped, and closes its file.
-func (s *segment) close() (err error) {
+// Close unmaps the segment, if it is mapped, and closes its file.
+func (s *Segment) Close() (err error) {
 	if s.mapping != nil {
 		err = unix.Munmap(s.mapping)
 	}
-	if err = errors.Join(err, unix.Close(s.fd)); err != nil {
-		return pathError("close segment", s.name, err)
+	if err = errors.Join(err, unix.Close(s.FD)); err != nil {
+		return pathError("close segment", s.Name, err)
 	}
 	return nil
 }
 
-func removeSegment(name string) error {
-	if err := unix.Unlink(shm + name); err != nil && err != unix.ENOENT {
+// RemoveSegment unlinks the segment, if it exists.
+func RemoveSegment(name string) error {
+	if err := unix.Unlink(Dir + name); err != nil && err != unix.ENOENT {
 		return pathError("remove segment", name, err)
 	}
 	return nil
 }
 
-// snapshot reads the words one after the other. All three are a state of the
+// Snapshot reads the words one after the other. All three are a state of the
 // protocol only if the lock is held. The loads pair with all stores.
-func (s *segment) snapshot() spec.Words {
-	return spec.Words{Enter: s.load(spec.Enter), Exit: s.load(spec.Exit), Flag: s.load(spec.Flag)}
+func (s *Segment) Snapshot() spec.Words {
+	return spec.Words{Enter: s.Load(spec.Enter), Exit: s.Load(spec.Exit), Flag: s.Load(spec.Flag)}
 }
 
-// read is snapshot outside a call. It fails with ErrSize.
-func (s *segment) read() (w spec.Words, err error) {
-	defer s.catchFault(debug.SetPanicOnFault(true), &err)
-	return s.snapshot(), s.checkSize()
+// Read is Snapshot outside a call. It fails with ErrSize.
+func (s *Segment) Read() (w spec.Words, err error) {
+	defer s.CatchFault(debug.SetPanicOnFault(true), &err)
+	return s.Snapshot(), s.CheckSize()
 }
 
-// catchFault is deferred around every access to the words. An access to a page
-// that is not there is a SIGBUS; catchFault turns that into ErrSize if a peer
+// CatchFault is deferred around every access to the words. An access to a page
+// that is not there is a SIGBUS; CatchFault turns that into ErrSize if a peer
 // has truncated the segment, else into ErrNoSpace. Other panics pass.
-func (s *segment) catchFault(panicOnFault bool, err *error) {
+func (s *Segment) CatchFault(panicOnFault bool, err *error) {
 	debug.SetPanicOnFault(panicOnFault)
 	switch p := recover().(type) {
 	case nil:
 	case interface{ Addr() uintptr }: // what the runtime panics with on a fault
-		if !s.contains(p.Addr()) {
+		if !s.Contains(p.Addr()) {
 			panic(p)
 		}
-		if *err = s.checkSize(); *err == nil {
-			*err = pathError("access segment", s.name, unix.ENOSPC)
+		if *err = s.CheckSize(); *err == nil {
+			*err = pathError("access segment", s.Name, unix.ENOSPC)
 		}
 	default:
 		panic(p)
@@ -352,7 +356,7 @@ func (s *segment) catchFault(panicOnFault bool, err *error) {
 
 // tick waits for a tick. It fails with the error of ctx, and with errRemoved if
 // the segment has lost its name.
-func (s *segment) tick(ctx context.Context) error {
+func (s *Segment) tick(ctx context.Context) error {
 	timer := time.NewTimer(spec.Tick)
 	defer timer.Stop()
 	select {
@@ -361,7 +365,7 @@ func (s *segment) tick(ctx context.Context) error {
 	case <-timer.C:
 	}
 	var st unix.Stat_t
-	if unix.Fstat(s.fd, &st) == nil && st.Nlink == 0 {
+	if unix.Fstat(s.FD, &st) == nil && st.Nlink == 0 {
 		return errRemoved
 	}
 	return nil
@@ -389,5 +393,5 @@ func pathError(op, name string, err error) error {
 	case unix.ELOOP, unix.EISDIR, unix.ENXIO:
 		err = fmt.Errorf("%w (%w)", ErrNotRegular, err)
 	}
-	return fmt.Errorf("%s %q: %w", op, shm+name, err)
+	return fmt.Errorf("%s %q: %w", op, Dir+name, err)
 }

@@ -1,4 +1,4 @@
-package impl
+package shm
 
 import (
 	"math"
@@ -10,28 +10,29 @@ import (
 	"sharedbarrier/spec"
 )
 
-// words are the three int32 of a mapped segment. The pairs of a load and a
-// store are in call.
-type words [3]int32
+// Words are the three int32 of a mapped segment. The callers say which
+// load pairs with which store.
+type Words [3]int32
 
 // The segment is the words and nothing else. A negative array length does not
 // compile.
 var (
-	_ [spec.Size - unsafe.Sizeof(words{})]struct{}
-	_ [unsafe.Sizeof(words{}) - spec.Size]struct{}
+	_ [spec.Size - unsafe.Sizeof(Words{})]struct{}
+	_ [unsafe.Sizeof(Words{}) - spec.Size]struct{}
 )
 
 // wordsOf returns the mapped bytes as words. A mapping starts on a page, so
 // every word is aligned.
-func wordsOf(mapping []byte) *words {
-	return (*words)(unsafe.Pointer(unsafe.SliceData(mapping[:spec.Size])))
+func wordsOf(mapping []byte) *Words {
+	return (*Words)(unsafe.Pointer(unsafe.SliceData(mapping[:spec.Size])))
 }
 
-func (w *words) load(word spec.Word) int32     { return atomic.LoadInt32(&w[word]) }
-func (w *words) store(word spec.Word, v int32) { atomic.StoreInt32(&w[word], v) }
+// Load and Store are atomic.
+func (w *Words) Load(word spec.Word) int32     { return atomic.LoadInt32(&w[word]) }
+func (w *Words) Store(word spec.Word, v int32) { atomic.StoreInt32(&w[word], v) }
 
-// contains reports whether addr is that of one of the words.
-func (w *words) contains(addr uintptr) bool {
+// Contains reports whether addr is that of one of the words.
+func (w *Words) Contains(addr uintptr) bool {
 	return addr-uintptr(unsafe.Pointer(w)) < spec.Size
 }
 
@@ -42,20 +43,20 @@ const (
 	futexWake = 1
 )
 
-// sleep blocks while word holds v, until a wake or for one tick, since some
+// Sleep blocks while word holds v, until a wake or for one tick, since some
 // peers wake no process (PROTOCOL.md, section 8). It may return early (EAGAIN,
 // EINTR), and reports whether it was woken. The kernel compares the word and
 // sleeps in one step, so no wake is lost. Its load pairs with the store before
 // the wake.
-func (w *words) sleep(word spec.Word, v int32) bool {
+func (w *Words) Sleep(word spec.Word, v int32) bool {
 	tick := unix.NsecToTimespec(int64(spec.Tick))
 	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&w[word])), futexWait,
 		uintptr(uint32(v)), uintptr(unsafe.Pointer(&tick)), 0, 0)
 	return errno == 0
 }
 
-// wake wakes all who sleep on word and returns their number.
-func (w *words) wake(word spec.Word) int {
+// Wake wakes all who sleep on word and returns their number.
+func (w *Words) Wake(word spec.Word) int {
 	n, _, _ := unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&w[word])), futexWake,
 		math.MaxInt32, 0, 0, 0)
 	return int(n)

@@ -1,4 +1,4 @@
-package impl
+package shm
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 // it.
 const lockFlags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 
-// A lock is the lock file of a barrier, taken with flock(2) (PROTOCOL.md,
+// A Lock is the lock file of a barrier, taken with flock(2) (PROTOCOL.md,
 // section 3).
 //
 // It keeps its descriptor open between acquisitions, and current checks that
@@ -23,11 +23,11 @@ const lockFlags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONB
 // each attempt instead: an acquisition and release takes 5.4 µs there and 1.3
 // µs here (BenchmarkLock), and rounds of 2, 4 and 8 processes took 4 to 5 times
 // as long with it. stress/lockprobe checks this lock with that library.
-type lock struct {
+type Lock struct {
 	path  string
 	trust bool // TrustOthers
-	fd    int
-	held  bool
+	FD    int
+	Held  bool
 	local bool // the file is in a file system of localTypes
 	// linkedAt is the change time of the open file when the path last named it;
 	// zero: compare with the path.
@@ -53,17 +53,20 @@ var localTypes = map[uint32]bool{
 // of 128 bytes.
 func fine(ctime unix.Timespec) bool { return ctime.Nsec%1e6 != 0 }
 
-func openLock(path string, trust bool) (*lock, error) {
+// OpenLock opens the lock file, and makes it if it is missing. It fails with
+// ErrNoFlock, ErrNotRegular, ErrUntrusted unless it trusts other users, or the
+// system's error.
+func OpenLock(path string, trust bool) (*Lock, error) {
 	path, err := filepath.Abs(path) // the working directory may change
 	if err != nil {
 		return nil, fmt.Errorf("lock file: %w", err)
 	}
-	l := &lock{path: path, trust: trust, fd: -1}
+	l := &Lock{path: path, trust: trust, FD: -1}
 	if err := l.reopen(); err != nil {
 		return nil, err
 	}
 	if err := l.probe(); err != nil {
-		return nil, errors.Join(l.error("try", err), l.close())
+		return nil, errors.Join(l.error("try", err), l.Close())
 	}
 	return l, nil
 }
@@ -71,7 +74,7 @@ func openLock(path string, trust bool) (*lock, error) {
 // probe returns an error if the file system has no flock. It locks, since
 // unlocking proves nothing: where record locks emulate flock (NFS), a file that
 // is open for reading can be unlocked, and locking it fails with EBADF.
-func (l *lock) probe() error {
+func (l *Lock) probe() error {
 	switch err := l.flock(unix.LOCK_EX | unix.LOCK_NB); err {
 	case nil:
 		return l.flock(unix.LOCK_UN)
@@ -82,11 +85,11 @@ func (l *lock) probe() error {
 	}
 }
 
-// try makes one attempt, without blocking, and reports whether the lock is held
+// Try makes one attempt, without blocking, and reports whether the lock is held
 // now. It starts over while the file that it locked is not the one that the
 // path names: some peers unlink the lock file when they release it, and a
 // process that opens the path after that locks another file.
-func (l *lock) try() (bool, error) {
+func (l *Lock) Try() (bool, error) {
 	for {
 		switch err := l.flock(unix.LOCK_EX | unix.LOCK_NB); {
 		case err == unix.EWOULDBLOCK:
@@ -94,14 +97,14 @@ func (l *lock) try() (bool, error) {
 		case err != nil:
 			return false, l.error("acquire", err)
 		}
-		l.held = true
+		l.Held = true
 		switch current, err := l.current(); {
 		case err != nil:
-			return false, errors.Join(l.error("stat", err), l.release())
+			return false, errors.Join(l.error("stat", err), l.Release())
 		case current:
 			return true, nil
 		}
-		if err := errors.Join(l.release(), l.reopen()); err != nil {
+		if err := errors.Join(l.Release(), l.reopen()); err != nil {
 			return false, err
 		}
 	}
@@ -112,9 +115,9 @@ func (l *lock) try() (bool, error) {
 // the change time of the file is the same: to rename, link or unlink a file
 // changes that. It relies on change times only in localTypes, and only on those
 // that are fine. It does not notice that a directory above was replaced.
-func (l *lock) current() (bool, error) {
+func (l *Lock) current() (bool, error) {
 	var open, linked unix.Stat_t
-	if err := unix.Fstat(l.fd, &open); err != nil {
+	if err := unix.Fstat(l.FD, &open); err != nil {
 		return false, err
 	}
 	if open.Nlink == 0 {
@@ -140,26 +143,26 @@ func (l *lock) current() (bool, error) {
 
 func sameFile(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
 
-// release releases the lock if it is held. It unlocks and does not close, since
+// Release releases the lock if it is held. It unlocks and does not close, since
 // a child that inherited the descriptor would keep the lock held.
-func (l *lock) release() error {
-	if !l.held {
+func (l *Lock) Release() error {
+	if !l.Held {
 		return nil
 	}
 	if err := l.flock(unix.LOCK_UN); err != nil {
 		return l.error("release", err)
 	}
-	l.held = false
+	l.Held = false
 	return nil
 }
 
-func (l *lock) flock(how int) error {
-	_, err := retryEINTR(func() (int, error) { return 0, unix.Flock(l.fd, how) })
+func (l *Lock) flock(how int) error {
+	_, err := retryEINTR(func() (int, error) { return 0, unix.Flock(l.FD, how) })
 	return err
 }
 
 // reopen closes the open file and opens the one that the path names.
-func (l *lock) reopen() error {
+func (l *Lock) reopen() error {
 	fd, err := openOrMake(l.path)
 	if err != nil {
 		return l.error("open", err)
@@ -172,8 +175,8 @@ func (l *lock) reopen() error {
 		unix.Close(fd)
 		return l.error("open", err)
 	}
-	l.close()
-	l.fd, l.local, l.linkedAt = fd, localTypes[uint32(fs.Type)], unix.Timespec{}
+	l.Close()
+	l.FD, l.local, l.linkedAt = fd, localTypes[uint32(fs.Type)], unix.Timespec{}
 	return nil
 }
 
@@ -193,16 +196,18 @@ func openOrMake(path string) (int, error) {
 	}
 }
 
-func (l *lock) close() error {
-	if l.fd < 0 {
+// Close closes the file if it is open.
+func (l *Lock) Close() error {
+	if l.FD < 0 {
 		return nil
 	}
-	err := unix.Close(l.fd)
-	l.fd = -1
+	err := unix.Close(l.FD)
+	l.FD = -1
 	return err
 }
 
-func removeLock(path string) error {
+// RemoveLock unlinks the lock file, if it exists.
+func RemoveLock(path string) error {
 	if err := unix.Unlink(path); err != nil && err != unix.ENOENT {
 		return fmt.Errorf("remove lock file %q: %w", path, err)
 	}
@@ -211,7 +216,7 @@ func removeLock(path string) error {
 
 // error returns err with the operation, the path, and its sentinel if it has
 // one.
-func (l *lock) error(op string, err error) error {
+func (l *Lock) error(op string, err error) error {
 	switch err {
 	case unix.ENOLCK, unix.ENOSYS, unix.EOPNOTSUPP, unix.EBADF:
 		err = fmt.Errorf("%w: put the lock file on a local file system (%w)", ErrNoFlock, err)

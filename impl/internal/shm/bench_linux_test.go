@@ -1,4 +1,4 @@
-package impl
+package shm
 
 import (
 	"path/filepath"
@@ -12,16 +12,16 @@ import (
 // library, which opens the file each time and does not compare.
 func BenchmarkLock(b *testing.B) {
 	b.Run("lock=ours", func(b *testing.B) {
-		l, err := openLock(filepath.Join(b.TempDir(), "lock"), false)
+		l, err := OpenLock(filepath.Join(b.TempDir(), "lock"), false)
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer l.close()
+		defer l.Close()
 		for b.Loop() {
-			if held, err := l.try(); !held {
+			if held, err := l.Try(); !held {
 				b.Fatal(err)
 			}
-			l.release()
+			l.Release()
 		}
 	})
 	b.Run("lock=gofrs", func(b *testing.B) {

@@ -1,0 +1,34 @@
+// Package shm is what a barrier needs of the operating system: the segment with
+// its three words (spec/PROTOCOL.md, section 2) and the lock file (section 3).
+// Package impl and package group take their steps with it.
+package shm
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// These are the errors of the same names in package impl, which says what they
+// mean.
+var (
+	ErrName       = errors.New("bad segment name")
+	ErrSize       = errors.New("segment has the wrong size")
+	ErrNotRegular = errors.New("not a regular file")
+	ErrNoSpace    = errors.New("no space left in /dev/shm")
+	ErrNoFlock    = errors.New("file system does not support flock")
+	ErrUntrusted  = errors.New("third users can write it")
+)
+
+// CheckName fails with ErrName if no segment can have the name.
+func CheckName(name string) error {
+	switch {
+	case name == "" || name == "." || name == "..":
+		return fmt.Errorf("%w %q: it must name a file in /dev/shm", ErrName, name)
+	case len(name) > 255:
+		return fmt.Errorf("%w %.20q…: it has %d bytes, and no more than 255 are possible", ErrName, name, len(name))
+	case strings.ContainsAny(name, "/\x00"):
+		return fmt.Errorf("%w %q: it must have no slash and no NUL", ErrName, name)
+	}
+	return nil
+}
