@@ -28,6 +28,9 @@ var foldings = []folding{
 	{"counters", "States with as many processes in each part of a call are one.", counters},
 }
 
+// number returns v with a true minus sign.
+func number(v int32) string { return strings.ReplaceAll(fmt.Sprint(v), "-", "−") }
+
 func words(_ model.Config, s model.State) string { return wordsText(s.Words()) }
 
 func wordsText(w spec.Words) string {

@@ -146,7 +146,7 @@ func (p *pane) addStates(v View) {
 			}
 		}
 		for q := range v.Config.Procs {
-			row = append(row, reasons.of(reason(v, i, q)))
+			row = append(row, reasons.of(model.Reason(v.Config, s, q)))
 		}
 		p.States = append(p.States, append(row, marks(v, i, lostIn[i]))...)
 	}
