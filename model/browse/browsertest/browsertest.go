@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -151,6 +152,20 @@ func (p *Page) Press(keys ...string) {
 func (p *Page) Click(selector string) {
 	p.t.Helper()
 	p.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// Drag moves the mouse from the middle of the first element of the selector by
+// so many pixels, with the left button down.
+func (p *Page) Drag(selector string, right, down float64) {
+	p.t.Helper()
+	at := Eval[[]float64](p, fmt.Sprintf(`(() => { const b = document.querySelector(%q).getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2] })()`, selector))
+	for _, step := range []struct {
+		what  input.DispatchMouseEventType
+		right float64
+		down  float64
+	}{{input.DispatchMouseEventTypeMousePressed, 0, 0}, {input.DispatchMouseEventTypeMouseMoved, right, down}, {input.DispatchMouseEventTypeMouseReleased, right, down}} {
+		p.do(chromedp.MouseEvent(step.what, at[0]+step.right, at[1]+step.down, chromedp.ButtonType(input.MouseButtonLeft)))
+	}
 }
 
 // Theme has the page see a user who wants the scheme, light or dark.

@@ -19,7 +19,10 @@ func TestHazard_BadPages(t *testing.T) {
 		{"picture without a name", `<svg role="img"></svg>`, "", "im", ""},
 		{"faint text", `<p style="color:#999;background:#fff">faint</p>`, "", "", "faint"},
 		{"faint text on a parent", `<div style="background:#222"><p style="color:#444">faint</p></div>`, "", "", "faint"},
-		{"faint text in a picture", `<svg role="img" aria-label="a"><g class="node"><path fill="#222" d="M0,0L9,9"/><text y="9" fill="#444">faint</text></g></svg>`, "", "", "faint"},
+		{"faint text in a picture", `<svg role="img" aria-label="a"><g class="node"><path fill="#222" d="M0,0H99V20H0z"/><text y="9" fill="#444">faint</text></g></svg>`, "", "", "faint"},
+		{"faint text over a shape of another group", `<svg role="img" aria-label="a"><rect fill="#222" width="99" height="20"/><g><text y="9" fill="#444">faint</text></g></svg>`, "", "", "faint"},
+		{"text over that shape", `<svg role="img" aria-label="a"><rect fill="#222" width="99" height="20"/><g><text y="9" fill="#fff">clear</text></g></svg>`, "", "", ""},
+		{"text with an outline", `<svg role="img" aria-label="a"><rect fill="#222" width="99" height="20"/><g><text y="9" fill="#444" stroke="#fff" paint-order="stroke">clear</text></g></svg>`, "", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := open(File(t, "<!DOCTYPE html><title>x</title><body style='background:#fff;color:#000'>"+c.body))

@@ -10,11 +10,22 @@
     const [high, low] = [luminance(a), luminance(b)].sort((x, y) => y - x);
     return (high + 0.05) / (low + 0.05);
   };
+  // Behind a text of a picture is its own outline, or the last shape before it
+  // that its middle lies on.
+  const shapeBehind = (element) => {
+    const style = getComputedStyle(element);
+    if (style.paintOrder.startsWith("stroke") && opaque(style.stroke)) return style.stroke;
+    const box = element.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+    const under = [...element.ownerSVGElement.querySelectorAll("path, circle, polygon, rect")].findLast((shape) => {
+      const b = shape.getBoundingClientRect();
+      return shape.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING && opaque(getComputedStyle(shape).fill) &&
+        b.left <= x && x <= b.right && b.top <= y && y <= b.bottom;
+    });
+    return under && getComputedStyle(under).fill;
+  };
   const behind = (element) => {
-    if (element instanceof SVGElement) {
-      const group = element.closest(".node, .token"), shape = group?.querySelector("path, circle, polygon, rect");
-      if (shape && opaque(getComputedStyle(shape).fill)) return parse(getComputedStyle(shape).fill);
-    }
+    const shape = element instanceof SVGElement && shapeBehind(element);
+    if (shape) return parse(shape);
     for (let e = element; e; e = e.parentElement) {
       const color = getComputedStyle(e).backgroundColor;
       if (opaque(color) && !(e instanceof SVGElement)) return parse(color);
