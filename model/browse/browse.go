@@ -8,11 +8,7 @@
 package browse
 
 import (
-	"bytes"
-	"compress/gzip"
 	_ "embed"
-	"encoding/base64"
-	"encoding/json"
 	"html/template"
 	"io"
 	"slices"
@@ -20,6 +16,7 @@ import (
 	"sharedbarrier/model"
 	"sharedbarrier/model/browse/theme"
 	"sharedbarrier/model/explore"
+	"sharedbarrier/model/timeline"
 	"sharedbarrier/spec"
 )
 
@@ -89,27 +86,10 @@ func Write(out io.Writer, views ...View) error {
 	for _, v := range views {
 		content.Panes = append(content.Panes, newPane(v))
 	}
-	data, err := compress(content)
-	if err != nil {
-		return err
-	}
 	return page.Execute(out, map[string]any{
-		"Title": title(views[0].Config), "Data": template.HTML(data),
+		"Title": title(views[0].Config), "Data": template.HTML(timeline.Compress(content)),
 		"CSS": template.CSS(theme.CSS + pageCSS), "Dagre": template.JS(dagre), "Graph": template.JS(graphJS), "Page": template.JS(pageJS),
 	})
-}
-
-// compress returns v as gzipped JSON in base 64.
-func compress(v any) (string, error) {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	if err := json.NewEncoder(z).Encode(v); err != nil {
-		return "", err
-	}
-	if err := z.Close(); err != nil {
-		return "", err
-	}
-	return base64.StdEncoding.EncodeToString(b.Bytes()), nil
 }
 
 // content is what page.js shows.
