@@ -77,7 +77,9 @@ type Environment struct {
 	Load   float64 `json:"load"` // processes that ran or wanted to, in the minute before
 }
 
-// here describes this machine as it was when here was first called.
+// Here describes this machine as it was when Here was first called.
+func Here() Environment { return here() }
+
 var here = sync.OnceValue(func() Environment {
 	e := Environment{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()}
 	var u unix.Utsname

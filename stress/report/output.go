@@ -66,7 +66,7 @@ type Output struct {
 func (o Options) Open(cmd *cobra.Command, begun Document) (*Output, error) {
 	out := &Output{Options: o, cmd: cmd, stderr: &locked{Writer: cmd.ErrOrStderr()}}
 	if o.JUnit != "" {
-		if err := checkFile(o.JUnit); err != nil {
+		if err := CheckFile(o.JUnit); err != nil {
 			return nil, fmt.Errorf("--junit: %w", err)
 		}
 	}
@@ -79,9 +79,9 @@ func (o Options) Open(cmd *cobra.Command, begun Document) (*Output, error) {
 	return out, nil
 }
 
-// checkFile reports why no file can have the path, before the run and not after
+// CheckFile reports why no file can have the path, before the run and not after
 // it.
-func checkFile(path string) error {
+func CheckFile(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("%s is a directory; name a file", path)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -31,6 +32,10 @@ func compute(cpus string) {
 		}
 	}
 }
+
+// Busy returns the command of a process that computes until it is killed. The
+// program must call ServeWorker first in main.
+func Busy() *exec.Cmd { return exec.Command("/proc/self/exe", busyCommand, "0") }
 
 // startBusy starts n busy processes. They end with this process, in whatever way
 // it ends (package procgroup).

@@ -66,13 +66,23 @@ func rustCommand(ctx context.Context) (*exec.Cmd, error) {
 // compile compiles the port at path, unless the cache has it, and returns the
 // command that runs it.
 func compile(ctx context.Context, missing toolcache.Missing, compiler string, flags []string, path string) (*exec.Cmd, error) {
-	text := source(path)
-	compiler, version, err := toolcache.Ask(ctx, missing, compiler, "--version")
+	program, err := Compile(ctx, missing, compiler, flags, "port-"+strings.ReplaceAll(path, "/", "-"), source(path))
 	if err != nil {
 		return nil, err
 	}
-	program, err := toolcache.Entry{
-		Name: "port-" + strings.ReplaceAll(path, "/", "-"),
+	return exec.Command(program), nil
+}
+
+// Compile compiles a program of one source, unless the cache has it under the
+// name, and returns its path. The compiler reads the text from its standard
+// input. It fails with missing if there is no such compiler.
+func Compile(ctx context.Context, missing toolcache.Missing, compiler string, flags []string, name, text string) (program string, err error) {
+	compiler, version, err := toolcache.Ask(ctx, missing, compiler, "--version")
+	if err != nil {
+		return "", err
+	}
+	return toolcache.Entry{
+		Name: name,
 		Key:  slices.Concat(flags, []string{version, text}),
 		Make: func(program string) error {
 			cmd := exec.Command(compiler, slices.Concat(flags, []string{"-o", program, "-"})...)
@@ -86,10 +96,6 @@ func compile(ctx context.Context, missing toolcache.Missing, compiler string, fl
 		},
 		Check: whole,
 	}.Get()
-	if err != nil {
-		return nil, err
-	}
-	return exec.Command(program), nil
 }
 
 // whole returns an error if the end of the program at the path is missing,
