@@ -27,12 +27,13 @@ func TestProc_CtrlC(t *testing.T) {
 		{program: "stress", args: []string{"--port", "go=3", "--for", "1h", "--stall", "5m"}},
 		{program: "stress", args: []string{"lockstep", "--random", "--steps", "1000000000"}},
 		{program: "stress", args: []string{"conformance", "--port", "go", "--for", "1h", "--stall", "5m"}},
+		{program: "stress", args: []string{"bench", "--contender", "plain", "--for", "1h", "--stall", "5m"}},
 		{program: "./model/check", args: []string{"--scenario", "withdraw", "--procs", "6"}},
 		{program: "./model/prove", args: []string{"--solver", "z3"}},
 		{program: "./tla/check", args: []string{"withdraw-n6-safety"}},
 	}
 	if testing.Short() {
-		list = list[:4]
+		list = list[:5]
 	}
 	for _, v := range list {
 		t.Run(strings.Join(append([]string{v.program}, v.args...), " "), func(t *testing.T) {

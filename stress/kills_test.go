@@ -61,6 +61,7 @@ var victims = []victim{
 	{"stress", []string{"lockstep", "--random", "--steps", "1000000000"}, 150 * time.Millisecond},
 	{"stress", []string{"lockstep", "--hazards"}, 500 * time.Millisecond},
 	{"stress", []string{"conformance", "--port", "go"}, 5 * time.Second},
+	{"stress", []string{"bench", "--contender", "plain,multiprocessing,original", "--parties", "4", "--for", "100ms", "--repeat", "1000000"}, 3 * time.Second},
 	{"stress", []string{"lockstep", "--port", "c"}, time.Second}, // compiles it
 	{"./model/check", []string{"--procs", "4", "--graph-json", namedFile}, 500 * time.Millisecond},
 	{"./model/check", []string{"--scenario", "withdraw", "--procs", "6"}, 500 * time.Millisecond},

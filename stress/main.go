@@ -30,6 +30,7 @@ import (
 
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
+	"sharedbarrier/stress/bench"
 	"sharedbarrier/stress/conformance"
 	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/report"
@@ -40,12 +41,13 @@ func main() {
 	registry.ServeGo()
 	run.ServeWorker()
 	conformance.ServeGated()
+	bench.Serve()
 	cli.Main(commands())
 }
 
 func commands() *cobra.Command {
 	cmd := stressCommand()
-	cmd.AddCommand(lockstepCommand(), conformanceCommand(), inspectCommand(), compareCommand(), cleanCommand())
+	cmd.AddCommand(lockstepCommand(), conformanceCommand(), inspectCommand(), compareCommand(), cleanCommand(), benchCommand())
 	return cmd
 }
 

@@ -228,6 +228,7 @@ func TestProc_InterruptedWhileItStarts(t *testing.T) {
 		{"--port", "go=8", "--for", "1h", "--stall", "5m"},
 		{"lockstep", "--random", "--steps", "1000000000", "--procs", "8"},
 		{"conformance", "--port", "go", "--for", "1h", "--stall", "5m"},
+		{"bench", "--contender", "plain", "--parties", "8", "--for", "1h", "--stall", "5m"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			p := newCommand(t, args...)

@@ -43,6 +43,7 @@ func TestProc_BarIsRemoved(t *testing.T) {
 		{"--procs", "1", "--rounds", "5"},
 		{"lockstep", "--random", "--steps", "5"},
 		append([]string{"conformance", "--port", "go"}, without("conversation")...),
+		{"bench", "--contender", "plain", "--parties", "2", "--processors", "1", "--repeat", "1", "--for", "1ms", "--stall", "5m"},
 	} {
 		ours, theirs := openTerminal(t)
 		p := newCommand(t, args...)
