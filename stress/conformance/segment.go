@@ -230,14 +230,16 @@ func (f *fixture) tryAnswer() (answer string, came bool) {
 
 // waitsForMaker has the port open a segment that is not complete. It may wait,
 // or answer with an error, but it must not touch it. The maker then completes
-// it.
+// it. Looks at which the port was about to do something do not count, for it may
+// get no processor.
 func waitsForMaker(s *subject, size int64) error {
 	f := s.fixture()
 	defer f.close()
 	f.try(func() error { return errors.Join(os.Truncate(f.path(), 0), os.Truncate(f.path(), size)) })
 	f.send(f.open())
 	answered := ""
-	for range 40 {
+	threads, left := threadsOf{f.port}, f.port.Patience(2*time.Second)
+	for rested := 0; f.err == nil && rested < 40 && !left.Spent(); time.Sleep(time.Millisecond) {
 		if answer, came := f.tryAnswer(); came {
 			answered = answer
 		}
@@ -249,7 +251,9 @@ func waitsForMaker(s *subject, size int64) error {
 		if answered != "" {
 			break
 		}
-		time.Sleep(time.Millisecond)
+		if !awake(threads.efforts()) {
+			rested++
+		}
 	}
 	if answered == port.Opened {
 		return finding("PROTOCOL.md, section 2", "it opens it before its words are in place")
