@@ -23,6 +23,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/registry"
@@ -52,69 +53,67 @@ type Options struct {
 	turn *sync.Mutex // held during a stress run; nil: another may run at the same time
 }
 
-// A Check is one thing that a port must pass.
-type Check struct {
-	Name string
-	Doc  string // what the port must do
-	// run returns what the check has found. An error says why the port has not
-	// passed, or is notAsked.
-	run func(*subject) (found string, err error)
-	// early checks begin with the first one, and mostly wait.
-	early bool
-}
-
-// Checks lists all checks in the order in which Run makes them. What fails
-// first says most about the mistake.
-var Checks = []Check{
-	{"conversation", "it opens, refuses requests that are not in place, and ends", conversation, false},
-	{"attaching", "it writes nothing to a segment that it opens, and refuses a file that is no segment", attaching, false},
-	{"tour n=2", "each edge of the state graph for 2 processes, step by step", tour(2), false},
-	{"tour n=3", "each edge of the state graph for 3 processes, step by step", tour(3), false},
-	{"lock file", "it locks the file that the path names now, and no child inherits the descriptor", lockFile, false},
-	{"lock path", "it takes the whole path of the lock file, and creates the file if it is missing", lockPaths, false},
-	{"lock open", "it opens a lock file that exists without O_CREAT", lockOpens, false},
-	{"lock stays", "it leaves the lock file where it is, and makes no other", lockStays, false},
-	{"lock contents", "it does not write to the lock file, nor truncate it", lockContents, false},
-	{"lock replaced", "it locks the file that the path names now, between two calls and while it waits", replaced, false},
-	{"alone", "calls of one party, one after the other", alone, false},
-	{"in a call", "it refuses requests that are not in place, abandons if it can, and ends with its input", inCall, false},
-	{"withdrawal", "a call that gives up undoes its effect on the words", withdrawal, false},
-	{"sections", "black box: it writes under the lock only, leaves the right words at each release, and releases by unlocking", sections, false},
-	{"lock unlinked", "black box: it looks at the link count after each lock", unlinkedWhile, false},
-	{"schedules n=2", "black box: calls, give-ups and steps of one peer, with the words, the lock and the answers seen from outside", schedules(2), false},
-	{"schedules n=3", "the same with two peers, as far as the time allows", schedules(3), true},
-	{"out of range", "it refuses to call when a word is out of range; or it checks no words, as the original", outOfRange, false},
-	{"polls", "each poll waits for its own word and for no other", polls, false},
-	{"counts", "party counts up to 2³¹−1 that change between rounds, in each place of the round", counts, true},
-	{"pace", "it looks at its word in each tick, though a peer wakes no process", pace, true},
-	{"idle waits", "it does not burn a processor while it waits", idleWaits, true},
-	{"prompt", "it sleeps for at most 50 ms before it answers a giveup, at the lock too", promptly, true},
-	{"many calls", "it needs no more after many calls, and after many that gave up", manyCalls, false},
-	{"long waits", "it waits at each place for as long as its peer stands still", longWaits, true},
-	{"stress", "4 processes of it", stress(4), false},
-	{"mixed with go", "2 processes of it, and 2 of package impl", stress(2, "go", "go"), false},
-	{"unlinking peer", "3 processes of it, and one that keeps unlinking the lock file", stress(3, "go@unlink"), false},
-}
-
 // Version is the version of the JSON forms of Result and Score.
-const Version = 2
+const Version = 3
 
-// A Result is what one check has found.
-type Result struct {
-	Version int          `json:"version"`
-	Port    string       `json:"port"`
-	Check   string       `json:"check"`
-	Verdict spec.Verdict `json:"verdict"` // passed, violated, or unfinished: not asked of this port
-	Found   string       `json:"found"`   // in words
+// Command is the command that checks the port in the same way. Without a port
+// it checks the mutants.
+func (o Options) Command() string {
+	subject := "--mutants"
+	if o.Port != "" {
+		subject = "--port " + cli.Quoted(o.Port)
+	}
+	text := fmt.Sprintf("go run ./stress conformance %s --for %v --stall %v --limit %v --seed %d", subject, o.For, o.Stall, o.Limit, o.Seed)
+	if o.Thorough {
+		text += " --thorough"
+	}
+	for _, check := range o.Without {
+		text += " --without " + cli.Quoted(check)
+	}
+	return text
 }
 
-// notAsked is the error of a check that the port need not pass, and says why.
-type notAsked string
+// A Result is what one check has found. result.schema.json describes its JSON
+// form.
+type Result struct {
+	Version  int          `json:"version"`
+	Port     string       `json:"port"`
+	Check    string       `json:"check"`
+	Clauses  []Clause     `json:"clauses"`
+	Verdict  spec.Verdict `json:"verdict"`             // passed, violated, or unfinished: not asked of this port
+	NotAsked Reason       `json:"not_asked,omitempty"` // of an unfinished one
+	Found    string       `json:"found"`               // in words
+	Edges    *Edges       `json:"edges,omitempty"`     // of a tour
+}
 
-func (why notAsked) Error() string { return string(why) }
+// A Reason says why a port was not asked for a check.
+type Reason string
+
+const (
+	Deviation     Reason = "known deviation" // the port does not pass it, which is known
+	NotApplicable Reason = "not applicable"  // the port lacks what the check is about
+	NotHere       Reason = "not possible here"
+	LeftOut       Reason = "left out" // by Options
+)
+
+// Edges are those of the state graph of a tour.
+type Edges struct {
+	Scenario string `json:"scenario"`
+	Procs    int    `json:"procs"`
+	Covered  int    `json:"covered"` // that the port has taken
+	All      int    `json:"all"`
+}
+
+// notAsked is the error of a check that the port need not pass.
+type notAsked struct {
+	reason Reason
+	why    string
+}
+
+func (n notAsked) Error() string { return n.why }
 
 // errUnable: the check is about a capability that the port lacks.
-const errUnable = notAsked("the port does not offer it")
+var errUnable = notAsked{NotApplicable, "the port does not offer it"}
 
 // A subject is a port under check.
 type subject struct {
@@ -123,6 +122,7 @@ type subject struct {
 	can     port.Capabilities
 	startup time.Duration // how long the port took to start
 	started *started      // by a check; nil: by none
+	edges   *Edges        // of a check that is a tour; nil: not yet
 }
 
 // Run makes the checks and stops after the first that fails. It ends with ctx
@@ -136,8 +136,15 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 		o.Limit = port.Limit
 	}
 	s := &subject{ctx: ctx, Options: o}
-	add := func(check string, verdict spec.Verdict, found string) {
-		results = append(results, Result{Version, o.Port, check, verdict, found})
+	add := func(check Check, verdict spec.Verdict, got outcome) {
+		r := Result{Version: Version, Port: o.Port, Check: check.Name, Clauses: check.Clauses, Verdict: verdict, Found: got.found, Edges: got.edges}
+		if got.err != nil {
+			r.Found = got.err.Error()
+		}
+		if n := (notAsked{}); errors.As(got.err, &n) {
+			r.NotAsked = n.reason
+		}
+		results = append(results, r)
 	}
 	if !sound.Load() {
 		if err := control(s); err != nil {
@@ -150,7 +157,7 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	s.startup = time.Since(began)
 	switch {
 	case accuses(err):
-		add(Checks[0].Name, spec.Violated, err.Error())
+		add(Checks[0], spec.Violated, outcome{err: err})
 		return results, control(s)
 	case err != nil:
 		return nil, err
@@ -163,66 +170,66 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	defer end()
 	for _, check := range Checks {
 		if why, left := leftOut[check.Name]; left {
-			add(check.Name, spec.Unfinished, why)
+			add(check, spec.Unfinished, outcome{err: why})
 			continue
 		}
 		if o.Progress != nil {
 			o.Progress(check.Name)
 		}
-		found, err := waiting.result(s, check)
+		got := waiting.result(s, check)
 		if ctx.Err() != nil {
 			return results, ctx.Err()
 		}
 		switch {
-		case errors.As(err, new(notAsked)):
-			add(check.Name, spec.Unfinished, err.Error())
-		case accuses(err):
+		case errors.As(got.err, new(notAsked)):
+			add(check, spec.Unfinished, got)
+		case accuses(got.err):
 			if control := control(s); control != nil {
-				return results, errors.Join(control, err)
+				return results, errors.Join(control, got.err)
 			}
-			add(check.Name, spec.Violated, err.Error())
+			add(check, spec.Violated, got)
 			return results, nil
-		case err != nil:
-			return results, fmt.Errorf("check %q: %w", check.Name, err)
+		case got.err != nil:
+			return results, fmt.Errorf("check %q: %w", check.Name, got.err)
 		default:
-			add(check.Name, spec.Passed, found)
+			add(check, spec.Passed, got)
 		}
 	}
 	return results, nil
 }
 
+// An outcome is what a check has returned.
+type outcome struct {
+	found string
+	edges *Edges
+	err   error
+}
+
 // make makes the check. What accuses the port has the end of the standard error
 // of the last process that has written one.
-func (c Check) make(s *subject) (found string, err error) {
+func (c Check) make(s *subject) outcome {
 	own := *s
 	own.started = &started{}
-	found, err = c.run(&own)
+	found, err := c.run(&own)
 	if accuses(err) && !errors.As(err, new(*port.Error)) { // which has that of its process
 		if said := own.started.said(); said != "" {
 			err = fmt.Errorf("%w%s", err, said)
 		}
 	}
-	return found, err
-}
-
-// An outcome is what a check has returned.
-type outcome struct {
-	found string
-	err   error
+	return outcome{found, own.edges, err}
 }
 
 // underway has the outcomes of the checks that have begun early, by name.
 type underway map[string]chan outcome
 
-func (s *subject) beginEarly(leftOut map[string]string) underway {
+func (s *subject) beginEarly(leftOut map[string]notAsked) underway {
 	u := underway{}
 	for _, check := range Checks {
 		if _, left := leftOut[check.Name]; check.early && !left {
 			done := make(chan outcome, 1)
 			u[check.Name] = done
 			go func() {
-				found, err := check.make(s)
-				done <- outcome{found, err}
+				done <- check.make(s)
 			}()
 		}
 	}
@@ -230,11 +237,10 @@ func (s *subject) beginEarly(leftOut map[string]string) underway {
 }
 
 // result makes the check, or waits for it if it has begun.
-func (u underway) result(s *subject, check Check) (found string, err error) {
+func (u underway) result(s *subject, check Check) outcome {
 	if done, early := u[check.Name]; early {
 		delete(u, check.Name)
-		got := <-done
-		return got.found, got.err
+		return <-done
 	}
 	return check.make(s)
 }

@@ -7,7 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,8 +45,8 @@ var notTheLock = []string{
 	"polls", "counts", "pace", "idle waits", "prompt", "many calls", "long waits",
 }
 
-// ports are those of the repository, each with the checks that are not made.
-var ports = []struct {
+// shipped are the ports of the repository, each with the checks that are not made.
+var shipped = []struct {
 	name    string
 	without []string
 }{
@@ -70,10 +72,10 @@ func TestGolden_Ports(t *testing.T) {
 	for _, c := range Checks {
 		header = append(header, c.Name)
 	}
-	table := make([][]string, len(ports)+1)
+	table := make([][]string, len(shipped)+1)
 	table[0] = header
 	t.Run("ports", func(t *testing.T) {
-		for i, p := range ports {
+		for i, p := range shipped {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
 				porttest.Need(t, p.name)
@@ -85,7 +87,7 @@ func TestGolden_Ports(t *testing.T) {
 			})
 		}
 	})
-	for i, p := range ports {
+	for i, p := range shipped {
 		if table[i+1] == nil {
 			t.Skipf("port %s was skipped, so the table cannot be compared", p.name)
 		}
@@ -200,7 +202,8 @@ func TestHazard_MutantsOfC(t *testing.T) {
 	goldenTable(t, "mutants", golden.Table(table))
 }
 
-// finds fails the test unless the check finds the mutant.
+// finds fails the test unless the check finds the mutant, and lists the clause
+// that its message names.
 func finds(t *testing.T, check, mutant string) bool {
 	t.Helper()
 	var without []string
@@ -223,7 +226,23 @@ func finds(t *testing.T, check, mutant string) bool {
 		return false
 	}
 	t.Log(s.Found)
+	if strange := undeclared(s); len(strange) > 0 {
+		t.Errorf("c@%s breaks %v by check %q, which lists other clauses", mutant, strange, check)
+	}
 	return true
+}
+
+// undeclared returns the clauses that the message names and the check does not.
+func undeclared(s Score) (list []string) {
+	check := Checks[slices.IndexFunc(Checks, func(c Check) bool { return c.Name == s.By })]
+	for _, m := range regexp.MustCompile(`(\w+\.md), sections? (\d+)(?:, number (\d+))?`).FindAllStringSubmatch(s.Found, -1) {
+		if !slices.ContainsFunc(check.Clauses, func(c Clause) bool {
+			return c.Page == m[1] && strconv.Itoa(c.Section) == m[2] && (c.Number == 0 || strconv.Itoa(c.Number) == m[3])
+		}) {
+			list = append(list, m[0])
+		}
+	}
+	return list
 }
 
 // patient are mistakes that --thorough finds for certain, and the default form
@@ -246,9 +265,13 @@ func TestHazard_NoPort(t *testing.T) {
 
 // TestGolden_Checks compares the list of checks in PORTING.md.
 func TestGolden_Checks(t *testing.T) {
-	table := [][]string{{"check", "asks"}}
+	table := [][]string{{"check", "asks", "clauses"}}
 	for _, c := range Checks {
-		table = append(table, []string{c.Name, c.Doc})
+		var clauses []string
+		for _, clause := range c.Clauses {
+			clauses = append(clauses, fmt.Sprintf("[%s](../spec/%s)", clause.Short(), clause.Anchor()))
+		}
+		table = append(table, []string{c.Name, c.Doc, strings.Join(clauses, " ")})
 	}
 	goldenTable(t, "checks", golden.Table(table))
 }

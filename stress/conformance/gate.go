@@ -86,7 +86,7 @@ func (s *subject) gated() *fixture {
 	f.try(func() error {
 		// The port has started, so the other end of the socket is closed.
 		if err := <-f.gate.watched; err != nil {
-			return notAsked(fmt.Sprintf("calls of flock(2) cannot be watched here: %v", err))
+			return notAsked{NotHere, fmt.Sprintf("calls of flock(2) cannot be watched here: %v", err)}
 		}
 		return nil
 	})

@@ -2,13 +2,11 @@
 
 package conformance
 
-import "maps"
-
 const (
-	truncates = "known: its filelock truncates the lock file"
-	creates   = "known: its filelock opens the lock file with O_CREAT"
-	unlinks   = "known: its filelock unlinks the lock file on each release"
-	noCount   = "known: its filelock does not look at the link count"
+	truncates = "its filelock truncates the lock file"
+	creates   = "its filelock opens the lock file with O_CREAT"
+	unlinks   = "its filelock unlinks the lock file on each release"
+	noCount   = "its filelock does not look at the link count"
 )
 
 // known are the checks that ports of this project do not pass, with the reason:
@@ -20,13 +18,13 @@ var known = map[string]map[string]string{
 }
 
 // leftOut returns the checks that are not made, with the reason.
-func (o Options) leftOut() map[string]string {
-	out := maps.Clone(known[o.Port])
-	if out == nil {
-		out = map[string]string{}
+func (o Options) leftOut() map[string]notAsked {
+	out := map[string]notAsked{}
+	for check, why := range known[o.Port] {
+		out[check] = notAsked{Deviation, why}
 	}
 	for _, check := range o.Without {
-		out[check] = "left out"
+		out[check] = notAsked{LeftOut, "left out"}
 	}
 	return out
 }

@@ -247,7 +247,7 @@ func lockContents(s *subject) (string, error) {
 }
 
 // errUnlinks: what the check looks at is not there.
-const errUnlinks = notAsked("it unlinks the lock file")
+var errUnlinks = notAsked{NotApplicable, "it unlinks the lock file"}
 
 // lockPaths has the runner hold the lock at paths that a port may cut or
 // change, and then has the port create the file.

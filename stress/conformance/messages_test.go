@@ -42,12 +42,12 @@ func TestGolden_Messages(t *testing.T) {
 		s := newSubject(t.Context(), "exec:"+c.port)
 		s.can.White, s.can.Withdraw = true, true
 		i := slices.IndexFunc(Checks, func(known Check) bool { return known.Name == c.check })
-		found, err := Checks[i].make(s)
-		if !accuses(err) {
-			t.Errorf("%s: got %q, %v, want a mistake", c.what, found, err)
+		got := Checks[i].make(s)
+		if !accuses(got.err) {
+			t.Errorf("%s: got %q, %v, want a mistake", c.what, got.found, got.err)
 			continue
 		}
-		text := strings.ReplaceAll(strings.ReplaceAll(err.Error(), cli.Quoted("exec:"+c.port), "PORT"), "exec:"+c.port, "PORT")
+		text := strings.ReplaceAll(strings.ReplaceAll(got.err.Error(), cli.Quoted("exec:"+c.port), "PORT"), "exec:"+c.port, "PORT")
 		fmt.Fprintf(&all, "%s, %s:\n%s\n\n", c.check, c.what, text)
 	}
 	golden.File(t, "testdata/messages.txt", regexp.MustCompile(`pid \d+`).ReplaceAllString(all.String(), "pid PID"))

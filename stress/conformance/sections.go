@@ -275,7 +275,7 @@ func (f *fixture) passes(h *holding, c flockCall, request string, s section) {
 func (f *fixture) copied(c flockCall) (file *os.File) {
 	f.try(func() (err error) {
 		if file, err = c.opened(); err != nil {
-			return notAsked(fmt.Sprintf("descriptors of the port cannot be copied here: %v", err))
+			return notAsked{NotHere, fmt.Sprintf("descriptors of the port cannot be copied here: %v", err)}
 		}
 		return f.inherits(c)
 	})

@@ -35,7 +35,7 @@ func attaching(s *subject) (string, error) {
 		return "", err
 	}
 	if constructs {
-		return "", notAsked("it constructs on opening")
+		return "", notAsked{NotApplicable, "it constructs on opening"}
 	}
 	if err := writesBack(s); err != nil {
 		return "", err
@@ -390,7 +390,7 @@ func outOfRange(s *subject) (string, error) {
 	}
 	switch {
 	case len(refused) == 0:
-		return "", notAsked("it checks no words")
+		return "", notAsked{NotApplicable, "it checks no words"}
 	case len(taken) > 0:
 		return "", finding("PROTOCOL.md, section 9", "it refuses %s, and calls with %s", strings.Join(refused, " and "), strings.Join(taken, " and "))
 	}

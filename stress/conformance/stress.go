@@ -27,6 +27,9 @@ func tour(n int) func(*subject) (string, error) {
 		found := ""
 		plan := lockstep.Plan{Ports: []string{s.Port}, Scenario: scenario.String(), Procs: n}
 		for rep, err := range plan.Tour(s.ctx) {
+			if rep.Edges > 0 {
+				s.edges = &Edges{rep.Scenario, rep.Procs, rep.Covered, rep.Edges}
+			}
 			switch {
 			case s.ctx.Err() != nil:
 				return "", s.ctx.Err()
@@ -66,9 +69,9 @@ func stress(own int, others ...string) func(*subject) (string, error) {
 		case err != nil:
 			return "", err
 		case rep.Verdict == spec.Violated:
-			return "", finding("HAZARDS.md, property 1", "early exit: %v", *rep.Early)
+			return "", finding("HAZARDS.md, section 1: NoEarlyExit", "early exit: %v", *rep.Early)
 		case rep.Hang != nil && s.ctx.Err() == nil: // a port that stops itself, too
-			return "", finding("HAZARDS.md", "hang: %v", rep.Hang)
+			return "", finding("HAZARDS.md, section 1: NoHang", "hang: %v", rep.Hang)
 		case rep.Rounds == 0:
 			return "", finding("PROTOCOL.md, section 4", "not one round was completed in %v", s.For)
 		}
