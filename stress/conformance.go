@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/conformance"
+	"sharedbarrier/stress/conformance/matrix"
 	"sharedbarrier/stress/port"
 	"sharedbarrier/stress/port/registry"
 )
@@ -26,8 +28,10 @@ import (
 // conformanceFlags are what the flags of stress conformance ask for.
 type conformanceFlags struct {
 	conformance.Options
+	ports   []string
 	mutants bool
 	json    bool
+	dir     string
 }
 
 func conformanceCommand() *cobra.Command {
@@ -45,10 +49,14 @@ A right port takes about half a minute, and a few minutes with --thorough. Time
 in which the runner or the port was stopped does not count. A machine on which
 even the go port fails is no fault of the port: the exit code is 2.
 
+With --out DIR it also writes a page for a browser, with a row for each port and
+a column for each check, and badges that shields.io can show.
+
 With --mutants it checks the checks: the C port can be compiled with mistakes,
 and each must be found. A mistake that silences the port is found after --limit.
 
   go run ./stress conformance --port 'exec:./my-port'
+  go run ./stress conformance --port go --port c --port python --out DIR
   go run ./stress conformance --mutants
 
 Exit codes: 0 passed, 2 usage or environment, 12 not passed, 75 every
@@ -57,7 +65,7 @@ check was left out, 130 interrupted.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return q.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&q.Port, "port", "", "NAME of the port (ports: "+registry.Names+")")
+	f.StringArrayVar(&q.ports, "port", nil, "NAME of the port, repeatable (ports: "+registry.Names+")")
 	f.DurationVar(&q.For, "for", 2*time.Second, "how long each stress run takes")
 	f.DurationVar(&q.Stall, "stall", 10*time.Second, "longest time without progress before a stress run counts as a hang")
 	f.DurationVar(&q.Limit, "limit", port.Limit, "longest time for an answer of the port, outside of the tours and the stress runs")
@@ -66,7 +74,9 @@ check was left out, 130 interrupted.`,
 	f.BoolVar(&q.Thorough, "thorough", false, "try more: all schedules of three parties, waits of over a minute, a million calls")
 	f.BoolVar(&q.mutants, "mutants", false, "check the C port with each of its mistakes, all of which must be found")
 	f.BoolVar(&q.json, "json", false, "print one JSON object for each check, one a line")
+	f.StringVar(&q.dir, "out", "", "`DIR`, new or empty, that gets matrix.html, report.json (what the page shows), badge.json and, of several ports, a badge for each")
 	cmd.MarkFlagsMutuallyExclusive("port", "mutants")
+	cmd.MarkFlagsMutuallyExclusive("out", "mutants")
 	cmd.MarkFlagsOneRequired("port", "mutants")
 	return cmd
 }
@@ -82,6 +92,11 @@ func (q conformanceFlags) run(cmd *cobra.Command) error {
 			return fmt.Errorf("--without %q: there is no such check", name)
 		}
 	}
+	for i, name := range q.ports {
+		if slices.Contains(q.ports[:i], name) {
+			return fmt.Errorf("--port %s is given twice", cli.Quoted(name))
+		}
+	}
 	for q.Seed == 0 {
 		q.Seed = rand.Uint64()
 	}
@@ -89,7 +104,7 @@ func (q conformanceFlags) run(cmd *cobra.Command) error {
 	if q.mutants {
 		check = q.score
 	}
-	passed, asked, err := check(cmd)
+	failed, asked, err := check(cmd)
 	fmt.Fprint(cmd.ErrOrStderr(), port.Ended(port.Strays()))
 	switch {
 	case cmd.Context().Err() != nil:
@@ -98,55 +113,90 @@ func (q conformanceFlags) run(cmd *cobra.Command) error {
 		return err
 	case !asked:
 		return cli.Exit(spec.ExitUnfinished)
-	case !passed:
-		cli.Reproduce(cmd, q.command())
+	case len(failed) > 0:
+		for _, o := range failed {
+			cli.Reproduce(cmd, o.Command())
+		}
 		return cli.Exit(spec.ExitSafety)
 	}
 	return nil
 }
 
-// command is the command that repeats this run.
-func (q conformanceFlags) command() string {
-	var b strings.Builder
-	b.WriteString("go run ./stress conformance ")
-	if q.mutants {
-		b.WriteString("--mutants")
-	} else {
-		b.WriteString("--port " + cli.Quoted(q.Port))
+// check makes the checks of each port and prints the results, those before an
+// interruption too. It returns which ports have failed, and how they were asked.
+func (q conformanceFlags) check(cmd *cobra.Command) (failed []conformance.Options, asked bool, err error) {
+	keep, err := matrix.Open(q.dir, q.command())
+	if err != nil {
+		return nil, false, fmt.Errorf("--out: %w", err)
 	}
-	fmt.Fprintf(&b, " --for %v --stall %v --limit %v --seed %d", q.For, q.Stall, q.Limit, q.Seed)
-	if q.Thorough {
-		b.WriteString(" --thorough")
+	for _, name := range q.ports {
+		o := q.Options
+		if o.Port = name; err != nil {
+			keep.Add(o, nil)
+			continue
+		}
+		results, ended := q.checkPort(cmd.Context(), o)
+		err = errors.Join(ended, printed(cmd.OutOrStdout(), q.json, results, q.table(results)))
+		keep.Add(o, results)
+		for _, r := range results {
+			asked = asked || r.Verdict != spec.Unfinished
+		}
+		if !conformance.Passed(results) {
+			failed = append(failed, o)
+		}
 	}
-	for _, check := range q.Without {
-		b.WriteString(" --without " + cli.Quoted(check))
+	if kept := keep.Close(); kept != nil {
+		err = errors.Join(err, fmt.Errorf("--out: %w", kept))
 	}
-	return b.String()
+	return failed, asked, err
 }
 
-// check makes the checks of one port and prints the results, those before an
-// interruption too.
-func (q conformanceFlags) check(cmd *cobra.Command) (passed, asked bool, err error) {
+// checkPort makes the checks of a port, behind a progress bar.
+func (q conformanceFlags) checkPort(ctx context.Context, o conformance.Options) ([]conformance.Result, error) {
 	bar := cli.Bar(`{{string . "check"}}, {{counters . }} checks {{bar . }} {{etime . }}`, int64(len(conformance.Checks)))
+	defer bar.Set(pb.CleanOnFinish, true).Finish()
 	done := int64(-1)
-	q.Progress = func(check string) { done++; bar.Set("check", check).SetCurrent(done) }
-	results, err := conformance.Run(cmd.Context(), q.Options)
-	bar.Set(pb.CleanOnFinish, true).Finish()
+	o.Progress = func(check string) {
+		if len(q.ports) > 1 {
+			check = o.Port + ", " + check
+		}
+		done++
+		bar.Set("check", check).SetCurrent(done)
+	}
+	return conformance.Run(ctx, o)
+}
+
+// table returns the results of a port as a table. With several ports each row
+// names it.
+func (q conformanceFlags) table(results []conformance.Result) [][]string {
 	rows := [][]string{{"check", "verdict", "found"}}
 	for _, r := range results {
 		verdict := string(r.Verdict)
 		if r.Verdict == spec.Unfinished {
-			verdict = "not asked"
-		} else {
-			asked = true
+			verdict = string(r.NotAsked)
 		}
 		rows = append(rows, []string{r.Check, verdict, r.Found})
 	}
-	return conformance.Passed(results), asked, errors.Join(err, printed(cmd.OutOrStdout(), q.json, results, rows))
+	if len(q.ports) > 1 {
+		rows[0] = append([]string{"port"}, rows[0]...)
+		for i, r := range results {
+			rows[i+1] = append([]string{r.Port}, rows[i+1]...)
+		}
+	}
+	return rows
+}
+
+// command is the command that checks all ports again.
+func (q conformanceFlags) command() string {
+	flags := make([]string, len(q.ports))
+	for i, name := range q.ports {
+		flags[i] = "--port " + cli.Quoted(name)
+	}
+	return strings.Replace(q.Options.Command(), "--mutants", strings.Join(flags, " "), 1)
 }
 
 // score makes the checks of each mutant of the C port and prints the scores.
-func (q conformanceFlags) score(cmd *cobra.Command) (passed, asked bool, err error) {
+func (q conformanceFlags) score(cmd *cobra.Command) (failed []conformance.Options, asked bool, err error) {
 	mutants := registry.CMutants()
 	bar := cli.Bar(`{{counters . }} mutants {{bar . }} {{rtime . "%s left"}}`, int64(len(mutants)))
 	scores, err := conformance.Scores(cmd.Context(), q.Options, mutants, func() { bar.Increment() })
@@ -163,7 +213,10 @@ func (q conformanceFlags) score(cmd *cobra.Command) (passed, asked bool, err err
 	if !q.json && len(scores) > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "\nscore  %d of %d: %d %%\n", found, len(scores), 100*found/len(scores))
 	}
-	return found == len(mutants), asked, err
+	if found < len(mutants) {
+		failed = append(failed, q.Options)
+	}
+	return failed, asked, err
 }
 
 // printed prints objects as JSON, one a line, or else rows as a table.

@@ -210,6 +210,8 @@ func TestProc_BadPortFlags(t *testing.T) {
 		"conformance":                          "port",
 		"conformance --port cobol":             "there are go,",
 		"conformance --port go --without luck": "luck",
+		"conformance --port go --port go":      "--port go is given twice",
+		"conformance --mutants --out d":        "mutants",
 	} {
 		wantUsageError(t, want, strings.Fields(args)...)
 	}

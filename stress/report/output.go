@@ -96,25 +96,18 @@ func CheckFile(path string) error {
 // begin makes the directory and the files that are there from the start. If it
 // fails, it removes what it has made.
 func (out *Output) begin(begun Document) (err error) {
-	if out.Dir, err = filepath.Abs(out.Dir); err != nil { // a command may change its working directory
+	made, err := MakeDir(&out.Dir)
+	if err != nil {
 		return err
+	}
+	if made {
+		out.made = append(out.made, out.Dir)
 	}
 	defer func() {
 		if err != nil {
 			out.undo()
 		}
 	}()
-	switch list, err := os.ReadDir(out.Dir); {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := os.MkdirAll(out.Dir, 0o777); err != nil {
-			return err
-		}
-		out.made = append(out.made, out.Dir)
-	case err != nil:
-		return err
-	case len(list) > 0:
-		return fmt.Errorf("%s has files, such as %s; name a new directory, for nothing is replaced", out.Dir, list[0].Name())
-	}
 	if err := out.create(reportFile, 0o666, begun.JSON); err != nil {
 		return err
 	}
@@ -132,6 +125,25 @@ func (out *Output) begin(begun Document) (err error) {
 	}
 	out.copied.Go(func() { out.log.copy(out.pipe, out.stderr) })
 	return nil
+}
+
+// MakeDir makes the directory that keeps a result, unless it exists and is
+// empty, and makes its path absolute: a command may change its working
+// directory. It reports whether it has made the directory. It fails if there are
+// files.
+func MakeDir(dir *string) (made bool, err error) {
+	if *dir, err = filepath.Abs(*dir); err != nil {
+		return false, err
+	}
+	switch list, err := os.ReadDir(*dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, os.MkdirAll(*dir, 0o777)
+	case err != nil:
+		return false, err
+	case len(list) > 0:
+		return false, fmt.Errorf("%s has files, such as %s; name a new directory, for nothing is replaced", *dir, list[0].Name())
+	}
+	return false, nil
 }
 
 // locked is a writer for several goroutines.
