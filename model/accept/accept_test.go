@@ -100,12 +100,12 @@ func (s *searcher) successors(n node, p int) (list []node) {
 	if e.Locked() {
 		after.last = e.Number
 	}
-	if e.Label == accept.Died {
+	if died(e) {
 		after.state, _ = model.Happen(s.cfg, n.state, p, spec.Die)
 		return []node{after}
 	}
-	if e.Label == accept.Returned || e.Label == accept.Withdrawn {
-		if !last && then.Label != "Call" && then.Label != accept.Died {
+	if e.Label == accept.Returned || e.Label == accept.Withdrawn || e.Label == accept.Abandoned {
+		if !last && then.Label != "Call" && !died(then) {
 			return nil
 		}
 		return []node{after}
@@ -113,12 +113,15 @@ func (s *searcher) successors(n node, p int) (list []node) {
 	if n.state.Step(p).String() != e.Label || e.Locked() && (n.state.Words() != e.Words || n.state.Holder() != p) {
 		return nil
 	}
-	if last || then.Label == accept.Died {
+	if last || died(then) {
 		list = append(list, after) // not taken
 	}
 	event := spec.NoEvent
 	if then.Label == accept.Withdrawn && e.Label != "UnlockWithdraw" || then.Label == "LockWithdraw" && e.Label == "AwaitFlag" {
 		event = spec.GiveUp
+	}
+	if then.Label == accept.Abandoned {
+		event = spec.Abandon
 	}
 	var ok bool
 	if event == spec.NoEvent {
@@ -126,18 +129,20 @@ func (s *searcher) successors(n node, p int) (list []node) {
 	} else {
 		after.state, ok = model.Happen(s.cfg, n.state, p, event)
 	}
-	if ok && (last || then.Label == accept.Died || s.leads(after.state, p, e, then)) {
+	if ok && (last || died(then) || s.leads(after.state, p, e, then)) {
 		list = append(list, after)
 	}
 	return list
 }
+
+func died(e accept.Event) bool { return e.Label == accept.Died || e.Label == accept.Failed }
 
 func (s *searcher) leads(state model.State, p int, e, then accept.Event) bool {
 	want := then.Label
 	if want == accept.Returned && e.Label != "UnlockExit" {
 		return false
 	}
-	if want == accept.Returned || want == accept.Withdrawn {
+	if want == accept.Returned || want == accept.Withdrawn || want == accept.Abandoned {
 		want = "Call"
 	}
 	return state.Step(p).String() == want

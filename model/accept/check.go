@@ -263,15 +263,15 @@ func (c *checker) pass(h *hypothesis, u, i int) *contradiction {
 }
 
 // happens returns what happens to the process of event u, as its next event
-// shows; NoEvent: it takes its step.
+// shows; NoEvent: it takes its step, as it always does under the lock.
 func (c *checker) happens(u int) spec.Event {
 	n := c.next[u]
-	if n == none || !c.events[u].isStep() {
+	if n == none || !c.events[u].isStep() || c.events[u].Locked() {
 		return spec.NoEvent
 	}
 	label, then := c.events[u].Label, c.events[n].Label
 	switch {
-	case then == Withdrawn && label != spec.UnlockWithdraw.String():
+	case then == Withdrawn:
 		return spec.GiveUp
 	case then == spec.LockWithdraw.String() && label == spec.AwaitFlag.String():
 		return spec.GiveUp

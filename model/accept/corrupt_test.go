@@ -41,6 +41,9 @@ func TestGolden_Corruptions(t *testing.T) {
 				t.Fatalf("%s, seed %d: Check accepts the first %d events (%+v), and no order of them is a behaviour\n%s", c.Name, seed, length, r, accepttest.Text(trace))
 			}
 			for shorter := range length {
+				if c.Name == "gap" { // a death after it may explain it
+					break
+				}
 				if seed%20 == 0 && accept.Check(&accept.Trace{Procs: trace.Procs, Events: trace.Events[:shorter]}).Rejection != nil {
 					t.Fatalf("%s, seed %d: Check accepts the first %d events, and rejects the first %d\n%s", c.Name, seed, length, shorter, accepttest.Text(trace))
 				}

@@ -65,6 +65,15 @@ var Corruptions = []Corruption{
 		e.Label = label
 		return true
 	}},
+	{"end", "a call ends in another way", func(random *rand.Rand, t *accept.Trace, i int) bool {
+		ends := []string{accept.Returned, accept.Withdrawn, accept.Abandoned}
+		was := slices.Index(ends, t.Events[i].Label)
+		if was < 0 {
+			return false
+		}
+		t.Events[i].Label = ends[(was+1+random.IntN(2))%3]
+		return true
+	}},
 	{"process", "an event is of another process", func(_ *rand.Rand, t *accept.Trace, i int) bool {
 		t.Events[i].Proc = (t.Events[i].Proc + 1) % t.Procs
 		return t.Procs > 1
@@ -77,6 +86,17 @@ var Corruptions = []Corruption{
 			e.Until += by
 		}
 		return e.Number >= 0 && e.Until >= 0 && !(e.Locked() && e.Until != 0)
+	}},
+	{"gap", "all numbers from a step under the lock on are one more", func(_ *rand.Rand, t *accept.Trace, i int) bool {
+		from := t.Events[i].Number
+		for j := range t.Events {
+			for _, n := range []*int64{&t.Events[j].Number, &t.Events[j].Until} {
+				if *n >= from {
+					*n++
+				}
+			}
+		}
+		return t.Events[i].Locked()
 	}},
 	{"parties", "a call has another party count", func(_ *rand.Rand, t *accept.Trace, i int) bool {
 		t.Events[i].Parties++

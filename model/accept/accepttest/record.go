@@ -41,11 +41,15 @@ func Record(random *rand.Rand, procs, events int, giveUps, deaths float64) *acce
 			r.recorded[p] = true
 		case random.Float64() < deaths:
 			r.state, _ = model.Happen(cfg, r.state, p, spec.Die)
-			r.note(p, accept.Died)
+			r.note(p, []string{accept.Died, accept.Failed}[random.IntN(2)])
 			r.over[p] = true
 		case random.Float64() < giveUps:
-			if state, ok := model.Happen(cfg, r.state, p, spec.GiveUp); ok {
-				r.enter(p, state, accept.Withdrawn)
+			event, end := spec.GiveUp, accept.Withdrawn
+			if random.IntN(8) == 0 {
+				event, end = spec.Abandon, accept.Abandoned
+			}
+			if state, ok := model.Happen(cfg, r.state, p, event); ok {
+				r.enter(p, state, end)
 			}
 		default:
 			if state, ok := model.Advance(cfg, r.state, p, procs); ok {
