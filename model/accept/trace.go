@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"sharedbarrier/model"
@@ -126,6 +127,24 @@ func Read(in io.Reader) (*Trace, error) {
 			return nil, err
 		}
 	}
+}
+
+// ReadFile reads the trace at the path, or with - that of stdin. It fails as
+// Read does, or with the error of opening the file.
+func ReadFile(path string, stdin io.Reader) (*Trace, error) {
+	if path == "-" {
+		return Read(stdin)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	t, err := Read(file)
+	if errors.Is(err, ErrFormat) {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return t, err
 }
 
 // event reads one line after the head.

@@ -6,16 +6,11 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"sharedbarrier/model"
 	"sharedbarrier/model/accept"
 	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
@@ -28,23 +23,12 @@ const version = 1
 
 // A report is what --json prints, in one line (report.schema.json).
 type report struct {
-	Version   int          `json:"version"`
-	Verdict   spec.Verdict `json:"verdict"` // passed or violated
-	Procs     int          `json:"procs"`
-	Events    int          `json:"events"`
-	Frontier  int          `json:"frontier"` // the most states that were possible at once
-	Rejection *rejection   `json:"rejection,omitempty"`
-}
-
-type rejection struct {
-	Line   int              `json:"line"` // the lines up to it are the shortest trace that is wrong
-	Proc   int              `json:"proc"`
-	Label  string           `json:"label"`
-	Number int64            `json:"number"`
-	Part   accept.Part      `json:"part"` // of the event that contradicts: word, lock, step or order
-	Why    string           `json:"why"`
-	States []model.Snapshot `json:"states"` // that were possible before the event
-	Could  []string         `json:"could"`  // by process: what it could do in the first of these states
+	Version   int               `json:"version"`
+	Verdict   spec.Verdict      `json:"verdict"` // passed or violated
+	Procs     int               `json:"procs"`
+	Events    int               `json:"events"`
+	Frontier  int               `json:"frontier"` // the most states that were possible at once
+	Rejection *accept.Rejection `json:"rejection,omitempty"`
 }
 
 func command() *cobra.Command {
@@ -59,7 +43,7 @@ cannot be explained, and what of it contradicts. FILE - is the standard input.
 Exit codes: 0 the trace is a behaviour of the model, 12 it is not, 2 usage or no trace.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := read(cmd, args[0])
+			t, err := accept.ReadFile(args[0], cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -82,59 +66,17 @@ Exit codes: 0 the trace is a behaviour of the model, 12 it is not, 2 usage or no
 	return cmd
 }
 
-// read reads the trace at the path.
-func read(cmd *cobra.Command, path string) (*accept.Trace, error) {
-	if path == "-" {
-		return accept.Read(cmd.InOrStdin())
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	t, err := accept.Read(file)
-	if errors.Is(err, accept.ErrFormat) {
-		err = fmt.Errorf("%s: %w", path, err)
-	}
-	return t, err
-}
-
 func newReport(t *accept.Trace, r accept.Result) report {
-	rep := report{Version: version, Verdict: spec.Passed, Procs: t.Procs, Events: r.Events, Frontier: r.Frontier}
-	if no := r.Rejection; no != nil {
+	rep := report{Version: version, Verdict: spec.Passed, Procs: t.Procs, Events: r.Events, Frontier: r.Frontier, Rejection: r.Rejection}
+	if r.Rejection != nil {
 		rep.Verdict = spec.Violated
-		rep.Rejection = &rejection{no.Line, no.Event.Proc, no.Event.Label, no.Event.Number, no.Part, no.Why, no.States, no.Could}
 	}
 	return rep
 }
 
 func text(t *accept.Trace, r accept.Result) string {
-	no := r.Rejection
-	if no == nil {
+	if r.Rejection == nil {
 		return fmt.Sprintf("The trace is a behaviour of the model: %d events of %d processes.\n", r.Events, t.Procs)
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "The trace is no behaviour of the model. Line %d is the first that cannot be explained:\n\n  %v\n\n", no.Line, no.Event)
-	fmt.Fprintf(&b, "Its %s contradicts: %s.\n\nPossible before it:\n\n", no.Part, no.Why)
-	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, s := range no.States {
-		fmt.Fprintf(table, "  %v\tlock %s", s.Words, holder(s.Lock))
-		for p, me := range s.Procs {
-			fmt.Fprintf(table, "\tp%d %v", p, me.Step)
-		}
-		fmt.Fprintln(table)
-	}
-	table.Flush()
-	fmt.Fprintln(&b)
-	for p, what := range no.Could {
-		fmt.Fprintf(&b, "  p%d %s\n", p, what)
-	}
-	return b.String()
-}
-
-func holder(p int) string {
-	if p < 0 {
-		return "free"
-	}
-	return fmt.Sprintf("p%d", p)
+	return "The trace is no behaviour of the model. " + r.Rejection.Text()
 }
