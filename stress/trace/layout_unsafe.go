@@ -14,7 +14,9 @@ type header struct {
 	count   atomic.Int64 // stride for each section of all workers; Track adds to it and loads it
 	_       [56]byte
 	slowest [Slowest]atomic.Int64 // the longest latencies in nanoseconds, in no order; IsSlow loads and stores them
-	_       [64 - 8*Slowest]byte
+	lost    atomic.Int64          // the least number of a record that a journal had no room for; 0: there is none; lose stores it for Lost
+	why     atomic.Int64          // the number of the error of that
+	_       [64 - 8*(Slowest+2)]byte
 }
 
 // places is the number of records of a ring: one may be torn.
@@ -84,6 +86,17 @@ func sum(a, b, c, d, e, f, g uint64) uint64 {
 	return 1 + a*0x9e3779b97f4a7c15 + b*0xbf58476d1ce4e5b9 + c*0x94d049bb133111eb + d*0xd6e8feb86659fd93 +
 		e*0xa0761d6478bd642f + f*0xe7037ed1a0b428db + g*0x8ebc6af09c88c6e3
 }
+
+// placesIn returns the places that the memory has.
+func placesIn(memory []byte) []place {
+	return unsafe.Slice((*place)(unsafe.Pointer(unsafe.SliceData(memory))), len(memory)/placeSize)
+}
+
+// placeSize is the size of a place in bytes.
+const placeSize = int(unsafe.Sizeof(place{}))
+
+// bytes returns the memory of the place.
+func (p *place) bytes() []byte { return unsafe.Slice((*byte)(unsafe.Pointer(p)), placeSize) }
 
 // overlay lays the structs over the mapped memory, which begins on a page.
 func overlay(memory []byte, workers int) (*header, []ring) {

@@ -82,6 +82,8 @@ type Track struct {
 	ring   *ring
 	timed  bool
 
+	journal *journal // nil: the ring alone
+
 	now      content // what was recorded last
 	place    int     // of it
 	section  int64   // the number of the section that the worker is in; 0: it is in none
@@ -140,9 +142,9 @@ func (t *Track) End(e End, at int64) {
 }
 
 // inSection returns the next number of the section, and begins one if the
-// worker is in none.
+// worker is in none, or keeps all of its records.
 func (t *Track) inSection() int64 {
-	if t.section == 0 || t.section%stride == stride-1 {
+	if t.section == 0 || t.section%stride == stride-1 || t.journal != nil {
 		t.section = t.header.count.Add(stride) // for the Load of all workers
 	} else {
 		t.section++
@@ -168,17 +170,33 @@ func (t *Track) record(w what, number int64, words spec.Words) {
 	t.now.what, t.now.attempts, t.now.number = w, 1, number
 	t.ring.first[t.place].write(t.now.position, uint64(number), uint64(t.now.at), uint64(t.now.round),
 		pair(1, uint32(w)), pair(uint32(words.Enter), uint32(words.Exit)), pair(uint32(words.Flag), uint32(t.now.parties)))
+	if t.journal != nil && t.now.round > 0 { // before the first call a port may construct
+		t.keep(words)
+	}
 }
 
-// again counts one more attempt at what was recorded last. It records every
-// 16th: the first ones are a matter of nanoseconds.
+// keep adds what was recorded last to the journal.
+func (t *Track) keep(words spec.Words) {
+	c := t.now
+	c.words = words
+	if err := t.journal.add(c); err != nil {
+		t.journal = nil
+		t.header.lose(c.number, err)
+	}
+}
+
+// again counts one more attempt at what was recorded last. Without a journal it
+// records every 16th: the first ones are a matter of nanoseconds.
 func (t *Track) again() {
 	t.now.attempts++
-	if t.now.attempts%16 == 0 {
+	if t.now.attempts%16 == 0 || t.journal != nil {
 		t.now.at = t.clock()
 		t.now.number = t.numbered()
 		t.ring.again[t.place].write(t.now.position, uint64(t.now.number), uint64(t.now.at), uint64(t.now.round),
 			pair(t.now.attempts, uint32(t.now.what)), 0, uint64(uint32(t.now.parties)))
+	}
+	if t.journal != nil {
+		t.journal.again(t.now.attempts, t.now.number)
 	}
 }
 
