@@ -27,11 +27,12 @@ import (
 // A pipe that breaks means that Run is gone. The worker then ends, and removes
 // what Run would have removed.
 const (
-	ledgerFD = 3
-	ready    = "ready\n"
-	opening  = "open\n"
-	begin    = "begin\n"
-	conclude = "conclude\n"
+	ledgerFD  = 3
+	journalFD = 4 // of a worker whose steps are traced
+	ready     = "ready\n"
+	opening   = "open\n"
+	begin     = "begin\n"
+	conclude  = "conclude\n"
 
 	announcing = "announcing\n" // of a worker whose port announces its steps, before it is ready
 	goOn       = "continue\n"
@@ -54,6 +55,7 @@ type assignment struct {
 	Guide    *Guide // as Config.Guide
 	Reopen   bool   // as Config.Reopen
 	Slowest  bool   // as Config.Slowest
+	Trace    bool   // keep all records in journalFD
 
 	plan        *fault.Plan // see makePlan
 	first, last int64       // the rounds of which the worker is a party; last 0: without end

@@ -114,8 +114,12 @@ func (w *worker) announce(s spec.Step) {
 // onlyRecord is the hook of a run at full speed.
 func (w *worker) onlyRecord(s spec.Step) {
 	var words spec.Words
-	if s.Holds() {
+	switch {
+	case !s.Holds():
+	case w.Port == "":
 		words = w.words.Load() // wait recovers
+	default:
+		words = w.words.Read() // they are not mapped
 	}
 	w.track.Step(s, words)
 }

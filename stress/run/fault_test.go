@@ -68,7 +68,7 @@ func TestProc_KillAtStep(t *testing.T) {
 		if i%4 == 0 {
 			c.Ports = []string{"go", "go", "go"}
 		}
-		rep := mustRun(t, quick(), c)
+		rep := mustTrace(t, quick(), c)
 		wantHang(t, rep, "kill:one@"+step.String()+" killed worker", "at "+step.String())
 		wantInjected(t, rep, 1, 1)
 		dead := 0
@@ -92,7 +92,7 @@ func TestProc_KillAtStep(t *testing.T) {
 func TestProc_DeathThatHurtsNobody(t *testing.T) {
 	for text, happened := range map[string]int64{"kill:one@end": 1, "kill:all@end": 3, "kill:one@LockWithdraw": 0} {
 		for _, ports := range [][]string{nil, {"go", "go", "go"}} {
-			rep := mustRun(t, quick(), Config{Procs: 3, Ports: ports, Rounds: 20, Pauses: true, Faults: faults(t, text)})
+			rep := mustTrace(t, quick(), Config{Procs: 3, Ports: ports, Rounds: 20, Pauses: true, Faults: faults(t, text)})
 			if rep.Verdict != spec.Passed || rep.Rounds != 20 || rep.Calls != 60 || rep.Ends.Died != 0 {
 				t.Errorf("%s, ports %v: %v after %d rounds and %d calls, %+v; want passed, 20, 60, none died", text, ports, rep.Verdict, rep.Rounds, rep.Calls, rep.Ends)
 			}
@@ -107,7 +107,7 @@ func TestHazard_DeathOfAnotherCause(t *testing.T) {
 	s := quick()
 	var pids []int
 	s.started = func(p []int) { pids = p }
-	rep := mustRun(t, s, Config{Procs: 2, Pauses: true, Faults: faults(t, "kill:1@LockWithdraw"), Progress: func(int64) {
+	rep := mustTrace(t, s, Config{Procs: 2, Pauses: true, Faults: faults(t, "kill:1@LockWithdraw"), Progress: func(int64) {
 		syscall.Kill(pids[1], syscall.SIGKILL)
 	}})
 	wantHang(t, rep, "worker 1", "died: signal: killed")
@@ -213,7 +213,7 @@ func TestProc_GiveUp(t *testing.T) {
 		if c.port != "" {
 			config.Ports = slices.Repeat([]string{c.port}, 3)
 		}
-		rep := mustRun(t, quick(), config)
+		rep := mustTrace(t, quick(), config)
 		f := rep.Faults[0]
 		if rep.Verdict != spec.Passed || rep.Rounds != 100 || rep.Calls != 300 {
 			t.Errorf("%s, port %q: %v after %d rounds and %d calls, want passed, 100, 300; %v", c.faults, c.port, rep.Verdict, rep.Rounds, rep.Calls, rep.Hang)
@@ -258,7 +258,7 @@ func TestProc_WalkAway(t *testing.T) {
 			if port != "" {
 				config.Ports = []string{port, port}
 			}
-			rep := mustRun(t, quick(), config)
+			rep := mustTrace(t, quick(), config)
 			if rep.Ends.Abandoned != 1 || rep.Verdict == spec.Passed && text != "walk-away" {
 				t.Errorf("%s, port %q: %v, %+v; want violated or a hang, 1 call abandoned", text, port, rep.Verdict, rep.Ends)
 			}
@@ -282,7 +282,7 @@ func TestProc_PartyCounts(t *testing.T) {
 		{"parties:shrink-after-return", false}, {"parties:grow-after-return", false},
 	} {
 		config := Config{Procs: procs, Rounds: rounds, Pauses: true, Seed: 3, Faults: faults(t, c.fault)}
-		rep := mustRun(t, quick(), config)
+		rep := mustTrace(t, quick(), config)
 		wantInjected(t, rep, 1, 1)
 		if c.breaks {
 			if rep.Verdict == spec.Passed {
@@ -506,7 +506,7 @@ func TestProc_EINTR(t *testing.T) {
 // TestProc_FaultsTogether: several faults in one run of several ports, and of
 // package impl. Whatever they do to the words, they do it as planned.
 func TestProc_FaultsTogether(t *testing.T) {
-	rep := mustRun(t, quick(), Config{
+	rep := mustTrace(t, quick(), Config{
 		Procs: 4, Ports: []string{"", "", "go", "go@construct"}, Rounds: 60, Pauses: true, White: true, Seed: 6,
 		Faults: faults(t, "give-up:10% stop:any:1ms:5% delay:any@CountExit:100µs:5% eintr busy:1 cpus:1 kill:one@end"),
 	})

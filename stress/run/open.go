@@ -76,6 +76,9 @@ func openPort(ctx context.Context, a assignment, hook func(spec.Step)) (barrier,
 // refuse returns an error if a port with the capabilities cannot do what the
 // faults of the assignment need.
 func (a assignment) refuse(can port.Capabilities) error {
+	if a.Trace && !can.White {
+		return fmt.Errorf("port %s has not the capability white: it does not announce its steps, so they cannot be traced; leave out --trace, or take a port that has it: %s (spec/PORTS.md, section 1)", a.Port, whitePorts)
+	}
 	for _, need := range []struct {
 		has        bool
 		capability string

@@ -25,6 +25,7 @@ type process struct {
 	stdin     io.WriteCloser
 	ready     chan bool         // receives true each time that the worker is ready; closed when it has said all it says
 	gone      chan struct{}     // closed when the process has ended and is reaped
+	goneAt    int64             // the time of that (now), once it is gone
 	strays    []procgroup.Stray // that its end has killed, once it is gone
 	disturb   *disturber
 	announces atomic.Bool // it records its steps
@@ -41,6 +42,9 @@ func (r *run) startProcess(ctx context.Context, a assignment) (*process, error) 
 	}
 	cmd.Args = append(cmd.Args, string(text))
 	cmd.ExtraFiles = []*os.File{r.ledger.File()} // becomes ledgerFD
+	if r.journals != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, r.journals[a.Worker]) // becomes journalFD
+	}
 	if cmd.Stderr = os.Stderr; r.Stderr != nil {
 		cmd.Stderr = r.Stderr
 	}
@@ -83,6 +87,7 @@ func (p *process) listen(stdout io.Reader, exits chan<- *process) {
 	}
 	close(p.ready)
 	p.strays, _ = procgroup.WaitStrays(p.cmd) // the error says no more than p.cmd.ProcessState
+	p.goneAt = now()
 	close(p.gone)
 	exits <- p
 }

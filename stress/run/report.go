@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/port"
@@ -49,6 +50,7 @@ type Report struct {
 	Met         []string            `json:"met,omitempty"`       // the situations that the workers have met, by name
 	Hang        *Hang               `json:"hang,omitempty"`      // the state of the run, if it hangs, or was interrupted and did not end
 	Recording   *trace.Recording    `json:"recording,omitempty"` // the last steps of the workers, if violated or with Hang
+	Trace       *Traced             `json:"trace,omitempty"`     // all steps of the workers; nil: the run was not traced
 	Strays      []string            `json:"strays,omitempty"`    // processes that had left the group of their port or worker, and that the end of the run has killed
 }
 
@@ -211,6 +213,9 @@ func (r Report) Text(out io.Writer, rows ...string) error {
 	fmt.Fprintf(table, "rounds\t%d\ncalls\t%d%v\nviolations\t%d\nrounds/s\t%.0f\n", r.Rounds, r.Calls, r.Ends, r.Violations, r.Rate)
 	fmt.Fprintf(table, "latency\tp50 %.0f µs, p99 %.0f µs, max %.0f µs (last begin to return)\n", r.Latency.P50, r.Latency.P99, r.Latency.Max)
 	fmt.Fprintf(table, "seed\t%d\n", r.Seed)
+	if t := r.Trace; t != nil && t.Failure == "" {
+		fmt.Fprintf(table, "trace\t%d events; to check them: go run ./model/validate %s\n", t.Events, cli.Quoted(t.File))
+	}
 	for _, row := range rows {
 		fmt.Fprintln(table, row)
 	}

@@ -35,6 +35,7 @@ var reports = map[string]Report{
 			{Number: 81, Until: 96, Worker: 1, Round: 17, Parties: 4, Label: "UnlockExit", Taken: true, Attempts: 1, At: 4e9, Last: 4e9, Words: &spec.Words{Enter: 0, Exit: 2, Flag: 1}},
 			{Number: 81, Worker: 1, Round: 17, Parties: 4, Label: "returned", Attempts: 1, At: 4.5e9, Last: 4.5e9},
 		}},
+		Trace:  &Traced{File: "a run.trace", Events: 300},
 		Faults: []Injected{{Fault: "give-up:5%", Planned: 6, Happened: 5, Plan: []string{"a worker dies", "worker 1, from its call 3 on, before CountEnter"}}},
 		Ends:   Ends{Withdrawn: 4, Abandoned: 1, Died: 1, Refused: map[string]int64{"barrier words are out of range": 2}},
 	},
@@ -66,6 +67,7 @@ var reports = map[string]Report{
 	},
 	"ports": {
 		Verdict: spec.Hang, Procs: 2, Ports: []string{"python@newest", "exec:./a-port --with many --long arguments"},
+		Trace:  &Traced{File: "run.trace", Failure: "no space left on device"},
 		Rounds: 9, Calls: 18, Rate: 900, Seed: 42, Asked: Asked{For: 10, Stall: 10}, Strays: []string{"process 103 (a-child) of worker 1 (pid 101)"},
 		Hang: &Hang{
 			Why: "worker 1 (pid 101) died: exit status 2", Holder: -1, HolderPID: 102, Unseen: "segment has the wrong size",

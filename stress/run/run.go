@@ -53,6 +53,15 @@ type Config struct {
 	// Enough, unless nil, ends the run when it returns true for what the workers
 	// have met. It is called several times a second.
 	Enough func(*oracle.Ledger) bool
+	// Trace, unless empty, is the path of the file that gets each step of each
+	// worker (spec/TRACES.md). Every port must be able to announce its steps, and
+	// does. The file is written when the workers have ended, as by cli.WriteFile;
+	// until then the records are in files without a name, in the same directory.
+	Trace string
+	// Command is what the head of the trace has as the command that repeats the
+	// run.
+	Command string
+
 	// Between is the time between two looks from outside at a run that seems to
 	// hang; 0: one second.
 	Between time.Duration
@@ -73,6 +82,10 @@ type Config struct {
 	// Progress, unless nil, is called several times a second with the number of
 	// completed rounds.
 	Progress func(rounds int64)
+
+	// Writing, unless nil, is called now and then while the trace is written, with
+	// the number of its last step and of the one that was reached.
+	Writing func(done, all int64)
 
 	// Suspect, unless nil, is called when no round was completed for half of
 	// Stall, with what is seen in one line. It is called again only after
@@ -153,6 +166,7 @@ type run struct {
 	lockPath string
 	ledger   *oracle.Ledger
 	recorder *trace.Recorder
+	journals []*os.File // by worker: for the trace; nil: there is none
 	workers  []*process
 	exits    chan *process // receives each worker once, when it is gone
 	begun    bool          // the workers may call
@@ -177,7 +191,7 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses, Bare: s.bare, Rounds: c.Rounds, Faults: c.Faults, Echo: c.Stderr != nil, Guide: c.Guide, Reopen: c.Reopen, Slowest: c.Slowest && !s.bare}
+	a := assignment{Names: files.Names, LockPath: filepath.Join(files.Dir, "lock"), Procs: c.Procs, Seed: c.Seed, Pauses: c.Pauses, Bare: s.bare, Rounds: c.Rounds, Faults: c.Faults, Echo: c.Stderr != nil, Guide: c.Guide, Reopen: c.Reopen, Slowest: c.Slowest && !s.bare, Trace: c.Trace != ""}
 	barrier, err := impl.Create(a.Segment, a.LockPath)
 	if err != nil {
 		return Report{}, err
@@ -195,6 +209,10 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 	}
 
 	r := &run{Config: c, plan: plan, setting: s, barrier: barrier, target: inspect.Target{Segment: a.Segment, LockPath: a.LockPath}, lockPath: a.LockPath, ledger: ledger, recorder: trace.NewRecorder(ledger.Beside(), c.Procs), exits: make(chan *process, c.Procs)}
+	if err := r.openJournals(); err != nil {
+		return Report{}, err
+	}
+	defer r.closeJournals()
 	r.disturb = newDisturber(ctx, r)
 	defer r.disturb.end()
 	defer r.kill()
@@ -209,7 +227,9 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 		hang = r.watch(ctx)
 	}
 	r.disturb.end()
+	last, died := r.recorder.Count(), r.died()
 	rep := r.report(hang, ctx.Err() != nil)
+	rep.Trace = r.writeTrace(last, died)
 	if rep.Verdict == spec.Hang {
 		if lacks := scratch.Check(s.parent); lacks != nil {
 			return Report{}, fmt.Errorf("%w, so this is no hang: %s", lacks, hang.Why)
@@ -227,6 +247,11 @@ func (c Config) Plan() (*fault.Plan, error) {
 	}
 	if err := checkCPUs(plan.Amount(fault.CPUs)); err != nil {
 		return nil, err
+	}
+	if c.Trace != "" {
+		if err := c.checkTrace(); err != nil {
+			return nil, err
+		}
 	}
 	return plan, c.checkPorts(plan)
 }
@@ -264,7 +289,7 @@ func (r *run) start(ctx context.Context, a assignment) error {
 // isWhite reports whether the port of the worker announces its steps, if it
 // can.
 func (r *run) isWhite(worker int) bool {
-	if r.Guide != nil || slices.ContainsFunc(r.plan.Hitting(worker), fault.Fault.Steps) {
+	if r.Guide != nil || r.Trace != "" || slices.ContainsFunc(r.plan.Hitting(worker), fault.Fault.Steps) {
 		return true
 	}
 	half := (uint64(worker)+r.Seed/3)%2 == 0

@@ -117,6 +117,10 @@ func newWorker(a assignment, ledger *oracle.Ledger) *worker {
 	if !a.Bare {
 		w.track = w.recorder.Track(a.Worker, a.Pauses)
 	}
+	if a.Trace {
+		unix.CloseOnExec(journalFD)
+		w.track.Keep(os.NewFile(journalFD, "journal"))
+	}
 	w.guide = newGuided(a.Guide, a.Worker, ledger)
 	w.inject = &injector{worker: w, usual: time.Millisecond}
 	return w
