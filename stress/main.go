@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/cheggaaa/pb/v3"
@@ -92,6 +93,11 @@ or a machine without time for the workers, is no hang: the run is unfinished.
 
 An interrupted run is unfinished, unless --rounds were made.
 
+--trace records each step of each process, in its order: go run ./model/validate
+FILE decides whether they are a behaviour of the model. Ports must be able to
+announce their steps, and all do. A trace has 100 bytes for each step, and the
+records need as much room in its directory until it is written.
+
 --out keeps all that a run says in a new directory, with a script that does the
 same again. Before the run has ended, and after kill -9, the report there says
 that it is under way.
@@ -128,6 +134,7 @@ Exit codes: 0 passed, 2 usage or environment, 11 hang, 12 violated,
 	f.DurationVar(&c.Stall, "stall", 10*time.Second, "a longer time in which no process makes progress is a hang")
 	f.Uint64Var(&c.Seed, "seed", 0, "seed of the pauses, faults and scenarios (0: draw one)")
 	options.Flags(cmd)
+	addTrace(cmd, &c)
 	addMutants(cmd)
 	return cmd
 }
@@ -144,13 +151,20 @@ func runOnce(cmd *cobra.Command, c run.Config, options report.Options) error {
 	progress, finish := newBar(c)
 	c.Progress, c.Stderr, c.Slowest = progress, out.Stderr, options.Dir != ""
 	c.Suspect = func(state string) { fmt.Fprintf(cmd.ErrOrStderr(), "stress: hang suspected: %s\n", state) }
+	c.Command = command
+	writing, written := newWriting(finish)
+	c.Writing = writing
 	rep, err := run.Run(cmd.Context(), c)
 	finish()
+	written()
 	if err != nil {
 		return out.Fail(begun, err)
 	}
 	doc := report.Of(rep, command)
-	return out.Close(doc, doc.Text)
+	if err := out.Close(doc, doc.Text); rep.Trace == nil || rep.Trace.Failure == "" {
+		return err
+	}
+	return fmt.Errorf("--trace %s: %s", rep.Trace.File, rep.Trace.Failure)
 }
 
 // resolve makes each port that --port names a worker.
@@ -192,6 +206,11 @@ func check(cmd *cobra.Command, c *run.Config) error {
 	if err := cli.Between("procs", c.Procs, 1, registry.MaxCount); err != nil {
 		return err
 	}
+	if cmd.Flags().Changed("trace") {
+		if err := checkTrace(c.Trace); err != nil {
+			return fmt.Errorf("--trace: %w", err)
+		}
+	}
 	switch {
 	case c.Rounds < 0:
 		return fmt.Errorf("--rounds is %d; give 0 (unbounded) or more", c.Rounds)
@@ -227,5 +246,5 @@ func newBar(c run.Config) (progress func(rounds int64), finish func()) {
 			bar.SetCurrent(min(elapsed.Milliseconds(), total))
 		}
 	}
-	return progress, func() { bar.Set(pb.CleanOnFinish, true).Finish() }
+	return progress, sync.OnceFunc(func() { bar.Set(pb.CleanOnFinish, true).Finish() })
 }

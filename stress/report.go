@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 
+	"sharedbarrier/model/cli"
 	"sharedbarrier/stress/port/registry"
 	"sharedbarrier/stress/report"
 	"sharedbarrier/stress/run"
@@ -24,6 +25,9 @@ func commandLine(c run.Config) string {
 	line := fmt.Sprintf("go run ./stress %s --rounds %d --for %v --stall %v --seed %d", parties, c.Rounds, c.For, c.Stall, c.Seed)
 	for _, f := range c.Faults {
 		line += fmt.Sprintf(" --fault %s", f)
+	}
+	if c.Trace != "" {
+		line += " --trace " + cli.Quoted(c.Trace)
 	}
 	return line
 }

@@ -36,9 +36,10 @@ func command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate FILE",
 		Short: "Decide whether a trace of real processes is a behaviour of the model",
-		Long: `Reads a trace in the format of spec/TRACES.md, and looks for an order of its steps in
-which the model takes each of them. Without one, it says which event is the first that
-cannot be explained, and what of it contradicts. FILE - is the standard input.
+		Long: `Reads a trace in the format of spec/TRACES.md, as stress --trace records it, and looks
+for an order of its steps in which the model takes each of them. Without one, it says
+which event is the first that cannot be explained, and what of it contradicts. FILE - is
+the standard input.
 
 Exit codes: 0 the trace is a behaviour of the model, 12 it is not, 2 usage or no trace.`,
 		Args: cobra.ExactArgs(1),
