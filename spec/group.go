@@ -57,5 +57,6 @@ var GroupSlot = []GroupField{
 	{"step", 32, "uint32", "note: the step that the owner takes next"},
 	{"pid", 36, "int32", "note: the owner's process id, in its own namespace"},
 	{"since", 40, "int64", "note: since when the owner has been in this call or outside, in nanoseconds of Unix time"},
+	{"watches", 48, "uint32", "note: the rank whose owner the guardian watches"},
 	{"label", 64, "[64]byte", "note: the owner's label, ended by a zero byte"},
 }

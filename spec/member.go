@@ -62,13 +62,13 @@ var memberSteps = [numMemberSteps]struct {
 	doc   string
 	next  []Branch[MemberStep]
 }{
-	Begin:     {"Begin", Outside, "read turn", []Branch[MemberStep]{{"b = 1", Begin}, {"mine < r", Begin}, {"", Arrive}}},
+	Begin:     {"Begin", Outside, "read turn; if b = 1 or mine < r: mine := r, and the call returns the error", []Branch[MemberStep]{{"b = 1", Begin}, {"mine < r", Begin}, {"", Arrive}}},
 	Arrive:    {"Arrive", Outside, "arrival := (r, arrived)", []Branch[MemberStep]{{"", Gather}}},
 	Gather:    {"Gather", Outside, "read turn, and arrival and owner of each slot", []Branch[MemberStep]{{"turn is past r", Return}, {"a section is due", LockRound}, {"the context has ended", Retract}, {"", Gather}}},
 	Watch:     {"Watch", Outside, "a guardian reads the owner of the next rank", []Branch[MemberStep]{{"it is dead", LockRound}, {"", Watch}}},
 	Return:    {"Return", Outside, "arrival := outside; mine := r + 1; the call returns nil if completed ≥ r, else the error", []Branch[MemberStep]{{"", Begin}}},
 	Retract:   {"Retract", Outside, "if arrival = (r, arrived): arrival := outside; the call returns the context's error", []Branch[MemberStep]{{"it was", Begin}, {"", Gather}}},
-	LockRound: {"LockRound", Acquire, "acquire", []Branch[MemberStep]{{"", Repair}}},
+	LockRound: {"LockRound", Acquire, "acquire, if the lock is free", []Branch[MemberStep]{{"it was free", Repair}, {"", Gather}}},
 	Repair:    {"Repair", Held, "read phase and flag", []Branch[MemberStep]{{"phase = 0", Settle}, {"phase = 2 and flag ≠ 0", Owe}, {"", Reopen}}},
 
 	Reopen:         {"Reopen", Held, "phase := 1", []Branch[MemberStep]{{"", UndoEnter}}},
@@ -80,12 +80,12 @@ var memberSteps = [numMemberSteps]struct {
 	CarryCountExit: {"CarryCountExit", Held, "exit := exit + owed, or −1 if that is n", []Branch[MemberStep]{{"", Settled}}},
 	Settled:        {"Settled", Held, "owed := 0", []Branch[MemberStep]{{"", Break}}},
 	Break:          {"Break", Held, "read the owner and broken of each slot", []Branch[MemberStep]{{"a dead owner's broken is 0", Mark}, {"a dead owner's broken is r", TurnBroken}, {"", Judge}}},
-	Mark:           {"Mark", Held, "broken := r in each slot with a dead owner and broken = 0", []Branch[MemberStep]{{"", TurnBroken}}},
+	Mark:           {"Mark", Held, "note the break in the header; broken := r in each slot with a dead owner and broken = 0", []Branch[MemberStep]{{"", TurnBroken}}},
 	TurnBroken:     {"TurnBroken", Held, "turn := (r + 1, b = 1)", []Branch[MemberStep]{{"", Judge}}},
 
 	Judge:           {"Judge", Held, "read turn and exit", []Branch[MemberStep]{{"turn is past the call's round, or a guardian", UnlockRound}, {"exit = −1", CarryInitExit}, {"", Take}}},
 	CarryInitExit:   {"CarryInitExit", Held, "exit := n", []Branch[MemberStep]{{"", Take}}},
-	Take:            {"Take", Held, "if a + enter = n and exit = n, where a slots have arrived in r: take these", []Branch[MemberStep]{{"they were taken", Open}, {"", UnlockRound}}},
+	Take:            {"Take", Held, "if a + enter = n and exit = n, where a slots have arrived or are taken in r: take these", []Branch[MemberStep]{{"they were taken", Open}, {"", UnlockRound}}},
 	Open:            {"Open", Held, "the journal's words := the words, its taken := a, its round := r; phase := 1", []Branch[MemberStep]{{"enter = 0", CarryLowerFlag}, {"", Ready}}},
 	CarryLowerFlag:  {"CarryLowerFlag", Held, "flag := 0", []Branch[MemberStep]{{"", Ready}}},
 	Ready:           {"Ready", Held, "phase := 2", []Branch[MemberStep]{{"", CarryResetEnter}}},
@@ -96,13 +96,13 @@ var memberSteps = [numMemberSteps]struct {
 	Complete:        {"Complete", Held, "completed := the journal's round", []Branch[MemberStep]{{"", Turn}}},
 	Turn:            {"Turn", Held, "turn := (the journal's round + 1, b = 0)", []Branch[MemberStep]{{"", Close}}},
 
-	UnlockRound: {"UnlockRound", Release, "release", []Branch[MemberStep]{{"the section has ended a round", Wake}, {"", Gather}}},
+	UnlockRound: {"UnlockRound", Release, "release", []Branch[MemberStep]{{"it was a call's and has ended no round", Gather}, {"", Wake}}},
 	Wake:        {"Wake", Outside, "wake all members that sleep", []Branch[MemberStep]{{"", Gather}}},
 
 	Claim:  {"Claim", Held, "owner := the guardian; broken := 0; mine := r", []Branch[MemberStep]{{"", Mend}}},
 	Mend:   {"Mend", Held, "if no owner is dead: turn := (r, b = 0)", []Branch[MemberStep]{{"", UnlockRound}}},
-	Vacate: {"Vacate", Held, "owner := 0; unlink the segment if it was the last one", []Branch[MemberStep]{{"", UnlockRound}}},
-	Bury:   {"Bury", Held, "owner := 0 in each slot with a dead owner", []Branch[MemberStep]{{"", Mend}}},
+	Vacate: {"Vacate", Held, "owner := 0; unlink the segment if no owner is alive and owed = 0", []Branch[MemberStep]{{"", UnlockRound}}},
+	Bury:   {"Bury", Held, "owner := 0 in each slot with a dead owner", []Branch[MemberStep]{{"one who joins", Claim}, {"", Mend}}},
 }
 
 // The steps of a call, of a section, and of the own part of the sections of

@@ -52,8 +52,9 @@ type Machine[S, A any] interface {
 
 	// Words returns how many words a packed state takes, at most 8.
 	Words() int
-	// Pack packs s into that many words, which are zero. It returns false if s
-	// is beyond what the machine follows; then the exploration is unfinished.
+	// Pack makes to, which may hold anything, the packed state s. It returns
+	// false if s is beyond what the machine follows; then the exploration is
+	// unfinished.
 	// States that pack alike must be alike in all that the machine is asked.
 	Pack(s *S, to []uint64) bool
 	// Repack makes to, the packed state before a, the packed state s after it.
