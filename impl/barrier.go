@@ -121,7 +121,7 @@ func Remove(name, lockPath string) error {
 	if err := shm.CheckName(name); err != nil {
 		return err
 	}
-	if err := shm.RemoveSegment(name); err != nil {
+	if err := shm.RemoveFile(name); err != nil {
 		return err
 	}
 	return shm.RemoveLock(lockPath)

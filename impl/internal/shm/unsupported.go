@@ -27,7 +27,7 @@ func AttachSegment(context.Context, string, bool, func(spec.Words) error) (*Segm
 	return nil, ErrUnsupported
 }
 func ConstructSegment(string, bool) (*Segment, error) { return nil, ErrUnsupported }
-func RemoveSegment(string) error                      { return ErrUnsupported }
+func RemoveFile(string) error                         { return ErrUnsupported }
 func (*Segment) Read() (spec.Words, error)            { return spec.Words{}, ErrUnsupported }
 func (*Segment) Close() error                         { return ErrUnsupported }
 

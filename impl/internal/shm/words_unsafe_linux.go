@@ -31,9 +31,9 @@ func wordsOf(mapping []byte) *Words {
 func (w *Words) Load(word spec.Word) int32     { return atomic.LoadInt32(&w[word]) }
 func (w *Words) Store(word spec.Word, v int32) { atomic.StoreInt32(&w[word], v) }
 
-// Contains reports whether addr is that of one of the words.
-func (w *Words) Contains(addr uintptr) bool {
-	return addr-uintptr(unsafe.Pointer(w)) < spec.Size
+// contains reports whether addr is in the part of the mapping that is used.
+func (f *File) contains(addr uintptr) bool {
+	return addr-uintptr(unsafe.Pointer(unsafe.SliceData(f.Mapping))) < uintptr(f.size)
 }
 
 // The futex operations lack FUTEX_PRIVATE_FLAG, since other processes sleep on
