@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -38,9 +37,6 @@ func (o options) questions(all []tlc.Question) ([]tlc.Question, error) {
 	return chosen, nil
 }
 
-// heap is a size as java -Xmx takes it.
-var heap = regexp.MustCompile(`^[1-9][0-9]*[kKmMgGtT]?$`)
-
 // most is the largest number of threads and of worker processes.
 const most = 256
 
@@ -54,8 +50,6 @@ func (o options) validate() error {
 		return fmt.Errorf("--workers %d: give 1 or more, up to %d", o.workers, most)
 	case o.distributed > most:
 		return fmt.Errorf("--distributed %d: give %d or fewer; each is a process of Java", o.distributed, most)
-	case o.memory != "" && !heap.MatchString(o.memory):
-		return fmt.Errorf("--memory %s: give a size as java -Xmx takes it, such as 512m or 4g", o.memory)
 	case o.distributed < 0 || o.simulate < 0 || o.limit < 0:
 		return errors.New("--distributed, --simulate and --limit must not be negative")
 	case o.distributed > 0 && o.simulate > 0:
@@ -67,7 +61,7 @@ func (o options) validate() error {
 	case o.record != "" && (o.workers > 1 || o.distributed > 0 || o.simulate > 0):
 		return errors.New("--record wants exact figures: use one worker, and neither --distributed nor --simulate")
 	}
-	return nil
+	return tlc.CheckMemory(o.memory)
 }
 
 // wants reports whether the filters pass the question. A question that is asked

@@ -69,6 +69,8 @@ type findings struct {
 	dismissed bool     // TLC's server has dismissed a worker, since nothing is left to do
 	note      string   // see Outcome
 	plain     []string // lines outside messages: the parser's
+
+	line func(string) // is called with each of them; nil: nothing is
 }
 
 var (
@@ -109,6 +111,9 @@ func (f *findings) read(output io.Reader, report func(Progress)) error {
 			body = append(body, line)
 		default:
 			f.plain = append(f.plain, line)
+			if f.line != nil {
+				f.line(line)
+			}
 		}
 	}
 	return lines.Err()

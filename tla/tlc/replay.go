@@ -12,12 +12,12 @@ import (
 // r.Question, and returns how many it takes in all. In each trace TLC stops at
 // the first step that MCSharedBarrier does not allow or that leads to other
 // words. Errors are those of Check.
-func (r Run) Replay(ctx context.Context, traces ...model.Trace) (steps int, err error) {
-	r.schedule = schedule(traces)
+func (r Run) Replay(ctx context.Context, list ...model.Trace) (steps int, err error) {
 	q := r.Question
 	r.Question = Question{Scenario: q.Scenario, Control: q.Control, Procs: q.Procs, Rounds: q.Rounds, Spec: "ReplaySpec"}
+	r.traces = &traces{root: "Replay", config: r.Question.Configuration(), name: "Schedule", text: schedule(list)}
 	out, err := r.Check(ctx)
-	return int(out.Distinct) - len(traces), err
+	return int(out.Distinct) - len(list), err
 }
 
 // schedule is the module Schedule, which Replay reads.

@@ -49,8 +49,27 @@ type Run struct {
 	Dump        string        // file to write the state graph to, see ReadGraph; empty: none
 	Progress    func(Progress)
 
-	schedule string // the module Schedule, to be replayed; empty: none
+	traces *traces // what TLC reads instead of asking Question; nil: nothing
 }
+
+// traces are a module of traces, and the one that reads it.
+type traces struct {
+	root   string            // the module that TLC runs
+	config string            // its configuration
+	name   string            // of the module of the traces
+	text   string            // of the same
+	line   func(line string) // is called with each line that the modules print; nil: nothing is
+}
+
+// CheckMemory returns nil if Run.Memory may be the text, the value of --memory.
+func CheckMemory(text string) error {
+	if text == "" || heap.MatchString(text) {
+		return nil
+	}
+	return fmt.Errorf("--memory %s: give a size as java -Xmx takes it, such as 512m or 4g", text)
+}
+
+var heap = regexp.MustCompile(`^[1-9][0-9]*[kKmMgGtT]?$`)
 
 // An Outcome is TLC's answer.
 type Outcome struct {
@@ -147,8 +166,8 @@ func (r Run) CheckAll(ctx context.Context, group []Question) (answers []Outcome,
 
 // module is the root module of the run.
 func (r Run) module() string {
-	if r.schedule != "" {
-		return "Replay"
+	if r.traces != nil {
+		return r.traces.root
 	}
 	return "MCSharedBarrier"
 }
@@ -169,8 +188,9 @@ func (r Run) lay(dir string, jar []byte) error {
 			return err
 		}
 	}
-	if r.schedule != "" {
-		files["Schedule.tla"] = []byte(r.schedule)
+	if r.traces != nil {
+		files[r.traces.root+".cfg"] = []byte(r.traces.config)
+		files[r.traces.name+".tla"] = []byte(r.traces.text)
 	}
 	files[tlcJar] = jar
 	if files[loopbackJar], err = jarOf("Loopback.class", loopback); err != nil {
@@ -193,6 +213,9 @@ func (r Run) lay(dir string, jar []byte) error {
 // run starts what answers the question and reads its output to the end.
 func (r Run) run(ctx context.Context, dir string) (found *findings, log []byte, err error) {
 	found = &findings{}
+	if r.traces != nil {
+		found.line = r.traces.line
+	}
 	if r.Distributed > 0 {
 		log, err = r.distribute(ctx, dir, found)
 	} else {
@@ -349,7 +372,7 @@ func (f *findings) fill(result *model.Result, q Question) {
 // advise says what to do about the failure, whose reason may be in the log only.
 func (f *findings) advise(r Run, log []byte) error {
 	if errors.Is(f.failure, ErrMemory) {
-		return fmt.Errorf("%w with a heap of %s after %d distinct states: give more with --memory, or ask about fewer processes",
+		return fmt.Errorf("%w with a heap of %s after %d distinct states: give more with --memory, or ask about less",
 			f.failure, cmp.Or(r.Memory, "a quarter of this machine's memory"), f.Distinct)
 	}
 	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT} {

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"sharedbarrier/model/accept"
+	"sharedbarrier/model/accept/accepttest"
+	"sharedbarrier/model/cli/toolcache"
+	"sharedbarrier/tla"
+	"sharedbarrier/tla/tlc"
+)
+
+var each = flag.Int("each", 6, "traces with each corruption that TLC and model/accept must agree on")
+
+// A sample is a small trace of a walk of the model.
+type sample struct {
+	*accept.Trace
+	name      string // what was done to it
+	rejection *accept.Rejection
+}
+
+// kinds are the ways to spoil a trace, and to leave it. Those that are named here
+// show the mutants below.
+var kinds = append(accepttest.Corruptions,
+	accepttest.Corruption{Name: "none", Spoil: func(*rand.Rand, *accept.Trace, int) bool { return true }},
+	accepttest.Corruption{Name: "a death", Spoil: func(_ *rand.Rand, t *accept.Trace, _ int) bool {
+		return slices.ContainsFunc(t.Events[:len(t.Events)/2], func(e accept.Event) bool { return e.Label == accept.Died })
+	}},
+	accepttest.Corruption{Name: "an abandoned call", Spoil: func(_ *rand.Rand, t *accept.Trace, _ int) bool {
+		return slices.ContainsFunc(t.Events, func(e accept.Event) bool { return e.Label == accept.Abandoned })
+	}},
+	accepttest.Corruption{Name: "a poll let go by a later line", Spoil: func(_ *rand.Rand, t *accept.Trace, i int) bool {
+		return i+1 < len(t.Events) && t.Events[i].Label == "LockExit" && t.Events[i+1].Label == "RaiseFlag"
+	}},
+	accepttest.Corruption{Name: "a poll too late", Spoil: func(_ *rand.Rand, t *accept.Trace, i int) bool {
+		if i+1 == len(t.Events) || !strings.HasPrefix(t.Events[i].Label, "Await") || t.Events[i].Number != t.Events[i+1].Number {
+			return false
+		}
+		t.Events[i], t.Events[i+1] = t.Events[i+1], t.Events[i]
+		return t.Events[i].Locked()
+	}},
+	accepttest.Corruption{Name: "a poll never let go", Spoil: func(_ *rand.Rand, t *accept.Trace, i int) bool {
+		t.Events[i].Parties++
+		why := accept.Check(t).Rejection
+		return t.Events[i].Parties > 1 && why != nil && strings.Contains(why.Why, "never let it")
+	}},
+	accepttest.Corruption{Name: "a lock of two", Spoil: func(_ *rand.Rand, t *accept.Trace, i int) bool {
+		j := i + 1 + slices.IndexFunc(t.Events[i+1:], func(e accept.Event) bool { return e.Locked() })
+		if j == i || !t.Events[i].Locked() {
+			return false
+		}
+		a, b := &t.Events[i], &t.Events[j]
+		*a, *b = *b, *a
+		a.Number, b.Number = b.Number, a.Number
+		for k := range i {
+			if e := &t.Events[k]; e.Proc == a.Proc && e.Until == b.Number {
+				e.Until = a.Number
+			}
+		}
+		why := accept.Check(t).Rejection
+		return why != nil && why.Part == accept.Lock
+	}},
+	accepttest.Corruption{Name: "an event moved", Spoil: func(_ *rand.Rand, t *accept.Trace, i int) bool {
+		e := &t.Events[i]
+		for k := range i {
+			if before := &t.Events[k]; before.Proc == e.Proc && before.Until == e.Number {
+				before.Until -= 2
+			}
+		}
+		e.Number -= 2
+		return e.Number >= 0 && !e.Locked()
+	}},
+	accepttest.Corruption{Name: "an event after death", Spoil: func(_ *rand.Rand, t *accept.Trace, i int) bool {
+		e := t.Events[i]
+		t.Events = slices.Insert(t.Events, i, e)
+		t.Events[i].Until = e.Number
+		return e.Label == accept.Died || e.Label == accept.Failed
+	}})
+
+// samples makes so many traces of the kind.
+func samples(kind, count, procs, events int) (list []sample) {
+	k := kinds[kind]
+	for seed := uint64(1_000_000); len(list) < count; seed++ {
+		random := rand.New(rand.NewPCG(seed, uint64(kind)))
+		trace := accepttest.Record(random, 1+random.IntN(procs), 5+random.IntN(events), 0.1, 0.01*float64(random.IntN(2)))
+		if k.Spoil(random, trace, random.IntN(len(trace.Events))) {
+			list = append(list, sample{trace, fmt.Sprintf("%s, seed %d", k.Name, seed), accept.Check(trace).Rejection})
+		}
+	}
+	return list
+}
+
+// allSamples makes so many traces of each kind.
+func allSamples(each, procs, events int) (list []sample) {
+	for kind := range kinds {
+		list = append(list, samples(kind, each, procs, events)...)
+	}
+	return list
+}
+
+// explained is how many events of the trace model/accept explains.
+func (s sample) explained() int {
+	if s.rejection == nil {
+		return len(s.Events)
+	}
+	return s.rejection.Line - 2
+}
+
+// read has one TLC read all of the samples.
+func read(t *testing.T, files fs.FS, list []sample, everyOrder bool) []tlc.Reading {
+	t.Helper()
+	tools, err := tlc.Find(t.Context(), nil)
+	toolcache.Require(t, err)
+	var traces []*accept.Trace
+	for _, s := range list {
+		traces = append(traces, s.Trace)
+	}
+	run := tlc.Run{Tools: tools, Files: files, Small: true}
+	readings, out, err := run.Validate(context.Background(), traces, everyOrder, func(int64) {})
+	if err != nil {
+		t.Fatalf("Validate: %v\n%s", err, out.Log[:min(len(out.Log), 4000)])
+	}
+	return readings
+}
+
+// TestConform_Model: TLC and model/accept find the same first event that cannot
+// be explained, and the same part of it that contradicts, or that all events are
+// explained: of good traces, and of traces that are spoilt in each way.
+func TestConform_Model(t *testing.T) {
+	t.Parallel()
+	list := allSamples(*each, 3, 40)
+	rejected, otherPart := 0, 0
+	for i, r := range read(t, tla.Files, list, false) {
+		s := list[i]
+		if r.Explained != s.explained() {
+			t.Errorf("%s: TLC explains %d of %d events, and model/accept %d (%+v): TLC ends in %+v\n%s",
+				s.name, r.Explained, len(s.Events), s.explained(), s.rejection, r.States, accepttest.Text(s.Trace))
+			continue
+		}
+		if s.rejection == nil {
+			continue
+		}
+		rejected++
+		got := r.Rejection(s.Trace)
+		if got.Line != s.rejection.Line || got.Event != s.rejection.Event || len(got.States) == 0 || len(got.Could) != s.Procs {
+			t.Errorf("%s: Rejection: got %+v, want line %d, %v, and states", s.name, got, s.rejection.Line, s.rejection.Event)
+		}
+		switch {
+		case got.Part == s.rejection.Part:
+		case got.Part == accept.Order && s.rejection.Part == accept.Step: // both are wrong
+			otherPart++
+		default:
+			t.Errorf("%s: the part is %s (%s), and by model/accept %s (%s)\n%s", s.name, got.Part, got.Why, s.rejection.Part, s.rejection.Why, accepttest.Text(s.Trace))
+		}
+	}
+	if rejected < len(list)/2 || len(list)-rejected < *each {
+		t.Errorf("%d of %d traces are rejected: want many of each", rejected, len(list))
+	}
+	t.Logf("%d traces, %d rejected, %d of them for an order that is also another step", len(list), rejected, otherPart)
+}
+
+// TestConform_EveryOrder: when TLC tries every order it finds the same, so one
+// order is as good as any.
+func TestConform_EveryOrder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestConform_Model runs TLC")
+	}
+	t.Parallel()
+	list := allSamples((*each+1)/2, 3, 30)
+	for i, r := range read(t, tla.Files, list, true) {
+		if s := list[i]; r.Explained != s.explained() {
+			t.Errorf("%s: TLC explains %d of %d events in any order, and model/accept %d (%+v)\n%s",
+				s.name, r.Explained, len(s.Events), s.explained(), s.rejection, accepttest.Text(s.Trace))
+		}
+	}
+}
+
+// mutants are mistakes in TraceSharedBarrier.tla. Each is a text of it in which
+// the expression between « and » is replaced, and the kind of trace that shows
+// it. Most take away a comparison of the trace with the state, or a way in which
+// a process can go on.
+var mutants = []struct{ name, text, by, kind string }{
+	{"no words", `Locked(e) => «words = Seen(e)»`, `TRUE`, "value"},
+	{"no lock", `ELSE «Step(p)»`, `Step(p) \/ (Label(Coming(p)) \in Acquires /\ Goto(p, Then(p)) /\ lock' = p /\ UNCHANGED <<words, rounds, env>>)`, "a lock of two"},
+	{"no labels", `OTHER                          -> /\ «pc[p] = Label(e)»`, `TRUE`, "step"},
+	{"no ends of calls", `«Last(p) \in CallsAfter[Label(e)]»`, `TRUE`, "end"},
+	{"no ends of intervals", `«Until(prev) = Number(e)»`, `TRUE`, "interval"},
+	{"no begins of intervals", `«Number(e) \in {numbered, numbered + 1}»`, `Number(e) <= numbered + 1`, "an event moved"},
+	{"no numbers under the lock", `«lost + Number(e) - numbered - 1 <= Deaths[which]»`, `TRUE`, "gap"},
+	{"no number is lost", `«Cardinality({i \in DOMAIN Traces[t] : Label(Traces[t][i]) = "Die"})»`, `0`, "gap"},
+	{"no place for polls", `«Locked(prev) /\ Number(prev) = numbered»`, `TRUE`, "a poll too late"},
+	{"no end of a process", `«Label(prev) \notin LastWords»`, `TRUE`, "an event after death"},
+	{"no party counts", `«Passed(Coming(p))»`, `Cardinality(Procs)`, "parties"},
+	{"no polls", `AllExplained == \A p \in Procs : «Explained(p)»`, `Explained(p) \/ (Left(p) > 0 /\ Label(Coming(p)) \in Polls)`, "a poll never let go"},
+	{"no waiting", `«Number(Event(p, at[p] + 2)) > numbered»`, `FALSE`, "a poll let go by a later line"},
+	{"no giving up", `IF «GivesUp(p)» THEN`, `FALSE`, "none"},
+	{"no leaving", `IF «Leaves(p)» THEN`, `FALSE`, "an abandoned call"},
+	{"no death before a step", `AtOnce(p) == IF «MayStay(p)»`, `FALSE`, "a death"},
+	{"no lock of the dead", `/\ «Release(p)»`, `UNCHANGED lock`, "a death"},
+}
+
+// TestHazard_Mutants: each mistake makes TLC disagree with model/accept on some
+// traces. One TLC reads the traces of all: the mistake depends on the trace.
+func TestHazard_Mutants(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestConform_Model runs TLC")
+	}
+	t.Parallel()
+	const each = 10
+	module := readModule(t, "TraceSharedBarrier.tla")
+	var list []sample
+	for i, m := range mutants {
+		before, rest, _ := strings.Cut(m.text, "«")
+		old, after, _ := strings.Cut(rest, "»")
+		text := before + old + after
+		if strings.Count(module, text) != 1 {
+			t.Fatalf("%s: the module has %d times %q, want 1", m.name, strings.Count(module, text), text)
+		}
+		mutant := "Mutant"
+		if strings.Contains(text, "[t]") {
+			mutant = "MutantOf(t)"
+		}
+		module = strings.Replace(module, text, fmt.Sprintf("%s(IF "+mutant+" = %d THEN %s ELSE %s)%s", before, i, m.by, old, after), 1)
+		kind := slices.IndexFunc(kinds, func(k accepttest.Corruption) bool { return k.Name == m.kind })
+		list = append(list, samples(kind, each, 3, 40)...)
+	}
+	module = strings.Replace(module, "reading ==", fmt.Sprintf("MutantOf(t) == (t - 1) \\div %d\nMutant == MutantOf(which)\n\nreading ==", each), 1)
+	files := fstest.MapFS{"TraceSharedBarrier.tla": {Data: []byte(module)}}
+	for _, name := range []string{"Barrier.tla", "SharedBarrier.tla"} {
+		files[name] = &fstest.MapFile{Data: []byte(readModule(t, name))}
+	}
+	readings := read(t, files, list, false)
+	for i, m := range mutants {
+		differ := 0
+		for j := i * each; j < (i+1)*each; j++ {
+			if readings[j].Explained != list[j].explained() {
+				differ++
+			}
+		}
+		if differ == 0 {
+			t.Errorf("%s: TLC agrees with model/accept on all of %d traces (%s), want the mistake found", m.name, each, m.kind)
+		}
+		t.Logf("%s: found by %d of %d traces (%s)", m.name, differ, each, m.kind)
+	}
+}
+
+func readModule(t *testing.T, name string) string {
+	t.Helper()
+	text, err := fs.ReadFile(tla.Files, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
