@@ -31,7 +31,7 @@ func breaksIn(t *testing.T, dir string) {
 }
 
 // kept reads report.json of a directory that --out names, and checks it against
-// its schema.
+// its schema, and that report.html is made from it.
 func kept(t *testing.T, dir string) (doc report.Document, text string) {
 	t.Helper()
 	text = content(t, dir, "report.json")
@@ -41,6 +41,10 @@ func kept(t *testing.T, dir string) (doc report.Document, text string) {
 	}
 	if err := json.Unmarshal([]byte(text), &doc); err != nil {
 		t.Fatal(err)
+	}
+	var page strings.Builder
+	if err := doc.HTML(&page); err != nil || content(t, dir, "report.html") != page.String() {
+		t.Errorf("report.html is not the page of report.json (%v)", err)
 	}
 	return doc, text
 }
@@ -245,8 +249,8 @@ func TestHazard_OutReplacesNothing(t *testing.T) {
 func TestHazard_OutIsFull(t *testing.T) {
 	for size, want := range map[string]struct{ stdout, stderr string }{
 		"4k":  {"", "no space left"},
-		"8k":  {"verdict      passed\n", "is not kept in"},
-		"64k": {"verdict      passed\n", ""},
+		"64k": {"verdict      passed\n", "is not kept in"},
+		"4m":  {"verdict      passed\n", ""}, // report.html has half a megabyte
 	} {
 		dir := filepath.Join(t.TempDir(), "out")
 		p := newCommand(t, "--procs", "1", "--rounds", "1", "--out", dir)

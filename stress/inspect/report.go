@@ -203,7 +203,7 @@ func WriteCauses(out io.Writer, causes []Cause) {
 		if i > 0 {
 			label = "Or"
 		}
-		fmt.Fprintf(out, "\n%s: %s.\nWhat to do: %s.\n", label, c.text(), c.Do)
+		fmt.Fprintf(out, "\n%s: %s.\nWhat to do: %s.\n", label, c, c.Do)
 	}
 }
 
@@ -255,8 +255,8 @@ func (r *Report) processes(out io.Writer) {
 	table.Flush()
 }
 
-// text is the cause with where the model has it.
-func (c Cause) text() string {
+// String is the cause with where the model has it.
+func (c Cause) String() string {
 	text := c.Why
 	if c.Scenario != "" {
 		text += " (scenario " + c.Scenario + ")"

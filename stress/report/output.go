@@ -31,13 +31,14 @@ type Options struct {
 func (o *Options) Flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&o.JSON, "json", false, "print the report as one line of JSON (stress/report/report.schema.json)")
-	f.StringVar(&o.Dir, "out", "", "`DIR`, new or empty, that keeps report.json, log.txt (what was said on stderr, by ports too), recorder.txt (the last steps) and repro.sh (does it again)")
+	f.StringVar(&o.Dir, "out", "", "`DIR`, new or empty, that keeps report.json, report.html (the same, to look at), log.txt (what was said on stderr, by ports too), recorder.txt (the last steps) and repro.sh (does it again)")
 	f.StringVar(&o.JUnit, "junit", "", "write the result as JUnit XML to `FILE`")
 }
 
 // The files of a directory that keeps a result.
 const (
 	reportFile   = "report.json"
+	pageFile     = "report.html"
 	logFile      = "log.txt"
 	recorderFile = "recorder.txt"
 	scriptFile   = "repro.sh"
@@ -109,6 +110,9 @@ func (out *Output) begin(begun Document) (err error) {
 		}
 	}()
 	if err := out.create(reportFile, 0o666, begun.JSON); err != nil {
+		return err
+	}
+	if err := out.create(pageFile, 0o666, begun.HTML); err != nil {
 		return err
 	}
 	script := func(w io.Writer) error { return writeScript(w, begun.Command) }
@@ -235,6 +239,9 @@ func (out *Output) fill(doc Document) error {
 		if err := out.create(recorderFile, 0o666, doc.recordings); err != nil {
 			return err
 		}
+	}
+	if err := cli.WriteFile(filepath.Join(out.Dir, pageFile), doc.HTML); err != nil {
+		return err
 	}
 	return cli.WriteFile(filepath.Join(out.Dir, reportFile), doc.JSON)
 }

@@ -253,7 +253,7 @@ func (h *Hang) text(out io.Writer, verdict spec.Verdict) {
 	}
 	fmt.Fprintf(out, "\n%s: %s.\n\n", title, h.Why)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	h.autopsy().Rows(table)
+	h.Autopsy().Rows(table)
 	table.Flush()
 	if h.Unseen != "" {
 		fmt.Fprintf(out, "\nUnseen: %s.\n", h.Unseen)
@@ -272,8 +272,8 @@ func (h *Hang) text(out io.Writer, verdict spec.Verdict) {
 	inspect.WriteCauses(out, h.Causes)
 }
 
-// autopsy returns what the state has for people: the workers by number.
-func (h *Hang) autopsy() inspect.Autopsy {
+// Autopsy returns what the state has for people: the workers by number.
+func (h *Hang) Autopsy() inspect.Autopsy {
 	a := inspect.Autopsy{Words: "unreadable", Lock: h.lock(), Since: "not known"}
 	if h.Words != nil {
 		a.Words = h.Words.String()

@@ -45,7 +45,7 @@ func TestUnit_AutopsyOfARun(t *testing.T) {
 	}
 	var got strings.Builder
 	table := tabwriter.NewWriter(&got, 0, 0, 1, ' ', 0)
-	h.autopsy().Rows(table)
+	h.Autopsy().Rows(table)
 	table.Flush()
 	want := `missing     worker 2, 5-6 of 7
 alive       0-1, 4

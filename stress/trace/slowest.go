@@ -26,7 +26,7 @@ func (r *Recorder) IsSlow(latency int64) bool {
 }
 
 // During returns what the workers did during the round: from the first record
-// of it on.
+// of it on, and up to when the recorder was read.
 func (r Recording) During(round int64) Recording {
 	during := r
 	during.Records = []Record{}
@@ -37,7 +37,7 @@ func (r Recording) During(round int64) Recording {
 		}
 	}
 	for _, record := range r.Records {
-		if record.Round == round || record.Last >= from {
+		if record.At <= r.Now && (record.Round == round || record.Last >= from) {
 			during.Records = append(during.Records, record)
 		}
 	}

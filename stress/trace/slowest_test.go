@@ -50,7 +50,7 @@ func TestUnit_During(t *testing.T) {
 		at            int64
 	}{
 		{0, 6, "LockExit", 10}, {1, 6, "LockExit", 20}, {0, 6, "returned", 30}, {0, 7, spec.Call.String(), 40},
-		{1, 6, "returned", 50}, {1, 7, spec.Call.String(), 60}, {0, 8, spec.Call.String(), 90},
+		{1, 6, "returned", 50}, {1, 7, spec.Call.String(), 60}, {0, 8, spec.Call.String(), 90}, {1, 8, spec.Call.String(), 110}, // while the recorder is read
 	} {
 		rec.Records = append(rec.Records, Record{Worker: int(r.worker), Round: r.round, Label: r.label, At: r.at, Last: r.at})
 	}
