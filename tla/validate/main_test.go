@@ -2,14 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 
 	"sharedbarrier/model/cli"
@@ -142,40 +139,5 @@ func TestUnit_BadInput(t *testing.T) {
 		if err == nil || errors.As(err, new(cli.Exit)) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("validate %s: got %v, want an error with %q", c.args, err, c.want)
 		}
-	}
-}
-
-// TestProc_Interrupt: SIGINT while TLC reads ends Java and the command, and
-// leaves nothing.
-func TestProc_Interrupt(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: TestConform_Model runs TLC")
-	}
-	t.Parallel()
-	requireTLC(t)
-	temp := t.TempDir()
-	cmd := reexec.Command(context.Background(), "validate", file(t, good(t)))
-	// Java is a script that says that it runs, and then never ends.
-	started, home := filepath.Join(t.TempDir(), "started"), t.TempDir()
-	java, err := exec.LookPath("java")
-	script := "#!/bin/sh\ncase \"$*\" in *-version) exec '" + java + "' \"$@\";; esac\necho >'" + started + "'\nexec sleep 1000\n"
-	if err := errors.Join(err, syscall.Mkfifo(started, 0o600), os.Mkdir(filepath.Join(home, "bin"), 0o700), os.WriteFile(filepath.Join(home, "bin", "java"), []byte(script), 0o700)); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Env = append(cmd.Env, "TMPDIR="+temp, "JAVA_HOME="+home)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill() }) // it has ended, unless the test has failed
-	if _, err := os.ReadFile(started); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Process.Signal(os.Interrupt)
-	cmd.Wait()
-	if got := cmd.ProcessState.ExitCode(); got != spec.ExitInterrupted {
-		t.Errorf("validate, interrupted: exit code %d, want %d", got, spec.ExitInterrupted)
-	}
-	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
-		t.Errorf("validate, interrupted, leaves %v, %v", left, err)
 	}
 }
