@@ -4,6 +4,8 @@ package trace
 
 import (
 	"context"
+	"io"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -77,5 +79,26 @@ func BenchmarkCall(b *testing.B) {
 			slices.Sort(ratios)
 			b.ReportMetric(ratios[len(ratios)/2], "with/without")
 		})
+	}
+}
+
+// BenchmarkWrite is the time of one event of a trace.
+func BenchmarkWrite(b *testing.B) {
+	r, journals := NewRecorder(memory(b, 4), 4), newJournals(b, 4)
+	var tracks []*Track
+	var sources []Source
+	for w, journal := range journals {
+		tracks = append(tracks, r.Track(w, true))
+		tracks[w].Keep(journal)
+		tracks[w].Begin(1, 0, 4)
+		sources = append(sources, Source{Journal: journal})
+	}
+	steps := []spec.Step{spec.LockEnter, spec.TestFirst, spec.CountEnter, spec.UnlockEnter, spec.AwaitFlag}
+	for i := range b.N {
+		tracks[i/len(steps)%4].Step(steps[i%len(steps)], spec.Initial)
+	}
+	b.ResetTimer()
+	if events, err := r.Write(io.Discard, Head{Procs: 4}, sources, math.MaxInt64, nil); err != nil || events != int64(b.N) {
+		b.Fatalf("Write: %d events, %v; want %d", events, err, b.N)
 	}
 }

@@ -3,18 +3,21 @@
 package trace
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -23,6 +26,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/impl"
+	"sharedbarrier/model/accept"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/scratch"
@@ -55,6 +59,7 @@ type role struct {
 	Parties           int
 	KillAt            *spec.Step // kill itself there, in round 5; nil: nowhere
 	Late              bool       // a mistake: record a step when it has been taken
+	Keeps             bool       // keep all records in descriptor 4
 }
 
 // killRound is late enough that the ring has wrapped around.
@@ -70,6 +75,9 @@ func party() {
 	words, err := OpenWords(r.Segment, true)
 	must(err)
 	track := NewRecorder(inherited(r.Workers), r.Workers).Track(r.Worker, false)
+	if r.Keeps {
+		track.Keep(os.NewFile(4, "journal"))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	round := int64(1)
 	var taken []spec.Step // and not recorded
@@ -213,10 +221,10 @@ func newStage(t testing.TB, workers int) *stage {
 }
 
 // start starts a program with the argument and the memory.
-func (s *stage) start(program, arg string) *exec.Cmd {
+func (s *stage) start(program, arg string, more ...*os.File) *exec.Cmd {
 	s.t.Helper()
 	cmd := reexec.Command(s.t.Context(), program, arg)
-	cmd.ExtraFiles = []*os.File{s.file}
+	cmd.ExtraFiles = append([]*os.File{s.file}, more...)
 	cmd.Stderr = os.Stderr
 	if _, err := cmd.StdinPipe(); err != nil {
 		s.t.Fatal(err)
@@ -227,11 +235,11 @@ func (s *stage) start(program, arg string) *exec.Cmd {
 	return cmd
 }
 
-func (s *stage) startParty(r role) *exec.Cmd {
+func (s *stage) startParty(r role, more ...*os.File) *exec.Cmd {
 	r.Segment, r.LockPath, r.Workers = s.segment, s.lockPath, s.workers
 	text, err := json.Marshal(r)
 	must(err)
-	return s.start("party", string(text))
+	return s.start("party", string(text), more...)
 }
 
 // wantKilled waits for a process that SIGKILL ends.
@@ -334,6 +342,44 @@ func TestProc_KilledAnywhere(t *testing.T) {
 		was, is := alive.Of(victim), r.Of(victim)
 		if len(is) < Last-1 || r.Torn > workers || len(was) != len(is) || was[len(was)-1].position != is[len(is)-1].position {
 			t.Errorf("%d records of worker %d, %d torn; want at least %d, one for a worker at most", len(is), victim, r.Torn, Last-1)
+		}
+	}
+}
+
+// TestProc_TraceKilledAnywhere kills parties that keep all of their records at
+// random instants, one after the other. Their trace is a behaviour of the model:
+// a party that dies loses no more than a step that it has not taken. The control
+// is the same trace with a record less.
+func TestProc_TraceKilledAnywhere(t *testing.T) {
+	const workers = 3
+	random := rand.New(rand.NewPCG(5, 1))
+	for range max(2, *kills/4) {
+		s, journals := newStage(t, workers), newJournals(t, workers)
+		var parties []*exec.Cmd
+		for w := range workers {
+			parties = append(parties, s.startParty(role{Worker: w, Parties: workers, Keeps: true}, journals[w]))
+		}
+		s.awaitSections(parties[0], 5000+random.Int64N(500))
+		var sources []Source
+		for w, p := range parties {
+			kill(t, p)
+			sources = append(sources, Source{journals[w], Now()})
+		}
+		var file bytes.Buffer
+		if _, err := s.recorder.Write(&file, Head{Procs: workers}, sources, math.MaxInt64, nil); err != nil {
+			t.Fatal(err)
+		}
+		trace, err := accept.Read(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if no := accept.Check(trace).Rejection; no != nil || len(trace.Events) < 5000 {
+			t.Errorf("%d events, rejected: %+v", len(trace.Events), no)
+		}
+		late := slices.IndexFunc(trace.Events, func(e accept.Event) bool { return e.Label == "CountEnter" && e.Number > 4000 })
+		trace.Events = slices.Delete(trace.Events, late, late+1)
+		if accept.Check(trace).Rejection == nil {
+			t.Errorf("without a CountEnter the trace is accepted, want it rejected")
 		}
 	}
 }

@@ -47,6 +47,7 @@ package trace
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -95,7 +96,8 @@ type Track struct {
 // ended. A timed one reads the clock for each record. A worker has one Track at
 // a time, and uses it in one goroutine at a time.
 func (r *Recorder) Track(worker int, timed bool) *Track {
-	t := &Track{header: r.header, ring: &r.rings[worker], timed: timed, started: time.Now(), timeThen: Now()}
+	t := &Track{header: r.header, ring: &r.rings[worker], timed: timed}
+	t.started, t.timeThen = clocks()
 	for i := range t.ring.first {
 		if c, ok := t.ring.first[i].read(); ok && c.position > t.now.position {
 			t.now.position, t.place = c.position, i
@@ -201,6 +203,19 @@ func (t *Track) again() {
 }
 
 func (t *Track) clock() int64 { return t.timeThen + int64(time.Since(t.started)) }
+
+// clocks returns one moment on both clocks. The second may be earlier by the
+// time of two system calls, if one of the attempts was not interrupted.
+func clocks() (started time.Time, then int64) {
+	least := int64(math.MaxInt64)
+	for range 5 {
+		before, at := Now(), time.Now()
+		if took := Now() - before; took < least {
+			started, then, least = at, before, took
+		}
+	}
+	return started, then
+}
 
 // Now returns nanoseconds on the monotonic clock that all processes of the
 // machine share.
