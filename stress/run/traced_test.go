@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sharedbarrier/model/accept"
+	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/port/porttest"
@@ -83,6 +85,33 @@ func TestProc_TraceOfPorts(t *testing.T) {
 		}
 		if died := events[accept.Died]; len(died) != rep.Deaths {
 			t.Errorf("%s: the trace has the deaths %v, want %d", text, died, rep.Deaths)
+		}
+	}
+}
+
+// TestProc_TraceOfFailure: a worker whose call fails, by itself or since its port
+// was killed, has that as its last event.
+func TestProc_TraceOfFailure(t *testing.T) {
+	t.Parallel()
+	fails, killed := at("fails"), quick()
+	var pids []int
+	killed.started = func(p []int) { pids = p }
+	for name, run := range map[string]func() Report{
+		"fails": func() Report { return mustTrace(t, fails, Config{Procs: 2, Rounds: 50}) },
+		"port killed": func() Report {
+			return mustTrace(t, killed, Config{Procs: 2, Ports: []string{"go", "go"}, Pauses: true, Progress: func(rounds int64) {
+				for _, pid := range procgroup.Family(pids[1]) {
+					if pid != pids[1] && rounds > 0 {
+						syscall.Kill(pid, syscall.SIGKILL)
+					}
+				}
+			}})
+		},
+	} {
+		rep := run()
+		events, _ := validate(t, rep)
+		if failed := events[accept.Failed]; rep.Verdict != spec.Hang || len(failed) == 0 || len(events[accept.Died]) > 0 {
+			t.Errorf("%s: %v, failures %v, deaths %v; want a hang, one or two, none", name, rep.Verdict, failed, events[accept.Died])
 		}
 	}
 }
