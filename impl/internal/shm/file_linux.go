@@ -133,6 +133,33 @@ func (f *File) CheckSize() error {
 	return nil
 }
 
+// ID returns the device and the inode of the file.
+func (f *File) ID() (device, inode uint64) {
+	var st unix.Stat_t
+	unix.Fstat(f.FD, &st)
+	return uint64(st.Dev), st.Ino
+}
+
+// MapFile opens and maps a file of any size.
+func MapFile(op, name string, trust bool) (*File, error) {
+	f, err := OpenFile(op, name, trust, 0)
+	if err != nil {
+		return nil, err
+	}
+	if f.size, err = f.fileSize(); err != nil {
+		err = pathError(op, name, err)
+	} else if f.size == 0 {
+		err = pathError(op, name, fmt.Errorf("%w: it is empty", ErrSize))
+	} else {
+		err = f.enmap()
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // Removed reports whether the file has lost its name.
 func (f *File) Removed() bool {
 	var st unix.Stat_t

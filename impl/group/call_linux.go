@@ -1,0 +1,271 @@
+package group
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"sharedbarrier/spec"
+)
+
+// call takes the steps of one call, with one case for each in the order of
+// GROUP.md, section 4. lockRound takes those of a section.
+func (g *Group) call(ctx context.Context) (err error) {
+	defer g.catch(debug.SetPanicOnFault(true), &err)
+	h, own := g.head, g.own
+	t := thread{Group: g, role: caller}
+	p := pause{thread: &t, ctx: ctx}
+	defer p.stop()
+	for step := spec.Begin; ; {
+		if step != spec.LockRound { // lockRound calls the hook
+			t.at(step)
+		}
+		switch step {
+
+		case spec.Begin:
+			turn := h.turn.Load() // the stores of Turn, TurnBroken, Mend
+			r := turn >> 1
+			if turn&1 != 0 || g.mine < r {
+				g.mine = r
+				return g.brokenError(r - 1)
+			}
+			own.since.Store(now())
+			t.round = r
+			step = spec.Arrive
+
+		case spec.Arrive:
+			own.arrival.Store(t.round<<2 | arrived) // for Gather, Take
+			step = spec.Gather
+
+		case spec.Gather:
+			step = p.gather()
+
+		case spec.LockRound:
+			t.ended = false
+			took, err := t.lockRound()
+			if p.attempted(took); err != nil && own.arrival.CompareAndSwap(t.round<<2|arrived, t.round<<2|outside) {
+				return err
+			}
+			step = spec.Gather
+
+		case spec.Return:
+			own.arrival.Store(t.round<<2 | outside)
+			own.since.Store(now())
+			g.mine = t.round + 1
+			own.step.Store(uint32(spec.Begin))
+			if h.completed.Load() < t.round { // the store of Complete
+				return g.brokenError(t.round)
+			}
+			return nil
+
+		case spec.Retract:
+			if own.arrival.CompareAndSwap(t.round<<2|arrived, t.round<<2|outside) { // or Take's
+				own.since.Store(now())
+				own.step.Store(uint32(spec.Begin))
+				return g.missing(ctx, t.round)
+			}
+			step = spec.Gather
+		}
+	}
+}
+
+// How a call waits at Gather. A round that other processors carry out takes a
+// few microseconds; to sleep and be woken takes ten.
+const (
+	spins    = 3000                  // reads of turn, while each member that runs can have a processor
+	yields   = 2                     // for a member that waits for this processor
+	firstNap = 10 * time.Millisecond // before the end of ctx can wake the call
+	longNap  = 100 * time.Millisecond
+	pollMin  = 50 * time.Microsecond // between looks for a foreign party: each nap is longer by this
+	pollMax  = 5 * time.Millisecond
+)
+
+// A pause is the waiting of one call.
+type pause struct {
+	*thread
+	ctx    context.Context
+	from   int // the rank at which to look first
+	naps   int // before the next attempt at the lock
+	failed int // attempts at the lock in a row
+	spun   bool
+	dozed  int
+	waking func() bool // ends the wake-up by ctx
+}
+
+// What gather sees.
+type sight struct {
+	complete bool // each rank has arrived
+	dead     bool // a death has broken no round yet
+	vacant   bool // a rank is
+	first    bool // no lower rank has arrived
+	awake    int  // members that do not sleep
+}
+
+// gather returns the step after Gather. It stays for as long as its first look
+// and its sleep take.
+func (p *pause) gather() spec.MemberStep {
+	turn := p.head.turn.Load()
+	if turn>>1 != p.round {
+		return spec.Return
+	}
+	if p.ctx.Err() != nil {
+		return spec.Retract
+	}
+	if p.failed > 0 { // another process has the lock
+		return p.contend()
+	}
+	if p.missing() < 0 {
+		return spec.LockRound
+	}
+	if !p.spun {
+		p.spun = true
+		if p.spin() {
+			return spec.Return
+		}
+	}
+	s := p.look()
+	switch {
+	case s.complete || s.dead:
+		return spec.LockRound
+	case s.vacant && p.due(s):
+		p.dozed++
+		return spec.LockRound
+	case s.vacant && s.first:
+		p.doze(turn, min(time.Duration(p.dozed+1)*pollMin, pollMax))
+	case p.dozed == 0:
+		p.dozed++
+		p.doze(turn, firstNap)
+	default:
+		p.dozed++
+		p.wakeAtEnd()
+		p.processors = affinity()
+		p.doze(turn, longNap)
+	}
+	p.naps++
+	return spec.Gather
+}
+
+// due reports whether this call looks for a foreign party now: after each nap.
+func (p *pause) due(s sight) bool { return p.naps > 0 || p.dozed == 0 && s.first }
+
+// attempted notes whether the attempt at the lock succeeded.
+func (p *pause) attempted(took bool) {
+	p.naps = 0
+	if took {
+		p.failed = 0
+	} else {
+		p.failed++
+	}
+}
+
+// contend waits before the next attempt at the lock.
+func (p *pause) contend() spec.MemberStep {
+	turn := p.head.turn.Load()
+	switch {
+	case p.failed <= 4:
+		for range 50 {
+			if p.head.turn.Load() != turn {
+				return spec.Return
+			}
+		}
+	case p.failed <= 8:
+		yield()
+	default:
+		p.wakeAtEnd()
+		p.doze(turn, min(time.Duration(p.failed-8)*pollMin, pollMax))
+	}
+	if p.head.turn.Load() != turn {
+		return spec.Return
+	}
+	if s := p.look(); s.complete || s.dead || s.vacant {
+		return spec.LockRound
+	}
+	p.failed = 0
+	return spec.Gather
+}
+
+// missing returns a rank that has not arrived, or -1. It begins with the one
+// that it found the last time.
+func (p *pause) missing() int {
+	n := len(p.slots)
+	if p.from == 0 {
+		p.from = p.cfg.Rank + 1
+	}
+	for i := range n {
+		rank := (p.from + i) % n
+		if !p.slots[rank].arrivedIn(p.round) { // the stores of Arrive, Return, Retract, Take
+			p.from = rank + n
+			return rank
+		}
+	}
+	return -1
+}
+
+// look reads all slots.
+func (p *pause) look() (s sight) {
+	s.complete, s.first = true, true
+	for i := range p.slots {
+		o := &p.slots[i]
+		owner, in := o.owner.Load(), o.arrivedIn(p.round)
+		s.complete = s.complete && in
+		s.vacant = s.vacant || owner == vacant
+		s.dead = s.dead || died(owner) && o.broken.Load() == 0
+		s.first = s.first && (i >= p.cfg.Rank || !in || !alive(owner))
+	}
+	return s
+}
+
+// crowded reports whether more members run than there are processors.
+func (p *pause) crowded() bool {
+	awake := 0
+	for i := range p.slots {
+		if o := &p.slots[i]; o.asleep.Load() == 0 && alive(o.owner.Load()) {
+			if awake++; awake > p.processors {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// spin reads turn for a while and reports whether it has changed. A member that
+// waits for this processor gets it.
+func (p *pause) spin() bool {
+	turn := p.round << 1
+	if !p.crowded() {
+		for range spins {
+			if p.head.turn.Load() != turn {
+				return true
+			}
+		}
+	}
+	for range yields {
+		yield()
+		if p.head.turn.Load() != turn {
+			return true
+		}
+	}
+	return false
+}
+
+// doze sleeps while turn holds v, for at most d. Whoever changes turn looks at
+// asleep after that, and the kernel compares turn after the store of asleep, so
+// no wake is lost.
+func (p *pause) doze(v uint64, d time.Duration) {
+	p.own.asleep.Store(1) // for Wake
+	p.head.sleepTurn(v, d)
+	p.own.asleep.Store(0)
+}
+
+// wakeAtEnd has the end of ctx wake the call.
+func (p *pause) wakeAtEnd() {
+	if p.waking == nil && p.ctx.Done() != nil {
+		p.waking = context.AfterFunc(p.ctx, p.head.wakeTurn)
+	}
+}
+
+func (p *pause) stop() {
+	if p.waking != nil {
+		p.waking()
+	}
+}
