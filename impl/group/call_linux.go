@@ -98,7 +98,6 @@ type sight struct {
 	dead     bool // a death has broken no round yet
 	vacant   bool // a rank is
 	first    bool // no lower rank has arrived
-	awake    int  // members that do not sleep
 }
 
 // gather returns the step after Gather. It stays for as long as its first look
