@@ -153,7 +153,7 @@ func (s *searcher) leads(state model.State, p int, e, then accept.Event) bool {
 func TestConform_Behaviours(t *testing.T) {
 	for seed := range uint64(300) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		trace := accepttest.Record(random, 1+random.IntN(5), 20+random.IntN(300), 0.1*random.Float64(), 0.002*float64(random.IntN(2)))
+		trace := accepttest.Record(random, accepttest.Walk{Procs: 1 + random.IntN(5), Events: 20 + random.IntN(300), GiveUps: 0.1 * random.Float64(), Deaths: 0.002 * float64(random.IntN(2))})
 		read, err := accept.Read(strings.NewReader(accepttest.Text(trace)))
 		if err != nil {
 			t.Fatalf("seed %d: Read: %v", seed, err)
@@ -203,7 +203,7 @@ func TestUnit_ReadRefuses(t *testing.T) {
 
 // TestGolden_Example: the example of TRACES.md is a trace that Check accepts.
 func TestGolden_Example(t *testing.T) {
-	lines := strings.SplitAfter(accepttest.Text(accepttest.Record(rand.New(rand.NewPCG(4, 4)), 2, 200, 0, 0)), "\n")
+	lines := strings.SplitAfter(accepttest.Text(accepttest.Record(rand.New(rand.NewPCG(4, 4)), accepttest.Walk{Procs: 2, Events: 200})), "\n")
 	example := strings.Join(lines[:12], "")
 	golden.Part(t, "../../spec/TRACES.md", "example", "trace", "```json\n"+example+"```\n")
 	read, err := accept.Read(strings.NewReader(example))

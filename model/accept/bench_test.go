@@ -11,7 +11,7 @@ import (
 
 // BenchmarkCheck reads and checks a trace; the time is that of one event.
 func BenchmarkCheck(b *testing.B) {
-	trace := accepttest.Record(rand.New(rand.NewPCG(1, 1)), 8, b.N, 0.02, 0)
+	trace := accepttest.Record(rand.New(rand.NewPCG(1, 1)), accepttest.Walk{Procs: 8, Events: b.N, GiveUps: 0.02})
 	file := accepttest.Text(trace)
 	b.ResetTimer()
 	read, err := accept.Read(strings.NewReader(file))

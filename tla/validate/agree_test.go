@@ -90,7 +90,11 @@ func samples(kind, count, procs, events int) (list []sample) {
 	k := kinds[kind]
 	for seed := uint64(1_000_000); len(list) < count; seed++ {
 		random := rand.New(rand.NewPCG(seed, uint64(kind)))
-		trace := accepttest.Record(random, 1+random.IntN(procs), 5+random.IntN(events), 0.1, 0.01*float64(random.IntN(2)))
+		w := accepttest.Walk{Procs: 1 + random.IntN(procs), Events: 5 + random.IntN(events), GiveUps: 0.1, Deaths: 0.01 * float64(random.IntN(2))}
+		if seed%5 == 0 { // a misuse
+			w.Parties = max(1, w.Procs-1)
+		}
+		trace := accepttest.Record(random, w)
 		if k.Spoil(random, trace, random.IntN(len(trace.Events))) {
 			list = append(list, sample{trace, fmt.Sprintf("%s, seed %d", k.Name, seed), accept.Check(trace).Rejection})
 		}

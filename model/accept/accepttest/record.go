@@ -20,6 +20,7 @@ import (
 type recorder struct {
 	random   *rand.Rand
 	cfg      model.Config
+	parties  int
 	state    model.State
 	counter  int64
 	events   []accept.Event
@@ -27,23 +28,33 @@ type recorder struct {
 	over     []bool // by process: it has died
 }
 
-// Record returns the trace of about so many events.
-func Record(random *rand.Rand, procs, events int, giveUps, deaths float64) *accept.Trace {
-	cfg := model.Config{Scenario: spec.Withdraw, Procs: procs}
-	r := &recorder{random: random, cfg: cfg, state: model.Init(cfg), recorded: make([]bool, procs), over: make([]bool, procs)}
-	for idle := 0; len(r.events) < events && idle < 100*procs; idle++ {
-		p := random.IntN(procs)
+// A Walk is what the processes of a trace do.
+type Walk struct {
+	Procs   int
+	Parties int     // the party count that calls pass; 0: Procs
+	Events  int     // the length of the trace, about
+	GiveUps float64 // how often a process gives up or leaves its wait rather than take a step
+	Deaths  float64 // how often a process dies, or fails, rather than take a step
+}
+
+// Record returns the trace of a walk.
+func Record(random *rand.Rand, w Walk) *accept.Trace {
+	w.Parties = cmp.Or(w.Parties, w.Procs)
+	cfg := model.Config{Scenario: spec.Withdraw, Procs: w.Procs}
+	r := &recorder{random: random, cfg: cfg, parties: w.Parties, state: model.Init(cfg), recorded: make([]bool, w.Procs), over: make([]bool, w.Procs)}
+	for idle := 0; len(r.events) < w.Events && idle < 100*w.Procs; idle++ {
+		p := random.IntN(w.Procs)
 		before := len(r.events)
 		switch {
 		case r.over[p]:
 		case !r.recorded[p]:
 			r.note(p, r.state.Step(p).String())
 			r.recorded[p] = true
-		case random.Float64() < deaths:
+		case random.Float64() < w.Deaths:
 			r.state, _ = model.Happen(cfg, r.state, p, spec.Die)
 			r.note(p, []string{accept.Died, accept.Failed}[random.IntN(2)])
 			r.over[p] = true
-		case random.Float64() < giveUps:
+		case random.Float64() < w.GiveUps:
 			event, end := spec.GiveUp, accept.Withdrawn
 			if random.IntN(8) == 0 {
 				event, end = spec.Abandon, accept.Abandoned
@@ -52,7 +63,7 @@ func Record(random *rand.Rand, procs, events int, giveUps, deaths float64) *acce
 				r.enter(p, state, end)
 			}
 		default:
-			if state, ok := model.Advance(cfg, r.state, p, procs); ok {
+			if state, ok := model.Advance(cfg, r.state, p, w.Parties); ok {
 				end := accept.Returned
 				if r.state.Step(p) == spec.UnlockWithdraw {
 					end = accept.Withdrawn
@@ -65,7 +76,7 @@ func Record(random *rand.Rand, procs, events int, giveUps, deaths float64) *acce
 			idle = 0
 		}
 	}
-	return &accept.Trace{Procs: procs, Events: inFileOrder(r.events)}
+	return &accept.Trace{Procs: w.Procs, Events: inFileOrder(r.events)}
 }
 
 // enter makes the state the present one, and records the end of a call.
@@ -84,7 +95,7 @@ func (r *recorder) note(p int, label string) {
 		e.Words = r.state.Words()
 	}
 	if label == spec.Call.String() {
-		e.Parties = r.cfg.Procs
+		e.Parties = r.parties
 	}
 	e.Number = r.counter
 	for i := len(r.events) - 1; i >= 0; i-- {
