@@ -111,8 +111,9 @@ InOrder(e) ==
                                          => Locked(prev) /\ Number(prev) = numbered
 
 \* p comes to its next event after all steps under the lock with lower numbers.
-InTime(p) == Number(Coming(p)) > numbered /\ Label(Coming(p)) \notin LastWords
-                => \A q \in Procs : Left(q) > 0 => ~Locked(Coming(q))
+InTime(p) == Label(Coming(p)) \notin LastWords =>
+                \A q \in Procs : Left(q) > 0 /\ Locked(Coming(q))
+                                  => Number(Coming(q)) >= Number(Coming(p))
 
 \* What lets p go on at a poll may be a step that is not read yet.
 Waits(p) == /\ Left(p) > 1
