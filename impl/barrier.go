@@ -165,6 +165,9 @@ func (b *Barrier) Reset() error {
 // acquisition, AwaitDrain, AwaitFlag). A nil hook, as at first, is not called.
 // SetHook must not run at the same time as Wait or Reset.
 //
+// With a hook, Wait releases the lock at each step that does so. Without one it
+// may keep the lock from there to its next acquisition.
+//
 // The hook runs in the goroutine of Wait, under the lock if the step is, and
 // may block. If it panics, Wait releases the lock and leaves the words as they
 // are (scenario abandon); the handle can be used again.

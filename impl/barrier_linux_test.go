@@ -69,13 +69,25 @@ func wantError(t testing.TB, call string, got, want error) {
 	}
 }
 
+// TestUnit_RoundsOfManyParties: no call returns early, whether its parties keep
+// the lock between their sections or, as they have a hook, do not.
 func TestUnit_RoundsOfManyParties(t *testing.T) {
-	const parties, rounds = 5, 50
+	for hooked := range 3 {
+		testRounds(t, 2, hooked, 500)
+		testRounds(t, 5, 2*hooked, 100)
+	}
+}
+
+func testRounds(t *testing.T, parties, hooked int, rounds int64) {
+	t.Helper()
 	_, name, lockPath := create(t)
-	var begun [parties]atomic.Int64
+	begun := make([]atomic.Int64, parties)
 	var group sync.WaitGroup
 	for p := range parties {
 		b := attach(t, name, lockPath)
+		if p < hooked {
+			b.SetHook(func(spec.Step) {})
+		}
 		group.Go(func() {
 			for r := int64(1); r <= rounds; r++ {
 				begun[p].Store(r)

@@ -27,6 +27,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 
 		case spec.Call:
 			step, err = spec.LockInit, b.segment.CheckSize()
+			b.letDrain(n)
 
 		case spec.LockInit:
 			step, err = pause.acquire(ctx, spec.LockInit, spec.InitExit)
@@ -42,7 +43,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			step = spec.UnlockInit
 
 		case spec.UnlockInit:
-			step, err = spec.LockEnter, b.lock.Release()
+			step, err = spec.LockEnter, b.release(spec.UnlockInit, n)
 
 		case spec.LockEnter:
 			step, err = pause.acquire(ctx, spec.LockEnter, spec.TestFirst)
@@ -58,7 +59,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			}
 
 		case spec.UnlockFirst:
-			step, err = spec.AwaitDrain, b.lock.Release()
+			step, err = spec.AwaitDrain, b.release(spec.UnlockFirst, n)
 
 		case spec.AwaitDrain:
 			if err := ctx.Err(); err != nil {
@@ -100,7 +101,7 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 			step = spec.UnlockEnter
 
 		case spec.UnlockEnter:
-			step, err = spec.AwaitFlag, b.lock.Release()
+			step, err = spec.AwaitFlag, b.release(spec.UnlockEnter, n)
 
 		case spec.AwaitFlag:
 			if ctx.Err() != nil {
@@ -159,6 +160,30 @@ func (b *Barrier) call(ctx context.Context, n int32) (err error) {
 // uncancelled is the context of an acquisition that the end of the call's
 // context does not end: the words count the call.
 var uncancelled = context.Background()
+
+// release takes a release step. If the call goes on to its next acquisition at
+// once it keeps the lock (section 3): then no other process takes a step
+// between the two. A hook sees each release.
+func (b *Barrier) release(step spec.Step, n int32) error {
+	if b.hook == nil && goesOn(step, b.segment.Snapshot(), n) {
+		return nil
+	}
+	return b.lock.Release()
+}
+
+// goesOn reports whether a call with party count n that is at a release step,
+// with the words w, waits at no step before its next acquisition.
+func goesOn(step spec.Step, w spec.Words, n int32) bool {
+	switch step {
+	case spec.UnlockInit:
+		return true // LockEnter is next
+	case spec.UnlockFirst:
+		return w.Exit == n // AwaitDrain is next
+	case spec.UnlockEnter:
+		return w.Flag != spec.Down // AwaitFlag is next
+	}
+	return false
+}
 
 // construct takes the steps of section 6, without the lock.
 func (b *Barrier) construct() (err error) {

@@ -27,6 +27,52 @@ func TestConform_Unconstructed(t *testing.T) {
 	}
 }
 
+// TestConform_KeptLock is the reason why a call may keep the lock: in each state
+// of the model in which a call is at a release over which it keeps the lock, its
+// steps up to the next acquisition can be taken one after the other, and change
+// no word. From every other release the call waits first, or ends.
+func TestConform_KeptLock(t *testing.T) {
+	for n := 1; n <= 3; n++ {
+		kept := map[spec.Step]int{}
+		g := explore.NewGraph(model.NewMachine(model.Config{Scenario: spec.Withdraw, Procs: n}))
+		// after returns the state after the step of p; -1: p cannot take it, or
+		// stays at it.
+		after := func(i, p int) int {
+			for _, e := range g.Edges[i] {
+				if e.Action.Proc == p && e.Action.Event == spec.NoEvent && g.States[e.To].Step(p) != g.States[i].Step(p) {
+					return e.To
+				}
+			}
+			return -1
+		}
+		for i, s := range g.States {
+			p := s.Holder()
+			if p < 0 || s.Step(p).Lock() != spec.Release {
+				continue
+			}
+			to, last := after(i, p), s.Step(p)
+			for to >= 0 && last.Lock() != spec.Acquire && g.States[to].Step(p) != spec.Call {
+				to, last = after(to, p), g.States[to].Step(p)
+			}
+			follows := to >= 0 && last.Lock() == spec.Acquire
+			if got := goesOn(s.Step(p), s.Words(), int32(n)); got != follows {
+				t.Fatalf("goesOn of p%d in %v: got %v, want %v", p, s, got, follows)
+			}
+			if follows {
+				kept[s.Step(p)]++
+				if held := g.States[to]; held.Words() != s.Words() || held.Holder() != p {
+					t.Fatalf("p%d goes on from %v to %v: want the same words, and p%d to hold the lock", p, s, held, p)
+				}
+			}
+		}
+		for _, at := range []spec.Step{spec.UnlockInit, spec.UnlockFirst, spec.UnlockEnter} {
+			if kept[at] == 0 {
+				t.Errorf("%d parties: the lock is kept over %v in no state", n, at)
+			}
+		}
+	}
+}
+
 // TestUnit_ContextEndsAtAnyStep ends the context of a call before each of its
 // steps. The call ends at the first step from there on that section 5 of
 // PROTOCOL.md lists.

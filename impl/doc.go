@@ -18,6 +18,14 @@
 // [Barrier.Wait]; the others use [Attach]. Wait takes the steps of PROTOCOL.md,
 // under their names and in their order.
 //
+// # The schedule
+//
+// Where PROTOCOL.md leaves a choice, a call takes the one that costs least. It
+// keeps the lock from a release to its next acquisition if it does not wait in
+// between (section 3): most calls take the lock twice a round, to count
+// themselves in and out. It begins with a few yields while the last round drains
+// (section 8). With a hook ([Barrier.SetHook]) it keeps no lock.
+//
 // # One handle, one party
 //
 // A Barrier is the handle of one party. Each goroutine or process that takes

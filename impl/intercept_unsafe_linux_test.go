@@ -314,7 +314,7 @@ func TestUnit_WaitersSleep(t *testing.T) {
 		setWords(b, tc.words)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		spins := wordSpins
+		spins := 0
 		if tc.step == spec.LockInit {
 			holder := attach(t, name, lockPath)
 			if held, err := holder.lock.Try(); !held {
@@ -368,6 +368,61 @@ func TestUnit_WaitersSleep(t *testing.T) {
 		}
 		if attempts != want || slept.Load() != sleeps {
 			t.Errorf("attempts and sleeps at %v: got %d, %d, want %d, %d", tc.step, attempts, slept.Load(), want, sleeps)
+		}
+	}
+}
+
+// TestUnit_KeptLock: a call locks and unlocks the file once for all steps between
+// which it does not wait, and with a hook at each step that says so. A call whose
+// context ends while it keeps the lock releases it.
+func TestUnit_KeptLock(t *testing.T) {
+	for _, tc := range []struct {
+		words   spec.Words
+		parties int
+		end     int // the context ends 1: at the first acquisition, 2: when the call sleeps; 0: never
+		locks   int
+		hooked  int // the same with a hook
+		after   spec.Words
+		want    error
+	}{
+		{spec.Initial, 1, 0, 1, 4, spec.Initial, nil},
+		{spec.Words{Enter: 1, Exit: 2, Flag: 0}, 2, 0, 1, 3, spec.Words{Enter: 0, Exit: 1, Flag: 1}, nil},
+		{spec.Initial, 2, 1, 1, 1, spec.Words{Enter: 0, Exit: 2, Flag: 1}, context.Canceled},
+		{spec.Words{Enter: 0, Exit: 1, Flag: 1}, 2, 2, 1, 2, spec.Words{Enter: 0, Exit: 1, Flag: 1}, context.Canceled},
+		{spec.Words{Enter: 1, Exit: 3, Flag: 0}, 3, 2, 2, 3, spec.Words{Enter: 1, Exit: 3, Flag: 0}, context.Canceled},
+	} {
+		for _, hook := range []func(spec.Step){nil, func(spec.Step) {}} {
+			b, _, _ := create(t)
+			setWords(b, tc.words)
+			b.SetHook(hook)
+			want := tc.locks
+			if hook != nil {
+				want = tc.hooked
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			locks, unlocks := 0, 0
+			intercept.Run(t, append(intercept.All(unix.SYS_FLOCK), intercept.Futex), func(c intercept.Call) unix.Errno {
+				switch {
+				case c.Number == unix.SYS_FUTEX: // it sleeps
+					if c.Args[1] == 0 && tc.end == 2 {
+						cancel()
+					}
+				case c.Args[1] == unix.LOCK_UN:
+					unlocks++
+				default:
+					if locks++; locks == tc.end && tc.end == 1 {
+						cancel()
+					}
+				}
+				return 0
+			}, func() {
+				wantError(t, fmt.Sprintf("Wait with %v", tc.words), b.Wait(ctx, tc.parties), tc.want)
+			})
+			cancel()
+			if locks != want || unlocks != want || b.lock.Held {
+				t.Errorf("Wait(%d) with %v, hook %v: locks, unlocks, held: got %d, %d, %v, want %d, %d, false", tc.parties, tc.words, hook != nil, locks, unlocks, b.lock.Held, want, want)
+			}
+			wantWords(t, b, tc.after)
 		}
 	}
 }

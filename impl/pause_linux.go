@@ -9,11 +9,13 @@ import (
 	"sharedbarrier/spec"
 )
 
-// A blocked step first tries again at once, for a peer that runs on another
-// processor; then yields, for a peer that waits for this processor; then
-// sleeps. An attempt at the lock is a system call, hence fewer spins.
+// A blocked step first yields, for a peer that waits for this processor, and
+// looks again after each; then it sleeps. If no process waits for this
+// processor, a yield takes a fifth of a microsecond, so that a waiter also spins
+// for a peer that runs on another one. A step that waits for the lock first
+// tries again at once: another process holds it for less than it takes to
+// switch to a third.
 const (
-	wordSpins = 16
 	lockSpins = 4
 	yields    = 6
 
@@ -49,8 +51,7 @@ func (p *pause) failed(step spec.Step) int {
 // fails with ErrSize.
 func (p *pause) word(step spec.Step, word spec.Word, v int32) error {
 	switch tries := p.failed(step); {
-	case tries <= wordSpins:
-	case tries <= wordSpins+yields:
+	case tries <= yields:
 		yield()
 	default:
 		if woken := p.b.segment.Sleep(word, v); !woken {
@@ -60,12 +61,28 @@ func (p *pause) word(step spec.Step, word spec.Word, v int32) error {
 	return nil
 }
 
+// letDrain delays a call, by a few yields at most, while exit shows that the
+// last round drains: now the call could only take the lock twice, and wait at
+// AwaitDrain in between. What it reads has no other effect (section 8).
+func (b *Barrier) letDrain(n int32) {
+	for range yields {
+		if exit := b.segment.Load(spec.Exit); exit == spec.NotSet || exit == n { // any store
+			return
+		}
+		yield()
+	}
+}
+
 // acquire makes one attempt at the lock. It returns step held if it succeeds,
-// and step wait, after a pause, if another process holds the lock. It fails
-// with the error of ctx or of the lock file, and with ErrSize.
+// or if release kept the lock, and step wait, after a pause, if another process
+// holds the lock. It fails with the error of ctx or of the lock file, and with
+// ErrSize.
 func (p *pause) acquire(ctx context.Context, wait, held spec.Step) (spec.Step, error) {
 	if err := ctx.Err(); err != nil {
 		return wait, err
+	}
+	if p.b.lock.Held {
+		return held, nil
 	}
 	acquired, err := p.b.lock.Try()
 	if acquired || err != nil {

@@ -28,7 +28,7 @@ func TestUnit_CancelledAsleep(t *testing.T) {
 		if s != spec.AwaitFlag {
 			return
 		}
-		if attempts++; attempts == wordSpins+yields+2 {
+		if attempts++; attempts == yields+2 {
 			close(asleep)
 		}
 		if ctx.Err() != nil {

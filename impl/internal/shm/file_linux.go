@@ -115,7 +115,7 @@ func vet(fd int, trust bool) error {
 // fileSize returns the size of the file in bytes.
 func (f *File) fileSize() (int64, error) {
 	var st unix.Stat_t
-	err := unix.Fstat(f.FD, &st)
+	err := fstat(f.FD, &st) // of tmpfs
 	return st.Size, err
 }
 
