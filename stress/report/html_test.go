@@ -423,6 +423,9 @@ func TestProc_PagePrintAndNarrow(t *testing.T) {
 func TestUnit_PageSize(t *testing.T) {
 	doc := documents(t)["11 hang"]
 	for _, c := range []struct{ procs, most int }{{64, 1_500_000}, {1024, 2_500_000}} {
+		if testing.Short() && c.procs > 64 {
+			continue
+		}
 		rep := doc.Runs[0]
 		rep.Procs = c.procs
 		measure(&rep)

@@ -86,31 +86,34 @@ const mostLanes = 64
 // record.
 func drawn(rep run.Report, rec trace.Recording, title, doc string, wrong func(trace.Record) bool) timeline.Timeline {
 	t := timeline.Timeline{Title: title, Doc: doc + " A step lasts until the next one of its worker, with the pause before it.", Axis: timeline.Time}
-	shown := lanes(rep)
+	shown := lanesOf(rep)
 	if len(shown) < rep.Procs {
 		t.Doc += fmt.Sprintf(" %d of %d workers are shown.", len(shown), rep.Procs)
 	}
 	since, last := rec.Now, int64(0)
+	of := map[int][]trace.Record{} // by worker
 	for _, r := range rec.Records {
 		since, last = min(since, r.At), max(last, r.At)
+		of[r.Worker] = append(of[r.Worker], r)
 	}
 	if end := last + max(1000, (last-since)/4); end < rec.Now {
 		t.Doc += fmt.Sprintf(" The timeline ends %v after the last record. Nothing else happened for another %v.", time.Duration(end-last).Round(time.Microsecond), time.Duration(rec.Now-end).Round(time.Microsecond))
 		rec.Now = end
 	}
-	ends := map[int]int64{} // of the workers
+	var lanes []lane
 	for _, worker := range shown {
-		ends[worker] = rec.Now
-		if records := rec.Of(worker); stateOf(rep.Hang, worker) == isDead && len(records) > 0 {
-			ends[worker] = min(rec.Now, records[len(records)-1].Last)
+		l := lane{records: of[worker], since: since, now: rec.Now}
+		if stateOf(rep.Hang, worker) == isDead && len(l.records) > 0 {
+			l.now = min(rec.Now, l.records[len(l.records)-1].Last)
 		}
+		lanes = append(lanes, l)
 	}
-	held := holdings(rec, ends)
-	for _, worker := range shown {
-		l := lane{records: rec.Of(worker), since: since, now: ends[worker]}
+	held := holdings(lanes)
+	for i, worker := range shown {
+		l := lanes[i]
 		l.addCalls()
 		for _, h := range held {
-			if h.worker == worker {
+			if h.lane == i {
 				l.add(timeline.Item{Kind: timeline.Lock}, h.from, h.to)
 			}
 		}
@@ -136,9 +139,9 @@ func laneName(rep run.Report, worker int) string {
 	return name
 }
 
-// lanes returns the workers that are shown, by number: first of all the
+// lanesOf returns the workers that are shown, by number: first of all the
 // suspects.
-func lanes(rep run.Report) (list []int) {
+func lanesOf(rep run.Report) (list []int) {
 	list = suspects(rep)
 	for worker := range rep.Procs {
 		if !slices.Contains(list, worker) {
@@ -176,28 +179,27 @@ func suspects(rep run.Report) (list []int) {
 
 // A holding is when a worker holds the lock.
 type holding struct {
-	worker   int
+	lane     int
 	number   int64 // of its first record
 	from, to int64
 	last     int64 // when its last record was made
 }
 
-// holdings returns when each of the workers, which end at some time, holds the
-// lock, as far as the records tell: until the worker records the step after its
-// release, or another one finds itself under the lock, by the order of the
-// numbers.
-func holdings(rec trace.Recording, ends map[int]int64) (list []holding) {
-	for worker, end := range ends {
-		records := rec.Of(worker)
+// holdings returns when each of the workers holds the lock, as far as the
+// records tell: until the worker ends, or records the step after its release, or
+// another one finds itself under the lock, by the order of the numbers.
+func holdings(lanes []lane) (list []holding) {
+	for number, l := range lanes {
+		records := l.records
 		for i, r := range records {
 			if r.Words == nil {
 				continue
 			}
 			if i == 0 || records[i-1].Words == nil || releases(records[i-1]) {
-				list = append(list, holding{worker: worker, number: r.Number, from: r.At})
+				list = append(list, holding{lane: number, number: r.Number, from: r.At})
 			}
 			h := &list[len(list)-1]
-			h.last, h.to = r.Last, until(records, i, end)
+			h.last, h.to = r.Last, until(records, i, l.now)
 		}
 	}
 	slices.SortFunc(list, func(a, b holding) int { return cmp.Compare(a.number, b.number) })
