@@ -31,7 +31,8 @@ var (
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"command": command, "join": join, "printable": cli.Printable, "prose": prose, "rows": rows, "scenario": scenarioName,
 	"validate": func(file string) template.HTML { return code("go run ./model/validate " + cli.Quoted(file)) },
-	"verdict":  func(v spec.Verdict) template.HTML { return markOf(v).html(v) },
+	"verdict":  func(v spec.Verdict) template.HTML { return markOf(v).html(string(v)) },
+	"graded":   graded,
 }).Parse(pageHTML))
 
 // HTML writes the document as a page for a browser. It is one file with no need
@@ -109,8 +110,17 @@ func markOf(v spec.Verdict) mark {
 	return mark{"bad", "✗"}
 }
 
-func (m mark) html(v spec.Verdict) template.HTML {
-	return template.HTML(fmt.Sprintf(`<span class="%s">%s %s</span>`, m.Class, m.Symbol, template.HTMLEscapeString(string(v))))
+func (m mark) html(text string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<span class="%s">%s %s</span>`, m.Class, m.Symbol, template.HTMLEscapeString(text)))
+}
+
+// graded returns the verdict of a scenario, which may have failed as the model
+// says it can.
+func graded(v spec.Verdict) template.HTML {
+	if v == spec.Passed {
+		return markOf(v).html("as expected")
+	}
+	return markOf(v).html(string(v))
 }
 
 // charts is what page.js draws of a run.
@@ -230,7 +240,7 @@ func join(list []string) string {
 	if len(list) == 0 {
 		return "–"
 	}
-	return strings.Join(list, ", ")
+	return cli.Printable(strings.Join(list, ", "))
 }
 
 func scenarioName(name string, control bool) string {
