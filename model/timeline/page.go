@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 
+	"sharedbarrier/model/browse/theme"
 	"sharedbarrier/spec"
 )
 
@@ -34,7 +35,8 @@ var parsed = template.Must(template.New("").Parse(templates))
 
 // Head returns style, libraries and script, which a page has once, before or
 // after its timelines. A page may use the libraries too: they are the globals
-// Plot and d3. All classes and variables of the style begin with timeline.
+// Plot and d3. All classes of the style begin with timeline, and its colors are
+// those of package theme, which the page must have.
 func Head() template.HTML {
 	return execute("head", map[string]any{
 		"CSS": template.CSS(css), "D3": template.JS(d3), "Plot": template.JS(plot), "Docs": docs(), "Script": template.JS(script),
@@ -57,7 +59,7 @@ func Write(out io.Writer, title string, list ...Timeline) error {
 	for _, t := range list {
 		sections = append(sections, t.HTML())
 	}
-	return parsed.ExecuteTemplate(out, "page", map[string]any{"Title": title, "Head": Head(), "Sections": sections})
+	return parsed.ExecuteTemplate(out, "page", map[string]any{"Title": title, "Theme": template.CSS(theme.CSS), "Head": Head(), "Sections": sections})
 }
 
 // docs returns what each step and event does, by its label.

@@ -10,15 +10,15 @@
   // the height of a lane is left free above, and the name in the legend.
   const kinds = {
     call: { fill: "none", stroke: "line", label: "text", top: 0, name: "in a call" },
-    lock: { fill: "lock", label: "text", top: 0, name: "holds the lock" },
+    lock: { fill: "held", label: "text", top: 0, name: "holds the lock" },
     dead: { fill: "dead", label: "text", top: 0.35, name: "dead" },
     wait: { fill: "wait", stroke: "line", label: "text", top: 0.35, name: "waits" },
-    step: { fill: "step", label: "on-step", top: 0.12, name: "takes a step" },
-    event: { fill: "event", label: "on-event", top: 0.12, name: "something happens to it" },
-    fault: { fill: "fault", label: "on-fault", top: 0.12, name: "the run does something to it" },
+    step: { fill: "here", label: "on-here", top: 0.12, name: "takes a step" },
+    event: { fill: "event", label: "page", top: 0.12, name: "something happens to it" },
+    fault: { fill: "bad", label: "page", top: 0.12, name: "the run does something to it" },
   };
   const happens = (item) => ["step", "event", "fault"].includes(item.kind);
-  const color = (name) => (name === "none" ? name : `var(--timeline-${name})`);
+  const color = (name) => (name === "none" ? name : `var(--${name})`);
   const number = (v) => String(v).replace("-", "−");
   const CHAR = 6.3, MARGIN = 8, ROW = 20; // pixels: of a letter, beside the lanes, of a row of words
 
@@ -115,7 +115,7 @@
         if (i < 0) i = free.length;
         free[i] = h.to;
         rows[i] ??= add(i === 0 ? "lock" : "also", ROW);
-        this.items.push({ ...h, kind: "lock", lane: "lock", fill: "lock", ink: "text", stroke: "line", y1: rows[i].y1, y2: rows[i].y2 });
+        this.items.push({ ...h, kind: "lock", lane: "lock", fill: "held", ink: "text", stroke: "line", y1: rows[i].y1, y2: rows[i].y2 });
       }
     }
 
@@ -131,7 +131,7 @@
           if (same.length) same.at(-1).to = at - 2 * this.half;
           same.push({ value: w[name], from: at, to: this.span[1] - this.half });
         }
-        for (const s of same) this.items.push({ kind: "word", lane: name, from: s.from, to: s.to, label: number(s.value), fill: "word", ink: "text", stroke: "line", y1: row.y1, y2: row.y2 });
+        for (const s of same) this.items.push({ kind: "word", lane: name, from: s.from, to: s.to, label: number(s.value), fill: "seen", ink: "text", stroke: "line", y1: row.y1, y2: row.y2 });
       }
     }
 
@@ -162,7 +162,7 @@
         legend.append(li);
       };
       for (const [name, kind] of Object.entries(kinds)) if (present.has(name)) entry(kind.fill, kind.name);
-      if (this.items.some((i) => i.wrong)) entry("none", "what is wrong", "3px solid var(--timeline-wrong)");
+      if (this.items.some((i) => i.wrong)) entry("none", "what is wrong", "3px solid var(--bad)");
     }
 
     resize() {
@@ -215,8 +215,8 @@
           Plot.ruleX(thin, { x: "from", y1: "y1", y2: "y2", stroke: (i) => color(i.fill === "none" ? i.stroke : i.fill), strokeWidth: 2, clip: true, title: (i) => this.describe(i) }),
           text(flat), text(upright, { rotate: -90 }),
           text(beside, { textAnchor: "start", dx: 4, fill: color("text"), stroke: color("soft"), strokeWidth: 5 }),
-          Plot.ruleX(wrong.filter(happens), { x: (i) => this.end(i), stroke: color("wrong"), strokeDasharray: "4 3", clip: true }),
-          Plot.rect(wrong, { ...bar, fill: "none", stroke: color("wrong"), strokeWidth: 3 }),
+          Plot.ruleX(wrong.filter(happens), { x: (i) => this.end(i), stroke: color("bad"), strokeDasharray: "4 3", clip: true }),
+          Plot.rect(wrong, { ...bar, fill: "none", stroke: color("bad"), strokeWidth: 3 }),
           Plot.rect(chosen, { ...bar, inset: -3, fill: "none", stroke: color("text"), strokeWidth: 2 }),
         ],
       });
