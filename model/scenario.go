@@ -41,6 +41,31 @@ func (cfg Config) String() string {
 	return text
 }
 
+// Name names the question in words: its scenario, and what is different from
+// that.
+func (cfg Config) Name() string {
+	text := cfg.Scenario.String()
+	if cfg.Control {
+		text += ", control"
+	}
+	if cfg.WeakReads {
+		text += ", weak reads"
+	}
+	if cfg.Mutant != nil {
+		text += ", mutant " + cfg.Mutant.Name
+	}
+	return text
+}
+
+// Title names the question and its size in words.
+func (cfg Config) Title() string {
+	rounds := "without a bound on rounds"
+	if cfg.Rounds > 0 {
+		rounds = fmt.Sprintf("%d rounds", cfg.Rounds)
+	}
+	return fmt.Sprintf("%s: %d processes, %s", cfg.Name(), cfg.Procs, rounds)
+}
+
 // maxRounds keeps a packed state small. Unbounded rounds show everything.
 const maxRounds = 20
 

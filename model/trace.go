@@ -3,7 +3,6 @@ package model
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"sharedbarrier/spec"
 )
@@ -73,42 +72,6 @@ func (e Entry) step(quote string) string {
 		return fmt.Sprintf("%s%s%s(%d)", quote, e.Label, quote, e.Parties)
 	}
 	return quote + e.Label + quote
-}
-
-// Rows returns the trace as the rows of a table, the head first: number,
-// process, step, and each word after it, with the value before where that was
-// another.
-func (t Trace) Rows() [][]string {
-	rows := [][]string{{"#", "process", "step", "enter", "exit", "flag"}}
-	before := spec.Initial
-	for i, e := range t {
-		rows = append(rows, []string{fmt.Sprint(i + 1), e.who(), e.step(""),
-			change(before.Enter, e.Words.Enter), change(before.Exit, e.Words.Exit), change(before.Flag, e.Words.Flag)})
-		before = e.Words
-	}
-	return rows
-}
-
-func change(before, after int32) string {
-	if before == after {
-		return fmt.Sprint(after)
-	}
-	return fmt.Sprintf("%d → %d", before, after)
-}
-
-// Text returns the rows as lines in aligned columns. A loop of 1 or more is the
-// number of the entry that follows the last one, and the last line says so.
-func (t Trace) Text(loop int) string {
-	var text strings.Builder
-	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	for _, row := range t.Rows() {
-		fmt.Fprintln(columns, strings.Join(row, "\t"))
-	}
-	columns.Flush()
-	if loop > 0 {
-		fmt.Fprintf(&text, "and again from %d on, without end\n", loop)
-	}
-	return text.String()
 }
 
 // Schedule returns the trace as the rows of a short table in Markdown, the head

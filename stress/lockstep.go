@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/timeline"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/lockstep"
 	"sharedbarrier/stress/port"
@@ -31,6 +32,7 @@ type lockstepFlags struct {
 	seed                         uint64
 	steps                        int
 	json                         bool
+	timeline                     string
 }
 
 func lockstepCommand() *cobra.Command {
@@ -73,6 +75,7 @@ it does not, 75 every run was left out, 130 interrupted.`,
 	f.Uint64Var(&q.seed, "seed", 0, "seed of --random (0: draw one)")
 	f.IntVar(&q.steps, "steps", 10000, "steps of --random")
 	f.DurationVar(&q.plan.Shorten, "shorten", 20*time.Second, "after a difference, look so long for fewer moves that show it (0: do not)")
+	f.StringVar(&q.timeline, "timeline", "", "write the moves of a difference, or of what was observed, as a page for a browser to this `FILE`, with a lane for each process")
 	f.BoolVar(&q.json, "json", false, "print one JSON object for each run, one a line")
 	cmd.MarkFlagsMutuallyExclusive("tour", "random", "schedule", "moves", "hazards", "crash")
 	for _, own := range []string{"scenario", "rounds"} { // what is replayed has its own
@@ -129,6 +132,11 @@ func (q *lockstepFlags) run(cmd *cobra.Command) error {
 	}
 	if !q.json {
 		if err := lockstep.WriteTable(cmd.OutOrStdout(), reports); err != nil {
+			return err
+		}
+	}
+	if q.timeline != "" {
+		if err := timeline.WriteFile(q.timeline, cmd.ErrOrStderr(), "Lockstep", lockstep.Timelines(reports)...); err != nil {
 			return err
 		}
 	}

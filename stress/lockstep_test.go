@@ -90,13 +90,18 @@ func TestProc_LockstepDifference(t *testing.T) {
 		{`exec:echo "port 1 white withdraw"; read -r white; echo ok; read -r open; echo closed; read -r end=2`,
 			`answer of p1 (its line 3), while it opens the barrier: got "closed", want "at MakeEnter"`, []string{"--random", "--steps", "1"}},
 	} {
-		p, code, _ := runLockstep(t, "", "--port", c.port)
+		page := filepath.Join(t.TempDir(), "timeline.html")
+		p, code, _ := runLockstep(t, "", "--port", c.port, "--timeline", page)
 		command := strings.ReplaceAll(p.err.String(), "'", "")
 		if code != spec.ExitSafety || !strings.Contains(p.out.String(), c.difference) || !strings.HasSuffix(command, strings.Join(c.reproduce, " ")+"\n") {
 			t.Errorf("--port %s: exit code %d, stdout %s, stderr %s; want 12, %s, and %q", c.port, code, p.out.String(), p.err.String(), c.difference, c.reproduce)
 		}
 		if strings.Contains(p.err.String(), "looking for fewer moves") != (c.reproduce[0] == "--moves") {
 			t.Errorf("--port %s: stderr %s; want the difference first, before fewer moves are looked for", c.port, p.err.String())
+		}
+		html, err := os.ReadFile(page)
+		if moves := c.reproduce[0] == "--moves"; moves != (err == nil) || moves && !strings.Contains(string(html), "The real barrier differs from the model: ") {
+			t.Errorf("--port %s --timeline: %v; want a page if there are moves: %v", c.port, err, moves)
 		}
 		p.checkNothingLeft(t)
 		for port, want := range map[string]int{c.port: spec.ExitSafety, "go=2": spec.ExitOK} {

@@ -87,7 +87,7 @@ func Write(out io.Writer, views ...View) error {
 		content.Panes = append(content.Panes, newPane(v))
 	}
 	return page.Execute(out, map[string]any{
-		"Title": title(views[0].Config), "Data": template.HTML(timeline.Compress(content)),
+		"Title": views[0].Config.Title(), "Data": template.HTML(timeline.Compress(content)),
 		"CSS": template.CSS(theme.CSS + pageCSS), "Dagre": template.JS(dagre), "Graph": template.JS(graphJS), "Page": template.JS(pageJS),
 	})
 }

@@ -62,7 +62,7 @@ func newAction(a model.Action) action {
 
 // newPane returns the pane of v.
 func newPane(v View) pane {
-	p := pane{Name: name(v.Config), Doc: what(v.Config), Procs: v.Config.Procs, Rounds: v.Config.Rounds, Command: v.Command, Real: onRealProcesses(v.Config),
+	p := pane{Name: v.Config.Name(), Doc: what(v.Config), Procs: v.Config.Procs, Rounds: v.Config.Rounds, Command: v.Command, Real: onRealProcesses(v.Config),
 		Property: v.Result.Property, Loop: v.Result.Loop, Example: []int{}, Picture: picture(v)}
 	p.addStates(v)
 	actions := p.addEdges(v)
@@ -73,30 +73,6 @@ func newPane(v View) pane {
 		p.Folds = append(p.Folds, by.fold(v))
 	}
 	return p
-}
-
-// title names the question and its size.
-func title(cfg model.Config) string {
-	rounds := "without a bound on rounds"
-	if cfg.Rounds > 0 {
-		rounds = fmt.Sprintf("%d rounds", cfg.Rounds)
-	}
-	return fmt.Sprintf("%s: %d processes, %s", name(cfg), cfg.Procs, rounds)
-}
-
-// name names the question: its scenario, and what is different from that.
-func name(cfg model.Config) string {
-	text := cfg.Scenario.String()
-	if cfg.Control {
-		text += ", control"
-	}
-	if cfg.WeakReads {
-		text += ", weak reads"
-	}
-	if cfg.Mutant != nil {
-		text += ", mutant " + cfg.Mutant.Name
-	}
-	return text
 }
 
 // what describes the question in a sentence.

@@ -16,7 +16,7 @@ import (
 // runAll asks every question of the table of scenarios. It ends with the exit
 // code of the first answer that is not as expected.
 func runAll(cmd *cobra.Command, f flags) error {
-	for _, name := range []string{"procs", "rounds", "control", "weak-reads", "mutant", "property", "symmetry", "liveness", "coverage", "dot", "graph-json", "go-test", "html"} {
+	for _, name := range []string{"procs", "rounds", "control", "weak-reads", "mutant", "property", "symmetry", "liveness", "coverage", "dot", "graph-json", "go-test", "html", "timeline"} {
 		if cmd.Flags().Changed(name) {
 			return fmt.Errorf("--scenario all asks its own questions: leave --%s out", name)
 		}

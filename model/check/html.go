@@ -11,6 +11,7 @@ import (
 	"sharedbarrier/model/browse"
 	"sharedbarrier/model/cli"
 	"sharedbarrier/model/explore"
+	"sharedbarrier/model/timeline"
 )
 
 // mostStates keeps a page small enough for a browser, unless --max-states says
@@ -56,4 +57,18 @@ func (f flags) writeHTML(cmd *cobra.Command, cfg model.Config, opt explore.Optio
 		}
 	}
 	return cli.WriteFile(f.html, func(w io.Writer) error { return browse.Write(w, views...) })
+}
+
+// writeTimeline writes the page that --timeline asks for.
+func (f flags) writeTimeline(cmd *cobra.Command, cfg model.Config, opt explore.Options, r model.Result) error {
+	if f.timeline == "" {
+		return nil
+	}
+	var list []timeline.Timeline
+	if len(r.Trace) > 0 {
+		t := timeline.Of(cfg, r)
+		t.Command = reproduce(cfg, opt)
+		list = append(list, t)
+	}
+	return timeline.WriteFile(f.timeline, cmd.ErrOrStderr(), "Counterexample", list...)
 }

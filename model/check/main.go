@@ -51,6 +51,7 @@ type flags struct {
 	graphJSON string
 	goTest    string
 	html      string
+	timeline  string
 }
 
 func command() *cobra.Command {
@@ -94,6 +95,7 @@ violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
 	set.StringVar(&f.graphJSON, "graph-json", "", "write the graph of all states to this file, one JSON object a line")
 	set.StringVar(&f.goTest, "go-test", "", "write a Go test that replays the counterexample to this file, such as replay_test.go")
 	set.StringVar(&f.html, "html", "", "write a page for a browser to this file, in which one steps through the states, with the control beside")
+	set.StringVar(&f.timeline, "timeline", "", "write the counterexample as a page for a browser to this file, with a lane for each process")
 	return cmd
 }
 
@@ -141,6 +143,9 @@ func run(cmd *cobra.Command, f flags) error {
 		}
 	}
 	if err := f.writeHTML(cmd, cfg, opt, report.Result); err != nil {
+		return err
+	}
+	if err := f.writeTimeline(cmd, cfg, opt, report.Result); err != nil {
 		return err
 	}
 	if f.json {
@@ -242,7 +247,7 @@ func (f flags) options(cmd *cobra.Command, cfg model.Config) (explore.Options, e
 // only the last would be left.
 func (f flags) distinctFiles() error {
 	taken := map[string]string{}
-	for _, file := range [][2]string{{"--dot", f.dot}, {"--graph-json", f.graphJSON}, {"--go-test", f.goTest}, {"--html", f.html}} {
+	for _, file := range [][2]string{{"--dot", f.dot}, {"--graph-json", f.graphJSON}, {"--go-test", f.goTest}, {"--html", f.html}, {"--timeline", f.timeline}} {
 		flag, path := file[0], file[1]
 		if path == "" {
 			continue

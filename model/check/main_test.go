@@ -96,6 +96,8 @@ func TestUnit_BadFlags(t *testing.T) {
 		"--symmetry --html g":                   "leave --symmetry out",
 		"--html g --dot g":                      "a file of its own",
 		"--scenario all --html g":               "leave --html out",
+		"--scenario all --timeline g":           "leave --timeline out",
+		"--timeline g --html g":                 "a file of its own",
 		"--procs 2 --html /no/such/folder/g":    "no such file",
 		"--mutant no-lower --graph-json g":      "give --rounds, or a limit",
 		"--scenario resue":                      "give one of reuse, single",
@@ -318,5 +320,24 @@ func TestUnit_VacuousIsAnError(t *testing.T) {
 	var exit cli.Exit // an error of another kind ends the command with spec.ExitUsage
 	if err == nil || errors.As(err, &exit) || !strings.Contains(err.Error(), "the question is empty") || out != "" {
 		t.Errorf("check, where all hang before a call returns: error %v, output %q; want a usage error and no output", err, out)
+	}
+}
+
+// TestUnit_Timeline: a counterexample becomes a page; where there is none, the
+// file stays as it was and a line says so.
+func TestUnit_Timeline(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "timeline.html")
+	if err := os.WriteFile(path, []byte("before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ args, page, stderr string }{
+		{"--procs 2", "before", "nothing wrong was found"},
+		{"--scenario surplus --procs 2", "NoEarlyExit fails", "reproduce: "},
+	} {
+		_, stderr, err := checkBoth(context.Background(), append(strings.Fields(c.args), "--timeline", path)...)
+		page, readErr := os.ReadFile(path)
+		if readErr != nil || !strings.Contains(string(page), c.page) || !strings.Contains(stderr, c.stderr) {
+			t.Errorf("check %s --timeline: %v, %v, stderr %q; want a file with %q, and %q", c.args, err, readErr, stderr, c.page, c.stderr)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/explore"
+	"sharedbarrier/model/timeline"
 	"sharedbarrier/spec"
 )
 
@@ -36,7 +37,7 @@ func printReport(w io.Writer, cfg model.Config, opt explore.Options, r explore.R
 	if len(r.Trace) > 0 {
 		p, _ := spec.ParseProperty(r.Property)
 		fmt.Fprintf(w, "\n%s fails: %s.\nA shortest counterexample:\n\n", r.Property, p.Doc())
-		fmt.Fprint(w, r.Trace.Text(r.Loop))
+		fmt.Fprint(w, timeline.Of(cfg, r.Result).Text())
 	}
 }
 

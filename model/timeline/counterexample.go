@@ -20,6 +20,8 @@ func Of(cfg model.Config, r model.Result) Timeline {
 	t.Doc = fmt.Sprintf("A counterexample of %d steps.", len(moves))
 	if p, err := spec.ParseProperty(r.Property); err == nil {
 		t.Doc = fmt.Sprintf("%v fails: %s. %s", p, strings.ReplaceAll(p.Doc(), "`", ""), t.Doc)
+	} else if r.Property != "" { // one that only its engine has
+		t.Doc = fmt.Sprintf("%s fails. %s", r.Property, t.Doc)
 	}
 	if r.Loop > 0 {
 		t.Doc += fmt.Sprintf(" After the last one it goes on with step %d, without end.", r.Loop)
@@ -41,7 +43,7 @@ type Move struct {
 // process can move after the last one: the timeline has a place more, in which
 // all wait.
 func OfMoves(cfg model.Config, moves []Move, stuck bool) Timeline {
-	t := Timeline{Title: cfg.String(), Axis: Order, Words: []Change{{0, model.Init(cfg).Words()}}}
+	t := Timeline{Title: cfg.Title(), Axis: Order, Words: []Change{{0, spec.Initial}}}
 	for p := range cfg.Procs {
 		t.Lanes = append(t.Lanes, Lane{Name: fmt.Sprintf("p%d", p)})
 	}
@@ -56,8 +58,10 @@ func OfMoves(cfg model.Config, moves []Move, stuck bool) Timeline {
 	if stuck {
 		end++
 	}
-	states, _ := made.Replay(cfg) // as far as it goes
-	t.addWaits(cfg, moves, states, stuck)
+	if cfg.Validate() == nil {
+		states, _ := made.Replay(cfg) // as far as it goes
+		t.addWaits(cfg, moves, states, stuck)
+	}
 	for p := range cfg.Procs {
 		t.Lanes[p].addSpans(moves, p, end)
 	}

@@ -7,11 +7,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html/template"
 	"io"
 	"strings"
 
 	"sharedbarrier/model/browse/theme"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 )
 
@@ -60,6 +62,16 @@ func Write(out io.Writer, title string, list ...Timeline) error {
 		sections = append(sections, t.HTML())
 	}
 	return parsed.ExecuteTemplate(out, "page", map[string]any{"Title": title, "Theme": template.CSS(theme.CSS), "Head": Head(), "Sections": sections})
+}
+
+// WriteFile writes the page to the file that --timeline names. Without a
+// timeline it writes none, and says so on stderr.
+func WriteFile(path string, stderr io.Writer, title string, list ...Timeline) error {
+	if len(list) == 0 {
+		fmt.Fprintf(stderr, "--timeline: nothing wrong was found, so %s is not written\n", path)
+		return nil
+	}
+	return cli.WriteFile(path, func(w io.Writer) error { return Write(w, title, list...) })
 }
 
 // docs returns what each step and event does, by its label.

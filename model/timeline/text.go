@@ -28,6 +28,9 @@ var marks = []struct {
 // are many, a line has all steps that a process takes in a row, and then only
 // the last lines are there.
 func (t Timeline) Text() string {
+	if len(t.Lanes) == 0 {
+		return ""
+	}
 	rows := t.rows()
 	if len(rows) > mostRows {
 		rows = folded(rows)

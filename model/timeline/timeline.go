@@ -11,12 +11,13 @@ import "sharedbarrier/spec"
 
 // A Timeline is what some processes do, and what happens to them.
 type Timeline struct {
-	Title string   `json:"title"`
-	Doc   string   `json:"doc"` // what it shows, and what is wrong, in a sentence or two
-	Axis  Axis     `json:"axis"`
-	Lanes []Lane   `json:"lanes"`
-	Words []Change `json:"words"` // by At; may be empty
-	Loop  int64    `json:"loop"`  // by Order: the step that follows the last one, without end; 0: none
+	Title   string   `json:"title"`
+	Doc     string   `json:"-"` // what it shows, and what is wrong, in a sentence or two
+	Command string   `json:"-"` // makes the same again; may be empty
+	Axis    Axis     `json:"axis"`
+	Lanes   []Lane   `json:"lanes"`
+	Words   []Change `json:"words"` // by At; may be empty
+	Loop    int64    `json:"loop"`  // by Order: the step that follows the last one, without end; 0: none
 }
 
 // An Axis is what the places of a timeline count.

@@ -27,7 +27,7 @@ func conform(cfg model.Config, event spec.Event, anyCount bool) func(*rapid.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		fail := func(err error) { t.Fatalf("%v\n\n%s\n--moves '%v'", err, s.table(), movesOf(s.trace)) }
+		fail := func(err error) { t.Fatalf("%v\n\n%s\n--moves '%v'", err, s.timeline(false).Text(), movesOf(s.trace)) }
 		t.Repeat(map[string]func(*rapid.T){"move": func(t *rapid.T) {
 			m := Move{Proc: rapid.IntRange(0, cfg.Procs-1).Draw(t, "proc")}
 			if rapid.IntRange(0, 9).Draw(t, "event") == 9 {
@@ -109,7 +109,7 @@ func runTour(t *testing.T, d driver) {
 	rep := tourOf(t, d)
 	if rep.Verdict != spec.Passed || rep.Covered != rep.Edges || rep.Edges != edges[d.cfg] {
 		t.Errorf("tour of %v, %d processes: got %v, %d of %d edges; want passed and all %d edges\n%s\n%s",
-			d.cfg.Scenario, d.cfg.Procs, rep.Verdict, rep.Covered, rep.Edges, edges[d.cfg], rep.Why, rep.table)
+			d.cfg.Scenario, d.cfg.Procs, rep.Verdict, rep.Covered, rep.Edges, edges[d.cfg], rep.Why, rep.timeline.Text())
 	}
 	t.Logf("%v, %d processes: %d edges, %d steps, %d of them blocked, %.0f steps/s",
 		d.cfg.Scenario, d.cfg.Procs, rep.Covered, rep.Steps, rep.Blocked, rep.Rate)
@@ -136,7 +136,7 @@ func TestHazard_Mutants(t *testing.T) {
 	right := driver{cfg: cfg, start: coroutines(cfg.Scenario, nil)}
 	const steps = 12500 // 50 schedules of 250
 	if rep, err := right.random(t.Context(), 1, steps); err != nil || rep.Verdict != spec.Passed {
-		t.Fatalf("random moves without a mistake: got %v, %v, want passed\n%s\n%s", rep.Verdict, err, rep.Why, rep.table)
+		t.Fatalf("random moves without a mistake: got %v, %v, want passed\n%s\n%s", rep.Verdict, err, rep.Why, rep.timeline.Text())
 	}
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestHazard_Mutants(t *testing.T) {
 				t.Errorf("replay of %v with mutant %s: got %v, %v, want violated", s, m.name, rep.Verdict, err)
 			}
 			if rep, err := right.replay(t.Context(), "schedule", s); err != nil || rep.Verdict != spec.Passed {
-				t.Errorf("replay of %v without the mutant: got %v, %v, want passed\n%s", s, rep.Verdict, err, rep.table)
+				t.Errorf("replay of %v without the mutant: got %v, %v, want passed\n%s", s, rep.Verdict, err, rep.timeline.Text())
 			}
 		})
 	}

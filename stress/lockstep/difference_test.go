@@ -214,7 +214,7 @@ func TestHazard_WhereNoneCanMove(t *testing.T) {
 	var b bench
 	s := b.session(t, spec.Crash, alone)
 	if stuck, err := s.stuck(); !stuck || err != nil {
-		t.Errorf("a right party: stuck: got %v, %v, want true, and no difference\n%s", stuck, err, s.table())
+		t.Errorf("a right party: stuck: got %v, %v, want true, and no difference\n%s", stuck, err, s.timeline(false).Text())
 	}
 	b.parties[1].fault = func(string, string) string { return "at LockExit" }
 	if _, err := s.stuck(); err == nil {

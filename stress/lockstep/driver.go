@@ -81,7 +81,7 @@ func (r *Report) conclude(ctx context.Context, s *session, err error) error {
 	if s != nil {
 		r.Steps, r.Blocked = s.steps, s.blocked
 		if r.Verdict == spec.Violated || len(r.Observed) > 0 {
-			r.Schedule, r.table = movesOf(s.trace).String(), s.table()
+			r.Schedule, r.timeline = movesOf(s.trace).String(), s.timeline(slices.Contains(r.Observed, spec.NoHang.String()))
 		}
 	}
 	return err

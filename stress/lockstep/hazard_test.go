@@ -69,7 +69,7 @@ func TestHazard_Processes(t *testing.T) {
 						return
 					}
 					if err != nil || rep.Verdict != spec.Passed {
-						t.Fatalf("refute: got %v, %v, want passed\n%s\n%s", rep.Verdict, err, rep.Why, rep.table)
+						t.Fatalf("refute: got %v, %v, want passed\n%s\n%s", rep.Verdict, err, rep.Why, rep.timeline.Text())
 					}
 					for _, what := range rep.Observed {
 						observed[h.Config.Scenario.String()+" "+what] = true
@@ -108,7 +108,7 @@ func TestHazard_CrashAtEveryStep(t *testing.T) {
 				d := driver{cfg: cfg, start: ports(t, "go", cfg)}
 				rep, err := d.crash(t.Context(), step, s)
 				if err != nil || rep.Verdict != spec.Passed || !slices.Equal(rep.Observed, []string{"NoHang"}) {
-					t.Errorf("crash: got %v, observed %v, %v; want passed, observed NoHang\n%s\n%s", rep.Verdict, rep.Observed, err, rep.Why, rep.table)
+					t.Errorf("crash: got %v, observed %v, %v; want passed, observed NoHang\n%s\n%s", rep.Verdict, rep.Observed, err, rep.Why, rep.timeline.Text())
 				}
 			})
 		}

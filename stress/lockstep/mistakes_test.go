@@ -41,7 +41,7 @@ func TestConform_MistakesOfC(t *testing.T) {
 			with, without := driver{cfg: cfg, start: ports(t, "c@"+m.Name, cfg)}, driver{cfg: cfg, start: ports(t, "c", cfg)}
 			if rep, err := with.walks(t.Context(), g, *mistakeSteps); err != nil || rep.Verdict != spec.Passed || rep.Covered == 0 || *mistakeSteps == 0 && rep.Covered < rep.Edges {
 				t.Errorf("c@%s against the model with the mistake: got %v, %v, %d of %d edges; want passed and all edges\n%s\n%s",
-					m.Name, rep.Verdict, err, rep.Covered, rep.Edges, rep.Why, rep.table)
+					m.Name, rep.Verdict, err, rep.Covered, rep.Edges, rep.Why, rep.timeline.Text())
 			} else {
 				t.Logf("%d of %d edges in %d steps", rep.Covered, rep.Edges, rep.Steps)
 			}
@@ -94,7 +94,7 @@ func (d *driver) walks(ctx context.Context, g *explore.Graph[model.State, model.
 			}
 			return s.tryAll()
 		})
-		sum.Verdict, sum.Why, sum.table = rep.Verdict, rep.Why, rep.table
+		sum.Verdict, sum.Why, sum.timeline = rep.Verdict, rep.Why, rep.timeline
 		if sum.Steps += rep.Steps; err != nil || rep.Verdict != spec.Passed {
 			return sum, err
 		}

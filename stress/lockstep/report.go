@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/timeline"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port/registry"
 )
@@ -37,9 +38,9 @@ type Report struct {
 	Seed     uint64       `json:"seed"`     // of random moves
 	Schedule string       `json:"schedule"` // of a difference, or of what was observed; else empty
 
-	leftOut bool   // the port lacks a capability
-	table   string // the moves as a table, where Schedule is given
-	silent  bool   // the difference is that a party did not answer in time
+	leftOut  bool              // the port lacks a capability
+	timeline timeline.Timeline // of the moves, where Schedule is given
+	silent   bool              // the difference is that a party did not answer in time
 }
 
 // Refused is observed when a party finds the words out of range and says so
@@ -88,11 +89,34 @@ func WriteTable(out io.Writer, reports []Report) error {
 	} else if len(last.Observed) > 0 && len(reports) == 1 {
 		fmt.Fprintf(&b, "\nObserved: %s\n", last.Why)
 	}
-	if last.table != "" && (last.Verdict == spec.Violated || len(reports) == 1) {
-		fmt.Fprintf(&b, "\n%s", last.table)
+	if last.Schedule != "" && (last.Verdict == spec.Violated || len(reports) == 1) {
+		fmt.Fprintf(&b, "\n%s", last.timeline.Text())
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// Timelines returns the timeline of each report that has a schedule: of a
+// difference, or of what was observed.
+func Timelines(reports []Report) (list []timeline.Timeline) {
+	for _, r := range reports {
+		if r.Schedule == "" {
+			continue
+		}
+		t := r.timeline
+		t.Title += ", ports " + strings.Join(registry.Counted(r.Ports), " ")
+		t.Command = r.Command()
+		if r.Verdict == spec.Violated {
+			t.Doc = "The real barrier differs from the model: " + r.Why + "."
+		} else {
+			t.Doc = fmt.Sprintf("Observed: %s. %s.", strings.Join(r.Observed, ", "), r.Why)
+		}
+		if r.Verdict == spec.Violated || !slices.Contains(r.Observed, spec.NoHang.String()) {
+			t.MarkLast()
+		}
+		list = append(list, t)
+	}
+	return list
 }
 
 // Command returns the command that replays the schedule of the report. If there

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/timeline"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
 )
@@ -36,7 +36,6 @@ type session struct {
 
 // A note is what a session records of a move besides its entry in the trace.
 type note struct {
-	holder int    // after the move, by the model
 	answer string // of the party
 	result string // blocked, corrupt, differs or empty
 }
@@ -220,7 +219,7 @@ func (s *session) judge(a model.Action, answer, want, result string, err error) 
 		result = differs
 	}
 	s.trace = append(s.trace, model.Entry{Proc: a.Proc, Label: a.Label(), Parties: a.Parties, Words: words})
-	s.notes = append(s.notes, note{s.state.Holder(), cli.Printable(answer), result})
+	s.notes = append(s.notes, note{cli.Printable(answer), result})
 	return err
 }
 
@@ -277,29 +276,16 @@ func (s *session) tryAll() error {
 	return nil
 }
 
-// longest is how many moves a table shows: the last ones.
-const longest = 60
-
-// table returns the trace as lines in aligned columns, with the holder of the
-// lock and the answer.
-func (s *session) table() string {
-	var text strings.Builder
-	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	for i, row := range s.trace.Rows() {
-		switch first := len(s.trace) - longest; {
-		case i == 0:
-			row = append(row, "holder", "answer", "")
-		case i <= first:
-			continue
-		default:
-			holder := ""
-			if n := s.notes[i-1]; n.holder >= 0 {
-				holder = fmt.Sprintf("p%d", n.holder)
-			}
-			row = append(row, holder, s.notes[i-1].answer, s.notes[i-1].result)
+// timeline returns the moves as lanes, with what is special about an answer.
+// Stuck says that no process can move after them.
+func (s *session) timeline(stuck bool) timeline.Timeline {
+	moves := make([]timeline.Move, len(s.trace))
+	for i, e := range s.trace {
+		n := s.notes[i]
+		moves[i] = timeline.Move{Entry: e, Blocked: n.result == blocked, Note: n.result}
+		if n.result == differs || n.result == corrupt {
+			moves[i].Note += ": " + n.answer
 		}
-		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
-	t.Flush()
-	return text.String()
+	return timeline.OfMoves(s.cfg, moves, stuck)
 }

@@ -60,7 +60,7 @@ func (d *driver) shorten(ctx context.Context, rep Report, limit time.Duration) R
 		if over || again.Verdict != spec.Violated {
 			return false
 		}
-		s, rep.Why, rep.Schedule, rep.table = candidate, again.Why, again.Schedule, again.table
+		s, rep.Why, rep.Schedule, rep.timeline = candidate, again.Why, again.Schedule, again.timeline
 		return true
 	}
 	path, ends := d.candidates(s)

@@ -49,12 +49,14 @@ func check(t *testing.T, args ...string) (cmd *exec.Cmd, temp string) {
 	return cmd, temp
 }
 
-// It prints one JSON object a line, the record of all engines. The exit code is
+// It prints one JSON object a line, the record of all engines, and --timeline has
+// a page of the counterexamples. The exit code is
 // 0 although an answer is a violation, since it is the expected one. Nothing is
 // left behind.
 func TestProc_JSON(t *testing.T) {
 	t.Parallel()
-	cmd, temp := check(t, "crash-n3-NoDeadlock", "single-n1-safety", "single-n1-refines", "--json")
+	page := filepath.Join(t.TempDir(), "timeline.html")
+	cmd, temp := check(t, "crash-n3-NoDeadlock", "single-n1-safety", "single-n1-refines", "--json", "--timeline", page)
 	output, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("check: %v", err)
@@ -75,6 +77,10 @@ func TestProc_JSON(t *testing.T) {
 	last := crash.Trace[len(crash.Trace)-1]
 	if crash.Verdict != spec.Hang || crash.Property != "NoHang" || last.Label != "Die" || last.Proc != 0 {
 		t.Errorf("check --json crash-n3-NoDeadlock: %s %s, last %v; want hang NoHang with p0 dying last", crash.Verdict, crash.Property, last)
+	}
+	html, err := os.ReadFile(page)
+	if err != nil || strings.Count(string(html), `<section class="timeline"`) != 1 || !strings.Contains(string(html), "crash-n3-NoDeadlock") {
+		t.Errorf("check --timeline: %v; want one timeline, of crash-n3-NoDeadlock", err)
 	}
 	empty(t, temp)
 }
@@ -211,6 +217,7 @@ func TestUnit_Usage(t *testing.T) {
 		"--seed 9":                        "--simulate",
 		"--record x --workers 2":          "one worker",
 		"--distributed -1":                "negative",
+		"--timeline x --jar":              "--timeline needs answers",
 	} {
 		cmd := command()
 		cmd.SetArgs(strings.Fields(args))

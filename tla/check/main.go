@@ -57,6 +57,7 @@ official release. It checks the jar's SHA-256 before every run.`,
 	flags.BoolVar(&o.jar, "jar", false, "find or fetch the TLC jar and print its path only")
 	flags.BoolVar(&o.cfg, "cfg", false, "print the configurations of the questions only, as .cfg files of MCSharedBarrier")
 	flags.StringVar(&o.record, "record", "", "write the answers into this `FILE`, a questions.json, instead of comparing them")
+	flags.StringVar(&o.timeline, "timeline", "", "write the counterexamples as a page for a browser to this `FILE`, with a lane for each process")
 	flags.Int64Var(&o.simulate, "simulate", 0, "try this number of random behaviours instead of all states, for questions of safety")
 	flags.Int64Var(&o.seed, "seed", 1, "seed of --simulate: the same seed tries the same behaviours")
 	return cmd

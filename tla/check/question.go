@@ -58,6 +58,8 @@ func (o options) validate() error {
 		return errors.New("--seed is that of --simulate: give both")
 	case o.simulate > 0 && o.procsGiven && o.procs < 2:
 		return fmt.Errorf("--procs %d: give 2 or more to simulate", o.procs)
+	case o.timeline != "" && (o.jar || o.cfg):
+		return errors.New("--timeline needs answers, and --jar and --cfg ask nothing: leave them out")
 	case o.record != "" && (o.workers > 1 || o.distributed > 0 || o.simulate > 0):
 		return errors.New("--record wants exact figures: use one worker, and neither --distributed nor --simulate")
 	}

@@ -37,6 +37,7 @@ type options struct {
 	simulate    int64
 	seed        int64
 	record      string
+	timeline    string
 	jar, cfg    bool
 
 	procsGiven, roundsGiven, seedGiven bool // the flag was there, if only to say 0
@@ -115,6 +116,9 @@ func (o options) run(cmd *cobra.Command) error {
 		if err := writeTable(stdout, rows, o.trace); err != nil {
 			return err
 		}
+	}
+	if err := o.writeTimeline(stderr, rows); err != nil {
+		return err
 	}
 	for _, r := range rows {
 		if r.differs != "" {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"sharedbarrier/model/timeline"
 	"sharedbarrier/spec"
 )
 
@@ -47,10 +48,33 @@ func writeTable(w io.Writer, rows []row, traces bool) error {
 			}
 		}
 		if len(r.result.Trace) > 0 && (traces || r.differs != "") {
-			fmt.Fprintf(w, "\n%s: %s\n%s", r.Name(), answer(r.result.Verdict, r.result.Property), r.result.Trace.Text(r.result.Loop))
+			fmt.Fprintf(w, "\n%s: %s\n%s", r.Name(), answer(r.result.Verdict, r.result.Property), r.timeline().Text())
 		}
 	}
 	return nil
+}
+
+// timeline returns the timeline of the counterexample.
+func (r row) timeline() timeline.Timeline {
+	cfg := r.ModelConfig()
+	cfg.Procs = r.result.Procs // of --simulate
+	return timeline.Of(cfg, r.result)
+}
+
+// writeTimeline writes the page that --timeline asks for: all counterexamples.
+func (o options) writeTimeline(stderr io.Writer, rows []row) error {
+	if o.timeline == "" {
+		return nil
+	}
+	var list []timeline.Timeline
+	for _, r := range rows {
+		if len(r.result.Trace) > 0 {
+			t := r.timeline()
+			t.Title, t.Command = r.Name()+", "+t.Title, o.reproduce(r.Question)
+			list = append(list, t)
+		}
+	}
+	return timeline.WriteFile(o.timeline, stderr, "Counterexamples of TLC", list...)
 }
 
 func scenario(r row) string {
