@@ -97,7 +97,7 @@ func TestUnit_TraceFlag(t *testing.T) {
 		{[]string{"--trace", filepath.Join(dir, "trace"), "--scenario", "all"}, "none of the others can be"},
 		{[]string{"--trace", filepath.Join(dir, "trace"), "--mutants"}, "leave out --trace"},
 		{[]string{"--trace", filepath.Join(dir, "trace"), "--fault", "relink"}, "leave out --trace, or this fault"},
-		{[]string{"--trace", "/dev/full", "--procs", "2", "--rounds", "50"}, "--trace /dev/full: write /dev/full: no space left on device"},
+		{[]string{"--trace", "/dev/full", "--procs", "2", "--rounds", "50"}, "--trace /dev/full: write /dev/full: no space left on device; make room there"},
 	} {
 		p := startCommand(t, c.args...)
 		code := p.exitCode(t)

@@ -78,5 +78,9 @@ func replace(path string, old fs.FileInfo, write func(io.Writer) error) error {
 // fill writes the file and closes it.
 func fill(file *os.File, write func(io.Writer) error) error {
 	buffer := bufio.NewWriter(file)
-	return errors.Join(write(buffer), buffer.Flush(), file.Close())
+	err := write(buffer)
+	if err == nil { // else Flush may fail with the same
+		err = buffer.Flush()
+	}
+	return errors.Join(err, file.Close())
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/port"
@@ -213,8 +212,8 @@ func (r Report) Text(out io.Writer, rows ...string) error {
 	fmt.Fprintf(table, "rounds\t%d\ncalls\t%d%v\nviolations\t%d\nrounds/s\t%.0f\n", r.Rounds, r.Calls, r.Ends, r.Violations, r.Rate)
 	fmt.Fprintf(table, "latency\tp50 %.0f µs, p99 %.0f µs, max %.0f µs (last begin to return)\n", r.Latency.P50, r.Latency.P99, r.Latency.Max)
 	fmt.Fprintf(table, "seed\t%d\n", r.Seed)
-	if t := r.Trace; t != nil && t.Failure == "" {
-		fmt.Fprintf(table, "trace\t%d events; to check them: go run ./model/validate %s\n", t.Events, cli.Quoted(t.File))
+	if r.Trace != nil && r.Trace.Failure == "" {
+		fmt.Fprintf(table, "trace\t%s\n", r.Trace.text(r.Procs))
 	}
 	for _, row := range rows {
 		fmt.Fprintln(table, row)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
 	"sharedbarrier/stress/fault"
 	"sharedbarrier/stress/trace"
@@ -18,6 +19,15 @@ type Traced struct {
 	File    string `json:"file"`              // its path
 	Events  int64  `json:"events"`            // that it has
 	Failure string `json:"failure,omitempty"` // why it has not all events, or was not written; empty: it is whole
+}
+
+// text says how long the trace is, and how it is checked.
+func (t *Traced) text(procs int) string {
+	if procs > model.MaxProcs {
+		return fmt.Sprintf("%d events; nothing checks those of more than %d processes", t.Events, model.MaxProcs)
+	}
+	file := cli.Quoted(t.File)
+	return fmt.Sprintf("%d events; to check them: go run ./model/validate %s, go run ./tla/validate %s", t.Events, file, file)
 }
 
 // whitePorts are the ports of this project that can be traced.
@@ -98,9 +108,9 @@ func (r *run) writeTrace(last int64, died []bool) *Traced {
 	})
 	switch lost := r.recorder.Lost(); {
 	case err != nil:
-		t.Events, t.Failure = 0, err.Error()
+		t.Events, t.Failure = 0, fmt.Sprintf("%v; make room there, or name a file elsewhere", err)
 	case lost != nil:
-		t.Failure = fmt.Sprintf("it ends early, since its directory has no room: %v", lost)
+		t.Failure = fmt.Sprintf("it ends early, since its directory takes no more records: %v; make room there, or name another one", lost)
 	}
 	return t
 }

@@ -7,6 +7,10 @@
 // run shares, and costs so little that it is always on. What a worker that was
 // killed has recorded can still be read.
 //
+// A trace of a run (spec/TRACES.md) needs all records. Track.Keep has a worker
+// write each into a journal, too, which is a file, and Recorder.Write merges the
+// journals when the workers are gone.
+//
 // # Order
 //
 // One counter numbers the steps of all workers. A worker records a step before
@@ -40,6 +44,8 @@
 //     that it was about to take, and it may have taken it;
 //   - else the record, or the further attempt, that it was writing: it has not
 //     taken that step, and it has taken the one before.
+//
+// A journal loses what the ring loses.
 //
 // Readers need no lock and no order of the stores, and do not disturb the
 // workers.
