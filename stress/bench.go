@@ -44,11 +44,11 @@ Each party checks after each return that another one has begun the round: a
 contender that is no barrier ends the command.
 
   go run ./stress bench --parties 2,8 --repeat 3 --beside-busy=false
-  go run ./stress bench --contender plain,glibc --svg bench.svg
+  go run ./stress bench --contender group,glibc --svg bench.svg
 
 Exit codes: 0 measured, 2 usage or environment, 12 a contender is no barrier,
-75 a contender made no progress for --stall, 130 interrupted; the table then has
-what was measured.`,
+75 a contender made no progress for --stall, 130 interrupted. After the last
+three the table has what was measured, and there is no picture.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return q.run(cmd) },
 	}
@@ -59,7 +59,7 @@ what was measured.`,
 	f.BoolVar(&q.Busy, "beside-busy", usual.Busy, "measure also beside a process that computes, on the largest number of processors")
 	f.DurationVar(&q.For, "for", usual.For, "how long each measurement takes at least")
 	f.IntVar(&q.Repeat, "repeat", usual.Repeat, "measurements of each contender in each setting")
-	f.DurationVar(&q.Stall, "stall", usual.Stall, "longest time in which no party makes progress")
+	f.DurationVar(&q.Stall, "stall", usual.Stall, "longest time in which no party makes progress, once they have started")
 	f.BoolVar(&q.json, "json", false, "print the result as one line of JSON (stress/bench/document.schema.json)")
 	f.StringVar(&q.svg, "svg", "", "draw the result in this FILE, too")
 	return cmd

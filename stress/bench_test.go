@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,7 @@ func TestProc_Bench(t *testing.T) {
 	if p.ProcessState.ExitCode() != spec.ExitOK || p.err.Len() > 0 {
 		t.Fatalf("exit code %d: %s", p.ProcessState.ExitCode(), p.err.String())
 	}
-	for _, want := range []string{"On 1 processor:\n", "\n2        plain", "absent: no C compiler for glibc; install one", "absent: no Open MPI; install it", "absent: no Python 3.10 or newer"} {
+	for _, want := range []string{"On 1 processor:\n", "\n2        group", "absent: no C compiler for glibc; install one", "absent: no Open MPI; install it", "absent: no Python 3.10 or newer"} {
 		if !strings.Contains(p.out.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, p.out.String())
 		}
@@ -52,7 +53,7 @@ func TestProc_Bench(t *testing.T) {
 	if err == nil {
 		err = golden.Schema(t, "bench/document.schema.json").Validate(golden.JSON(t, p.out.String()))
 	}
-	if err != nil || strings.Count(p.out.String(), "\n") != 1 || len(doc.Points) != 1 || doc.Points[0].Samples[0].Rounds < 1 {
+	if err != nil || strings.Count(p.out.String(), "\n") != 1 || len(doc.Points) != 2 || doc.Points[0].Samples[0].Rounds < 1 {
 		t.Errorf("the JSON: %v:\n%s", err, p.out.String())
 	}
 	p = run("--contender", "glibc")
@@ -61,12 +62,41 @@ func TestProc_Bench(t *testing.T) {
 	}
 }
 
+// TestProc_BenchInterrupted interrupts a run after its first measurement. It
+// keeps what it has measured, and draws no picture of a part.
+func TestProc_BenchInterrupted(t *testing.T) {
+	svg := filepath.Join(t.TempDir(), "bench.svg")
+	p := startCommand(t, "bench", "--contender", "plain", "--parties", "2", "--for", "1ms", "--repeat", "1000000", "--json", "--svg", svg)
+	seen := map[string]bool{}
+	p.await(t, "its second measurement", func() bool {
+		for _, file := range p.files(t) {
+			if strings.HasSuffix(file, ".mark") {
+				seen[file] = true
+			}
+		}
+		return len(seen) > 1
+	})
+	signal(t, p.Process.Pid, syscall.SIGINT)
+	code := p.exitCode(t)
+	var doc bench.Document
+	if err := json.Unmarshal(p.out.Bytes(), &doc); err != nil || code != spec.ExitInterrupted || p.err.Len() > 0 {
+		t.Fatalf("exit code %d, stderr %q, %v; want %d and one document\n%s", code, p.err.String(), err, spec.ExitInterrupted, p.out.String())
+	}
+	if !doc.Interrupted || len(doc.Points) != 1 || len(doc.Points[0].Samples) == 0 {
+		t.Errorf("interrupted %v, points %+v; want true, and one with samples", doc.Interrupted, doc.Points)
+	}
+	if _, err := os.Stat(svg); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("there is a picture: %v", err)
+	}
+	p.checkNothingLeft(t)
+}
+
 func TestProc_BenchRefuses(t *testing.T) {
 	for args, want := range map[string]string{
 		"--parties 1":               "--parties is 1; give 2 to 1024",
 		"--parties 2,2":             "--parties has 2 twice",
 		"--processors 0":            "--processors is 0; give 1 to",
-		"--contender plan":          `--contender "plan": there is no such contender; there are plain, glibc`,
+		"--contender plan":          `--contender "plan": there is no such contender; there are group, plain, glibc`,
 		"--contender glibc,glibc":   "--contender has glibc twice",
 		"--contender=":              "--contender is empty",
 		"--for 0":                   "--for is 0s; give more than 0",

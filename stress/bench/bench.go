@@ -41,7 +41,8 @@ type Config struct {
 	For        time.Duration // how long each measurement takes at least
 	Repeat     int           // measurements of each contender in each setting
 
-	// Stall is the longest time in which no party makes progress.
+	// Stall is the longest time in which no party makes progress, once they
+	// have started.
 	Stall time.Duration
 
 	// Progress, unless nil, is called before each measurement with the number of
@@ -76,7 +77,6 @@ func (c Config) Command() string {
 		{"beside-busy", fmt.Sprint(c.Busy), fmt.Sprint(full.Busy)},
 		{"for", c.For.String(), full.For.String()},
 		{"repeat", fmt.Sprint(c.Repeat), fmt.Sprint(full.Repeat)},
-		{"stall", c.Stall.String(), full.Stall.String()},
 	} {
 		if f.value != f.usual {
 			command += " --" + f.name + "=" + f.value

@@ -50,11 +50,13 @@ type match struct {
 
 // contenders are those there are, in the order of the table.
 var contenders = []contender{
+	{"group", "impl/group of this project", goContender("group")},
 	{"plain", "impl.Barrier of this project", goContender("plain")},
 	{"glibc", "pthread_barrier_t with PTHREAD_PROCESS_SHARED", glibc},
 	{"multiprocessing", "multiprocessing.Barrier of Python", multiprocessing},
 	{"openmpi", "MPI_Barrier of Open MPI", openMPI},
 	{"original", "SharedBarrier of mosaicml-streaming", original},
+	{"group+original", "one original, and members of impl/group for the others", mixed("group")},
 	{"plain+original", "one original, and impl.Barrier for the others", mixed("plain")},
 }
 

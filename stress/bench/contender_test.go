@@ -278,7 +278,7 @@ func TestProc_EachContender(t *testing.T) {
 func real(t *testing.T) []string {
 	t.Helper()
 	if testing.Short() {
-		return []string{"plain", "glibc"}
+		return []string{"group", "plain", "glibc"}
 	}
 	return Names()
 }

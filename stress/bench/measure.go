@@ -155,12 +155,23 @@ func (x *execution) await(ctx context.Context) error {
 			switch now := x.board.progress(); {
 			case now != seen:
 				seen, at = now, time.Now()
-			case time.Since(at) > x.stall:
-				return fmt.Errorf("%w for %v, after %d rounds: this barrier hangs, or the machine is too busy for it; give fewer parties or a longer --stall", ErrStalled, x.stall, x.board.of(0, wordBegun).Load())
+			case time.Since(at) > x.patience():
+				return fmt.Errorf("%w for %v, after %d rounds: this barrier hangs, or the machine is too busy for it; give fewer parties or a longer --stall", ErrStalled, x.patience(), x.board.of(0, wordBegun).Load())
 			}
 		}
 	}
 	return x.board.early()
+}
+
+// patience is how long the parties may take to make progress. They may take ten
+// times as long to start: that says nothing about the barrier.
+func (x *execution) patience() time.Duration {
+	for party := range x.board.parties() {
+		if x.board.of(party, wordReady).Load() == 0 {
+			return 10 * x.stall
+		}
+	}
+	return x.stall
 }
 
 func (x *execution) remove(cmd *exec.Cmd) {

@@ -26,6 +26,14 @@ var record = flag.Bool("record", false, "measure again for TestGolden_Measured: 
 
 const measured = "measured.json"
 
+// notRecorded are the contenders that are newer than the measurement.
+var notRecorded = []string{"group", "group+original"}
+
+// recorded lists the others.
+func recorded() []string {
+	return slices.DeleteFunc(Names(), func(name string) bool { return slices.Contains(notRecorded, name) })
+}
+
 // TestGolden_Measured: the tables and the picture are those of the measurement
 // that is recorded, which has all contenders.
 func TestGolden_Measured(t *testing.T) {
@@ -60,6 +68,7 @@ func TestGolden_Measured(t *testing.T) {
 // recordMeasurement measures all.
 func recordMeasurement(t *testing.T) {
 	c := Default()
+	c.Stall = 10 * time.Minute // the machine may be busy for a while
 	begun := time.Now()
 	c.Progress = func(done, all int, next string) {
 		if done%50 == 0 {
@@ -86,7 +95,12 @@ func incomplete(doc Document) (problems []string) {
 	if doc.Command != "go run ./stress bench" || doc.Interrupted {
 		problems = append(problems, fmt.Sprintf("it is of %q, interrupted: %v; want the whole measurement", doc.Command, doc.Interrupted))
 	}
-	for _, name := range Names() {
+	for _, name := range notRecorded {
+		if slices.ContainsFunc(doc.Contenders, func(c Contender) bool { return c.Name == name }) {
+			problems = append(problems, "it has "+name+": take it out of notRecorded")
+		}
+	}
+	for _, name := range recorded() {
 		i := slices.IndexFunc(doc.Contenders, func(c Contender) bool { return c.Name == name })
 		if i < 0 || doc.Contenders[i].Absent != "" {
 			problems = append(problems, "it has no "+name)
@@ -127,7 +141,7 @@ func machine(doc Document) string {
 // speed is the table of the time of a round: that of the base, and how many
 // times as long the others take.
 func speed(doc Document) [][]string {
-	names := slices.DeleteFunc(Names(), func(name string) bool { return name == Base })
+	names := slices.DeleteFunc(recorded(), func(name string) bool { return name == Base })
 	head := []string{"parties", "`" + Base + "`"}
 	for _, name := range names {
 		head = append(head, "`"+name+"`")
@@ -179,7 +193,7 @@ func targets(doc Document) [][]string {
 	}
 	rows := [][]string{head}
 	for _, g := range allTargets {
-		if !slices.Contains(Names(), g.contender) {
+		if !slices.Contains(recorded(), g.contender) {
 			continue
 		}
 		limit := "×" + number(g.most(3))
@@ -211,14 +225,14 @@ func TestHazard_Incomplete(t *testing.T) {
 	whole := func() Document {
 		doc := newDocument(Default())
 		doc.Command = "go run ./stress bench"
-		for _, c := range Contenders() {
-			doc.Contenders = append(doc.Contenders, Contender{Name: c.Name, What: c.What})
+		for _, name := range recorded() {
+			doc.Contenders = append(doc.Contenders, Contender{Name: name})
 		}
 		c := Default()
 		c.Processors = []int{1, 2}
 		for _, s := range c.Settings() {
 			var points []Point
-			for i, name := range Names() {
+			for i, name := range recorded() {
 				points = append(points, Point{Setting: s, Contender: name, Samples: slices.Repeat([]Sample{{1, float64(2 + i), 1, 1, 1}}, c.Repeat)})
 			}
 			doc.add(points)

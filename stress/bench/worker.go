@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sharedbarrier/impl"
+	"sharedbarrier/impl/group"
 	"sharedbarrier/spec"
 )
 
@@ -79,7 +80,18 @@ type barrier interface {
 type opener func(party, parties int, segment, lock string) (barrier, error)
 
 // openers are the contenders in Go.
-var openers = map[string]opener{"plain": openPlain}
+var openers = map[string]opener{"group": openGroup, "plain": openPlain}
+
+// member is the barrier of package group.
+type member struct{ *group.Group }
+
+func openGroup(party, parties int, segment, lock string) (barrier, error) {
+	g, err := group.Join(context.Background(), group.Config{Name: segment, LockPath: lock, Parties: parties, Rank: party})
+	return member{g}, err
+}
+
+func (m member) wait() error  { return m.Wait(context.Background()) }
+func (m member) close() error { return m.Leave() }
 
 // plain is the barrier of package impl.
 type plain struct {
