@@ -159,7 +159,7 @@ Take(p) ==
     /\ InTime(p) /\ Fits(p, Coming(p))
     /\ CASE Label(Coming(p)) \in LastWords -> Die(p)
          [] Label(Coming(p)) \in Labels    -> GoesOn(p)
-         [] OTHER                        -> UNCHANGED vars
+         [] OTHER                          -> UNCHANGED vars
     /\ count' = IF Label(Coming(p)) = "Call" THEN [count EXCEPT ![p] = Passed(Coming(p))] ELSE count
     /\ at' = [at EXCEPT ![p] = @ + 1]
     /\ UNCHANGED reading

@@ -58,7 +58,7 @@ standard input. go run ./model/validate decides the same by the model, and faste
 
 The command finds or fetches TLC as go run ./tla/check does.
 
-Exit codes: 0 the trace is a behaviour, 12 it is not, 2 usage, no trace or no TLC.`,
+Exit codes: 0 the trace is a behaviour, 12 it is not, 2 usage, no trace or no TLC, 130 interrupted.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
 	}
