@@ -9,8 +9,8 @@
 //		fmt.Println(a, model.Apply(cfg, s, a))
 //	}
 //
-// Violates and Stuck judge a state. A Trace is a behaviour that can be printed
-// and replayed. Mutants are mistakes that a checker must find, and Questions
+// Violates and Stuck judge a state. A Trace is a behaviour that can be
+// replayed. Mutants are mistakes that a checker must find, and Questions
 // what decides each scenario. A Machine is the barrier for package explore,
 // which visits every state.
 //

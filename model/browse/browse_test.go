@@ -17,7 +17,7 @@ import (
 )
 
 // view returns the view of cfg, with its counterexample.
-func view(t *testing.T, cfg model.Config) browse.View {
+func view(t testing.TB, cfg model.Config) browse.View {
 	t.Helper()
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func view(t *testing.T, cfg model.Config) browse.View {
 }
 
 // write returns the page of the question and its control.
-func write(t *testing.T, cfg model.Config) string {
+func write(t testing.TB, cfg model.Config) string {
 	t.Helper()
 	views := []browse.View{view(t, cfg)}
 	if control, ok := browse.Beside(cfg); ok {
@@ -43,7 +43,7 @@ func write(t *testing.T, cfg model.Config) string {
 }
 
 // open opens the page and waits until it shows a state.
-func open(t *testing.T, start func(string) *browsertest.Page, address string) *browsertest.Page {
+func open(t testing.TB, start func(string) *browsertest.Page, address string) *browsertest.Page {
 	t.Helper()
 	p := start(address)
 	p.Await(`document.body.dataset.ready === "true"`)
@@ -326,5 +326,19 @@ func TestUnit_PageSize(t *testing.T) {
 		if size := len(write(t, cfg)); size > 10_000_000 {
 			t.Errorf("%v: the page has %d bytes, want 10 MB at most", cfg, size)
 		}
+	}
+}
+
+// BenchmarkOpen opens the largest pages of 3 and of 4 processes.
+func BenchmarkOpen(b *testing.B) {
+	for _, cfg := range []model.Config{{Scenario: spec.SplitLock, Procs: 3, Rounds: 2}, {Scenario: spec.AbandonWait, Procs: 4, Rounds: 2}} {
+		b.Run(fmt.Sprintf("procs=%d", cfg.Procs), func(b *testing.B) {
+			html := write(b, cfg)
+			start, address := browsertest.Start(b, 1400, 900), browsertest.File(b, html)
+			for b.Loop() {
+				open(b, start, address)
+			}
+			b.ReportMetric(float64(len(html))/1e6, "MB")
+		})
 	}
 }

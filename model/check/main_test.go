@@ -16,6 +16,7 @@ import (
 	"sharedbarrier/model/cli"
 	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
+	"sharedbarrier/spec/golden"
 )
 
 // check runs the command and returns what it printed and how it ended.
@@ -340,4 +341,12 @@ func TestUnit_Timeline(t *testing.T) {
 			t.Errorf("check %s --timeline: %v, %v, stderr %q; want a file with %q, and %q", c.args, err, readErr, stderr, c.page, c.stderr)
 		}
 	}
+}
+
+// TestGolden_Counterexample compares the counterexample in README.md with what
+// the command prints.
+func TestGolden_Counterexample(t *testing.T) {
+	const args = "--scenario growing --procs 2"
+	out, _, _ := checkBoth(context.Background(), strings.Fields(args)...)
+	golden.Part(t, "../README.md", "output", "counterexample", "```console\n$ go run ./model/check "+args+"\n…\n"+table(out)+"```\n")
 }

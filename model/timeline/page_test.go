@@ -2,11 +2,9 @@ package timeline_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
@@ -18,7 +16,7 @@ import (
 )
 
 // page returns the address of a page of the timelines.
-func page(t *testing.T, list ...timeline.Timeline) string {
+func page(t testing.TB, list ...timeline.Timeline) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := timeline.Write(&b, "Timelines", list...); err != nil {
@@ -31,7 +29,7 @@ func page(t *testing.T, list ...timeline.Timeline) string {
 }
 
 // open opens the page and waits until all its timelines are drawn.
-func open(t *testing.T, start func(string) *browsertest.Page, address string) *browsertest.Page {
+func open(t testing.TB, start func(string) *browsertest.Page, address string) *browsertest.Page {
 	t.Helper()
 	p := start(address)
 	p.Await(`document.querySelectorAll(".timeline:not([data-ready])").length === 0`)
@@ -285,17 +283,10 @@ func TestProc_ManyItems(t *testing.T) {
 	faultless(t, p)
 }
 
-var opening = flag.Duration("opening", 0, "open the page of a large timeline for so long, again and again, and say how long that takes")
-
-// TestUnit_Opening says how long a page takes to open, with -opening.
-func TestUnit_Opening(t *testing.T) {
-	if *opening == 0 {
-		t.Skip("a measurement: give -opening 10s")
-	}
-	start, address := browsertest.Start(t, 1200, 900), page(t, real(60))
-	for begun, n := time.Now(), 1; time.Since(begun) < *opening; n++ {
-		before := time.Now()
-		open(t, start, address)
-		t.Logf("opening %d: %v", n, time.Since(before))
+// BenchmarkOpen opens a page with thousands of items.
+func BenchmarkOpen(b *testing.B) {
+	start, address := browsertest.Start(b, 1200, 900), page(b, real(60))
+	for b.Loop() {
+		open(b, start, address)
 	}
 }

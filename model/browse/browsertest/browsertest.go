@@ -30,7 +30,7 @@ const errNoChromium toolcache.Missing = "chromium is missing or does not work; i
 
 // A Page is a page that is open in a tab of its own.
 type Page struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 
 	mu     sync.Mutex // guards faults
@@ -40,7 +40,7 @@ type Page struct {
 // Start starts a browser that ends with the test. The test is skipped without
 // Chromium, or fails in strict mode (toolcache.Require). Each call of open opens
 // the page at an address in a new tab of width times height.
-func Start(t *testing.T, width, height int) (open func(address string) *Page) {
+func Start(t testing.TB, width, height int) (open func(address string) *Page) {
 	t.Helper()
 	path, _, err := toolcache.Ask(t.Context(), errNoChromium, "chromium", "--version")
 	toolcache.Require(t, err)
@@ -71,7 +71,7 @@ func Start(t *testing.T, width, height int) (open func(address string) *Page) {
 }
 
 // File writes the page to a file of the test and returns its address.
-func File(t *testing.T, html string) string {
+func File(t testing.TB, html string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "page.html")
 	if err := os.WriteFile(path, []byte(html), 0o600); err != nil {
