@@ -34,6 +34,7 @@ func TestProc_ConformanceEnds(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
+	t.Parallel()
 	const bad = `exec:echo "port 1"; read -r request; echo what`
 	for _, c := range []struct {
 		name string
@@ -45,11 +46,12 @@ func TestProc_ConformanceEnds(t *testing.T) {
 		{"nothing asked", append([]string{"--port", "go"}, without()...), spec.ExitUnfinished, ""},
 		{"failed", []string{"--port", bad, "--for", "3s", "--stall", "7s", "--seed", "5", "--without", "lock file"}, spec.ExitSafety,
 			"reproduce: go run ./stress conformance --port " + cli.Quoted(bad) + " --for 3s --stall 7s --limit 30s --seed 5 --without 'lock file'"},
-		{"mutants", append([]string{"--mutants", "--seed", "5"}, without("attaching")...), spec.ExitSafety,
-			"reproduce: go run ./stress conformance --mutants --for 2s --stall 10s --limit 30s --seed 5 --without conversation --without 'tour n=2'"},
+		{"mutants", append([]string{"--mutants", "--limit", "2s", "--seed", "5"}, without("alone")...), spec.ExitSafety,
+			"reproduce: go run ./stress conformance --mutants --for 2s --stall 10s --limit 2s --seed 5 --without conversation --without attaching"},
 		{"no mutant asked", append([]string{"--mutants"}, without()...), spec.ExitUnfinished, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			if slices.Contains(c.args, "--mutants") {
 				porttest.Need(t, "c")
 			}

@@ -58,6 +58,7 @@ func TestProc_FaultAtAMix(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
+	t.Parallel()
 	porttest.Need(t, "python")
 	p := newCommand(t, "--port", "go=1", "--port", "python=2", "--fault", "kill:any", "--seed", "5", "--for", "1h", "--json")
 	p.run(t)

@@ -151,6 +151,7 @@ func TestProc_Mutants(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
+	t.Parallel()
 	porttest.Need(t, "c")
 	schema := golden.Schema(t, "mutants/score.schema.json")
 	for _, c := range []struct {

@@ -15,6 +15,7 @@ import (
 // A scenario and its control: the document has a row for each outcome of both,
 // and fits its schema.
 func TestProc_ScenarioPrintsOneObject(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "kept")
 	p := newCommand(t, "--scenario", "crash", "--rounds", "1", "--seed", "7", "--json", "--out", dir)
 	p.run(t)
@@ -44,6 +45,7 @@ func TestHazard_ScenarioOfAMistake(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
+	t.Parallel()
 	for port, code := range map[string]int{"c@clear-to-zero": spec.ExitSafety, "c@no-raise": spec.ExitHang} {
 		porttest.Need(t, port)
 		p := newCommand(t, "--scenario", "reuse", "--port", port+"=2", "--rounds", "1", "--stall", "1s", "--seed", "7")
