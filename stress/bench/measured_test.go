@@ -26,16 +26,17 @@ var record = flag.Bool("record", false, "measure again for TestGolden_Measured: 
 
 const measured = "measured.json"
 
-// notRecorded are the contenders that are newer than the measurement.
-var notRecorded = []string{"group", "group+original"}
-
-// recorded lists the others.
-func recorded() []string {
-	return slices.DeleteFunc(Names(), func(name string) bool { return slices.Contains(notRecorded, name) })
+// measuredNames lists the contenders of the measurement, in the order of the
+// table.
+func (d Document) measuredNames() []string {
+	return slices.DeleteFunc(Names(), func(name string) bool {
+		return !slices.ContainsFunc(d.Contenders, func(c Contender) bool { return c.Name == name })
+	})
 }
 
 // TestGolden_Measured: the tables and the picture are those of the measurement
-// that is recorded, which has all contenders.
+// that is recorded, which lacks nothing but contenders that are newer. These are
+// named.
 func TestGolden_Measured(t *testing.T) {
 	if *record {
 		recordMeasurement(t)
@@ -95,12 +96,15 @@ func incomplete(doc Document) (problems []string) {
 	if doc.Command != "go run ./stress bench" || doc.Interrupted {
 		problems = append(problems, fmt.Sprintf("it is of %q, interrupted: %v; want the whole measurement", doc.Command, doc.Interrupted))
 	}
-	for _, name := range notRecorded {
-		if slices.ContainsFunc(doc.Contenders, func(c Contender) bool { return c.Name == name }) {
-			problems = append(problems, "it has "+name+": take it out of notRecorded")
+	if !slices.Contains(doc.measuredNames(), Base) {
+		problems = append(problems, "it has no "+Base)
+	}
+	for _, c := range doc.Contenders {
+		if !slices.Contains(Names(), c.Name) {
+			problems = append(problems, fmt.Sprintf("it has %s, and there is no such contender", c.Name))
 		}
 	}
-	for _, name := range recorded() {
+	for _, name := range doc.measuredNames() {
 		i := slices.IndexFunc(doc.Contenders, func(c Contender) bool { return c.Name == name })
 		if i < 0 || doc.Contenders[i].Absent != "" {
 			problems = append(problems, "it has no "+name)
@@ -133,15 +137,21 @@ func quiet(doc Document) (list []Point) {
 	return list
 }
 
+// machine says where and when the document was measured, and what is newer.
 func machine(doc Document) string {
 	e := doc.Environment
-	return fmt.Sprintf("`%s`, %s, on 2 processors (%s, Linux %s, load %.1f before):\n\n", doc.Command, doc.Started.Format(time.DateOnly), e.CPU, e.Kernel, e.Load)
+	text := fmt.Sprintf("`%s`, %s, on 2 processors (%s, Linux %s, load %.1f before)", doc.Command, doc.Started.Format(time.DateOnly), e.CPU, e.Kernel, e.Load)
+	newer := slices.DeleteFunc(Names(), func(name string) bool { return slices.Contains(doc.measuredNames(), name) })
+	if len(newer) > 0 {
+		text += ", without what is newer: `" + strings.Join(newer, "`, `") + "`"
+	}
+	return text + ":\n\n"
 }
 
 // speed is the table of the time of a round: that of the base, and how many
 // times as long the others take.
 func speed(doc Document) [][]string {
-	names := slices.DeleteFunc(recorded(), func(name string) bool { return name == Base })
+	names := slices.DeleteFunc(doc.measuredNames(), func(name string) bool { return name == Base })
 	head := []string{"parties", "`" + Base + "`"}
 	for _, name := range names {
 		head = append(head, "`"+name+"`")
@@ -193,7 +203,7 @@ func targets(doc Document) [][]string {
 	}
 	rows := [][]string{head}
 	for _, g := range allTargets {
-		if !slices.Contains(recorded(), g.contender) {
+		if !slices.Contains(doc.measuredNames(), g.contender) {
 			continue
 		}
 		limit := "×" + number(g.most(3))
@@ -225,14 +235,14 @@ func TestHazard_Incomplete(t *testing.T) {
 	whole := func() Document {
 		doc := newDocument(Default())
 		doc.Command = "go run ./stress bench"
-		for _, name := range recorded() {
+		for _, name := range Names() {
 			doc.Contenders = append(doc.Contenders, Contender{Name: name})
 		}
 		c := Default()
 		c.Processors = []int{1, 2}
 		for _, s := range c.Settings() {
 			var points []Point
-			for i, name := range recorded() {
+			for i, name := range Names() {
 				points = append(points, Point{Setting: s, Contender: name, Samples: slices.Repeat([]Sample{{1, float64(2 + i), 1, 1, 1}}, c.Repeat)})
 			}
 			doc.add(points)
@@ -243,7 +253,9 @@ func TestHazard_Incomplete(t *testing.T) {
 		t.Errorf("the whole measurement: %q", problems)
 	}
 	for want, change := range map[string]func(*Document){
-		"it has no plain":                 func(d *Document) { d.Contenders[0].Absent = "gone" },
+		"it has no group":                 func(d *Document) { d.Contenders[0].Absent = "gone" },
+		"it has no glibc":                 func(d *Document) { d.Contenders = d.Contenders[:2] },
+		"it has wood":                     func(d *Document) { d.Contenders[0].Name = "wood" },
 		"want the whole measurement":      func(d *Document) { d.Interrupted = true },
 		"on 1 processor: 4 samples":       func(d *Document) { d.Points[0].Samples = d.Points[0].Samples[1:] },
 		"beside a busy loop: 0 samples":   func(d *Document) { d.Points = d.Points[:len(d.Points)-1] },
@@ -256,6 +268,14 @@ func TestHazard_Incomplete(t *testing.T) {
 		}
 	}
 	g := target{most: always(2)}
+	doc := whole()
+	if got := machine(doc); strings.Contains(got, "newer") {
+		t.Errorf("all is measured: %q", got)
+	}
+	doc.Contenders = doc.Contenders[1:]
+	if got := machine(doc); !strings.Contains(got, "without what is newer: `group`:") {
+		t.Errorf("without the group: %q, want that it is named", got)
+	}
 	if got := g.cell(2, Spread{Median: 2}) + g.cell(2, Spread{Median: 2.1}); got != "×2.00**×2.10**" {
 		t.Errorf("a target that is met, and one that is not: %s", got)
 	}
