@@ -3,6 +3,8 @@ package timeline_test
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -100,6 +102,10 @@ func deadlock(t *testing.T) timeline.Timeline {
 	return found(t, model.Config{Scenario: spec.Crash, Procs: 4})
 }
 
+func lasso(t *testing.T) timeline.Timeline {
+	return found(t, model.Config{Scenario: spec.Reuse, Procs: 3, Mutant: model.MutantNamed("test-again")})
+}
+
 // real returns a timeline by Time, with each kind of item, as a run may have it.
 func real(rounds int) timeline.Timeline {
 	line := timeline.Timeline{Title: "Slowest round", Doc: "The round took 4 ms.", Axis: timeline.Time}
@@ -143,7 +149,7 @@ const ticks = `[...document.querySelectorAll(".timeline-view [aria-label='x-axis
 func TestProc_Controls(t *testing.T) {
 	short(t)
 	start := browsertest.Start(t, 1000, 900)
-	for _, line := range []timeline.Timeline{deadlock(t), real(3)} {
+	for _, line := range []timeline.Timeline{deadlock(t), lasso(t), real(3)} {
 		p := open(t, start, page(t, line))
 		view := func() string { return browsertest.Eval[string](p, ticks) }
 		changed := func(what string, before string, want bool) {
@@ -230,8 +236,7 @@ func TestProc_KeyboardAlone(t *testing.T) {
 // and a print without buttons.
 func TestProc_EveryoneCanRead(t *testing.T) {
 	short(t)
-	p := open(t, browsertest.Start(t, 1200, 900), page(t, deadlock(t),
-		found(t, model.Config{Scenario: spec.Reuse, Procs: 3, Mutant: model.MutantNamed("test-again")}), real(1)))
+	p := open(t, browsertest.Start(t, 1200, 900), page(t, deadlock(t), lasso(t), real(1)))
 	looks := map[string]bool{}
 	for _, scheme := range []string{"light", "dark"} {
 		p.Theme(scheme)
@@ -288,5 +293,21 @@ func BenchmarkOpen(b *testing.B) {
 	start, address := browsertest.Start(b, 1200, 900), page(b, real(60))
 	for b.Loop() {
 		open(b, start, address)
+	}
+}
+
+// TestUnit_Libraries: the d3 here is the one that the Plot here is made for.
+func TestUnit_Libraries(t *testing.T) {
+	text := map[string]string{}
+	for _, name := range []string{"d3.min.js", "plot.min.js"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[name] = string(b)
+	}
+	wanted := regexp.MustCompile(`require\("d3@([\d.]+)/`).FindStringSubmatch(text["plot.min.js"])
+	if wanted == nil || !strings.HasPrefix(text["d3.min.js"], "// https://d3js.org v"+wanted[1]+" ") {
+		t.Errorf("plot.min.js asks for d3 %q, and d3.min.js begins %.40q", wanted, text["d3.min.js"])
 	}
 }

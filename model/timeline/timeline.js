@@ -100,7 +100,7 @@
       this.addWords(add);
       const order = ["loop", ...Object.keys(kinds)];
       this.items.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind) || a.from - b.from);
-      this.acts = this.items.filter((i) => happens(i) || i.kind === "wait" || i.kind === "call" || i.kind === "dead").sort((a, b) => a.from - b.from || a.y1 - b.y1);
+      this.acts = this.items.filter((i) => happens(i) || ["wait", "call", "dead", "loop"].includes(i.kind)).sort((a, b) => a.from - b.from || a.y1 - b.y1);
       this.height = y + 6;
       this.left = 16 + 7 * d3.max(this.rows, (r) => r.name.length);
     }
