@@ -140,13 +140,15 @@ func (t *Track) Step(s spec.Step, words spec.Words) {
 	}
 }
 
-// End records how the call has ended, and that it has at the time at.
+// End records how the call has ended, and that it has at the time at. A call
+// whose context has ended before its first step has no record.
 func (t *Track) End(e End, at int64) {
-	if t != nil {
-		t.section = 0
-		t.now.at = max(t.now.at, at)
-		t.record(ofEnd(e), t.numbered(), spec.Words{})
+	if t == nil || e == Withdrawn && t.now.attempts == 0 {
+		return
 	}
+	t.section = 0
+	t.now.at = max(t.now.at, at)
+	t.record(ofEnd(e), t.numbered(), spec.Words{})
 }
 
 // inSection returns the next number of the section, and begins one if the

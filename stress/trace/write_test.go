@@ -58,7 +58,7 @@ func written(t *testing.T, r *Recorder, sources []Source, last int64) (head stri
 
 // TestUnit_Write: the records of two workers, one of which has died, in the
 // order of the numbers, which have no gap. What a port does before its first
-// call is left out. A poll has the number of its last attempt, and an
+// call is left out, and a call that withdraws before its first step. A poll has the number of its last attempt, and an
 // acquisition that of its first one.
 func TestUnit_Write(t *testing.T) {
 	r, journals := NewRecorder(memory(t, 2), 2), newJournals(t, 2)
@@ -83,6 +83,8 @@ func TestUnit_Write(t *testing.T) {
 	b.End(Withdrawn, Now())
 	a.Step(spec.LockFirst, spec.Words{})
 	b.Begin(1, 3, 2)
+	b.End(Withdrawn, Now())
+	b.Begin(1, 4, 2)
 	b.Step(spec.Call, spec.Words{})
 	a.Step(spec.LowerFlag, spec.Words{Enter: 0, Exit: 2, Flag: 1})
 	head, got := written(t, r, []Source{{journals[0], 5}, {journals[1], 0}}, r.Count())
