@@ -69,12 +69,13 @@ func (g *Group) call(ctx context.Context) (err error) {
 	}
 }
 
-// How a call waits at Gather. A round that other processors carry out takes a
-// few microseconds; to sleep and be woken takes ten.
+// How a call waits at Gather. A yield returns at once if no other process waits
+// for this processor: it is a spin that is polite.
 const (
-	spins    = 3000                  // reads of turn, while each member that runs can have a processor
-	yields   = 2                     // for a member that waits for this processor
-	firstNap = 10 * time.Millisecond // before the end of ctx can wake the call
+	spins    = 200 // reads of turn, while each member that runs can have a processor
+	yields   = 10  // then; each is followed by a read of turn
+	crowded  = 2   // yields while more members run
+	firstNap = spec.Tick
 	longNap  = 100 * time.Millisecond
 	pollMin  = 50 * time.Microsecond // between looks for a foreign party: each nap is longer by this
 	pollMax  = 5 * time.Millisecond
@@ -121,6 +122,11 @@ func (p *pause) gather() spec.MemberStep {
 		if p.spin() {
 			return spec.Return
 		}
+	}
+	if p.full && p.dozed == 0 { // one who leaves meanwhile is noticed after the nap
+		p.dozed++
+		p.doze(turn, firstNap)
+		return spec.Gather
 	}
 	s := p.look()
 	switch {
@@ -211,11 +217,12 @@ func (p *pause) look() (s sight) {
 		s.dead = s.dead || died(owner) && o.broken.Load() == 0
 		s.first = s.first && (i >= p.cfg.Rank || !in || !alive(owner))
 	}
+	p.full = !s.vacant
 	return s
 }
 
-// crowded reports whether more members run than there are processors.
-func (p *pause) crowded() bool {
+// tooMany reports whether more members run than there are processors.
+func (p *pause) tooMany() bool {
 	awake := 0
 	for i := range p.slots {
 		if o := &p.slots[i]; o.asleep.Load() == 0 && alive(o.owner.Load()) {
@@ -227,18 +234,19 @@ func (p *pause) crowded() bool {
 	return false
 }
 
-// spin reads turn for a while and reports whether it has changed. A member that
-// waits for this processor gets it.
+// spin reads turn for a while and reports whether it has changed. A process
+// that waits for this processor gets it.
 func (p *pause) spin() bool {
-	turn := p.round << 1
-	if !p.crowded() {
+	turn, polite := p.round<<1, crowded
+	if !p.tooMany() {
+		polite = yields
 		for range spins {
 			if p.head.turn.Load() != turn {
 				return true
 			}
 		}
 	}
-	for range yields {
+	for range polite {
 		yield()
 		if p.head.turn.Load() != turn {
 			return true
