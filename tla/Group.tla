@@ -463,6 +463,9 @@ WordsInRange == enter \in 0 .. N /\ exit \in -1 .. N /\ flag \in {0, 1}
 \* Of one round, no call returns nil and another one the error.
 AllOrNone == committed \cap told = {}
 
+\* A call returns nil only from a round that was committed.
+NilMeansCommitted == completed = 0 \/ completed \in committed
+
 \* No foreign party completes a round that is not committed.
 NoEarlyExit == \A p \in M .. N-1 : rounds[p] <= done
 

@@ -73,7 +73,7 @@ func TestUnit_SharedBarrierAlone(t *testing.T) {
 }
 
 // runTLC has TLC check the module, and returns what it prints.
-func runTLC(t *testing.T, module string, files map[string]string) string {
+func runTLC(t *testing.T, module string, files map[string]string, args ...string) string {
 	t.Helper()
 	tools, dir := findTools(t), t.TempDir()
 	for name, text := range files {
@@ -81,8 +81,9 @@ func runTLC(t *testing.T, module string, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), tools.Java, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir="+dir,
-		"-cp", tools.Jar, "tlc2.TLC", "-metadir", dir, "-workers", "1", module)
+	args = append([]string{"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir=" + dir,
+		"-cp", tools.Jar, "tlc2.TLC", "-metadir", dir, "-workers", "1"}, append(args, module)...)
+	cmd := exec.CommandContext(t.Context(), tools.Java, args...)
 	cmd.Dir = dir
 	output, _ := cmd.CombinedOutput() // a violation has an exit code too
 	return string(output)

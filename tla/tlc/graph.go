@@ -29,10 +29,23 @@ var (
 	dotText = strings.NewReplacer(`\n`, "\n", `\"`, `"`, `\\`, `\`)
 )
 
-// ReadGraph reads what a run with Dump writes: the states are nodes, and
-// each edge has the name of its action.
-func ReadGraph(dot io.Reader) (Graph, error) {
-	g := Graph{Initial: -1}
+// A Dot is a state graph of any module, as TLC dumps it.
+type Dot struct {
+	Initial int      // index of the initial state
+	States  []string // what TLC prints, see Variables
+	Edges   []DotEdge
+}
+
+// A DotEdge has the name of its action.
+type DotEdge struct {
+	From, To int
+	Label    string
+}
+
+// ReadDot reads what a run with Dump writes: the states are nodes, and each
+// edge has the name of its action.
+func ReadDot(dot io.Reader) (Dot, error) {
+	g := Dot{Initial: -1}
 	index := map[string]int{}
 	var edges [][]string
 	lines := bufio.NewScanner(dot)
@@ -46,21 +59,15 @@ func ReadGraph(dot io.Reader) (Graph, error) {
 		if match == nil {
 			continue
 		}
-		state, err := parseState(dotText.Replace(match[2]))
-		if err != nil {
-			return g, err
-		}
-		if len(g.States) > 0 && len(state.Steps) != len(g.States[0].Steps) {
-			return g, fmt.Errorf("states with different numbers of processes in TLC's graph: %v and %v", g.States[0], state)
-		}
-		if match[3] != "" && g.Initial >= 0 {
-			return g, fmt.Errorf("two initial states in TLC's graph, and SharedBarrier has one: %v and %v", g.States[g.Initial], state)
-		}
+		text := dotText.Replace(match[2])
 		if match[3] != "" {
+			if g.Initial >= 0 {
+				return g, fmt.Errorf("two initial states in TLC's graph, want one: %s and %s", g.States[g.Initial], text)
+			}
 			g.Initial = len(g.States)
 		}
 		index[match[1]] = len(g.States)
-		g.States = append(g.States, state)
+		g.States = append(g.States, text)
 	}
 	if err := lines.Err(); err != nil {
 		return g, err
@@ -68,14 +75,36 @@ func ReadGraph(dot io.Reader) (Graph, error) {
 	if g.Initial < 0 {
 		return g, fmt.Errorf("no initial state in TLC's graph")
 	}
-	g.Edges = make([][]Edge, len(g.States))
 	for _, e := range edges {
 		from, ok1 := index[e[0]]
 		to, ok2 := index[e[1]]
 		if !ok1 || !ok2 {
 			return g, fmt.Errorf("TLC's graph has an edge %v without a state", e)
 		}
-		g.Edges[from] = append(g.Edges[from], Edge{g.States[from].mover(g.States[to]), e[2], to})
+		g.Edges = append(g.Edges, DotEdge{from, to, e[2]})
+	}
+	return g, nil
+}
+
+// ReadGraph reads the graph of MCSharedBarrier.
+func ReadGraph(dot io.Reader) (Graph, error) {
+	d, err := ReadDot(dot)
+	g := Graph{Initial: d.Initial, Edges: make([][]Edge, len(d.States))}
+	if err != nil {
+		return g, err
+	}
+	for _, text := range d.States {
+		state, err := parseState(text)
+		if err != nil {
+			return g, err
+		}
+		if len(g.States) > 0 && len(state.Steps) != len(g.States[0].Steps) {
+			return g, fmt.Errorf("states with different numbers of processes in TLC's graph: %v and %v", g.States[0], state)
+		}
+		g.States = append(g.States, state)
+	}
+	for _, e := range d.Edges {
+		g.Edges[e.From] = append(g.Edges[e.From], Edge{g.States[e.From].mover(g.States[e.To]), e.Label, e.To})
 	}
 	return g, nil
 }

@@ -39,13 +39,19 @@ func (s State) String() string {
 	return text
 }
 
-// parseState reads a conjunction of "/\ variable = value".
-func parseState(text string) (s State, err error) {
+// Variables reads a state of any module: a conjunction of "/\ variable =
+// value". A value is an int, a bool, a string, a set ([]any), or a function or
+// record (map[any]any).
+func Variables(text string) (vars map[string]any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("no state of MCSharedBarrier: %v in %q", r, text)
+			err = fmt.Errorf("no state: %v in %q", r, text)
 		}
 	}()
+	return variables(text), nil
+}
+
+func variables(text string) map[string]value {
 	vars := map[string]value{}
 	for p := parse(text); len(p.rest) > 0; {
 		p.want(`/\`)
@@ -53,6 +59,17 @@ func parseState(text string) (s State, err error) {
 		p.want("=")
 		vars[name] = p.value()
 	}
+	return vars
+}
+
+// parseState reads a state of MCSharedBarrier.
+func parseState(text string) (s State, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("no state of MCSharedBarrier: %v in %q", r, text)
+		}
+	}()
+	vars := variables(text)
 	word := func(name string) int32 {
 		n := vars[name].(int)
 		if int(int32(n)) != n {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// A value is what TLC prints for a TLA+ value: an int, a string, a set
+// A value is what TLC prints for a TLA+ value: an int, a bool, a string, a set
 // ([]value), or a function or record (map[value]value).
-type value any
+type value = any
 
 // A parser reads values. It panics with a text where there is none.
 type parser struct {
@@ -21,7 +21,7 @@ type parser struct {
 // deepest is how deep values of the spec are nested, and more.
 const deepest = 10
 
-var token = regexp.MustCompile(`"[^"]*"|-?\d+|\w+|:>|@@|\|->|/\\|\S`)
+var token = regexp.MustCompile(`"[^"]*"|-?\d+\.\.-?\d+|-?\d+|\w+|:>|@@|\|->|/\\|\S`)
 
 func parse(text string) *parser { return &parser{text: text, rest: token.FindAllString(text, -1)} }
 
@@ -67,6 +67,15 @@ func (p *parser) value() value {
 		return p.function(p.value, ":>", "@@", ")")
 	case t == "[":
 		return p.function(func() value { return p.next() }, "|->", ",", "]")
+	case t == "TRUE", t == "FALSE":
+		return t == "TRUE"
+	case strings.Contains(t, ".."): // a set without a gap
+		from, to, _ := strings.Cut(t, "..")
+		set := []value{}
+		for n := number(from); n <= number(to); n++ {
+			set = append(set, n)
+		}
+		return set
 	default:
 		n, err := strconv.Atoi(t)
 		if err != nil {
@@ -74,6 +83,15 @@ func (p *parser) value() value {
 		}
 		return n
 	}
+}
+
+// number returns the digits of a token as a number.
+func number(digits string) int {
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		panic(err.Error())
+	}
+	return n
 }
 
 // function reads "0 :> a @@ 1 :> b)" or "x |-> a, y |-> b]".
