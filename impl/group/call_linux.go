@@ -76,9 +76,9 @@ const (
 	yields   = 10  // then; each is followed by a read of turn
 	crowded  = 2   // yields while more members run
 	firstNap = spec.Tick
-	longNap  = 100 * time.Millisecond
-	pollMin  = 50 * time.Microsecond // between looks for a foreign party: each nap is longer by this
-	pollMax  = 5 * time.Millisecond
+	longNap  = 200 * time.Millisecond // half as long takes 0.12 % of a processor
+	pollMin  = 50 * time.Microsecond  // between looks for a foreign party: each nap is longer by this
+	pollMax  = spec.Tick
 )
 
 // A pause is the waiting of one call.

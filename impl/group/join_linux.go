@@ -79,6 +79,9 @@ func openBarrier(ctx context.Context, cfg Config) (*shm.Segment, error) {
 		if w.Enter < 0 || w.Exit < spec.NotSet || w.Flag != spec.Down && w.Flag != spec.Up {
 			return &impl.CorruptError{Name: cfg.Name, Words: w}
 		}
+		if w == (spec.Words{}) && journalOpen(cfg) {
+			return shm.Constructed // a member died at CarryRaiseFlag
+		}
 		return nil
 	}
 	for {
@@ -91,6 +94,16 @@ func openBarrier(ctx context.Context, cfg Config) (*shm.Segment, error) {
 			return s, err
 		}
 	}
+}
+
+// journalOpen reports whether there is a group whose journal is open.
+func journalOpen(cfg Config) bool {
+	m, err := openMapped(cfg.Name, cfg.TrustOthers)
+	if err != nil {
+		return false
+	}
+	defer m.file.Close()
+	return m.head.phase.Load() != 0
 }
 
 // openOrMake opens the group's segment, or makes it.

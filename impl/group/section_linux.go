@@ -50,7 +50,7 @@ func (t *thread) at(step spec.MemberStep) {
 }
 
 // lockRound makes one attempt at the lock (GROUP.md, section 5). If it succeeds
-// it takes the steps of a section, and reports true.
+// it takes the steps of a section, and reports true. The caller catches faults.
 func (t *thread) lockRound() (_ bool, err error) {
 	t.section.Lock()
 	defer t.section.Unlock()
@@ -64,12 +64,12 @@ func (t *thread) lockRound() (_ bool, err error) {
 			t.head.wakeTurn()
 		}
 	}()
-	defer t.catch(debug.SetPanicOnFault(true), &err)
 	return true, t.steps()
 }
 
 // untilTaken takes a section, however long that takes, or until ctx ends.
-func (t *thread) untilTaken(ctx context.Context) error {
+func (t *thread) untilTaken(ctx context.Context) (err error) {
+	defer t.catch(debug.SetPanicOnFault(true), &err)
 	for naps := time.Duration(1); ; naps++ {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("wait for lock file %q: %w", t.cfg.LockPath, err)

@@ -39,6 +39,9 @@ var initial = func() (contents []byte) {
 	return contents
 }()
 
+// Constructed is what a check returns to say that there is nothing to wait for.
+var Constructed = errors.New("constructed")
+
 // errRemoved: the open segment has no name, so no process will construct it.
 var errRemoved = errors.New("removed before it was constructed")
 
@@ -46,7 +49,8 @@ var errRemoved = errors.New("removed before it was constructed")
 // still size or construct it. If the segment is removed meanwhile, it goes on
 // with the one that has the name then.
 //
-// check returns the error of words that are those of no barrier.
+// check returns the error of words that are those of no barrier. It returns
+// Constructed for words that it knows to be those of one, though all are 0.
 func AttachSegment(ctx context.Context, name string, trust bool, check func(spec.Words) error) (*Segment, error) {
 	for {
 		s, err := attachOpened(ctx, name, trust, check)
@@ -102,6 +106,8 @@ func (s *Segment) awaitConstruction(ctx context.Context, check func(spec.Words) 
 			err = check(w)
 		}
 		switch {
+		case err == Constructed:
+			return nil
 		case err != nil:
 			return err
 		case !Unconstructed(w):
