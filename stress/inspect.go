@@ -25,7 +25,8 @@ func inspectCommand() *cobra.Command {
 		Long: `Looks at a barrier from outside: at its words, its lock, and the processes that
 have the segment mapped or the lock file open. Looks again after --for, and says
 what moved and, if nothing did, why. The cause comes from the model: what is seen
-is compared with the states of all scenarios of spec/HAZARDS.md.
+is compared with the states of all scenarios of spec/HAZARDS.md. Of a group
+(spec/GROUP.md) it says what each rank does, and which ranks a round misses.
 
 It only reads. It writes no word, takes no lock, and neither traces nor stops a
 process. It works for the processes of other users as far as permissions go, and

@@ -53,6 +53,11 @@ func (v *seen) diagnose(ctx context.Context, o Options) (diagnosis, error) {
 	switch {
 	case v.moved():
 		return diagnosis{status: Moving}, nil
+	}
+	if d, is := v.ofGroup(); is {
+		return d, nil
+	}
+	switch {
 	case !c.waits && v.underWay() && v.hidesParty():
 		return diagnosis{status: Unclear}, nil
 	case !c.waits:

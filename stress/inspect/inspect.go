@@ -18,6 +18,7 @@ import (
 	"slices"
 	"time"
 
+	"sharedbarrier/impl/group"
 	"sharedbarrier/spec"
 )
 
@@ -48,6 +49,8 @@ type seen struct {
 	changes     int           // readings that differ from the one before
 	rounds      int           // rises of the flag, at least
 	lastChange  time.Time
+	began       *group.Status // of the barrier, at the first look; nil: it had none
+	group       *group.Status // at the last one
 	acts        map[int]Activity
 	wchans      map[int]string
 }
@@ -78,12 +81,17 @@ func (t Target) observe(ctx context.Context, s *segment, length time.Duration) (
 		return nil, err
 	}
 	v := &seen{Target: t, first: first, last: first}
+	v.began, _ = t.lookAtGroup()
 	for range patience {
 		if err := v.sample(ctx, s, length); err != nil {
 			return nil, err
 		}
 		if v.last, err = t.look(s); err != nil {
 			return nil, err
+		}
+		var limit string
+		if v.group, limit = t.lookAtGroup(); limit != "" {
+			v.last.Limits = append(v.last.Limits, limit)
 		}
 		v.classify()
 		if v.moved() || !v.any(Starved) {
@@ -142,11 +150,18 @@ func (v *seen) activity(before, after *Process) (Activity, string) {
 	return activity(before, after, max(0, late))
 }
 
-// moved reports whether the words or the lock changed, or a process came or
-// went.
+// moved reports whether the words, the lock or the round of the group changed,
+// or a process came or went. Members that wait for a foreign party take the lock
+// again and again, which is no move.
 func (v *seen) moved() bool {
-	return v.changes > 0 || v.first.Torn || v.last.Torn || v.first.Words != v.last.Words ||
-		!slices.Equal(v.first.Lock.Holders, v.last.Lock.Holders) || !slices.Equal(v.first.mappers(), v.last.mappers())
+	if v.began != nil && v.group != nil {
+		if v.began.Round != v.group.Round {
+			return true
+		}
+	} else if !slices.Equal(v.first.Lock.Holders, v.last.Lock.Holders) {
+		return true
+	}
+	return v.changes > 0 || v.first.Torn || v.last.Torn || v.first.Words != v.last.Words || !slices.Equal(v.first.mappers(), v.last.mappers())
 }
 
 func (v *seen) any(a Activity) bool {

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	registry.ServeGo()
 	reexec.Main(m, map[string]func(){
 		"waits": waits, "waitsElsewhere": waitsElsewhere, "loops": loops, "burns": burns, "inspects": inspects,
-		"container": container, "locks": locks, "blocks": blocks, "inherits": inherits, "forks": forks,
+		"container": container, "joins": joins, "locks": locks, "blocks": blocks, "inherits": inherits, "forks": forks,
 	})
 }
 

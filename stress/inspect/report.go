@@ -14,6 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sharedbarrier/impl/group"
 	"sharedbarrier/spec"
 )
 
@@ -39,6 +40,7 @@ type Report struct {
 	NoLock    bool            `json:"lock_missing,omitempty"` // there is no lock file
 	Looked    Looked          `json:"looked"`
 	Processes []ProcessReport `json:"processes"`
+	Group     *group.Status   `json:"group,omitempty"`  // of members at the barrier (spec/GROUP.md); missing: there is none
 	Causes    []Cause         `json:"causes"`           // the likeliest first
 	Limits    []string        `json:"limits,omitempty"` // what could not be seen, and why
 }
@@ -85,7 +87,7 @@ func (v *seen) report(ctx context.Context, o Options) (*Report, error) {
 		Segment: v.SegmentPath(), Unlinked: l.Unlinked, LockPath: v.LockPath, Words: l.Words,
 		Holders: notNil(l.Lock.Holders), Waiters: notNil(l.Lock.Waiters), Abroad: l.Lock.Abroad, NoLock: l.Lock.Missing, Causes: notNil(d.causes), Limits: l.Limits,
 		Looked:    Looked{Seconds: l.At.Sub(v.first.At).Seconds(), Samples: v.samples, Changes: v.changes, Rounds: v.rounds},
-		Processes: []ProcessReport{},
+		Processes: []ProcessReport{}, Group: v.group,
 	}
 	if !l.Lock.Touched.IsZero() {
 		r.Looked.LastAttempt = &l.Lock.Touched
@@ -108,6 +110,8 @@ func (r *Report) count(o Options) {
 		r.Procs = len(o.Parties)
 	case o.Procs > 0:
 		r.Procs = o.Procs
+	case r.Group != nil:
+		r.Procs = r.Group.Parties
 	case i >= 0:
 		r.Procs = r.Causes[i].Procs
 	case r.Words.Flag == spec.Down && r.Words.Exit > 0:
@@ -186,6 +190,9 @@ func (r *Report) Text(out io.Writer) error {
 	if len(r.Processes) > 0 {
 		b.WriteByte('\n')
 		r.processes(&b)
+	}
+	if r.Group != nil {
+		r.writeGroup(&b)
 	}
 	WriteCauses(&b, r.Causes)
 	for _, limit := range r.Limits {
