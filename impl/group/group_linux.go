@@ -33,6 +33,11 @@ type Config struct {
 
 	// TrustOthers accepts files that third users may write; see package impl.
 	TrustOthers bool
+
+	// Hook, unless it is nil, is called before each step: in Join, where
+	// SetHook says, and by the guardian, which is at Watch when it has found a
+	// death. The two threads may call it at once.
+	Hook func(guardian bool, step spec.MemberStep) `json:"-"`
 }
 
 // check fails with ErrName, ErrParties, ErrRank or ErrLabel.
@@ -91,8 +96,8 @@ const (
 
 // SetHook makes the member call hook before each step that it takes in Wait,
 // Reset and Leave, and before each further attempt at Gather and LockRound. A
-// nil hook, as at first, is not called. The guardian does not call it. SetHook
-// must not run at the same time as Wait, Reset or Leave.
+// nil hook, as at first, is not called. The guardian does not call it; see
+// Config.Hook. SetHook must not run at the same time as Wait, Reset or Leave.
 //
 // The hook runs under the lock if the step is, and may block. If it panics the
 // lock is released; the next section finishes or undoes what this one began.

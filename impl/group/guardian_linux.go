@@ -24,6 +24,7 @@ type guardian struct {
 	leave  atomic.Bool
 	done   chan struct{}
 	member *Group
+	joined uint64 // the round in which the member has joined
 }
 
 // startGuardian starts the thread. It waits until it has a member.
@@ -55,7 +56,7 @@ func (w *guardian) run(started chan<- error) {
 
 // guard gives the guardian its member, after that has claimed its rank.
 func (w *guardian) guard(g *Group) {
-	w.member = g
+	w.member, w.joined = g, g.mine
 	w.claim <- g
 }
 
@@ -81,9 +82,14 @@ func (w *guardian) end() {
 func (w *guardian) watch(g *Group) {
 	var err error
 	defer g.catch(debug.SetPanicOnFault(true), &err)
-	handled := g.mine
+	t := thread{Group: g, role: guarding}
+	handled := w.joined
 	for naps := time.Duration(1); !w.leave.Load(); {
 		rank, owner, dead := g.next(handled)
+		if dead && g.cfg.Hook != nil {
+			t.at(spec.Watch)
+			rank, owner, dead = g.next(handled) // the hook may have taken long
+		}
 		if !dead {
 			g.own.watches.Store(uint32(rank)) // for meet
 			if again, same, dead := g.next(handled); again == rank && same == owner && !dead {
@@ -91,9 +97,8 @@ func (w *guardian) watch(g *Group) {
 			}
 			continue
 		}
-		t := thread{Group: g, role: guarding}
 		if took, err := t.lockRound(); took && err == nil {
-			handled, naps = g.head.turn.Load()>>1, 1
+			handled, naps = t.until, 1
 		} else {
 			nap(min(naps*20*time.Microsecond, spec.Tick))
 			naps++

@@ -19,6 +19,7 @@ type thread struct {
 	role  role
 	round uint64 // of the call
 	ended bool   // the section has ended a round
+	until uint64 // the round of turn when the section released the lock
 
 	patient bool // a leaver: vacate only if no member is owed
 	vacated bool // a leaver: done
@@ -38,23 +39,25 @@ const (
 
 // at comes before each step.
 func (t *thread) at(step spec.MemberStep) {
-	if t.role == guarding {
-		return
+	if t.role != guarding {
+		if t.own != nil && t.role != joiner {
+			t.own.step.Store(uint32(step))
+		}
+		if t.hook != nil {
+			t.hook(step)
+		}
 	}
-	if t.own != nil && t.role != joiner {
-		t.own.step.Store(uint32(step))
-	}
-	if t.hook != nil {
-		t.hook(step)
+	if t.cfg.Hook != nil {
+		t.cfg.Hook(t.role == guarding, step)
 	}
 }
 
 // lockRound makes one attempt at the lock (GROUP.md, section 5). If it succeeds
 // it takes the steps of a section, and reports true. The caller catches faults.
 func (t *thread) lockRound() (_ bool, err error) {
+	t.at(spec.LockRound)
 	t.section.Lock()
 	defer t.section.Unlock()
-	t.at(spec.LockRound)
 	if held, err := t.lock.Try(); !held {
 		return false, err
 	}
@@ -267,6 +270,7 @@ func (t *thread) steps() (err error) {
 			if err := t.lock.Release(); err != nil {
 				return err
 			}
+			t.until = r
 			if t.role == caller && !t.ended {
 				return t.refusal
 			}
