@@ -20,7 +20,8 @@ func cleanCommand() *cobra.Command {
 		Short: "List what dead runs and dead jobs have left; with --yes, remove it",
 		Long: `Lists what dead runs of this project have left in /dev/shm, in the folders for
 temporary files and in the tool cache, and what dead jobs of MosaicML Streaming
-have: /dev/shm/NNNNNN_barrier and NNNNNN_barrier_filelock. With --yes it removes
+have: /dev/shm/NNNNNN_barrier and NNNNNN_barrier_filelock. It lists the groups of
+dead members (/dev/shm/NAME.group), each with the segment of its barrier. With --yes it removes
 what is dead. It also lists other segments that look like a barrier, and removes
 one only if you name it.
 

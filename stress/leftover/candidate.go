@@ -45,6 +45,7 @@ type entryKind int
 const (
 	segmentEntry entryKind = iota // the file of the words
 	lockEntry                     // a lock file
+	groupEntry                    // the file of a group
 	runEntry                      // anything that a run of this project has made
 	markEntry                     // the mark of a run, which is removed with the claim
 )

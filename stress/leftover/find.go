@@ -24,12 +24,13 @@ const (
 	OfRun       Kind = "run"       // of a command of this project: its mark, segment and directory
 	WorkDir     Kind = "directory" // of a command of this project without a segment, or of a tool in the making
 	OfCreate    Kind = "creation"  // the segment of a Create of package impl that was killed
-	OfBarrier   Kind = "barrier"   // of a job: its segment, its lock file, or both
+	OfBarrier   Kind = "barrier"   // of a job: its segment, its lock file, its group, or some of them
+	OfGroup     Kind = "group"     // of package group: the group, and the segment of its barrier
 	SegmentLike Kind = "look-alike"
 )
 
 func (k Kind) compare(other Kind) int {
-	order := []Kind{OfRun, WorkDir, OfCreate, OfBarrier, SegmentLike}
+	order := []Kind{OfRun, WorkDir, OfCreate, OfBarrier, OfGroup, SegmentLike}
 	return slices.Index(order, k) - slices.Index(order, other)
 }
 
@@ -43,7 +44,8 @@ var (
 	workDirName  = regexp.MustCompile(`^sharedbarrier-([a-z]+)-[0-9a-f]{16}(` + parkedEnding + `)?$`)
 	makingName   = regexp.MustCompile(`^\.making-[0-9a-f]{16}(` + parkedEnding + `)?$`)
 	creationName = regexp.MustCompile(`^\.sharedbarrier-[0-9a-f]{16}(` + parkedEnding + `)?$`)
-	streaming    = regexp.MustCompile(`^([0-9]{6,}_barrier)(_filelock)?(` + parkedEnding + `)?$`)
+	streaming    = regexp.MustCompile(`^([0-9]{6,}_barrier)(_filelock|\.group)?(` + parkedEnding + `)?$`)
+	groupName    = regexp.MustCompile(`^(.+)\.group(` + parkedEnding + `)?$`)
 )
 
 const parkedEnding = `\.removing-[0-9a-f]{16}`
@@ -95,6 +97,7 @@ func (o Options) named() ([]*candidate, error) {
 	path := inspect.Target{Segment: o.Segment}.SegmentPath()
 	c := &candidate{kind: OfBarrier, of: "named", segment: filepath.Base(path), named: true}
 	c.add(segmentEntry, path)
+	c.add(groupEntry, path+spec.GroupSuffix)
 	c.add(lockEntry, o.LockPath)
 	for _, e := range c.entries {
 		if _, err := os.Lstat(e.path); err == nil {
@@ -151,6 +154,8 @@ func (f *finder) entry(folder string, e os.DirEntry) {
 		f.ofStreaming(path)
 	case creationName.MatchString(m) && inShm:
 		f.single(OfCreate, "package impl", path)
+	case groupName.MatchString(m) && inShm:
+		f.group(groupName.FindStringSubmatch(m)[1], path)
 	case inShm:
 		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.Size() == spec.Size {
 			f.single(SegmentLike, "unknown", path)
@@ -163,13 +168,26 @@ func (f *finder) single(kind Kind, of, path string) {
 	c.add(segmentEntry, path)
 }
 
-// ofStreaming adds a segment of MosaicML Streaming, or a lock file.
+// group adds the segment of a group to that of its barrier, if that is there.
+// The segment goes first: a group without one is taken over by the next job.
+func (f *finder) group(barrier, path string) {
+	segment := filepath.Join(shm, barrier)
+	c := f.get(segment, candidate{segment: barrier})
+	c.kind, c.of, c.aged = OfGroup, "package group", true
+	c.add(segmentEntry, segment)
+	c.add(groupEntry, path)
+}
+
+// ofStreaming adds a segment of MosaicML Streaming, a group or a lock file.
 func (f *finder) ofStreaming(path string) {
 	m := streaming.FindStringSubmatch(filepath.Base(path))
 	c := f.get(m[1]+m[3], candidate{kind: OfBarrier, of: "MosaicML Streaming", segment: m[1], aged: true})
-	if m[2] == "" {
+	switch m[2] {
+	case "":
 		c.add(segmentEntry, path)
-	} else {
+	case spec.GroupSuffix:
+		c.add(groupEntry, path)
+	default:
 		c.add(lockEntry, path)
 	}
 }

@@ -126,9 +126,10 @@ func (c *candidate) clean(o Options, seen *look) (Leftover, bool) {
 	case err != nil:
 		l.Paths, l.Verdict, l.Why = c.paths(), Unproven, err.Error()
 		return l, true
-	case !there:
+	case !there, c.kind == OfGroup && !c.forgetGroup():
 		return l, false
 	}
+	l.Kind, l.Of = c.kind, c.of
 	c.describe(&l)
 	if c.kind == SegmentLike && !plausible(l.Words) {
 		return l, false

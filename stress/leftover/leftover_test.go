@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sharedbarrier/impl/group"
 	"sharedbarrier/model/cli/workdir"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/intercept"
@@ -41,6 +42,11 @@ func TestMain(m *testing.M) {
 			must(0, unix.Setresuid(other, other, other))
 			r := must(Clean(context.Background(), Options{Remove: true, only: ofID(os.Args[1])}))
 			r.JSON(os.Stdout)
+		},
+		"join": func() { // is a member of a group, and waits
+			g := must(group.Join(context.Background(), group.Config{Name: os.Args[1], LockPath: os.Args[2], Parties: 2, Rank: 1}))
+			fmt.Println("joined")
+			g.Wait(context.Background())
 		},
 		"die": func() { // is killed in the middle of a removal
 			must(Clean(context.Background(), Options{Remove: true, only: ofID(os.Args[1]), parked: func(string) {
@@ -271,7 +277,21 @@ func TestHazard_Conditions(t *testing.T) {
 			f.try(os.Chtimes(f.segment, time.Time{}, time.Now().Add(time.Hour))) // young, however slow this test is
 			return func() { f.age(f.segment) }
 		}},
-		"a descriptor in flight": {6, Live, func(f *fixture) func() {
+		"a group of another barrier": {1, Foreign, func(f *fixture) func() {
+			f.write(f.segment)
+			f.writeGroup(f.segment+spec.GroupSuffix, 0)
+			file := must(os.OpenFile(f.segment+spec.GroupSuffix, os.O_WRONLY, 0))
+			must(file.WriteAt(make([]byte, 8), int64(at(spec.GroupHeader, "inode"))))
+			f.try(file.Close())
+			f.age(f.segment + spec.GroupSuffix)
+			return func() { f.writeGroup(f.segment+spec.GroupSuffix, 0) }
+		}},
+		"a group with an owner that is not marked": {6, Unproven, func(f *fixture) func() {
+			f.write(f.segment)
+			f.writeGroup(f.segment+spec.GroupSuffix, 4711)
+			return func() { f.writeGroup(f.segment+spec.GroupSuffix, 4711|ownerDied) }
+		}},
+		"a descriptor in flight": {7, Live, func(f *fixture) func() {
 			f.write(f.segment, f.lock)
 			return f.inFlight(f.segment)
 		}},
@@ -302,7 +322,7 @@ func TestHazard_Conditions(t *testing.T) {
 			f.awaitDead(Options{})
 		})
 	}
-	if len(conditions) != 7 {
+	if len(conditions) != 8 {
 		t.Errorf("there are %d conditions; each needs a case here", len(conditions))
 	}
 }

@@ -35,6 +35,7 @@ var conditions = []condition{
 	{"no process is seen to have another segment of its name", (*candidate).hasTwin},
 	{"its maker does not prepare it", (*candidate).isYoung},
 	{"it is of this project or of Streaming, or the user names it", (*candidate).isAnyones},
+	{"no owner of its group is alive for the kernel", (*candidate).hasOwner},
 	{"the kernel counts no process that has it", (*candidate).isCounted},
 }
 
@@ -61,9 +62,12 @@ func (c *candidate) makerLives(*look) (Verdict, string) {
 // isOther: a file has the name of a barrier and is something else, or it has
 // other names, by which processes may know it.
 func (c *candidate) isOther(*look) (Verdict, string) {
+	if why := c.isOthersGroup(); why != "" {
+		return Foreign, why
+	}
 	for _, e := range c.entries {
 		switch {
-		case e.kind != segmentEntry && e.kind != lockEntry:
+		case e.kind == runEntry || e.kind == markEntry:
 		case !e.is(unix.S_IFREG):
 			return Foreign, e.path + " is no regular file"
 		case e.stat.Nlink > 1:

@@ -19,6 +19,7 @@ func report(now time.Time) *Report {
 		{Kind: WorkDir, Of: "tlc", Paths: []string{"/c"}, Changed: now.Add(-2 * time.Hour), Verdict: Live, Why: "in use", Processes: []Use{{7, "me", []string{"mapped", "open", "works in", "locked"}}}},
 		{Kind: OfCreate, Of: "package impl", Paths: []string{"/d"}, Changed: now.Add(-3 * time.Minute), Verdict: Removed, Why: "no process had it"},
 		{Kind: OfBarrier, Of: "MosaicML Streaming", Paths: []string{"/e"}, Verdict: Unproven, Why: "permission denied"},
+		{Kind: OfGroup, Of: "package group", Paths: []string{"/g"}, Bytes: 768, Verdict: Live, Why: "in use"},
 		{Kind: SegmentLike, Of: "unknown", Paths: []string{"/f"}, Changed: now, Verdict: Foreign, Why: "name it"},
 	}}
 }
@@ -35,6 +36,8 @@ creation    package impl        3m   0      removed   no process had it
     /d
 barrier     MosaicML Streaming  -    0      unproven  permission denied
     /e
+group       package group       -    768    live      in use
+    /g
 look-alike  unknown             0s   0      foreign   name it
     /f
 `
@@ -47,7 +50,7 @@ look-alike  unknown             0s   0      foreign   name it
 		"Nothing is left.\n": nil,
 		"1 of 1 can be removed: repeat the command with --yes.\n":    report(now).Leftovers[:1],
 		"None can be removed.\n":                                     report(now).Leftovers[1:2],
-		"Removed 1 of 5.\nNot seen: x; run as root.\n":               report(now).Leftovers,
+		"Removed 1 of 6.\nNot seen: x; run as root.\n":               report(now).Leftovers,
 		"None can be removed.\nNot seen: it; run as someone else.\n": report(now).Leftovers[3:],
 	} {
 		r := Report{Leftovers: leftovers}
