@@ -80,7 +80,7 @@ func openBarrier(ctx context.Context, cfg Config) (*shm.Segment, error) {
 			return &impl.CorruptError{Name: cfg.Name, Words: w}
 		}
 		if w == (spec.Words{}) && journalOpen(cfg) {
-			return shm.Constructed // a member died at CarryRaiseFlag
+			return shm.ErrConstructed // a member died at CarryRaiseFlag
 		}
 		return nil
 	}

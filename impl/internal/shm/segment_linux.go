@@ -39,8 +39,8 @@ var initial = func() (contents []byte) {
 	return contents
 }()
 
-// Constructed is what a check returns to say that there is nothing to wait for.
-var Constructed = errors.New("constructed")
+// ErrConstructed is what a check returns to say that there is nothing to wait for.
+var ErrConstructed = errors.New("constructed")
 
 // errRemoved: the open segment has no name, so no process will construct it.
 var errRemoved = errors.New("removed before it was constructed")
@@ -50,7 +50,7 @@ var errRemoved = errors.New("removed before it was constructed")
 // with the one that has the name then.
 //
 // check returns the error of words that are those of no barrier. It returns
-// Constructed for words that it knows to be those of one, though all are 0.
+// ErrConstructed for words that it knows to be those of one, though all are 0.
 func AttachSegment(ctx context.Context, name string, trust bool, check func(spec.Words) error) (*Segment, error) {
 	for {
 		s, err := attachOpened(ctx, name, trust, check)
@@ -106,7 +106,7 @@ func (s *Segment) awaitConstruction(ctx context.Context, check func(spec.Words) 
 			err = check(w)
 		}
 		switch {
-		case err == Constructed:
+		case err == ErrConstructed:
 			return nil
 		case err != nil:
 			return err
