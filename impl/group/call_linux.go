@@ -72,9 +72,11 @@ func (g *Group) call(ctx context.Context) (err error) {
 // How a call waits at Gather. A yield returns at once if no other process waits
 // for this processor: it is a spin that is polite.
 const (
-	spins    = 200 // reads of turn, while each member that runs can have a processor
-	yields   = 10  // then; each is followed by a read of turn
-	crowded  = 2   // yields while more members run
+	spins    = 200                   // reads of turn, while each member that runs can have a processor
+	yields   = 10                    // then; each is followed by a read of turn
+	crowded  = 2                     // yields while more members run
+	long     = 50 * time.Microsecond // a yield that gives the processor to others
+	shunned  = 500                   // calls that do not yield after that
 	firstNap = spec.Tick
 	longNap  = 200 * time.Millisecond // half as long takes 0.12 % of a processor
 	pollMin  = 50 * time.Microsecond  // between looks for a foreign party: each nap is longer by this
@@ -235,10 +237,16 @@ func (p *pause) tooMany() bool {
 }
 
 // spin reads turn for a while and reports whether it has changed. A process
-// that waits for this processor gets it.
+// that waits for this processor gets it. Where that is one of others, which
+// keeps it for long, the next calls sleep at once: a wake-up then comes sooner
+// than the processor.
 func (p *pause) spin() bool {
 	turn, polite := p.round<<1, crowded
 	if !p.tooMany() {
+		if p.shun > 0 {
+			p.shun--
+			return false
+		}
 		polite = yields
 		for range spins {
 			if p.head.turn.Load() != turn {
@@ -246,13 +254,17 @@ func (p *pause) spin() bool {
 			}
 		}
 	}
+	start := time.Now()
 	for range polite {
 		yield()
 		if p.head.turn.Load() != turn {
-			return true
+			break
 		}
 	}
-	return false
+	if time.Since(start) > long {
+		p.shun = shunned
+	}
+	return p.head.turn.Load() != turn
 }
 
 // doze sleeps while turn holds v, for at most d. Whoever changes turn looks at

@@ -71,6 +71,7 @@ type Group struct {
 
 	mine       uint64 // the round that this member calls in next
 	processors int    // on which this process may run
+	shun       int    // calls that are not to yield, since others use the processors
 	full       bool   // no rank was vacant when this member last looked
 
 	section sync.Mutex // held during a section: the guardian has the same lock file
