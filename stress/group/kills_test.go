@@ -47,14 +47,14 @@ func deaths() (list []death) {
 // has the same without the original.
 func TestProc_KilledBesideOriginal(t *testing.T) {
 	t.Parallel()
-	for _, members := range []int{2} {
+	for _, members := range []int{1, 2} {
 		t.Run(fmt.Sprintf("n=%d", members+1), func(t *testing.T) {
 			m := newTeam(t, members, true)
 			m.awaitRounds(3)
 			m.kill(0)
 			var told []time.Duration
 			for _, d := range deaths() {
-				d.Call = 3 // after two rounds
+				d.After = 2
 				m.start(0, d)
 				m.await("the member dies at "+d.String(), func() bool { return m.ranks[0].gone })
 				told = append(told, m.checkTold(d)...)
@@ -62,8 +62,8 @@ func TestProc_KilledBesideOriginal(t *testing.T) {
 			m.start(0, death{})
 			m.awaitRounds(30)
 			m.finish()
-			if members > 1 && m.judge.skipped > 0 {
-				t.Errorf("the original returned from %d calls in rounds of which the survivor did not", m.judge.skipped)
+			if limit := []int{len(deaths()), 0}[members-1]; m.judge.skipped > limit {
+				t.Errorf("the original returned from %d calls in rounds of which no member did, want at most %d", m.judge.skipped, limit)
 			}
 			t.Logf("%d deaths, %d rounds, %d calls of the original", len(deaths()), m.judge.passed, m.calls)
 			if slices.Sort(told); len(told) > 0 {
@@ -71,6 +71,39 @@ func TestProc_KilledBesideOriginal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestProc_KilledInRepair kills, one after the other, a member before it commits
+// a round, the one that repairs the words after it, and the one that joins next,
+// the latter two at each step of a repair and of Join. The original waits all
+// the time, and returns when two members have joined that live.
+func TestProc_KilledInRepair(t *testing.T) {
+	t.Parallel()
+	m := newTeam(t, 2, true)
+	m.awaitRounds(3)
+	repairs := []spec.MemberStep{spec.Reopen, spec.UndoEnter, spec.UndoExit, spec.UndoFlag, spec.Mark, spec.TurnBroken}
+	joins := []spec.MemberStep{spec.Bury, spec.Claim, spec.Mend}
+	for _, s := range slices.Concat(repairs, joins) {
+		dies := spec.TurnBroken
+		if slices.Contains(repairs, s) {
+			dies = s
+		}
+		m.kill(0)
+		m.kill(1)
+		m.start(1, death{Step: dies.String(), Any: true, After: 1})
+		m.start(0, death{Step: spec.CarryRaiseFlag.String(), After: 2})
+		m.await(fmt.Sprintf("a member and the one that repairs die, at %v", dies), func() bool { return m.ranks[0].gone && m.ranks[1].gone })
+		m.start(0, death{Step: s.String(), Any: true})
+		m.await(fmt.Sprintf("one that joins dies at %v", s), func() bool { return m.ranks[0].gone })
+		m.start(0, death{})
+		m.start(1, death{})
+		m.awaitRounds(5)
+	}
+	m.finish()
+	if limit := len(repairs) + len(joins); m.judge.skipped > limit { // by the kills at any moment
+		t.Errorf("the original returned from %d calls in rounds of which no member did, want at most %d", m.judge.skipped, limit)
+	}
+	t.Logf("%d rounds, %d calls of the original", m.judge.passed, m.calls)
 }
 
 // checkTold waits until each survivor is told that rank 0 has died, and returns

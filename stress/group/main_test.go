@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -43,7 +44,8 @@ type order struct {
 type death struct {
 	Step      string
 	Committed bool // only if its call has committed the round
-	Call      int  // from this call on, counted from 1
+	After     int  // so many rounds
+	Any       bool // in Join, or in either thread
 }
 
 func (d death) String() string {
@@ -78,10 +80,6 @@ func member() error {
 		defer cancel()
 		in.ReadByte() // the end
 	}()
-	g, err := group.Join(context.Background(), o.Config)
-	if err != nil {
-		return err
-	}
 	say := func(e event) {
 		e.At = clock()
 		text, err := json.Marshal(e)
@@ -92,18 +90,34 @@ func member() error {
 			panic(err)
 		}
 	}
-	calls, committed := 0, false
+	var passed atomic.Int64 // rounds
+	die := func(e event) {
+		e.What = "dies"
+		say(e)
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+	if d := o.Death; d.Any {
+		o.Hook = func(_ bool, s spec.MemberStep) {
+			if s.String() == d.Step && int(passed.Load()) >= d.After {
+				die(event{})
+			}
+		}
+	}
+	g, err := group.Join(context.Background(), o.Config)
+	if err != nil {
+		return err
+	}
+	committed := false
 	g.SetHook(func(s spec.MemberStep) {
 		switch s {
 		case spec.Begin:
-			calls, committed = calls+1, false
+			committed = false
 		case spec.Owe, spec.Return: // no round is broken when it dies
 			committed = true
 		}
-		if d := o.Death; s.String() == d.Step && calls >= d.Call && (committed || !d.Committed) {
-			say(event{What: "dies", Round: roundOf(g, o.Rank), Done: committed})
-			syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {}
+		if d := o.Death; s.String() == d.Step && int(passed.Load()) >= d.After && (committed || !d.Committed) {
+			die(event{Round: roundOf(g, o.Rank), Done: committed})
 		}
 	})
 	say(event{What: "joined"})
@@ -113,6 +127,7 @@ func member() error {
 		var broken *group.BrokenError
 		switch {
 		case err == nil:
+			passed.Add(1)
 			say(event{What: "nil", Round: roundOf(g, o.Rank)})
 		case errors.As(err, &broken):
 			say(event{What: "broken", Round: broken.Round, Broken: broken})
