@@ -19,6 +19,7 @@ type Config struct {
 	Parties, Rank  int
 	Label          string
 	TrustOthers    bool
+	Hook           func(guardian bool, step spec.MemberStep) `json:"-"`
 }
 
 // A Group does not exist here.
