@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-	}})
+	}, "traced": traced})
 }
 
 // An order is what a member reads first. It calls until its input ends, and
