@@ -102,10 +102,19 @@ func TestConform_PageFollowsModel(t *testing.T) {
 				browsertest.Eval[bool](p, fmt.Sprintf(`document.querySelector('.pane button[data-move="%s"]').click() ?? true`, a.Move()))
 				s = model.Apply(cfg, s, a)
 			}
+			if lines := browsertest.Eval[[]string](p, cut); len(lines) > 0 {
+				t.Errorf("lines that leave their pictures: %q", lines)
+			}
 			faultless(t, p)
 		})
 	}
 }
+
+// cut lists the lines and nodes that the frame of their picture cuts.
+const cut = `[...document.querySelectorAll("svg .edge path, svg .node rect")].filter((e) => {
+  const box = e.getBBox(), frame = e.ownerSVGElement.viewBox.baseVal;
+  return box.x < frame.x || box.y < frame.y || box.x + box.width > frame.x + frame.width || box.y + box.height > frame.y + frame.height;
+}).map((e) => e.outerHTML)`
 
 // shown is what the first pane shows, in the form of described.
 const shown = `(() => {

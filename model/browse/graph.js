@@ -17,9 +17,10 @@ function draw(drawing, prefix) {
   const nodes = graph.nodes().map((i) => graph.node(i)), edges = graph.edges().map((e) => graph.edge(e));
   nodes.forEach(place);
   svg.prepend(marker(), ...edges.map(svgEdge));
-  const { width, height } = graph.graph();
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("width", width);
+  const { width, height } = graph.graph(); // of the nodes; edges may pass at their sides
+  const sides = edges.flatMap((e) => e.points.map((p) => p.x)), left = Math.min(0, ...sides.map((x) => x - 4)), right = Math.max(width, ...sides.map((x) => x + 4));
+  svg.setAttribute("viewBox", `${left} 0 ${right - left} ${height}`);
+  svg.setAttribute("width", right - left);
   svg.setAttribute("height", height);
   svg.remove();
   return svg;
