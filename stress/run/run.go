@@ -229,7 +229,9 @@ func (c Config) run(ctx context.Context, s setting) (_ Report, err error) {
 	r.disturb.end()
 	last, died := r.recorder.Count(), r.died()
 	rep := r.report(hang, ctx.Err() != nil)
-	rep.Trace = r.writeTrace(last, died)
+	if rep.Trace = r.writeTrace(last, died); rep.Trace != nil && rep.Trace.Failure == "" {
+		rep.numberAsTrace()
+	}
 	if rep.Verdict == spec.Hang {
 		if lacks := scratch.Check(s.parent); lacks != nil {
 			return Report{}, fmt.Errorf("%w, so this is no hang: %s", lacks, hang.Why)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
@@ -21,13 +22,33 @@ type Traced struct {
 	Failure string `json:"failure,omitempty"` // why it has not all events, or was not written; empty: it is whole
 }
 
-// text says how long the trace is, and how it is checked.
-func (t *Traced) text(procs int) string {
+// Checks returns the commands that check the trace of so many processes. None
+// checks those of more than model.MaxProcs.
+func (t *Traced) Checks(procs int) []string {
 	if procs > model.MaxProcs {
-		return fmt.Sprintf("%d events; nothing checks those of more than %d processes", t.Events, model.MaxProcs)
+		return nil
 	}
 	file := cli.Quoted(t.File)
-	return fmt.Sprintf("%d events; to check them: go run ./model/validate %s, go run ./tla/validate %s", t.Events, file, file)
+	return []string{"go run ./model/validate " + file, "go run ./tla/validate " + file}
+}
+
+// numberAsTrace gives each step that the report shows its number in the trace.
+func (r *Report) numberAsTrace() {
+	if r.Recording != nil {
+		r.Recording.NumberAsTrace()
+	}
+	for i := range r.Slowest {
+		r.Slowest[i].Recording.NumberAsTrace()
+	}
+}
+
+// text says how long the trace is, and how it is checked.
+func (t *Traced) text(procs int) string {
+	checks := t.Checks(procs)
+	if len(checks) == 0 {
+		return fmt.Sprintf("%d events; nothing checks those of more than %d processes", t.Events, model.MaxProcs)
+	}
+	return fmt.Sprintf("%d events; to check them: %s", t.Events, strings.Join(checks, ", "))
 }
 
 // whitePorts are the ports of this project that can be traced.

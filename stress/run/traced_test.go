@@ -31,6 +31,7 @@ func mustTrace(t *testing.T, s setting, c Config) Report {
 	if rejection != nil {
 		t.Errorf("the trace of %+v is rejected: line %d, %v: %s; %s", c, rejection.Line, rejection.Event, rejection.Part, rejection.Why)
 	}
+	numberedAs(t, got, rep)
 	want := map[string]int64{"returned": rep.Calls, "withdrawn": rep.Ends.Withdrawn, "abandoned": rep.Ends.Abandoned}
 	for label, want := range want {
 		exact := rep.Verdict != spec.Violated && label != "withdrawn" // the workers go on until the end of a violated run
@@ -39,6 +40,36 @@ func mustTrace(t *testing.T, s setting, c Config) Report {
 		}
 	}
 	return rep
+}
+
+// numberedAs checks that the steps under the lock that the report shows are those
+// of the trace with their numbers.
+func numberedAs(t *testing.T, traced map[string][]accept.Event, rep Report) {
+	t.Helper()
+	end := int64(0)
+	for _, list := range traced {
+		for _, e := range list {
+			end = max(end, e.Number)
+		}
+	}
+	var shown []trace.Record
+	if rep.Recording != nil {
+		shown = rep.Recording.Records
+	}
+	for _, slow := range rep.Slowest {
+		shown = append(shown, slow.Recording.Records...)
+	}
+	for _, r := range shown {
+		if r.Words != nil && r.Number <= end && !slices.ContainsFunc(traced[r.Label], func(e accept.Event) bool {
+			return e.Proc == r.Worker && e.Number == r.Number && e.Words == *r.Words
+		}) {
+			t.Errorf("the report shows %v of worker %d with the number %d, which the trace of %d steps has not", r, r.Worker, r.Number, end)
+			return
+		}
+	}
+	if rep.Verdict == spec.Hang && (len(shown) == 0 || shown[len(shown)-1].Number > end) {
+		t.Errorf("the report of a hang shows %d steps, want some, with numbers up to %d", len(shown), end)
+	}
 }
 
 // validate returns the events of the trace of the run, by label, and what the

@@ -51,6 +51,15 @@ func (r *Recorder) Read() Recording {
 	return rec
 }
 
+// NumberAsTrace gives the records the numbers that they have in the trace, if
+// their tracks keep all of them.
+func (r *Recording) NumberAsTrace() {
+	for i := range r.Records {
+		r.Records[i].Number /= stride
+		r.Records[i].Until /= stride
+	}
+}
+
 // placed returns the place of the record before the given ones of the same
 // worker: by its number, and under one number a successful acquisition, the
 // step under the lock, and what was outside.
