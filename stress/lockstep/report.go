@@ -109,7 +109,7 @@ func Timelines(reports []Report) (list []timeline.Timeline) {
 		if r.Verdict == spec.Violated {
 			t.Doc = "The real barrier differs from the model: " + r.Why + "."
 		} else {
-			t.Doc = fmt.Sprintf("Observed: %s. %s.", strings.Join(r.Observed, ", "), r.Why)
+			t.Doc = fmt.Sprintf("Observed: %s (%s).", strings.Join(r.Observed, ", "), r.Why)
 		}
 		if r.Verdict == spec.Violated || !slices.Contains(r.Observed, spec.NoHang.String()) {
 			t.MarkLast()
@@ -143,7 +143,9 @@ func (s *session) observe(rep *Report, stuck bool) {
 	for _, p := range spec.AllProperties {
 		if model.Violates(s.cfg, s.state, p) || stuck && p == spec.NoHang {
 			rep.Observed = append(rep.Observed, p.String())
-			shown = append(shown, s.evidence(p))
+			if text := s.evidence(p); !slices.Contains(shown, text) {
+				shown = append(shown, text)
+			}
 		}
 	}
 	rep.Why = strings.Join(shown, "; ")
