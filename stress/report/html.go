@@ -30,9 +30,9 @@ var (
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"command": command, "join": join, "printable": cli.Printable, "prose": prose, "rows": rows, "scenario": scenarioName,
-	"validate": func(file string) template.HTML { return code("go run ./model/validate " + cli.Quoted(file)) },
-	"verdict":  func(v spec.Verdict) template.HTML { return markOf(v).html(string(v)) },
-	"graded":   graded,
+	"code":    code,
+	"verdict": func(v spec.Verdict) template.HTML { return markOf(v).html(string(v)) },
+	"graded":  graded,
 }).Parse(pageHTML))
 
 // HTML writes the document as a page for a browser. It is one file with no need

@@ -16,6 +16,7 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 
+	"sharedbarrier/model"
 	"sharedbarrier/model/browse/browsertest"
 	"sharedbarrier/model/timeline"
 	"sharedbarrier/spec"
@@ -208,6 +209,29 @@ func TestUnit_PageFigures(t *testing.T) {
 		list := figuresOf(pageOf(t, doc))
 		if wrong := wrongFigures(t, doc, list); len(wrong) > 0 || len(list) < 10 {
 			t.Errorf("%s: of %d figures are wrong:\n%s", name, len(list), strings.Join(wrong, "\n"))
+		}
+	}
+}
+
+// TestUnit_PageTrace: a page of a traced run has both commands that check the
+// trace, and none if nothing can.
+func TestUnit_PageTrace(t *testing.T) {
+	doc, err := report.Read("testdata/traced.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks := doc.Runs[0].Trace.Checks(3)
+	if len(checks) != 2 {
+		t.Fatalf("Checks(3): got %q, want two commands", checks)
+	}
+	doc.Runs[0].Ports = nil
+	for procs, want := range map[int]bool{3: true, model.MaxProcs + 1: false} {
+		doc.Runs[0].Procs = procs
+		page := pageOf(t, doc)
+		for _, check := range checks {
+			if strings.Contains(page, "<code>"+check+"</code>") != want {
+				t.Errorf("%d processes: want that the page has %q: %v", procs, check, want)
+			}
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"slices"
 	"strings"
-	"time"
 
 	"sharedbarrier/model/timeline"
 	"sharedbarrier/spec"
@@ -97,7 +96,7 @@ func drawn(rep run.Report, rec trace.Recording, title, doc string, wrong func(tr
 		of[r.Worker] = append(of[r.Worker], r)
 	}
 	if end := last + max(1000, (last-since)/4); end < rec.Now {
-		t.Doc += fmt.Sprintf(" The timeline ends %v after the last record. Nothing else happened for another %v.", time.Duration(end-last).Round(time.Microsecond), time.Duration(rec.Now-end).Round(time.Microsecond))
+		t.Doc += fmt.Sprintf(" The timeline ends %.3g ms after the last record. Nothing else happened for another %.0f ms.", float64(end-last)/1e6, float64(rec.Now-end)/1e6)
 		rec.Now = end
 	}
 	var lanes []lane
