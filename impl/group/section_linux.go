@@ -78,6 +78,9 @@ func (t *thread) untilTaken(ctx context.Context) (err error) {
 			return fmt.Errorf("wait for lock file %q: %w", t.cfg.LockPath, err)
 		}
 		if took, err := t.lockRound(); took || err != nil {
+			if t.role == resetter {
+				t.own.step.Store(uint32(spec.Begin)) // it is outside again
+			}
 			return err
 		}
 		nap(min(naps*50*time.Microsecond, 5*time.Millisecond))
