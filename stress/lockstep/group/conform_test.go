@@ -27,6 +27,7 @@ func TestConform_GroupTour(t *testing.T) {
 		{"deaths", group.Config{Members: 2, Rounds: 1, Deaths: 1}, 800},
 		{"two-rounds", group.Config{Members: 2, Rounds: 2, Deaths: 1}, 500},
 		{"joins", group.Config{Members: 2, Rounds: 1, Deaths: 1, GiveUps: true, Joins: true}, 600},
+		{"leaves", group.Config{Members: 2, Rounds: 1, Deaths: 1, Joins: true, Resets: true, Leaves: true}, 600},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -76,11 +77,12 @@ func count[S comparable, A any](g *explore.Graph[S, A]) (edges int) {
 	return edges
 }
 
-// TestConform_GroupWalks takes three real members through random walks.
+// TestConform_GroupWalks takes two and three real members through random walks.
 func TestConform_GroupWalks(t *testing.T) {
 	for _, cfg := range []group.Config{
 		{Members: 3, Rounds: 2, Deaths: 1, GiveUps: true, Joins: true},
 		{Members: 3, Rounds: 2, Deaths: 2},
+		{Members: 2, Rounds: 3, Deaths: 1, Joins: true, Resets: true, Leaves: true},
 	} {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()

@@ -54,6 +54,9 @@ func (s *session) modelFacts() []fact {
 
 // noteOf is what the note step of the slot must be.
 func (s *session) noteOf(p int) string {
+	if s.snap.Slots[p].Owner == "vacant" {
+		return "none"
+	}
 	switch me := s.snap.Threads[2*p]; me.Role {
 	case "absent":
 		return s.diedAt[p].String()
@@ -103,11 +106,15 @@ func (s *session) realFacts() ([]fact, error) {
 		if arrival == "outside" {
 			round = 0 // the machine has none then
 		}
+		broken, step := slot("broken"), spec.MemberStep(slot("step")).String()
+		if slot("owner") == 0 { // the rest means nothing
+			round, arrival, broken, step = 0, "outside", 0, "none"
+		}
 		facts = append(facts,
 			fact{fmt.Sprintf("owner of slot %d", p), ownerName(slot("owner"))},
 			fact{fmt.Sprintf("arrival of slot %d", p), fmt.Sprint(arrival, " ", round)},
-			fact{fmt.Sprintf("broken of slot %d", p), fmt.Sprint(slot("broken"))},
-			fact{fmt.Sprintf("step of slot %d", p), spec.MemberStep(slot("step")).String()})
+			fact{fmt.Sprintf("broken of slot %d", p), fmt.Sprint(broken)},
+			fact{fmt.Sprintf("step of slot %d", p), step})
 	}
 	return facts, nil
 }

@@ -32,7 +32,7 @@ const (
 
 // A member is the process of one. Its stdin has requests, one a line:
 //
-//	join NAME LOCKPATH PARTIES RANK   wait   leave: begin the call
+//	join NAME LOCKPATH PARTIES RANK   wait   reset   leave: begin the call
 //	cancel   end the context of the call
 //	go THREAD   let the thread take the step that it has announced
 //	free   let both threads take all steps, unannounced
@@ -67,6 +67,8 @@ func (m *member) request(words []string) {
 		})
 	case "wait":
 		m.begin(m.group.Wait)
+	case "reset":
+		m.begin(func(context.Context) error { return m.group.Reset() })
 	case "leave":
 		m.begin(func(context.Context) error { return m.group.Leave() })
 	case "cancel":

@@ -98,9 +98,19 @@ func (p *process) letGo(thread int, step string) error {
 	return nil
 }
 
-// leave has a member that is outside leave. Its steps are free then.
-func (p *process) leave() error {
+// leave has a member leave. Its steps are free then. If it is in a call that is
+// withdrawn.
+func (p *process) leave(calls bool) error {
 	p.ask("free")
+	if calls {
+		p.ask("cancel")
+		for line := ""; line != "= withdrawn"; {
+			var err error
+			if line, err = p.next(caller); err != nil {
+				return err
+			}
+		}
+	}
 	p.ask("leave")
 	for {
 		switch line, err := p.next(caller); {

@@ -75,9 +75,9 @@ func (s *session) groupPath() string { return shm + s.files.Segment + spec.Group
 
 // begin makes a new group, and comes to the initial state.
 func (s *session) begin() error {
-	for _, p := range s.procs {
+	for rank, p := range s.procs {
 		if p != nil {
-			if err := p.leave(); err != nil {
+			if err := p.leave(s.snap.Threads[2*rank].At != spec.Begin); err != nil {
 				return err
 			}
 		}
@@ -161,7 +161,7 @@ func (s *session) real(a group.Action, from, to group.Thread) error {
 	p := s.procs[rank]
 	switch a.Event {
 	case group.Die:
-		if from.Role != "joiner" || from.At > spec.Claim && from.At != spec.Bury {
+		if from.Role != "joiner" {
 			s.diedAt[rank] = from.At
 		}
 		p.kill()
@@ -173,6 +173,17 @@ func (s *session) real(a group.Action, from, to group.Thread) error {
 		return s.procs[rank].reach(caller, to.At.String())
 	case group.GiveUp:
 		return s.giveUp(p, from)
+	}
+	switch a.Event {
+	case group.Reset:
+		p.ask("reset")
+		return p.reach(caller, to.At.String())
+	case group.Leave:
+		p.ask("leave")
+		return p.reach(caller, to.At.String())
+	}
+	if from.Role == "leaver" && from.At == spec.Wake {
+		return s.left(rank)
 	}
 	if from.Role == "joiner" && from.At == spec.Wake {
 		return s.joined(rank)
@@ -229,7 +240,8 @@ func (s *session) looks(p *process) error {
 
 // sleeps waits until the call sleeps, or comes back to Gather from that. A member
 // that is taken may try the lock instead, which another process holds, and if
-// its context has ended it tries to retract.
+// its context has ended it tries to retract. While a rank is vacant it may try
+// the lock, too, and take a section in which nothing changes.
 func (s *session) sleeps(p *process, rank int, to group.Thread) error {
 	if to.Final {
 		return errors.Join(p.reach(caller, spec.Retract.String()), p.letGo(caller, spec.Retract.String()), p.reach(caller, spec.Gather.String()))
@@ -246,13 +258,41 @@ func (s *session) sleeps(p *process, rank int, to group.Thread) error {
 		select {
 		case line := <-p.lines[caller]:
 			p.held[caller] = line
-			if line == spec.LockRound.String() && s.snap.Slots[rank].Arrival == "taken" {
+			switch {
+			case line != spec.LockRound.String():
+			case s.snap.Slots[rank].Arrival == "taken", vacant(s.snap) && s.snap.Lock >= 0: // another process has the lock
 				return errors.Join(p.letGo(caller, line), p.reach(caller, spec.Gather.String()))
+			case vacant(s.snap):
+				return p.idle()
 			}
 			return p.reach(caller, spec.Gather.String())
 		default:
 		}
 	}
+}
+
+// idle has a call take a section in which nothing changes.
+func (p *process) idle() error {
+	for _, step := range []spec.MemberStep{spec.LockRound, spec.Repair, spec.Settle, spec.Break, spec.Judge, spec.Take, spec.UnlockRound} {
+		if err := p.letGo(caller, step.String()); err != nil {
+			return err
+		}
+	}
+	return p.reach(caller, spec.Gather.String())
+}
+
+// left ends a Leave, and the process.
+func (s *session) left(rank int) error {
+	p := s.procs[rank]
+	p.ask("free") // the guardian may be at Watch for a death that is past
+	p.held[caller] = ""
+	line, err := p.next(caller)
+	if err == nil && line != "= nil" {
+		err = fmt.Errorf("Leave: got %s, want = nil", line)
+	}
+	p.kill()
+	s.procs[rank] = nil
+	return err
 }
 
 // joined ends a Join. Until that returns it waits for the guardian of another
