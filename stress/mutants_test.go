@@ -23,7 +23,7 @@ import (
 	"sharedbarrier/stress/port/porttest"
 )
 
-// TestGolden_Mutants: the table of README.md has every mutant, found each time,
+// TestGolden_Mutants: the table of MUTANTS.md has every mutant, found each time,
 // or never if it is harmless. With -update, and if -run names it, it looks for
 // each with three seeds, for a minute at most. That takes six minutes.
 func TestGolden_Mutants(t *testing.T) {
@@ -41,7 +41,7 @@ func TestGolden_Mutants(t *testing.T) {
 			}
 			scores = append(scores, s)
 		}
-		golden.Part(t, "README.md", "table", "mutants", golden.Table(mutantRows(scores)))
+		golden.Part(t, "MUTANTS.md", "table", "mutants", golden.Table(mutantRows(scores)))
 	}
 	rows := tableOfMutants(t)
 	if len(rows) != len(model.Mutants) {
@@ -80,7 +80,7 @@ func mutantRows(scores []mutants.Score) [][]string {
 	return rows
 }
 
-// A mutantRow is a row of the table in README.md.
+// A mutantRow is a row of the table in MUTANTS.md.
 type mutantRow struct {
 	mutant, found, how string
 	args               []string // of the command
@@ -88,7 +88,7 @@ type mutantRow struct {
 
 func tableOfMutants(t *testing.T) (rows []mutantRow) {
 	t.Helper()
-	page, err := os.ReadFile("README.md")
+	page, err := os.ReadFile("MUTANTS.md")
 	if err != nil {
 		t.Fatal(err)
 	}

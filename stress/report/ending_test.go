@@ -106,7 +106,7 @@ var inBackticks = regexp.MustCompile("`([^`]*)`")
 
 // TestGolden_Endings explains an example of each ending, and wants a cause and
 // a next action whose commands a shell can read. The examples are the table of
-// README.md. A test of the command parses the flags (testdata/endings.json).
+// ENDINGS.md. A test of the command parses the flags (testdata/endings.json).
 func TestGolden_Endings(t *testing.T) {
 	table := [][]string{{"`end`", "`cause`", "`next`"}}
 	type ended struct{ End, Cause, Next string }
@@ -138,7 +138,7 @@ func TestGolden_Endings(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden.File(t, "testdata/endings.json", string(text)+"\n")
-	golden.Part(t, "../README.md", "table", "endings", golden.Table(table))
+	golden.Part(t, "../ENDINGS.md", "table", "endings", golden.Table(table))
 }
 
 // explained checks that a report other than a passed one has a cause and a next
