@@ -487,7 +487,7 @@ Quiet == /\ \A t \in Threads : thread[t].role = "absent" \/ thread[t].at \in {"B
 
 Quiescent == Quiet => /\ journal.phase = 0 /\ enter = 0
                       /\ exit \in {NotSet, N} \/ (owed > 0 /\ exit <= ForeignParties)
-                      /\ (broken => SomeDead)
+                      /\ (broken => SomeDead \/ \A p \in Members : slot[p].owner = "vacant")
 
 \* A member is outside and does not call again, or waits for one that has left.
 Resting(p) == LET t == 2*p IN

@@ -35,7 +35,7 @@ func TestUnit_Clauses(t *testing.T) {
 			t.Errorf("the text of %v is %q, want %q to %q", c, text, want[0], want[1])
 		}
 	}
-	for _, c := range []Clause{protocol(3, 9), protocol(11), {"NONE.md", 1, 0}} {
+	for _, c := range []Clause{protocol(3, 10), protocol(11), {"NONE.md", 1, 0}} {
 		if text := c.Text(); text != "" {
 			t.Errorf("the text of %v is %q, want none", c, text)
 		}
