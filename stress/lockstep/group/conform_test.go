@@ -4,6 +4,7 @@ package group
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -79,23 +80,25 @@ func count[S comparable, A any](g *explore.Graph[S, A]) (edges int) {
 
 // TestConform_GroupWalks takes two and three real members through random walks.
 func TestConform_GroupWalks(t *testing.T) {
-	for _, cfg := range []group.Config{
-		{Members: 3, Rounds: 2, Deaths: 1, GiveUps: true, Joins: true},
-		{Members: 3, Rounds: 2, Deaths: 2},
-		{Members: 2, Rounds: 3, Deaths: 1, Joins: true, Resets: true, Leaves: true},
+	for name, cfg := range map[string]group.Config{
+		"joins":      {Members: 3, Rounds: 2, Deaths: 1, GiveUps: true, Joins: true},
+		"two-deaths": {Members: 3, Rounds: 2, Deaths: 2},
+		"leaves":     {Members: 2, Rounds: 3, Deaths: 1, Joins: true, Resets: true, Leaves: true},
 	} {
-		t.Run("", func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			seeds, steps := uint64(2), 400
 			if *every {
 				seeds, steps = 20, 5000
 			}
 			for seed := range seeds {
-				s := newSession(t, cfg)
-				if err := s.walk(rand.New(rand.NewPCG(seed, 0)), steps); err != nil {
-					t.Fatalf("%+v, seed %d: %s", cfg, seed, s.failure(err))
-				}
-				t.Logf("%+v, seed %d: %d steps, %d processes killed, %d groups", cfg, seed, steps, s.taken["Die"], s.taken["again"]+1)
+				t.Run(fmt.Sprint(seed), func(t *testing.T) {
+					s := newSession(t, cfg)
+					if err := s.walk(rand.New(rand.NewPCG(seed, 0)), steps); err != nil {
+						t.Fatalf("%+v, seed %d: %s", cfg, seed, s.failure(err))
+					}
+					t.Logf("%+v: %d steps, %d processes killed, %d groups", cfg, steps, s.taken["Die"], s.taken["again"]+1)
+				})
 			}
 		})
 	}

@@ -57,6 +57,8 @@ func (m *steps) omits(s *group.State, snap group.Snapshot, a group.Action) bool 
 		return true
 	case a.Event == group.Die && me.Role == "joiner" && snap.Slots[a.Thread/2].Owner == "live":
 		return true // no guardian may watch it yet: those who wait notice the death
+	case me.Role == "guardian" && snap.Threads[a.Thread-1].Role == "joiner":
+		return true // it begins when the section of Join has ended
 	case a.Event == group.GiveUp && snap.Turn != me.Round:
 		return true
 	case a.Event == group.GiveUp && me.At == spec.LockRound:
