@@ -46,11 +46,12 @@ func (v *seen) ofGroup() (d diagnosis, is bool) {
 		return d, false
 	}
 	d.status = Idle
-	var waiting, missing, dead, stopped []string
+	var waiting []int
+	var missing, dead, stopped []string
 	for _, r := range v.group.Ranks {
 		switch {
 		case r.Arrived && r.State != group.Stopped:
-			waiting = append(waiting, fmt.Sprint(r.Rank))
+			waiting = append(waiting, r.Rank)
 		case r.State == group.Dead:
 			dead = append(dead, r.String())
 		case r.State == group.Stopped:
@@ -68,8 +69,12 @@ func (v *seen) ofGroup() (d diagnosis, is bool) {
 	}
 	if len(waiting) > 0 && len(missing) > 0 {
 		d.status = Waiting
+		who := fmt.Sprintf("rank %d waits", waiting[0])
+		if len(waiting) > 1 {
+			who = fmt.Sprintf("ranks %s wait", Ranges(waiting))
+		}
 		d.causes = append(d.causes, Cause{
-			Why: fmt.Sprintf("rank %s of the group waits in round %d, which misses %s", strings.Join(waiting, ", "), v.group.Round, strings.Join(missing, ", ")),
+			Why: fmt.Sprintf("%s in round %d of the group, which misses %s", who, v.group.Round, strings.Join(missing, ", ")),
 			Do:  "look at those that are missing; a rank that never joined or has left may be that of a party outside the group",
 		})
 	}

@@ -86,7 +86,7 @@ func TestProc_Group(t *testing.T) {
 		w, err := b.Words()
 		return err == nil && w.Exit == 3 && s.Ranks[0].Arrived // its first section sets exit
 	})
-	check("one waits", inspect.Waiting, "rank 0 of the group waits in round 1, which misses rank 1 (loader 1, pid ", group.Arrived, group.Outside, group.NeverJoined)
+	check("one waits", inspect.Waiting, "rank 0 waits in round 1 of the group, which misses rank 1 (loader 1, pid ", group.Arrived, group.Outside, group.NeverJoined)
 	idle.Process.Signal(syscall.SIGSTOP)
 	awaitGroup(t, segment, func(s group.Status) bool { return s.Ranks[1].State == group.Stopped })
 	check("one is stopped", inspect.HeldUp, "rank 1 (loader 1, pid ", group.Arrived, group.Stopped, group.NeverJoined)
