@@ -48,6 +48,19 @@ func (cfg Config) Validate() error {
 
 func (cfg *Config) parties() int { return cfg.Members + cfg.Foreign }
 
+// ThreadName returns the name of a thread: m0 is the one of member 0 that calls,
+// g0 its guardian, and f0 a foreign party.
+func (cfg *Config) ThreadName(thread int) string {
+	switch p := thread / 2; {
+	case p >= cfg.Members:
+		return fmt.Sprintf("f%d", thread-2*cfg.Members)
+	case thread%2 == 0:
+		return fmt.Sprintf("m%d", p)
+	default:
+		return fmt.Sprintf("g%d", p)
+	}
+}
+
 // A State is what is true between two steps. States are small values and
 // compare with ==; unused parts are zero.
 type State struct {

@@ -28,6 +28,7 @@ var events = [numEvents]string{"", "Die", "GiveUp", "Join", "Reset", "Leave"}
 type Action struct {
 	Thread int8
 	Event  Event
+	at     uint8 // the step at which it finds the thread: a spec.MemberStep, of a foreign party a spec.Step
 }
 
 // A Machine is the group of a Config in the form that package explore takes.
@@ -58,20 +59,20 @@ func (m *Machine) Actions(s *State, list []Action) []Action {
 	cfg := &m.cfg
 	for p := range cfg.Members {
 		if s.moves(cfg, p) {
-			list = append(list, Action{Thread: int8(2 * p)})
+			list = append(list, Action{Thread: int8(2 * p), at: uint8(s.calls[p].at)})
 		}
 		if s.guardMoves(cfg, p) {
-			list = append(list, Action{Thread: int8(2*p + 1)})
+			list = append(list, Action{Thread: int8(2*p + 1), at: uint8(s.guards[p].at)})
 		}
 		for e := Die; e < numEvents; e++ {
 			if s.happens(cfg, p, e) {
-				list = append(list, Action{int8(2 * p), e})
+				list = append(list, Action{int8(2 * p), e, uint8(s.calls[p].at)})
 			}
 		}
 	}
 	for p := range cfg.Foreign {
 		if s.foreignMoves(cfg, p) {
-			list = append(list, Action{Thread: cfg.foreignThread(p)})
+			list = append(list, Action{Thread: cfg.foreignThread(p), at: uint8(s.foreign[p].at)})
 		}
 	}
 	return list
@@ -290,20 +291,15 @@ func (s *State) quiet(cfg *Config) bool {
 }
 
 // atRest reports whether the words are those between two rounds, and the group
-// is broken only if a member is dead.
+// is broken only if a member is dead, or nobody is a member. (One who joins a
+// group without members, and dies after Bury, leaves the rest to the next one.)
 func (s *State) atRest(n int32) bool {
 	w := s.words
-	if s.broken && !s.anySlot(func(o slot) bool { return o.owner == died }) {
+	if s.broken && s.anySlot(func(o slot) bool { return o.owner == live }) && !s.anySlot(func(o slot) bool { return o.owner == died }) {
 		return false
 	}
 	return s.phase == 0 && w.Enter == 0 && (w.Exit == spec.NotSet || w.Exit == n || s.owed > 0 && w.Exit <= n-int32(s.owed))
 }
-
-// Kind returns a number for the step or event of a.
-func (m *Machine) Kind(a Action, s *State) int { return int(a.Event) }
-
-// Kinds returns a number that is greater than each kind.
-func (m *Machine) Kinds() int { return int(numEvents) }
 
 // String returns the thread and its event, if it is one.
 func (a Action) String() string {
