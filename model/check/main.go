@@ -6,6 +6,7 @@
 //	go run ./model/check --scenario all
 //	go run ./model/check --mutant no-drain
 //	go run ./model/check --scenario surplus --procs 2 --html surplus.html
+//	go run ./model/check --group 2+1 --deaths 1 --may give-up,join
 //
 // It exits with the code that spec.ExitCode gives the verdict, 2 for a usage
 // error and 130 when it is interrupted.
@@ -24,6 +25,7 @@ import (
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
 	"sharedbarrier/model/explore"
+	"sharedbarrier/model/group"
 	"sharedbarrier/spec"
 )
 
@@ -38,6 +40,10 @@ type flags struct {
 	weak       bool
 	mutant     string
 	properties []string
+
+	group  string
+	deaths int
+	may    []string
 
 	liveness  bool
 	symmetry  bool
@@ -66,10 +72,23 @@ all asks every question of the table of scenarios and compares the answers with 
 expected. A graph (--dot, --graph-json) takes about a kilobyte of memory a state. Where
 NoEarlyExit fails and rounds are unbounded it may have no end: give --rounds or a limit.
 Mutants: ` + mutantNames() + `.
+
+--group 2+1 explores the machine of a group (spec/GROUP.md) instead, here of 2 members and 1
+foreign party; --group all explores each configuration of the table in GROUP.md. Its mutants:
+` + groupMutantNames() + `.
+
 Exit codes: 0 verified, or all as expected; 11 hang, 12 safety violated, 13 liveness
 violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.group != "" {
+				return runGroup(cmd, f)
+			}
+			for _, name := range []string{"deaths", "may"} {
+				if cmd.Flags().Changed(name) {
+					return fmt.Errorf("--%s is of a group: give --group too, such as --group 2+1", name)
+				}
+			}
 			if f.scenario == "all" {
 				return runAll(cmd, f)
 			}
@@ -84,6 +103,9 @@ violated, 75 a limit was reached, 130 interrupted, 2 wrong usage.`,
 	set.BoolVar(&f.weak, "weak-reads", false, "let the polls return stale values")
 	set.StringVar(&f.mutant, "mutant", "", "mistake to put into the protocol, see above")
 	set.StringSliceVar(&f.properties, "property", nil, "check only these properties")
+	set.StringVar(&f.group, "group", "", "explore a group of so many members and foreign parties, such as 2+1, or all")
+	set.IntVar(&f.deaths, "deaths", 0, "with --group: how many members may die")
+	set.StringSliceVar(&f.may, "may", nil, "with --group: what else may happen: "+strings.Join(group.Choices(), ", "))
 	set.BoolVar(&f.liveness, "liveness", false, "check NoHang by fair loops, not only by deadlock (default for up to 4 processes without symmetry)")
 	set.BoolVar(&f.symmetry, "symmetry", false, "take states that differ by a permutation of processes for one")
 	set.IntVar(&f.workers, "workers", 0, "goroutines that explore; 0: one for each core")
@@ -169,7 +191,7 @@ func run(cmd *cobra.Command, f flags) error {
 // exploreWithMeter explores, and shows how far it is.
 func exploreWithMeter(cmd *cobra.Command, cfg model.Config, opt explore.Options) explore.Report {
 	opt.MaxMemory = forStates(opt.MaxMemory)
-	meter := newMeter(cfg)
+	meter := newMeter(fmt.Sprintf("%s, %d processes", title(cfg), cfg.Procs))
 	defer meter.finish()
 	opt.Progress = meter.show
 	return explore.Explore(cmd.Context(), cfg, opt)

@@ -63,6 +63,12 @@ func TestUnit_ExitCodes(t *testing.T) {
 		{"--procs 2 --html GRAPH", cancelled, spec.ExitInterrupted},
 		{"--scenario surplus --rounds 1 --dot GRAPH", nil, spec.ExitSafety},
 		{"--procs 2 --dot GRAPH", cancelled, spec.ExitInterrupted},
+		{"--group 2 --rounds 1", nil, spec.ExitOK},
+		{"--group 2 --deaths 1 --mutant no-wake", nil, spec.ExitHang},
+		{"--group 2 --deaths 1 --mutant no-undo", nil, spec.ExitSafety},
+		{"--group 1+1 --deaths 1 --mutant no-wake --timeline GRAPH", nil, spec.ExitOK}, // one member sleeps alone
+		{"--group 2 --max-states 10", nil, spec.ExitUnfinished},
+		{"--group all", cancelled, spec.ExitInterrupted},
 	} {
 		ctx := c.ctx
 		if ctx == nil {
@@ -121,6 +127,16 @@ func TestUnit_BadFlags(t *testing.T) {
 		"--scenario all --procs 3":              "leave --procs out",
 		"--dot /no/such/folder/g.dot":           "no such file",
 		"surprise":                              "surprise",
+		"--deaths 1":                            "give --group too",
+		"--group 2+":                            "such as 2+1, or all",
+		"--group 0+2":                           "give 1 member or more",
+		"--group 2+3":                           "up to 4 parties",
+		"--group 2 --rounds 0":                  "from 1 to 3",
+		"--group 2 --deaths 4":                  "from 0 to 3",
+		"--group 2 --may fly":                   "give some of give-up, join",
+		"--group 2 --procs 2":                   "do not go together",
+		"--group 2 --mutant no-drain":           "give one of no-reopen",
+		"--group all --deaths 1":                "leave --deaths out",
 		"--scenario shrinking --rounds 2 --foo": "--foo",
 	} {
 		out, err := check(t, context.Background(), strings.Fields(args)...)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/cheggaaa/pb/v3"
 
-	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
 	"sharedbarrier/model/explore"
 )
@@ -26,9 +25,9 @@ const (
 	meterLayout = `{{string . "question"}}: {{string . "phase"}}, {{counters . "%s of %s states" "%[1]s states"}}, {{string . "rate"}}, {{string . "where"}}, {{etime .}} gone, {{string . "left"}}`
 )
 
-func newMeter(cfg model.Config) *meter {
+func newMeter(question string) *meter {
 	now := time.Now()
-	return &meter{question: fmt.Sprintf("%s, %d processes", title(cfg), cfg.Procs), begun: now, since: now, phase: explore.Exploring}
+	return &meter{question: question, begun: now, since: now, phase: explore.Exploring}
 }
 
 func (m *meter) show(p explore.Progress) {

@@ -53,7 +53,7 @@ func TestUnit_Meter_NeverCountsOnADip(t *testing.T) {
 // TestUnit_Meter_CountsWhatIsLookedAt: the bar counts states found, and then
 // those looked at, of how many.
 func TestUnit_Meter_CountsWhatIsLookedAt(t *testing.T) {
-	m := newMeter(model.Config{Scenario: spec.Reuse, Procs: 2})
+	m := newMeter("question")
 	defer m.finish()
 	m.begun = m.begun.Add(-patience)
 	for _, c := range []struct {

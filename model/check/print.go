@@ -137,14 +137,19 @@ func reproduce(cfg model.Config, opt explore.Options) string {
 	if cfg.Mutant != nil {
 		line += " --mutant " + cfg.Mutant.Name
 	}
-	for _, p := range opt.Check {
-		line += " --property " + p.String()
-	}
 	if opt.Symmetry {
 		line += " --symmetry"
 	}
 	if opt.Liveness && cfg.Procs > 4 {
 		line += " --liveness"
+	}
+	return line + limits(opt)
+}
+
+// limits returns the flags of what is checked and of what ends it.
+func limits(opt explore.Options) (line string) {
+	for _, p := range opt.Check {
+		line += " --property " + p.String()
 	}
 	if opt.MaxStates > 0 {
 		line += fmt.Sprintf(" --max-states %d", opt.MaxStates)

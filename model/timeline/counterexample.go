@@ -100,7 +100,7 @@ func (t *Timeline) addWaits(cfg model.Config, moves []Move, states []model.State
 		s := states[state]
 		for p := range cfg.Procs {
 			if why := model.Reason(cfg, s, p); why != "" && s.Alive(p) && s.Inside(p) {
-				t.Lanes[p].wait(Item{Kind: Wait, From: int64(i + 1), To: int64(i + 1), Label: s.Step(p).String(), Doc: why, Open: last, Wrong: last})
+				t.Lanes[p].span(Item{Kind: Wait, From: int64(i + 1), To: int64(i + 1), Label: s.Step(p).String(), Doc: why, Open: last, Wrong: last})
 			}
 		}
 		if !last && !moves[i].Blocked {
@@ -109,10 +109,10 @@ func (t *Timeline) addWaits(cfg model.Config, moves []Move, states []model.State
 	}
 }
 
-// wait adds a wait, or makes the one before it longer.
-func (l *Lane) wait(w Item) {
+// span adds a wait, or what else lasts, or makes the one before it longer.
+func (l *Lane) span(w Item) {
 	for i := len(l.Items) - 1; i >= 0; i-- {
-		if before := &l.Items[i]; before.Kind == Wait {
+		if before := &l.Items[i]; before.Kind == w.Kind {
 			if before.To == w.From-1 && before.Doc == w.Doc {
 				before.To, before.Open, before.Wrong = w.To, w.Open, w.Wrong
 				return
