@@ -39,7 +39,7 @@ var GroupHeader = []GroupField{
 	{"enter", 144, "int32", "the journal: the word before"},
 	{"exit", 148, "int32", "the journal: the word before"},
 	{"flag", 152, "int32", "the journal: the word before"},
-	{"brokenRound", 256, "uint64", "the last round that was broken"},
+	{"brokenRound", 256, "uint64", "the last round that was broken; 0: none, or what follows is being written"},
 	{"brokenRank", 264, "uint32", "the rank that died in it"},
 	{"brokenStep", 268, "uint32", "the step it was at"},
 	{"brokenSince", 272, "int64", "when it was seen dead, in nanoseconds of Unix time"},

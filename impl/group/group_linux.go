@@ -300,14 +300,18 @@ func (g *Group) missing(ctx context.Context, round uint64) error {
 func (g *Group) brokenError(round uint64) error {
 	h := g.head
 	e := &BrokenError{Name: g.cfg.Name, Round: round}
-	for { // until no section writes it meanwhile
-		of := h.brokenRound.Load()
+	// Until no section writes it meanwhile. One that died while it did so leaves 0
+	// until the next section: the note may then be of two deaths.
+	for range 100 {
+		of := h.brokenRound.Load() // the stores of Mark
 		e.Rank, e.Label, e.Pid = int(h.brokenRank.Load()), h.brokenLabel.String(), int(h.brokenPid.Load())
 		e.Step, e.Since = spec.MemberStep(h.brokenStep.Load()), time.Unix(0, h.brokenSince.Load())
-		if h.brokenRound.Load() == of {
-			return e
+		if of != 0 && h.brokenRound.Load() == of {
+			break
 		}
+		yield()
 	}
+	return e
 }
 
 // close ends the guardian and closes the files.

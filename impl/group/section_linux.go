@@ -321,12 +321,13 @@ func (t *thread) mark(r uint64) {
 			continue
 		}
 		if h.brokenRound.Load() < r {
+			h.brokenRound.Store(0) // for brokenError: the rest is being written
 			h.brokenRank.Store(uint32(i))
 			h.brokenStep.Store(o.step.Load())
 			h.brokenSince.Store(now())
 			h.brokenPid.Store(o.pid.Load())
 			h.brokenLabel.set(o.label.String())
-			h.brokenRound.Store(r)
+			h.brokenRound.Store(r) // for brokenError
 		}
 		o.broken.Store(r)
 	}
