@@ -66,11 +66,22 @@ func (r *run) hang(ctx context.Context, why string) (h *Hang) {
 		case ctx.Err() == nil && h.Unseen == "":
 			h.Unseen = err.Error()
 		}
-		if !h.death || h.Status != inspect.Moving {
+		if !h.death || h.Status != inspect.Moving && !r.stepped(h) {
 			break
 		}
 	}
 	return h
+}
+
+// stepped reports whether a worker has announced another step since h was made:
+// then h is not of one moment.
+func (r *run) stepped(h *Hang) bool {
+	for i, w := range h.Workers {
+		if w.Step != nil && *w.Step != r.recorder.Step(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // broken returns the scenarios that the faults have made so far.

@@ -360,7 +360,7 @@ func TestHazard_DeadWorkerIsAHang(t *testing.T) {
 	wantHang(t, rep, "worker 2", "killed")
 	h := rep.Hang
 	if h.Missing != "2" || h.Status != inspect.Hangs || len(h.Causes) == 0 {
-		t.Fatalf("missing %q, status %q, causes %+v; want worker 2, %q, and a cause", h.Missing, h.Status, h.Causes, inspect.Hangs)
+		t.Fatalf("missing %q, status %q, causes %+v; want worker 2, %q, and a cause: words %v, workers %+v", h.Missing, h.Status, h.Causes, inspect.Hangs, h.Words, h.Workers)
 	}
 	// When it died decides what it has left in the words.
 	w, c := h.Workers[2], h.Causes[0]
