@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -586,7 +587,7 @@ func TestUnit_Refusals(t *testing.T) {
 	}
 	_, err := Join(t.Context(), Config{Name: name, LockPath: lockPath, Parties: 2, Rank: 1})
 	wantError(t, "Join when the barrier was removed and made again", err, ErrStale)
-	text := []byte(strconv.Itoa(1 << 60))
+	text := []byte(strconv.Itoa(math.MaxInt32))
 	for len(text) < 4096 {
 		text = append(text, text...)
 	}
