@@ -106,7 +106,7 @@ func Construct(name, lockPath string, options ...Option) (*Barrier, error) {
 // the words are those of no barrier (section 9).
 func checkAttached(name string) func(spec.Words) error {
 	return func(w spec.Words) error {
-		if w.Enter < 0 || w.Exit < spec.NotSet || w.Flag != spec.Down && w.Flag != spec.Up {
+		if !shm.InRange(w, math.MaxInt32) {
 			return &CorruptError{Name: name, Words: w}
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/spec"
 )
 
@@ -211,7 +212,7 @@ func (b *Barrier) construct() (err error) {
 // any, so a call that is refused at InitExit has changed nothing.
 func (b *Barrier) check(n int32) error {
 	w := b.segment.Snapshot()
-	if 0 <= w.Enter && w.Enter <= n && spec.NotSet <= w.Exit && w.Exit <= n && (w.Flag == spec.Down || w.Flag == spec.Up) {
+	if shm.InRange(w, n) {
 		return nil
 	}
 	return &CorruptError{Name: b.segment.Name, Words: w, Parties: int(n)}

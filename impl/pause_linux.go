@@ -4,8 +4,7 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/spec"
 )
 
@@ -52,7 +51,7 @@ func (p *pause) failed(step spec.Step) int {
 func (p *pause) word(step spec.Step, word spec.Word, v int32) error {
 	switch tries := p.failed(step); {
 	case tries <= yields:
-		yield()
+		shm.Yield()
 	default:
 		if woken := p.b.segment.Sleep(word, v); !woken {
 			return p.b.segment.CheckSize()
@@ -69,7 +68,7 @@ func (b *Barrier) letDrain(n int32) {
 		if exit := b.segment.Load(spec.Exit); exit == spec.NotSet || exit == n { // any store
 			return
 		}
-		yield()
+		shm.Yield()
 	}
 }
 
@@ -91,9 +90,9 @@ func (p *pause) acquire(ctx context.Context, wait, held spec.Step) (spec.Step, e
 	switch tries := p.failed(wait); {
 	case tries <= lockSpins:
 	case tries <= lockSpins+yields:
-		yield()
+		shm.Yield()
 	default:
-		nap(lockNap(tries - lockSpins - yields))
+		shm.Nap(lockNap(tries - lockSpins - yields))
 		return wait, p.b.segment.CheckSize()
 	}
 	return wait, nil
@@ -102,14 +101,4 @@ func (p *pause) acquire(ctx context.Context, wait, held spec.Step) (spec.Step, e
 // lockNap returns the length of a waiter's k-th nap.
 func lockNap(k int) time.Duration {
 	return min(time.Duration(k)*lockNapMin, lockNapMax)
-}
-
-// yield lets other processes run; runtime.Gosched lets other goroutines run.
-func yield() { unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
-
-// nap sleeps in the kernel, since the runtime's timers round up to a
-// millisecond.
-func nap(d time.Duration) {
-	ts := unix.NsecToTimespec(int64(d))
-	unix.Nanosleep(&ts, nil)
 }

@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/spec"
 )
 
@@ -176,7 +177,7 @@ func (p *pause) contend() spec.MemberStep {
 			}
 		}
 	case p.failed <= 8:
-		yield()
+		shm.Yield()
 	default:
 		p.wakeAtEnd()
 		p.doze(turn, min(time.Duration(p.failed-8)*pollMin, pollMax))
@@ -256,7 +257,7 @@ func (p *pause) spin() bool {
 	}
 	start := time.Now()
 	for range polite {
-		yield()
+		shm.Yield()
 		if p.head.turn.Load() != turn {
 			break
 		}

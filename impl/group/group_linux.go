@@ -155,7 +155,7 @@ func (g *Group) Leave() error {
 	defer g.release(closed)
 	t := thread{Group: g, role: leaver}
 	var err error
-	for end := time.Now().Add(leaveTime); ; nap(time.Millisecond) {
+	for end := time.Now().Add(leaveTime); ; shm.Nap(time.Millisecond) {
 		t.patient = time.Now().Before(end)
 		if err = t.untilTaken(context.Background()); err != nil || t.vacated {
 			break
@@ -309,7 +309,7 @@ func (g *Group) brokenError(round uint64) error {
 		if of != 0 && h.brokenRound.Load() == of {
 			break
 		}
-		yield()
+		shm.Yield()
 	}
 	return e
 }

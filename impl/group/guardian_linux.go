@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/spec"
 )
 
@@ -100,7 +101,7 @@ func (w *guardian) watch(g *Group) {
 		if took, err := t.lockRound(); took && err == nil {
 			handled, naps = t.until, 1
 		} else {
-			nap(min(naps*20*time.Microsecond, spec.Tick))
+			shm.Nap(min(naps*20*time.Microsecond, spec.Tick))
 			naps++
 		}
 	}
@@ -128,7 +129,7 @@ func (g *Group) next(handled uint64) (rank int, owner uint32, dead bool) {
 // meet wakes the guardian before this member until it watches the member, or
 // for a second: a guardian may be stopped.
 func (g *Group) meet(ctx context.Context) {
-	for end := time.Now().Add(time.Second); time.Now().Before(end) && ctx.Err() == nil; nap(50 * time.Microsecond) {
+	for end := time.Now().Add(time.Second); time.Now().Before(end) && ctx.Err() == nil; shm.Nap(50 * time.Microsecond) {
 		n, before := len(g.slots), g.cfg.Rank
 		for i := 1; i < n; i++ {
 			if rank := (g.cfg.Rank + n - i) % n; alive(g.slots[rank].owner.Load()) {

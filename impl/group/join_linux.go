@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 
 	"sharedbarrier/impl"
@@ -76,7 +77,7 @@ func (g *Group) join(ctx context.Context) (joined bool, err error) {
 // openBarrier attaches to the segment of the barrier, or makes it.
 func openBarrier(ctx context.Context, cfg Config) (*shm.Segment, error) {
 	check := func(w spec.Words) error {
-		if w.Enter < 0 || w.Exit < spec.NotSet || w.Flag != spec.Down && w.Flag != spec.Up {
+		if !shm.InRange(w, math.MaxInt32) {
 			return &impl.CorruptError{Name: cfg.Name, Words: w}
 		}
 		if w == (spec.Words{}) && journalOpen(cfg) {

@@ -6,9 +6,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"sharedbarrier/impl"
+	"sharedbarrier/impl/internal/shm"
 	"sharedbarrier/spec"
 )
 
@@ -83,7 +82,7 @@ func (t *thread) untilTaken(ctx context.Context) (err error) {
 			}
 			return err
 		}
-		nap(min(naps*50*time.Microsecond, 5*time.Millisecond))
+		shm.Nap(min(naps*50*time.Microsecond, 5*time.Millisecond))
 	}
 }
 
@@ -366,8 +365,7 @@ func (t *thread) take(r uint64) (spec.MemberStep, error) {
 		}
 	}
 	switch {
-	case w.Enter < 0 || w.Exit < spec.NotSet || w.Exit > n || w.Flag != spec.Down && w.Flag != spec.Up,
-		a+w.Enter > n, w.Enter > 0 && w.Flag != spec.Down:
+	case !shm.InRange(w, n), a+w.Enter > n, w.Enter > 0 && w.Flag != spec.Down:
 		t.refusal = &impl.CorruptError{Name: t.cfg.Name, Words: w, Parties: int(n)}
 		return spec.UnlockRound, nil
 	case a+w.Enter < n || w.Exit != n:
@@ -405,10 +403,3 @@ func (t *thread) anyOwner(is func(uint32) bool) bool {
 func (t *thread) foreign() bool {
 	return t.anyOwner(func(owner uint32) bool { return owner == vacant })
 }
-
-func nap(d time.Duration) {
-	ts := unix.NsecToTimespec(int64(d))
-	unix.Nanosleep(&ts, nil)
-}
-
-func yield() { unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }

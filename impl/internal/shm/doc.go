@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"sharedbarrier/spec"
 )
 
 // These are the errors of the same names in package impl, which says what they
@@ -19,6 +21,12 @@ var (
 	ErrNoFlock    = errors.New("file system does not support flock")
 	ErrUntrusted  = errors.New("third users can write it")
 )
+
+// InRange reports whether the words may be those of a barrier whose calls have
+// the party count n or less (section 9).
+func InRange(w spec.Words, n int32) bool {
+	return 0 <= w.Enter && w.Enter <= n && spec.NotSet <= w.Exit && w.Exit <= n && (w.Flag == spec.Down || w.Flag == spec.Up)
+}
 
 // CheckName fails with ErrName if no segment can have the name.
 func CheckName(name string) error {
