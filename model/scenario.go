@@ -28,23 +28,18 @@ type Config struct {
 
 // String identifies the configuration: surplus, n=2, rounds=1, control.
 func (cfg Config) String() string {
-	text := fmt.Sprintf("%v, n=%d, rounds=%d", cfg.Scenario, cfg.Procs, cfg.Rounds)
-	if cfg.Control {
-		text += ", control"
-	}
-	if cfg.WeakReads {
-		text += ", weak reads"
-	}
-	if cfg.Mutant != nil {
-		text += ", " + cfg.Mutant.Name
-	}
-	return text
+	return fmt.Sprintf("%v, n=%d, rounds=%d", cfg.Scenario, cfg.Procs, cfg.Rounds) + cfg.differences("")
 }
 
 // Name names the question in words: its scenario, and what is different from
 // that.
 func (cfg Config) Name() string {
-	text := cfg.Scenario.String()
+	return cfg.Scenario.String() + cfg.differences("mutant ")
+}
+
+// differences lists what is different from the scenario, the mutant's name
+// after the given text.
+func (cfg Config) differences(mutant string) (text string) {
 	if cfg.Control {
 		text += ", control"
 	}
@@ -52,7 +47,7 @@ func (cfg Config) Name() string {
 		text += ", weak reads"
 	}
 	if cfg.Mutant != nil {
-		text += ", mutant " + cfg.Mutant.Name
+		text += ", " + mutant + cfg.Mutant.Name
 	}
 	return text
 }

@@ -50,22 +50,6 @@ func open(t testing.TB, start func(string) *browsertest.Page, address string) *b
 	return p
 }
 
-// faultless ends the test if the page has a script error or asks a network.
-func faultless(t *testing.T, p *browsertest.Page) {
-	t.Helper()
-	if faults := p.Faults(); len(faults) > 0 {
-		t.Errorf("faults of the page: got %q, want none", faults)
-	}
-}
-
-// short skips what takes seconds.
-func short(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
-}
-
 // surplus is small, and has a counterexample and a control.
 var surplus = model.Config{Scenario: spec.Surplus, Procs: 2, Rounds: 2}
 
@@ -84,7 +68,7 @@ func TestConform_PageFollowsModel(t *testing.T) {
 	} {
 		t.Run(cfg.String(), func(t *testing.T) {
 			if cfg != surplus {
-				short(t)
+				browsertest.Short(t)
 			}
 			p := open(t, start, browsertest.File(t, write(t, cfg)))
 			p.Click("#first")
@@ -105,7 +89,7 @@ func TestConform_PageFollowsModel(t *testing.T) {
 			if lines := browsertest.Eval[[]string](p, cut); len(lines) > 0 {
 				t.Errorf("lines that leave their pictures: %q", lines)
 			}
-			faultless(t, p)
+			p.Faultless()
 		})
 	}
 }
@@ -177,7 +161,7 @@ func described(cfg model.Config, s model.State) (list []string) {
 
 // TestProc_Controls uses each control with the mouse.
 func TestProc_Controls(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	start := browsertest.Start(t, 1400, 900)
 	address := browsertest.File(t, write(t, surplus))
 	p := open(t, start, address)
@@ -238,20 +222,20 @@ func TestProc_Controls(t *testing.T) {
 		p.Click(button)
 		p.Await(fmt.Sprintf(`document.getElementById("status").textContent === "The %s is copied."`, what))
 	}
-	faultless(t, p)
+	p.Faultless()
 
 	p = open(t, start, link)
 	want("moves of the link", moves(), 3)
 	want("moves of the link after these", browsertest.Eval[int](p, `path.length`), length)
 	p = open(t, start, address+"#0:1,0,7")
 	want("status for a wrong move", status(), "The address has the move 7 after move 2, which cannot happen there.")
-	faultless(t, p)
+	p.Faultless()
 }
 
 // TestProc_KeyboardAlone reaches each control with Tab, and works without a
 // mouse.
 func TestProc_KeyboardAlone(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	start := browsertest.Start(t, 1400, 900)
 	p := open(t, start, browsertest.File(t, write(t, surplus)))
 	all := browsertest.Eval[int](p, `document.querySelectorAll("button:enabled, select, [tabindex='0'], summary").length`)
@@ -284,13 +268,13 @@ func TestProc_KeyboardAlone(t *testing.T) {
 	if got := browsertest.Eval[string](p, `document.getElementById("status").textContent`); !strings.Contains(got, " from ") {
 		t.Errorf("after Enter on a node: the status is %q", got)
 	}
-	faultless(t, p)
+	p.Faultless()
 }
 
 // TestProc_EveryoneCanRead: names for screen readers, contrast in both themes,
 // and a print without controls.
 func TestProc_EveryoneCanRead(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	start := browsertest.Start(t, 1400, 900)
 	p := open(t, start, browsertest.File(t, write(t, surplus)))
 	background := map[string]bool{}
@@ -311,12 +295,12 @@ func TestProc_EveryoneCanRead(t *testing.T) {
 	if browsertest.Eval[bool](p, `document.getElementById("play").checkVisibility()`) {
 		t.Error("the print shows the button Play")
 	}
-	faultless(t, p)
+	p.Faultless()
 }
 
 // TestProc_Narrow: on a small screen nothing is wider than the window.
 func TestProc_Narrow(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	p := open(t, browsertest.Start(t, 420, 800), browsertest.File(t, write(t, surplus)))
 	if got, want := browsertest.Eval[int](p, `document.documentElement.scrollWidth`), browsertest.Eval[int](p, `document.documentElement.clientWidth`); got > want {
 		t.Errorf("the page is %d wide in a window of %d", got, want)
@@ -326,7 +310,7 @@ func TestProc_Narrow(t *testing.T) {
 // TestUnit_PageSize: the page of each scenario with 3 processes has less than
 // 10 MB.
 func TestUnit_PageSize(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	for _, sc := range spec.AllScenarios {
 		cfg := model.Config{Scenario: sc, Procs: 3, Rounds: 2}
 		if cfg.Validate() != nil {

@@ -90,7 +90,7 @@ func TestGolden_Picture(t *testing.T) {
 	}
 	if golden.Updating() {
 		p := open(t, browsertest.Start(t, 1800, 1420), browsertest.File(t, string(html)))
-		faultless(t, p)
+		p.Faultless()
 		if err := os.WriteFile(pages+"surplus.png", p.Picture(), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -38,26 +38,12 @@ func open(t testing.TB, start func(string) *browsertest.Page, address string) *b
 	return p
 }
 
-func faultless(t *testing.T, p *browsertest.Page) {
-	t.Helper()
-	if faults := p.Faults(); len(faults) > 0 {
-		t.Errorf("faults of the page: got %q, want none", faults)
-	}
-}
-
-func short(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
-}
-
 const status = `document.querySelector(".timeline-status").textContent`
 
 // TestConform_PageFollowsModel: from step to step, the page says what the trace
 // and the model say: who does what, the words after it, and who holds the lock.
 func TestConform_PageFollowsModel(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	start := browsertest.Start(t, 1000, 800)
 	for _, cfg := range []model.Config{{Scenario: spec.Surplus, Procs: 2}, {Scenario: spec.Crash, Procs: 3}, {Scenario: spec.SplitLock, Procs: 2}} {
 		r := explore.Explore(t.Context(), cfg, explore.Options{})
@@ -93,7 +79,7 @@ func TestConform_PageFollowsModel(t *testing.T) {
 				t.Fatalf("%v, after %d presses of →: got %q, want %q, %s, and%q", cfg, i, got, want, e.Label, after)
 			}
 		}
-		faultless(t, p)
+		p.Faultless()
 	}
 }
 
@@ -147,7 +133,7 @@ const ticks = `[...document.querySelectorAll(".timeline-view [aria-label='x-axis
 
 // TestProc_Controls uses each button and the mouse, and looks at what changes.
 func TestProc_Controls(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	start := browsertest.Start(t, 1000, 900)
 	for _, line := range []timeline.Timeline{deadlock(t), lasso(t), real(3)} {
 		p := open(t, start, page(t, line))
@@ -194,14 +180,14 @@ func TestProc_Controls(t *testing.T) {
 		if got := browsertest.Eval[string](p, status); got == "" {
 			t.Errorf("%s, after a click on an item: the status is empty", line.Title)
 		}
-		faultless(t, p)
+		p.Faultless()
 	}
 }
 
 // TestProc_KeyboardAlone reaches each control with Tab, and each item with the
 // arrows.
 func TestProc_KeyboardAlone(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	p := open(t, browsertest.Start(t, 1000, 900), page(t, deadlock(t)))
 	const controls = `button, [tabindex='0'], summary`
 	all := browsertest.Eval[int](p, fmt.Sprintf(`document.querySelectorAll("%s").length`, controls)) - 1 // the text is folded
@@ -229,13 +215,13 @@ func TestProc_KeyboardAlone(t *testing.T) {
 			t.Errorf("after %q: the axis has %q as before", key, got)
 		}
 	}
-	faultless(t, p)
+	p.Faultless()
 }
 
 // TestProc_EveryoneCanRead: names for screen readers, contrast in both themes,
 // and a print without buttons.
 func TestProc_EveryoneCanRead(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	p := open(t, browsertest.Start(t, 1200, 900), page(t, deadlock(t), lasso(t), real(1)))
 	looks := map[string]bool{}
 	for _, scheme := range []string{"light", "dark"} {
@@ -255,13 +241,13 @@ func TestProc_EveryoneCanRead(t *testing.T) {
 	if browsertest.Eval[bool](p, `document.querySelector(".timeline-tools").checkVisibility() || !document.querySelector(".timeline-view").checkVisibility()`) {
 		t.Error("the print shows the buttons, or not the lanes")
 	}
-	faultless(t, p)
+	p.Faultless()
 }
 
 // TestProc_Narrow: on a small screen nothing is wider than the window, and what
 // is wrong is in view.
 func TestProc_Narrow(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	p := open(t, browsertest.Start(t, 420, 800), page(t, deadlock(t), real(3)))
 	if got, want := browsertest.Eval[int](p, `document.documentElement.scrollWidth`), browsertest.Eval[int](p, `document.documentElement.clientWidth`); got > want {
 		t.Errorf("the page is %d wide in a window of %d", got, want)
@@ -274,7 +260,7 @@ func TestProc_Narrow(t *testing.T) {
 // TestProc_ManyItems: of ten thousands of items the browser draws no more than
 // there are pixels for.
 func TestProc_ManyItems(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	line := real(60)
 	items := 0
 	for _, l := range line.Lanes {
@@ -285,7 +271,7 @@ func TestProc_ManyItems(t *testing.T) {
 	if got := browsertest.Eval[int](p, drawn); got > items || got > 4*1000*4 || got < 100 {
 		t.Errorf("of %d items the browser draws %d", items, got)
 	}
-	faultless(t, p)
+	p.Faultless()
 }
 
 // BenchmarkOpen opens a page with thousands of items.

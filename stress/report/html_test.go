@@ -118,21 +118,6 @@ func opened(t *testing.T, start func(string) *browsertest.Page, html string) *br
 	return p
 }
 
-// faultless ends the test if the page has a script error or asks a network.
-func faultless(t *testing.T, p *browsertest.Page) {
-	t.Helper()
-	if faults := p.Faults(); len(faults) > 0 {
-		t.Errorf("faults of the page: got %q, want none", faults)
-	}
-}
-
-func short(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
-}
-
 // A figure is a number on the page.
 type figure struct{ Path, Value, Text string }
 
@@ -257,7 +242,7 @@ func TestHazard_WrongFigures(t *testing.T) {
 // timelines drawn, the same figures as without a browser, readable in both
 // themes.
 func TestProc_Pages(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	t.Parallel()
 	start := browsertest.Start(t, 1400, 1000)
 	titles := map[string]string{
@@ -295,7 +280,7 @@ func TestProc_Pages(t *testing.T) {
 			if nameless := p.Nameless(); len(nameless) > 0 {
 				t.Errorf("controls without a name: %q", nameless)
 			}
-			faultless(t, p)
+			p.Faultless()
 		})
 	}
 }
@@ -325,7 +310,7 @@ func timelinesIn(doc report.Document) (n int) {
 // TestProc_PageCharts: bars and lines are as high as the figures are, and the
 // box makes the scale of the bars linear.
 func TestProc_PageCharts(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	t.Parallel()
 	doc := documents(t)["0 completed"]
 	p := opened(t, browsertest.Start(t, 1400, 1000), pageOf(t, doc))
@@ -370,13 +355,13 @@ func TestProc_PageCharts(t *testing.T) {
 			t.Errorf("slice %d: the line is %.1f high, want %.1f", i, got, want)
 		}
 	}
-	faultless(t, p)
+	p.Faultless()
 }
 
 // TestProc_PageByKeyboard uses each control of a page of scenarios, and reaches
 // each with Tab.
 func TestProc_PageByKeyboard(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	t.Parallel()
 	doc := documents(t)["scenarios"]
 	p := opened(t, browsertest.Start(t, 1400, 1000), pageOf(t, doc))
@@ -416,13 +401,13 @@ func TestProc_PageByKeyboard(t *testing.T) {
 	if missing := browsertest.Eval[[]string](p, controls+`.filter((e) => !reached.has(e)).map((e) => e.outerHTML.slice(0, 90))`); len(missing) > 0 {
 		t.Errorf("Tab reaches all of %d controls but %q", all, missing)
 	}
-	faultless(t, p)
+	p.Faultless()
 }
 
 // TestProc_PagePrintAndNarrow: a print has each run and timeline and no buttons;
 // on a small screen nothing is wider than the window.
 func TestProc_PagePrintAndNarrow(t *testing.T) {
-	short(t)
+	browsertest.Short(t)
 	t.Parallel()
 	html := pageOf(t, documents(t)["scenarios"])
 	start := browsertest.Start(t, 420, 800)
@@ -439,7 +424,7 @@ func TestProc_PagePrintAndNarrow(t *testing.T) {
 	if shown := browsertest.Eval[int](p, `[...document.querySelectorAll("button, select, input")].filter((e) => e.checkVisibility()).length`); shown > 0 {
 		t.Errorf("the print shows %d controls, want none", shown)
 	}
-	faultless(t, p)
+	p.Faultless()
 }
 
 // TestUnit_PageSize: the page of a hang of 64 workers, with all that their
@@ -490,7 +475,7 @@ func TestGolden_PagePicture(t *testing.T) {
 	if golden.Updating() {
 		p := opened(t, browsertest.Start(t, 1300, 2000), html)
 		p.Await(`document.querySelectorAll(".chart svg").length === 3 && document.querySelector(".timeline-view svg")`)
-		faultless(t, p)
+		p.Faultless()
 		if err := os.WriteFile("page.png", p.Picture(), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -70,6 +70,14 @@ func Start(t testing.TB, width, height int) (open func(address string) *Page) {
 	}
 }
 
+// Short skips a test with -short: a browser takes seconds.
+func Short(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+}
+
 // File writes the page to a file of the test and returns its address.
 func File(t testing.TB, html string) string {
 	t.Helper()
@@ -201,6 +209,14 @@ func (p *Page) Faults() []string {
 
 // roles are those of elements that need a name.
 var roles = []string{"button", "combobox", "textbox", "checkbox", "slider", "link", "image", "img", "region", "table"}
+
+// Faultless fails the test if the page has Faults.
+func (p *Page) Faultless() {
+	p.t.Helper()
+	if faults := p.Faults(); len(faults) > 0 {
+		p.t.Errorf("faults of the page: got %q, want none", faults)
+	}
+}
 
 // Nameless returns the elements that a screen reader finds but cannot name.
 func (p *Page) Nameless() (list []string) {

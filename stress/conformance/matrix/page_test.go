@@ -41,12 +41,6 @@ func TestProc_Page(t *testing.T) {
 	cell := func(port, check string) string {
 		return fmt.Sprintf(`#matrix td[data-port=%q][data-check=%q]`, port, check)
 	}
-	faultless := func() {
-		t.Helper()
-		if faults := p.Faults(); len(faults) > 0 {
-			t.Errorf("faults of the page: got %q, want none", faults)
-		}
-	}
 
 	// What the table says, without a click.
 	want("title", browsertest.Eval[string](p, `document.title`), "Conformance of ports – 0 of 4 ports pass")
@@ -98,7 +92,7 @@ func TestProc_Page(t *testing.T) {
 		p.Click(fmt.Sprintf(`tr:nth-child(%d) button[data-copy]`, i+1))
 		p.Await(`document.getElementById("status").textContent === "The command is copied."`)
 	}
-	faultless()
+	p.Faultless()
 
 	// The address of a cell.
 	p = start(link)
@@ -108,7 +102,7 @@ func TestProc_Page(t *testing.T) {
 
 	keyboard(t, p, r)
 	readable(t, p)
-	faultless()
+	p.Faultless()
 }
 
 // keyboard reaches every cell and every control without a mouse.
