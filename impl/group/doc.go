@@ -38,7 +38,7 @@
 //
 // A waiter spins only while the members that do not sleep are no more than the
 // processors that this process may run on, and not for long. Then it sleeps. A
-// waiter asleep looks after the others five times a second. While a rank has no
+// waiter asleep looks after the others three times a second. While a rank has no
 // member, one waiter also looks for a foreign party, at least once per
 // spec.Tick.
 //

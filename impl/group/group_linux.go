@@ -69,10 +69,10 @@ type Group struct {
 	own      *slot
 	guardian *guardian
 
-	mine       uint64 // the round that this member calls in next
-	processors int    // on which this process may run
-	shun       int    // calls that are not to yield, since others use the processors
-	full       bool   // no rank was vacant when this member last looked
+	mine       uint64  // the round that this member calls in next
+	processors int     // on which this process may run
+	few, many  backoff // from yields, while few members run, or more than there are processors
+	full       bool    // no rank was vacant when this member last looked
 
 	section sync.Mutex // held during a section: the guardian has the same lock file
 	mu      sync.Mutex // guards use
@@ -316,6 +316,7 @@ func (g *Group) brokenError(round uint64) error {
 
 // close ends the guardian and closes the files.
 func (g *Group) close(err error) error {
+	here.Add(-1)
 	g.guardian.end()
 	for _, c := range []func() error{g.file.Close, g.barrier.Close, g.lock.Close} {
 		if e := c(); err == nil {

@@ -38,6 +38,7 @@ func Join(ctx context.Context, cfg Config) (_ *Group, err error) {
 		joined, err := g.join(ctx)
 		if joined {
 			g.guardian.guard(g)
+			here.Add(1)
 			g.meet(ctx)
 			return g, nil
 		}
