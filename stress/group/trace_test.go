@@ -21,6 +21,7 @@ import (
 	"sharedbarrier/impl"
 	"sharedbarrier/impl/group"
 	"sharedbarrier/model/accept"
+	"sharedbarrier/model/accept/accepttest"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/inspect"
@@ -185,27 +186,7 @@ func (x *expansion) step(proc int, s spec.Step) {
 		e.Number, e.Words = x.last, x.words
 	}
 	x.events = append(x.events, e)
-	w := &x.words
-	switch s {
-	case spec.InitExit:
-		if w.Exit == spec.NotSet {
-			w.Exit = int32(x.parties)
-		}
-	case spec.LowerFlag:
-		w.Flag = spec.Down
-	case spec.CountEnter:
-		w.Enter++
-	case spec.ResetEnter:
-		w.Enter = 0
-	case spec.ResetExit:
-		w.Exit = 0
-	case spec.RaiseFlag:
-		w.Flag = spec.Up
-	case spec.CountExit:
-		w.Exit++
-	case spec.ClearExit:
-		w.Exit = spec.NotSet
-	}
+	x.words = accepttest.After(s, x.words, x.parties)
 }
 
 func (x *expansion) steps(proc int, list ...spec.Step) {
@@ -290,27 +271,7 @@ func traceOf(parties, members int, records []record) *accept.Trace {
 
 // ordered puts the events into the order of a trace, and sets until.
 func ordered(events []accept.Event) []accept.Event {
-	owner := map[int64]int{}
-	for _, e := range events {
-		if e.Locked() {
-			owner[e.Number] = e.Proc
-		}
-	}
-	class := func(e accept.Event) int {
-		switch of, is := owner[e.Number]; {
-		case e.Locked():
-			return 1
-		case is && of == e.Proc:
-			return 2
-		}
-		return 0
-	}
-	slices.SortStableFunc(events, func(a, b accept.Event) int {
-		if a.Number != b.Number {
-			return int(a.Number - b.Number)
-		}
-		return class(a) - class(b)
-	})
+	accepttest.Sort(events)
 	next := map[int]int64{} // by party, the number of its event that follows
 	for i := len(events) - 1; i >= 0; i-- {
 		e := &events[i]

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"sharedbarrier/model/accept/accepttest"
 	"sharedbarrier/spec"
 )
 
@@ -79,7 +80,7 @@ func follows(a, b Record) bool {
 // inOrder compares two steps under the lock between which there is no other.
 func inOrder(a, b *Record) error {
 	step, _ := a.Step()
-	words := []spec.Words{after(step, *a.Words, int32(a.Parties))}
+	words := []spec.Words{accepttest.After(step, *a.Words, a.Parties)}
 	if !a.Taken {
 		words = append(words, *a.Words)
 	}
@@ -92,31 +93,4 @@ func inOrder(a, b *Record) error {
 		return fmt.Errorf("after %d: %v of worker %d, which holds the lock, comes %d: %v of worker %d", a.Number, a, a.Worker, b.Number, b, b.Worker)
 	}
 	return nil
-}
-
-// after returns what the step makes of the words (PROTOCOL.md, sections 4 to 6).
-func after(s spec.Step, w spec.Words, n int32) spec.Words {
-	switch s {
-	case spec.InitExit:
-		if w.Exit == spec.NotSet {
-			w.Exit = n
-		}
-	case spec.LowerFlag:
-		w.Flag = spec.Down
-	case spec.CountEnter:
-		w.Enter++
-	case spec.ResetEnter:
-		w.Enter = 0
-	case spec.ResetExit:
-		w.Exit = 0
-	case spec.RaiseFlag:
-		w.Flag = spec.Up
-	case spec.CountExit:
-		w.Exit++
-	case spec.ClearExit:
-		w.Exit = spec.NotSet
-	case spec.UncountEnter:
-		w.Enter--
-	}
-	return w
 }

@@ -1,5 +1,5 @@
 // Package accepttest makes traces for tests: those of walks of the model, and
-// spoiled ones.
+// spoiled ones. It also says what the steps do to the words, without the model.
 package accepttest
 
 import (
@@ -76,7 +76,8 @@ func Record(random *rand.Rand, w Walk) *accept.Trace {
 			idle = 0
 		}
 	}
-	return &accept.Trace{Procs: w.Procs, Events: inFileOrder(r.events)}
+	Sort(r.events)
+	return &accept.Trace{Procs: w.Procs, Events: r.events}
 }
 
 // enter makes the state the present one, and records the end of a call.
@@ -109,31 +110,26 @@ func (r *recorder) note(p int, label string) {
 	r.events = append(r.events, e)
 }
 
-// inFileOrder sorts events as TRACES.md wants them.
-func inFileOrder(events []accept.Event) []accept.Event {
-	type placed struct {
-		accept.Event
-		class int
-	}
-	own := map[int]int64{} // by process: the number of its last step under the lock
-	list := make([]placed, len(events))
-	for i, e := range events {
-		switch {
-		case e.Locked():
-			own[e.Proc] = e.Number
-			list[i] = placed{e, 1}
-		case own[e.Proc] == e.Number && e.Number > 0:
-			list[i] = placed{e, 2}
-		default:
-			list[i] = placed{e, 0}
+// Sort puts events into the order of TRACES.md. Those of each process are in
+// its order, and the numbers of the steps under the lock differ.
+func Sort(events []accept.Event) {
+	owner := map[int64]int{} // by number: the process whose step under the lock has it
+	for _, e := range events {
+		if e.Locked() {
+			owner[e.Number] = e.Proc
 		}
 	}
-	slices.SortStableFunc(list, func(a, b placed) int { return cmp.Or(cmp.Compare(a.Number, b.Number), a.class-b.class) })
-	sorted := make([]accept.Event, len(list))
-	for i, e := range list {
-		sorted[i] = e.Event
+	class := func(e accept.Event) int {
+		switch of, is := owner[e.Number]; {
+		case e.Locked():
+			return 1
+		case is && of == e.Proc:
+			return 2
+		default:
+			return 0
+		}
 	}
-	return sorted
+	slices.SortStableFunc(events, func(a, b accept.Event) int { return cmp.Or(cmp.Compare(a.Number, b.Number), class(a)-class(b)) })
 }
 
 // Text returns the trace as a file.
