@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -129,6 +131,7 @@ func startWaiter(t *testing.T, segment, lockPath string, attributes *syscall.Sys
 // startParty starts a program, and returns when it is ready.
 func startParty(t *testing.T, cmd *exec.Cmd, attributes *syscall.SysProcAttr) *exec.Cmd {
 	t.Helper()
+	nameAsTest(t, cmd)
 	cmd.SysProcAttr = attributes
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -145,6 +148,26 @@ func startParty(t *testing.T, cmd *exec.Cmd, attributes *syscall.SysProcAttr) *e
 		t.Fatalf("the party says %q (%v)", line, err)
 	}
 	return cmd
+}
+
+// nameAsTest has cmd, if it runs this executable, run it by a name that no other
+// test has. A dead child of this process counts as a party that has died if the
+// parties have its name: those of tests that run at the same time must not.
+func nameAsTest(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cmd.Path != executable {
+		return
+	}
+	test := fnv.New32a()
+	io.WriteString(test, t.Name())
+	cmd.Path = filepath.Join(t.TempDir(), fmt.Sprintf("test-%08x", test.Sum32())) // of 15 characters at most
+	if err := os.Symlink(executable, cmd.Path); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // look looks at the barrier, and again while a process gets no processor: then
