@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,7 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
@@ -27,14 +27,7 @@ func check(t *testing.T, ctx context.Context, args ...string) (stdout string, er
 }
 
 func checkBoth(ctx context.Context, args ...string) (stdout, stderr string, err error) {
-	var out, errs bytes.Buffer
-	cmd := command()
-	cmd.SetArgs(args)
-	cmd.SetOut(&out)
-	cmd.SetErr(&errs)
-	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	err = cmd.ExecuteContext(ctx)
-	return out.String(), errs.String(), err
+	return clitest.Run(ctx, command(), "", args...)
 }
 
 func TestUnit_ExitCodes(t *testing.T) {

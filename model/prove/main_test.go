@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/model/proof"
 	"sharedbarrier/model/proof/rocq"
@@ -31,21 +32,16 @@ func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"prove": main}) }
 // exit code, which is -1 for an error of usage or environment.
 func prove(t *testing.T, args ...string) (out string, code int, err error) {
 	t.Helper()
-	var b bytes.Buffer
-	cmd := command()
-	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	cmd.SetArgs(args)
-	cmd.SetOut(&b)
-	cmd.SetErr(&b)
-	err = cmd.ExecuteContext(t.Context())
+	out, errs, err := clitest.Run(t.Context(), command(), "", args...)
+	out += errs
 	var exit cli.Exit
 	switch {
 	case err == nil:
-		return b.String(), spec.ExitOK, nil
+		return out, spec.ExitOK, nil
 	case errors.As(err, &exit):
-		return b.String(), int(exit), nil
+		return out, int(exit), nil
 	default:
-		return b.String(), -1, err
+		return out, -1, err
 	}
 }
 

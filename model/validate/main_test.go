@@ -1,60 +1,26 @@
 package main
 
 import (
-	"bytes"
 	"errors"
-	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
+	"sharedbarrier/model/accept/accepttest"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
 )
 
-// good is the example of TRACES.md.
-func good(t *testing.T) string {
-	t.Helper()
-	page, err := os.ReadFile("../../spec/TRACES.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	example := regexp.MustCompile("(?s)<!-- example:trace -->\n```json\n(.*?)```").FindSubmatch(page)
-	if example == nil {
-		t.Fatal("TRACES.md has no example of a trace")
-	}
-	return string(example[1])
-}
-
 // validate runs the command.
 func validate(t *testing.T, stdin string, args ...string) (stdout, stderr string, err error) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	cmd := command()
-	cmd.SetArgs(args)
-	cmd.SetIn(strings.NewReader(stdin))
-	cmd.SetOut(&out)
-	cmd.SetErr(&errs)
-	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	err = cmd.ExecuteContext(t.Context())
-	return out.String(), errs.String(), err
-}
-
-// file writes a trace and returns its path.
-func file(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "it's a.trace")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return clitest.Run(t.Context(), command(), stdin, args...)
 }
 
 func TestUnit_Accepted(t *testing.T) {
 	const want = "The trace is a behaviour of the model: 11 events of 2 processes.\n"
-	for _, c := range []struct{ stdin, path string }{{"", file(t, good(t))}, {good(t), "-"}} {
+	for _, c := range []struct{ stdin, path string }{{"", accepttest.File(t, accepttest.Example)}, {accepttest.Example, "-"}} {
 		if out, errs, err := validate(t, c.stdin, c.path); out != want || errs != "" || err != nil {
 			t.Errorf("validate %s: got %q, %q, %v, want %q", c.path, out, errs, err, want)
 		}
@@ -64,8 +30,7 @@ func TestUnit_Accepted(t *testing.T) {
 // TestHazard_Rejected: one wrong word is found in the right line, and the
 // command that is printed finds it again in the lines up to there.
 func TestHazard_Rejected(t *testing.T) {
-	bad := strings.Replace(good(t), `"label":"UnlockInit","number":2,"words":{"enter":0,"exit":2`, `"label":"UnlockInit","number":2,"words":{"enter":0,"exit":1`, 1)
-	path := file(t, bad)
+	path := accepttest.File(t, accepttest.Spoilt)
 	out, errs, err := validate(t, "", path)
 	if !errors.Is(err, cli.Exit(spec.ExitSafety)) {
 		t.Fatalf("validate: got %v, want exit code %d", err, spec.ExitSafety)
@@ -75,11 +40,11 @@ func TestHazard_Rejected(t *testing.T) {
 	if !strings.Contains(errs, want) {
 		t.Errorf("validate: stderr %q, want %q", errs, want)
 	}
-	prefix := strings.Join(strings.SplitAfter(bad, "\n")[:7], "")
+	prefix := strings.Join(strings.SplitAfter(accepttest.Spoilt, "\n")[:7], "")
 	if again, _, _ := validate(t, prefix, "-"); again != out {
 		t.Errorf("the first 7 lines: got %q, want the same as of all: %q", again, out)
 	}
-	if _, _, err := validate(t, strings.Join(strings.SplitAfter(bad, "\n")[:6], ""), "-"); err != nil {
+	if _, _, err := validate(t, strings.Join(strings.SplitAfter(accepttest.Spoilt, "\n")[:6], ""), "-"); err != nil {
 		t.Errorf("the first 6 lines: got %v, want them accepted", err)
 	}
 }
@@ -88,8 +53,8 @@ func TestHazard_Rejected(t *testing.T) {
 func TestUnit_BadFiles(t *testing.T) {
 	for _, c := range []struct{ path, want string }{
 		{filepath.Join(t.TempDir(), "none"), "no such file"},
-		{file(t, "text\n"), "no trace (spec/TRACES.md): line 1"},
-		{file(t, good(t)+"{}\n"), "line 13: label"},
+		{accepttest.File(t, "text\n"), "no trace (spec/TRACES.md): line 1"},
+		{accepttest.File(t, accepttest.Example+"{}\n"), "line 13: label"},
 	} {
 		_, _, err := validate(t, "", c.path)
 		if err == nil || errors.As(err, new(cli.Exit)) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), filepath.Base(c.path)) {
@@ -102,8 +67,8 @@ func TestUnit_BadFiles(t *testing.T) {
 func TestGolden_Schema(t *testing.T) {
 	schema := golden.Schema(t, "report.schema.json")
 	valid := func(text string) error { return schema.Validate(golden.JSON(t, text)) }
-	accepted, _, _ := validate(t, good(t), "-", "--json")
-	rejected, _, _ := validate(t, strings.Replace(good(t), `"exit":-1,"flag":1}}`+"\n"+`{"proc":1,"label":"UnlockInit"`, `"exit":0,"flag":1}}`+"\n"+`{"proc":1,"label":"UnlockInit"`, 1), "-", "--json")
+	accepted, _, _ := validate(t, accepttest.Example, "-", "--json")
+	rejected, _, _ := validate(t, strings.Replace(accepttest.Example, `"exit":-1,"flag":1}}`+"\n"+`{"proc":1,"label":"UnlockInit"`, `"exit":0,"flag":1}}`+"\n"+`{"proc":1,"label":"UnlockInit"`, 1), "-", "--json")
 	for _, text := range []string{accepted, rejected} {
 		if err := valid(text); err != nil {
 			t.Errorf("%s: %v", text, err)

@@ -22,6 +22,7 @@ import (
 
 	"sharedbarrier/model"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
@@ -219,11 +220,8 @@ func TestUnit_Usage(t *testing.T) {
 		"--distributed -1":                "negative",
 		"--timeline x --jar":              "--timeline needs answers",
 	} {
-		cmd := command()
-		cmd.SetArgs(strings.Fields(args))
-		cmd.SilenceErrors, cmd.SilenceUsage = true, true
 		var exit cli.Exit
-		if err := cmd.Execute(); err == nil || errors.As(err, &exit) || !strings.Contains(err.Error(), want) {
+		if _, _, err := clitest.Run(t.Context(), command(), "", strings.Fields(args)...); err == nil || errors.As(err, &exit) || !strings.Contains(err.Error(), want) {
 			t.Errorf("check %s: %v; want an error with %q", args, err, want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sharedbarrier/model/accept/accepttest"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
 )
@@ -22,7 +23,7 @@ func TestProc_Interrupt(t *testing.T) {
 	t.Parallel()
 	requireTLC(t)
 	temp := t.TempDir()
-	cmd := reexec.Command(context.Background(), "validate", file(t, good(t)))
+	cmd := reexec.Command(context.Background(), "validate", accepttest.File(t, accepttest.Example))
 	// Java is a script that says that it runs, and then never ends.
 	started, home := filepath.Join(t.TempDir(), "started"), t.TempDir()
 	java, err := exec.LookPath("java")

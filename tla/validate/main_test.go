@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"errors"
-	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
+	"sharedbarrier/model/accept/accepttest"
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
@@ -19,47 +18,9 @@ import (
 
 func TestMain(m *testing.M) { reexec.Main(m, map[string]func(){"validate": main}) }
 
-// good is the example of TRACES.md.
-func good(t *testing.T) string {
-	t.Helper()
-	page, err := os.ReadFile("../../spec/TRACES.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	example := regexp.MustCompile("(?s)<!-- example:trace -->\n```json\n(.*?)```").FindSubmatch(page)
-	if example == nil {
-		t.Fatal("TRACES.md has no example of a trace")
-	}
-	return string(example[1])
-}
-
-// bad has a wrong word in line 7.
-func bad(t *testing.T) string {
-	return strings.Replace(good(t), `"label":"UnlockInit","number":2,"words":{"enter":0,"exit":2`, `"label":"UnlockInit","number":2,"words":{"enter":0,"exit":1`, 1)
-}
-
 // validate runs the command.
 func validate(t *testing.T, stdin string, args ...string) (stdout, stderr string, err error) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	cmd := command()
-	cmd.SetArgs(args)
-	cmd.SetIn(strings.NewReader(stdin))
-	cmd.SetOut(&out)
-	cmd.SetErr(&errs)
-	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	err = cmd.ExecuteContext(t.Context())
-	return out.String(), errs.String(), err
-}
-
-// file writes a trace and returns its path.
-func file(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "it's a.trace")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return clitest.Run(t.Context(), command(), stdin, args...)
 }
 
 func requireTLC(t *testing.T) {
@@ -76,7 +37,7 @@ func TestHazard_Rejected(t *testing.T) {
 	}
 	t.Parallel()
 	requireTLC(t)
-	path := file(t, bad(t))
+	path := accepttest.File(t, accepttest.Spoilt)
 	out, errs, err := validate(t, "", path, "--every-order")
 	if !errors.Is(err, cli.Exit(spec.ExitSafety)) {
 		t.Fatalf("validate: got %v, want exit code %d\n%s", err, spec.ExitSafety, errs)
@@ -97,11 +58,11 @@ func TestGolden_Schema(t *testing.T) {
 	requireTLC(t)
 	schema := golden.Schema(t, "report.schema.json")
 	valid := func(text string) error { return schema.Validate(golden.JSON(t, text)) }
-	accepted, _, err := validate(t, good(t), "-", "--json")
+	accepted, _, err := validate(t, accepttest.Example, "-", "--json")
 	if err != nil || !strings.Contains(accepted, `"verdict":"passed"`) {
 		t.Errorf("validate of the example: got %s, %v, want it passed", accepted, err)
 	}
-	rejected, _, _ := validate(t, bad(t), "-", "--json")
+	rejected, _, _ := validate(t, accepttest.Spoilt, "-", "--json")
 	for _, text := range []string{accepted, rejected} {
 		if err := valid(text); err != nil {
 			t.Errorf("%s: %v", text, err)
@@ -129,10 +90,10 @@ func TestUnit_BadInput(t *testing.T) {
 		want string
 	}{
 		{[]string{filepath.Join(t.TempDir(), "none")}, "no such file"},
-		{[]string{file(t, "text\n")}, "no trace (spec/TRACES.md): line 1"},
-		{[]string{file(t, good(t)+"{}\n")}, "line 13: label"},
-		{[]string{file(t, good(t)), "--memory", "much"}, "--memory much: give a size"},
-		{[]string{file(t, strings.Replace(good(t), `"number":5`, `"number":5000000000`, 1))}, "too large for TLC; go run ./model/validate takes it: line 12"},
+		{[]string{accepttest.File(t, "text\n")}, "no trace (spec/TRACES.md): line 1"},
+		{[]string{accepttest.File(t, accepttest.Example+"{}\n")}, "line 13: label"},
+		{[]string{accepttest.File(t, accepttest.Example), "--memory", "much"}, "--memory much: give a size"},
+		{[]string{accepttest.File(t, strings.Replace(accepttest.Example, `"number":5`, `"number":5000000000`, 1))}, "too large for TLC; go run ./model/validate takes it: line 12"},
 		{[]string{}, "accepts 1 arg"},
 	} {
 		_, _, err := validate(t, "", c.args...)
