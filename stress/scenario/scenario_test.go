@@ -100,9 +100,13 @@ var (
 )
 
 // shape returns the text without what differs from run to run: of a row of the
-// table the name, the outcomes that every run shows, and the verdict.
+// table the name, the outcomes that every run shows, and the verdict. A run may
+// meet all situations, or say below the table which it has not met.
 func shape(text string) (lines []string) {
 	for line := range strings.Lines(text) {
+		if line == "\n" || strings.HasPrefix(line, "Not met by ") {
+			continue
+		}
 		if c := columns.Split(strings.TrimSpace(line), -1); len(c) > 5 {
 			line = fmt.Sprint(c[0], ": ", certain(c[3]), ", ", c[len(c)-1])
 		}
@@ -125,8 +129,8 @@ func certain(seen string) (names []string) {
 	return names
 }
 
-// TestUnit_Shape: two runs of the same scenarios differ in counts, in widths,
-// and in what a run may show, be it the first in its column, the last or the
+// TestUnit_Shape: two runs of the same scenarios differ in counts, in widths, in
+// what they have not met, and in what a run may show, be it the first in its column, the last or the
 // only one. All else is told apart.
 func TestUnit_Shape(t *testing.T) {
 	const row = "growing  3  113  %s  2 forbidden: < 2.6 %%  7 of 7  %s\n"
@@ -152,6 +156,12 @@ func TestUnit_Shape(t *testing.T) {
 	}
 	if slices.Equal(shape(fmt.Sprintf(row, "nothing", "passed")), shape(fmt.Sprintf(row, "nothing", "failed"))) {
 		t.Error("two verdicts have one shape")
+	}
+	page := fmt.Sprintf(row, "nothing", "as expected") + "\n" + legend
+	for below, same := range map[string]bool{"\nNot met by shrinking, control: overlap.\n": true, "\nUnfinished, growing: not seen.\n": false} {
+		if got := slices.Equal(shape(page), shape(strings.Replace(page, "\n\n", "\n"+below+"\n", 1))); got != same {
+			t.Errorf("a page without %q and one with it: equal is %v, want %v", below, got, same)
+		}
 	}
 }
 
