@@ -410,12 +410,13 @@ func TestHazard_HolderOutsideTheGroup(t *testing.T) {
 	}
 }
 
-// The stall limit does not apply to the start.
+// The stall limit does not apply to the start. On a slow machine worker 1 is
+// late even for what comes before.
 func TestHazard_WorkerThatIsNeverReady(t *testing.T) {
 	s := at("never-ready")
 	s.startUp = 100 * time.Millisecond
 	rep := mustRun(t, s, Config{Procs: 2, Rounds: 1, Stall: time.Millisecond})
-	wantHang(t, rep, "worker 0", "not ready after 100ms")
+	wantHang(t, rep, "worker ", " was not ready after 100ms")
 }
 
 // After an interrupt, a run that does not go on ends before the stall limit. It
