@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -401,6 +402,8 @@ func TestProc_PlayIsInterrupted(t *testing.T) {
 	python, err := findPython()
 	toolcache.Require(t, err)
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		signal.Notify(make(chan os.Signal, 1), s) // play.py must not ignore it because the test does, after nohup or &
+		defer signal.Reset(s)
 		temp := t.TempDir()
 		cmd := exec.Command(python, "play.py", filepath.Join(folder, "reuse-2.json"),
 			"sh", "-c", `echo port 1 white; read -r r; echo ok; read -r open name path; echo "$name" >&2; exec sleep 1000`)
