@@ -26,30 +26,25 @@ type Config struct {
 	Mutant *Mutant
 }
 
-// String identifies the configuration: surplus, n=2, rounds=1, control.
+// String identifies the configuration: surplus, control, n=2, rounds=1.
 func (cfg Config) String() string {
-	return fmt.Sprintf("%v, n=%d, rounds=%d", cfg.Scenario, cfg.Procs, cfg.Rounds) + cfg.differences("")
+	return fmt.Sprintf("%s, n=%d, rounds=%d", cfg.Name(), cfg.Procs, cfg.Rounds)
 }
 
 // Name names the question in words: its scenario, and what is different from
 // that.
 func (cfg Config) Name() string {
-	return cfg.Scenario.String() + cfg.differences("mutant ")
-}
-
-// differences lists what is different from the scenario, the mutant's name
-// after the given text.
-func (cfg Config) differences(mutant string) (text string) {
+	name := cfg.Scenario.String()
 	if cfg.Control {
-		text += ", control"
+		name += ", control"
 	}
 	if cfg.WeakReads {
-		text += ", weak reads"
+		name += ", weak reads"
 	}
 	if cfg.Mutant != nil {
-		text += ", " + mutant + cfg.Mutant.Name
+		name += ", mutant " + cfg.Mutant.Name
 	}
-	return text
+	return name
 }
 
 // Title names the question and its size in words.

@@ -49,13 +49,13 @@ func runAll(cmd *cobra.Command, f flags) error {
 			if q.Symmetry {
 				distinct += " orbits"
 			}
-			fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\t%.2f\n", title(q.Config), r.Procs, rounds(r.Rounds),
+			fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\t%.2f\n", q.Config.Name(), r.Procs, rounds(r.Rounds),
 				strings.Join(names(q.Check), " "), q.Expect, r.Verdict, distinct, r.Depth, r.Seconds)
 		}
 		if !expected {
 			// That something holds which was to fail is as bad as the failure.
 			end = cmp.Or(end, exit(r), error(cli.Exit(spec.ExitSafety)))
-			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s is not as expected\n", title(q.Config))
+			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s is not as expected\n", q.Config.Name())
 			cli.Reproduce(cmd, reproduce(q.Config, opt))
 		}
 		if r.Interrupted {

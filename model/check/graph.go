@@ -117,7 +117,7 @@ func within(ctx context.Context, opt explore.Options, states int64) error {
 
 // writeDot writes the graph for Graphviz: a state is its words and steps.
 func writeDot(w io.Writer, cfg model.Config, g *graph) error {
-	fmt.Fprintf(w, "digraph %q {\n\tnode [shape=box, fontname=monospace]\n", title(cfg))
+	fmt.Fprintf(w, "digraph %q {\n\tnode [shape=box, fontname=monospace]\n", cfg.Name())
 	for id, s := range g.States {
 		label := strings.ReplaceAll(s.Words().String(), " ", `\l`) + `\l`
 		for p := range cfg.Procs {

@@ -191,7 +191,7 @@ func run(cmd *cobra.Command, f flags) error {
 // exploreWithMeter explores, and shows how far it is.
 func exploreWithMeter(cmd *cobra.Command, cfg model.Config, opt explore.Options) explore.Report {
 	opt.MaxMemory = forStates(opt.MaxMemory)
-	meter := newMeter(fmt.Sprintf("%s, %d processes", title(cfg), cfg.Procs))
+	meter := newMeter(fmt.Sprintf("%s, %d processes", cfg.Name(), cfg.Procs))
 	defer meter.finish()
 	opt.Progress = meter.show
 	return explore.Explore(cmd.Context(), cfg, opt)

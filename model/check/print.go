@@ -22,7 +22,7 @@ func printJSON(w io.Writer, v any) {
 func printReport(w io.Writer, cfg model.Config, opt explore.Options, r explore.Report, coverage bool) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "scenario\tprocs\trounds\tverdict\tproperty\tgenerated\tdistinct\tdepth\tseconds")
-	fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%d\t%d\t%d\t%.2f\n", title(cfg), r.Procs, rounds(r.Rounds), r.Verdict,
+	fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%d\t%d\t%d\t%.2f\n", cfg.Name(), r.Procs, rounds(r.Rounds), r.Verdict,
 		cmp.Or(r.Property, "-"), r.Generated, r.Distinct, r.Depth, r.Seconds)
 	t.Flush()
 	if r.Verdict == spec.Verified && !opt.Liveness {
@@ -39,21 +39,6 @@ func printReport(w io.Writer, cfg model.Config, opt explore.Options, r explore.R
 		fmt.Fprintf(w, "\n%s fails: %s.\nA shortest counterexample:\n\n", r.Property, p.Doc())
 		fmt.Fprint(w, timeline.Of(cfg, r.Result).Text())
 	}
-}
-
-// title names the scenario and what is special about it here.
-func title(cfg model.Config) string {
-	name := cfg.Scenario.String()
-	if cfg.Control {
-		name += " control"
-	}
-	if cfg.WeakReads {
-		name += " weak"
-	}
-	if cfg.Mutant != nil {
-		name += " " + cfg.Mutant.Name
-	}
-	return name
 }
 
 // A line is a result with what else was asked, for --json.
