@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -42,16 +43,26 @@ func hangingPython(t *testing.T) (ports []*port.Port, barrier []string) {
 		t.Fatal(err)
 	}
 	defer b.Close() // so that only the originals have it mapped
-	for range 3 {
-		p, err := registry.Start(t.Context(), "python")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(p.Kill)
+	ports = make([]*port.Port, 3)
+	var starts sync.WaitGroup
+	for i := range ports { // at once: one that starts a second later may have constructed late
+		starts.Go(func() {
+			p, err := registry.Start(t.Context(), "python")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(p.Kill)
+			ports[i] = p
+		})
+	}
+	if starts.Wait(); t.Failed() {
+		t.FailNow()
+	}
+	for _, p := range ports {
 		if err := p.Open(segment, lockPath); err != nil {
 			t.Fatal(err)
 		}
-		ports = append(ports, p)
 	}
 	call := func(list ...*port.Port) {
 		for _, p := range list {
