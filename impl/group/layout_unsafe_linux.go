@@ -119,7 +119,7 @@ func (h *header) sleepTurn(v uint64, d time.Duration) {
 // that computes. In sleepTurn it gives the thread's processor away after 20 µs
 // and wakes a thread of its own when the sleep ends: half of the processor time
 // of a round of 8 members. If it needs the processor, as for a garbage
-// collection, its signal ends the nap.
+// collection, its signal ends the nap (not with GODEBUG=asyncpreemptoff=1).
 func (h *header) napTurn(v uint64, d time.Duration) {
 	ts := unix.NsecToTimespec(int64(d))
 	unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&h.turn))+low, futexWait, uintptr(uint32(v)), uintptr(unsafe.Pointer(&ts)), 0, 0)

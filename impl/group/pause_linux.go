@@ -236,19 +236,28 @@ func (b *backoff) note(long bool) {
 // here counts the members of this process.
 var here atomic.Int32
 
+// longHold is how long a nap may keep the last processor of the Go runtime.
+const longHold = time.Millisecond
+
 // doze sleeps while turn holds v, for at most d. Whoever changes turn looks at
 // asleep after that, and the kernel compares turn after the store of asleep, so
 // no wake is lost. The first sleep of a call is a short one, in which each
 // member of this process keeps a processor of the Go runtime, if there are
-// enough.
+// enough. If none is left, other goroutines run before it, and it ends soon.
 func (p *pause) doze(v uint64, d time.Duration) {
+	spare := runtime.GOMAXPROCS(0) - int(here.Load())
+	keep := !p.slept && spare >= 0
+	if keep && spare == 0 {
+		d = min(d, longHold)
+		runtime.Gosched()
+	}
+	p.slept = true
 	p.own.asleep.Store(1) // for Wake
-	if !p.slept && int(here.Load()) <= runtime.GOMAXPROCS(0) {
+	if keep {
 		p.head.napTurn(v, d)
 	} else {
 		p.head.sleepTurn(v, d)
 	}
-	p.slept = true
 	p.own.asleep.Store(0)
 }
 
