@@ -43,6 +43,8 @@ func (g *Group) call(ctx context.Context) (err error) {
 			t.ended = false
 			took, err := t.lockRound()
 			if p.attempted(took); err != nil && own.arrival.CompareAndSwap(t.round<<2|arrived, t.round<<2|outside) {
+				own.since.Store(now())
+				own.step.Store(uint32(spec.Begin))
 				return err
 			}
 			step = spec.Gather

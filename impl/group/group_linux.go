@@ -110,7 +110,7 @@ func (g *Group) SetHook(hook func(spec.MemberStep)) { g.hook = hook }
 // at once, for one that was broken while this member was not in a call, and
 // while the group is broken. If ctx ends first it returns a *MissingError that
 // wraps the error of ctx; then the call is not one of the round. It notices the
-// end of ctx at once, unless the round is just being carried out.
+// end of ctx within spec.Tick, unless the round is just being carried out.
 //
 // It also fails with ErrBusy and ErrClosed, with an *impl.CorruptError if a word
 // is out of range or more than Parties take part, and with impl.ErrSize,
@@ -147,7 +147,8 @@ func (g *Group) Reset() error {
 // group's segment stays.
 //
 // It fails with ErrBusy during a call: end its context first. Another Leave
-// fails with ErrClosed.
+// fails with ErrClosed. If it fails otherwise, as Wait does, the member is
+// closed and, for the others, dead.
 func (g *Group) Leave() error {
 	if err := g.claim(busy); err != nil {
 		return err
@@ -161,6 +162,10 @@ func (g *Group) Leave() error {
 			break
 		}
 	}
+	if !t.vacated {
+		g.abandon()
+	}
+	g.release(closed) // Status reads the files until then
 	return g.close(err)
 }
 

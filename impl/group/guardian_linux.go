@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -68,15 +69,26 @@ func (w *guardian) end() {
 		w.claim <- nil
 	}
 	for {
-		if g := w.member; g != nil { // it may be about to sleep: until it does not
-			g.slots[g.own.watches.Load()].wakeOwner()
+		if w.member != nil { // it may be about to sleep: until it does not
+			w.wake()
 		}
 		select {
 		case <-w.done:
 			return
 		case <-time.After(100 * time.Microsecond):
+			// Where a peer has truncated the segment no wake comes, and the
+			// kernel does not let it sleep again after a signal.
+			unix.Tgkill(os.Getpid(), int(w.thread), unix.SIGURG)
 		}
 	}
+}
+
+// wake wakes the guardian. Another one that sleeps there looks again, too.
+func (w *guardian) wake() {
+	var ignored error // a peer has truncated the segment
+	g := w.member
+	defer g.catch(debug.SetPanicOnFault(true), &ignored)
+	g.slots[g.own.watches.Load()].wakeOwner()
 }
 
 // watch guards the next rank until the member leaves.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"runtime/debug"
 
 	"sharedbarrier/impl"
 	"sharedbarrier/impl/internal/shm"
@@ -213,7 +214,7 @@ func (t *thread) claimRank(r uint64) {
 	t.guardian.list.link(o)
 	o.owner.Store(t.guardian.thread | futexWaiters)
 	o.broken.Store(0)
-	o.arrival.Store(r<<2 | outside)
+	o.arrival.Store(outside) // in no round yet
 	o.asleep.Store(0)
 	o.watches.Store(uint32(t.cfg.Rank))
 	o.step.Store(uint32(spec.Begin))
@@ -237,4 +238,17 @@ func (t *thread) vacate() error {
 	t.own.wakeOwner()
 	list.unlinked()
 	return err
+}
+
+// abandon marks the member as dead, as the kernel does: the guardian ends, and
+// its death is that of no member then.
+func (g *Group) abandon() {
+	var ignored error // a peer has truncated the segment: Leave says so
+	defer g.catch(debug.SetPanicOnFault(true), &ignored)
+	list := &g.guardian.list
+	list.unlinking(g.own)
+	list.unlink()
+	g.own.owner.Store(g.guardian.thread | futexWaiters | futexOwnerDied)
+	g.own.wakeOwner()
+	list.unlinked()
 }
