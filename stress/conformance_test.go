@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model/cli"
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
@@ -122,9 +123,7 @@ func TestProc_ConformanceKeeps(t *testing.T) {
 // in one line, for all mutants.
 func TestProc_BrokenCompiler(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "cc"), []byte("#!/bin/sh\necho no toolchain\nexit 1\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	clitest.Script(t, filepath.Join(dir, "cc"), "echo no toolchain\nexit 1")
 	p := newCommand(t, "conformance", "--mutants")
 	p.Env = append(p.Env, "PATH="+toolcache.OnPath(t, dir)+":"+os.Getenv("PATH"))
 	if err := p.Start(); err != nil {

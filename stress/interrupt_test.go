@@ -4,12 +4,12 @@ package main
 
 import (
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/spec"
 )
 
@@ -18,10 +18,8 @@ import (
 // whole foreground group.
 func TestProc_CtrlC(t *testing.T) {
 	b := &builder{t.TempDir(), map[string]string{}}
-	asleep, solver := uniqueSeconds(), filepath.Join(b.dir, "z3")
-	if err := os.WriteFile(solver, []byte("#!/bin/sh\nexec sleep "+asleep+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	asleep := uniqueSeconds()
+	solver := clitest.Script(t, filepath.Join(b.dir, "z3"), "exec sleep "+asleep)
 	list := []victim{
 		{program: "stress", args: []string{"--procs", "3", "--for", "1h", "--stall", "5m"}},
 		{program: "stress", args: []string{"--port", "go=3", "--for", "1h", "--stall", "5m"}},

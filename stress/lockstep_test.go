@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/model/explore"
 	"sharedbarrier/spec"
@@ -335,10 +336,7 @@ func TestProc_InterruptedWhileAPortIsSilent(t *testing.T) {
 // left in the cache.
 func TestProc_InterruptedWhileAPortIsMade(t *testing.T) {
 	marker, tools := uniqueSeconds(), t.TempDir()
-	python := "#!/bin/sh\ncase $# in 3) echo a python;; *) mkdir -p \"$4/lib\"; sleep " + marker + " & wait;; esac\n"
-	if err := os.WriteFile(filepath.Join(tools, "python3"), []byte(python), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	clitest.Script(t, filepath.Join(tools, "python3"), "case $# in 3) echo a python;; *) mkdir -p \"$4/lib\"; sleep "+marker+" & wait;; esac")
 	for _, args := range [][]string{{"lockstep"}, {"conformance"}, {}} {
 		p, cache := newCommand(t, append(args, "--port", "python")...), t.TempDir()
 		p.Env = append(p.Env, "PATH="+toolcache.OnPath(t, tools)+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+cache)

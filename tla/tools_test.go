@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/tla"
@@ -93,12 +94,7 @@ func full(t *testing.T) tlc.Tools {
 
 // script makes a shell script that stands in for Java.
 func script(t *testing.T, text string) (path string) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "java")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return clitest.Script(t, filepath.Join(t.TempDir(), "java"), text)
 }
 
 var readQuestions = sync.OnceValues(func() ([]tlc.Question, error) { return tlc.ReadQuestions(tla.Files) })

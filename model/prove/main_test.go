@@ -310,16 +310,10 @@ func TestUnit_Usage(t *testing.T) {
 // reads the scripts.
 func fake(t *testing.T, body string) (path string) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), "z3")
-	text := `#!/bin/sh
-[ "$1" = --version ] && exec echo 'Z3 version 0'
+	return clitest.Script(t, filepath.Join(t.TempDir(), "z3"), `[ "$1" = --version ] && exec echo 'Z3 version 0'
 input=$(cat)
 case "$input" in *"(declare-const x Int)"*) echo sat; echo unsat; exit;; esac
-echo "$input" | { ` + body + "; }\n"
-	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
+echo "$input" | { `+body+"; }")
 }
 
 // answers is the body of a fake z3 that gives the answer to each question.

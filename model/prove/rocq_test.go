@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/proof/rocq"
 	"sharedbarrier/spec"
 )
@@ -24,18 +25,15 @@ func fakeRocq(t *testing.T, body string) (path string) {
 	for name, text := range map[string]string{
 		"coqc": `[ "$1" = --version ] && exec echo 'The Coq Proof Assistant, version 0'
 for file; do :; done
-` + body + "\n",
+` + body,
 		"coqchk": `[ "$1" = --version ] && exec echo 'The Coq Proof Checker, version 0'
 echo "checks $PWD" >>"$(dirname "$0")/log"
 for none in Axioms 'Constants/Inductives relying on type-in-type' \
   'Constants/Inductives relying on unsafe (co)fixpoints' 'Inductives whose positivity is assumed'; do
   echo "* $none: <none>"
-done
-`,
+done`,
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		clitest.Script(t, filepath.Join(dir, name), text)
 	}
 	return filepath.Join(dir, "coqc")
 }

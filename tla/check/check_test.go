@@ -238,9 +238,7 @@ func TestProc_Failures(t *testing.T) {
 	tools, err := tlc.Find(context.Background(), nil)
 	toolcache.Require(t, err)
 	// A Java that prints what TLC prints of a spec that it cannot parse.
-	complains := filepath.Join(dir, "bin", "java")
-	script := `#!/bin/sh
-case "$*" in *-version*) exec '` + tools.Java + `' -version;; esac
+	clitest.Script(t, filepath.Join(dir, "bin", "java"), `case "$*" in *-version*) exec '`+tools.Java+`' -version;; esac
 cat << end
 *** Errors: 1
 Unknown operator: x
@@ -248,11 +246,7 @@ Unknown operator: x
 Parsing or semantic analysis failed.
 @!@!@ENDMSG 3002 @!@!@
 end
-exit 150
-`
-	if err := errors.Join(os.Mkdir(filepath.Dir(complains), 0o755), os.WriteFile(complains, []byte(script), 0o755)); err != nil {
-		t.Fatal(err)
-	}
+exit 150`)
 	for name, test := range map[string]struct {
 		env  string
 		args []string

@@ -2,13 +2,12 @@ package main
 
 import (
 	"bufio"
-	"errors"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
@@ -21,10 +20,7 @@ func TestProc_JavaIsAWrapper(t *testing.T) {
 	tools, err := tlc.Find(t.Context(), nil)
 	toolcache.Require(t, err)
 	home := t.TempDir()
-	wrapper := "#!/bin/sh\n'" + tools.Java + "' \"$@\"\nexit $?\n" // no exec
-	if err := errors.Join(os.Mkdir(filepath.Join(home, "bin"), 0o755), os.WriteFile(filepath.Join(home, "bin", "java"), []byte(wrapper), 0o755)); err != nil {
-		t.Fatal(err)
-	}
+	clitest.Script(t, filepath.Join(home, "bin", "java"), "'"+tools.Java+"' \"$@\"\nexit $?") // no exec
 	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: spec.ExitInterrupted, syscall.SIGKILL: -1} {
 		cmd, temp := check(t, "single-n1-safety", "withdraw-n6-safety", "--json")
 		cmd.Env = append(cmd.Env, "JAVA_HOME="+home)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/cli/toolcache"
 )
 
@@ -111,9 +112,7 @@ func TestUnit_FindWithMaven(t *testing.T) {
 	mvn := filepath.Join(os.Getenv("PATH"), "mvn")
 	for script, want := range map[string]string{"": "executable file not found", "echo no network; exit 1": "no network", "echo a licence": "a licence"} {
 		if script != "" {
-			if err := os.WriteFile(mvn, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-				t.Fatal(err)
-			}
+			clitest.Script(t, mvn, script)
 		}
 		_, err := find(context.Background(), []release{{file: "fake.jar", fetch: fetchWithMaven}}, nil)
 		if !errors.Is(err, ErrNoTLC) || !strings.Contains(err.Error(), want) {
@@ -172,13 +171,7 @@ func TestUnit_MajorVersion(t *testing.T) {
 func fakeJava(t *testing.T, version string) (home string) {
 	t.Helper()
 	home = t.TempDir()
-	script := "#!/bin/sh\necho '" + version + "' >&2\n"
-	if err := os.Mkdir(filepath.Join(home, "bin"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(home, "bin", "java"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	clitest.Script(t, filepath.Join(home, "bin", "java"), "echo '"+version+"' >&2")
 	return home
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/spec"
 )
 
@@ -23,9 +24,9 @@ import (
 func asTLC(t *testing.T, text string) (r Run, dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	java, jar := filepath.Join(dir, "java"), filepath.Join(dir, "jar")
+	java, jar := clitest.Script(t, filepath.Join(dir, "java"), text), filepath.Join(dir, "jar")
 	t.Setenv("LEFT", dir)
-	if err := errors.Join(os.WriteFile(java, []byte("#!/bin/sh\n"+text), 0o700), os.WriteFile(jar, []byte(jarText), 0o600)); err != nil {
+	if err := os.WriteFile(jar, []byte(jarText), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256([]byte(jarText))

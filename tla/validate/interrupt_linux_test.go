@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sharedbarrier/model/accept/accepttest"
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
 )
@@ -27,10 +28,10 @@ func TestProc_Interrupt(t *testing.T) {
 	// Java is a script that says that it runs, and then never ends.
 	started, home := filepath.Join(t.TempDir(), "started"), t.TempDir()
 	java, err := exec.LookPath("java")
-	script := "#!/bin/sh\ncase \"$*\" in *-version) exec '" + java + "' \"$@\";; esac\necho >'" + started + "'\nexec sleep 1000\n"
-	if err := errors.Join(err, syscall.Mkfifo(started, 0o600), os.Mkdir(filepath.Join(home, "bin"), 0o700), os.WriteFile(filepath.Join(home, "bin", "java"), []byte(script), 0o700)); err != nil {
+	if err := errors.Join(err, syscall.Mkfifo(started, 0o600)); err != nil {
 		t.Fatal(err)
 	}
+	clitest.Script(t, filepath.Join(home, "bin", "java"), "case \"$*\" in *-version) exec '"+java+"' \"$@\";; esac\necho >'"+started+"'\nexec sleep 1000")
 	cmd.Env = append(cmd.Env, "TMPDIR="+temp, "JAVA_HOME="+home)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,5 @@
-// Package clitest runs the command of a package in its tests.
+// Package clitest runs the command of a package in its tests, and makes scripts
+// that stand in for tools.
 package clitest
 
 import (

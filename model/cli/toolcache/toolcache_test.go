@@ -17,6 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"sharedbarrier/model/cli/clitest"
 )
 
 // empty gives the test a cache folder of its own and returns a function that
@@ -269,10 +271,7 @@ func TestUnit_UnreachedIndex(t *testing.T) {
 		"ERROR: THESE PACKAGES DO NOT MATCH THE HASHES":                 false,
 	} {
 		tools := OnPath(t, t.TempDir())
-		python := "#!/bin/sh\n[ $# = 4 ] && mkdir -p \"$4/bin\" && exec cp \"$0\" \"$4/bin/python3\"\necho '" + said + "' >&2\nexit 1\n"
-		if err := os.WriteFile(filepath.Join(tools, "python3"), []byte(python), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		clitest.Script(t, filepath.Join(tools, "python3"), "[ $# = 4 ] && mkdir -p \"$4/bin\" && exec cp \"$0\" \"$4/bin/python3\"\necho '"+said+"' >&2\nexit 1")
 		t.Setenv("PATH", tools+string(os.PathListSeparator)+os.Getenv("PATH"))
 		err := InstallPython(t.Context(), filepath.Join(t.TempDir(), "made"), "")
 		if err == nil || !strings.Contains(err.Error(), said) || errors.Is(err, NoIndex) != want {
@@ -285,10 +284,7 @@ const missing = Missing("no tool; install it")
 
 func TestUnit_AskAToolThatDoesNotWork(t *testing.T) {
 	dir := t.TempDir()
-	shim := filepath.Join(dir, "shim")
-	if err := os.WriteFile(shim, []byte("#!/bin/sh\necho no toolchain\nexit 1\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	shim := clitest.Script(t, filepath.Join(dir, "shim"), "echo no toolchain\nexit 1")
 	for program, want := range map[string]string{shim: "no toolchain", filepath.Join(dir, "none"): "none"} {
 		if _, said, err := Ask(t.Context(), missing, program, "--version"); !errors.Is(err, missing) || !strings.Contains(err.Error(), want) {
 			t.Errorf("Ask(%s): got %q, %v, want Missing with %q", program, said, err, want)
@@ -311,9 +307,7 @@ func TestUnit_OnPath(t *testing.T) {
 		t.Skip("OnPath needs /proc")
 	}
 	folder := filepath.Join(t.TempDir(), "a:b")
-	if err := errors.Join(os.Mkdir(folder, 0o755), os.WriteFile(filepath.Join(folder, "tool"), []byte("#!/bin/sh\necho found\n"), 0o755)); err != nil {
-		t.Fatal(err)
-	}
+	clitest.Script(t, filepath.Join(folder, "tool"), "echo found")
 	t.Setenv("PATH", OnPath(t, folder))
 	if _, said, err := Ask(t.Context(), missing, "tool"); said != "found\n" || err != nil {
 		t.Errorf("Ask(tool) with PATH=%s: got %q, %v", os.Getenv("PATH"), said, err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/model/proof"
 	"sharedbarrier/spec"
@@ -256,10 +257,7 @@ func TestUnit_Files(t *testing.T) {
 }
 
 func TestUnit_Missing(t *testing.T) {
-	program := filepath.Join(write(t, "coqc", "#!/bin/sh\necho 'Another Program, version 1'\n"), "coqc")
-	if err := os.Chmod(program, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	program := clitest.Script(t, filepath.Join(t.TempDir(), "coqc"), "echo 'Another Program, version 1'")
 	for path, want := range map[string]string{"/nowhere/coqc": "/nowhere/coqc", program: "is not Rocq"} {
 		t.Setenv(Variable, path)
 		_, err := Find(t.Context())

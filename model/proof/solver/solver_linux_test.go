@@ -12,24 +12,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sharedbarrier/model/cli/clitest"
 	"sharedbarrier/model/cli/toolcache"
 	"sharedbarrier/model/proof"
 	"sharedbarrier/spec"
 )
-
-// script writes an executable shell script. Tests that run scripts do not run
-// in parallel: a process that is being started holds all open files for a
-// moment, and a script that is open for writing cannot be run.
-func script(t *testing.T, path, body string) string {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // cancelled returns a context that ends when the shell that runs the command
 // does so.
@@ -84,7 +71,7 @@ func quiet(string) {}
 func TestUnit_FindOrder(t *testing.T) {
 	path, _ := bare(t)
 	for _, where := range []string{filepath.Join(path, "z3"), filepath.Join(t.TempDir(), "mine")} {
-		script(t, where, saysVersion)
+		clitest.Script(t, where, saysVersion)
 		if filepath.Base(where) == "mine" {
 			t.Setenv(Z3.Variable, where)
 		}
@@ -99,17 +86,17 @@ func TestUnit_FindOrder(t *testing.T) {
 // error, though there is a solver on PATH.
 func TestUnit_FindWhatIsNoSolver(t *testing.T) {
 	path, _ := bare(t)
-	script(t, filepath.Join(path, "z3"), saysVersion)
+	clitest.Script(t, filepath.Join(path, "z3"), saysVersion)
 	unsat := strings.Replace(saysVersion, "echo sat", "echo unsat", 1)
 	for _, tc := range []struct {
 		kind  *Kind
 		wrong string
 	}{
 		{Z3, filepath.Join(t.TempDir(), "nothing")},
-		{Z3, script(t, filepath.Join(t.TempDir(), "cvc5"), "echo This is cvc5")},
-		{Z3, script(t, filepath.Join(t.TempDir(), "always"), unsat)},
-		{CVC5, script(t, filepath.Join(t.TempDir(), "python3"), "echo No module named cvc5; exit 1")},
-		{CVC5, script(t, filepath.Join(t.TempDir(), "always"), strings.Replace(unsat, "Z3 version", "cvc5", 1))},
+		{Z3, clitest.Script(t, filepath.Join(t.TempDir(), "cvc5"), "echo This is cvc5")},
+		{Z3, clitest.Script(t, filepath.Join(t.TempDir(), "always"), unsat)},
+		{CVC5, clitest.Script(t, filepath.Join(t.TempDir(), "python3"), "echo No module named cvc5; exit 1")},
+		{CVC5, clitest.Script(t, filepath.Join(t.TempDir(), "always"), strings.Replace(unsat, "Z3 version", "cvc5", 1))},
 	} {
 		t.Setenv(tc.kind.Variable, tc.wrong)
 		s, err := tc.kind.Find(t.Context(), quiet)
@@ -142,7 +129,7 @@ func TestUnit_FindInstalls(t *testing.T) {
 case "$*" in *--version) echo "NAME 4.16.0";; *) echo sat; echo unsat;; esac
 EOF
 chmod +x "$HERE/PROGRAM"`, "NAME", k.Name, 1)
-		script(t, filepath.Join(path, "python3"), strings.Replace(python, "INSTALL", strings.ReplaceAll(install, "PROGRAM", k.installed), 1))
+		clitest.Script(t, filepath.Join(path, "python3"), strings.Replace(python, "INSTALL", strings.ReplaceAll(install, "PROGRAM", k.installed), 1))
 		said := 0
 		var s Solver
 		for range 2 {
@@ -151,7 +138,7 @@ chmod +x "$HERE/PROGRAM"`, "NAME", k.Name, 1)
 				t.Fatalf("%s: Find() = %+v, %v after %d lines, leaves %q, want one entry and one line", k.Name, s, err, said, cached())
 			}
 		}
-		script(t, s.Path, "exit 1")
+		clitest.Script(t, s.Path, "exit 1")
 		if s, err := k.Find(t.Context(), quiet); !errors.Is(err, k.missing) || !strings.Contains(err.Error(), "remove "+cached()[0]) {
 			t.Errorf("%s: Find() = %+v, %v, want an error that says to remove %s", k.Name, s, err, cached()[0])
 		}
@@ -169,7 +156,7 @@ func TestUnit_FindCannotInstall(t *testing.T) {
 				t.Errorf("%s: Find() = %+v, %v, leaves %q, want an error with %s and nothing left", k.Name, s, err, cached(), want)
 			}
 		}
-		script(t, filepath.Join(path, "python3"), strings.Replace(python, "INSTALL", "echo THESE PACKAGES DO NOT MATCH THE HASHES; exit 1", 1))
+		clitest.Script(t, filepath.Join(path, "python3"), strings.Replace(python, "INSTALL", "echo THESE PACKAGES DO NOT MATCH THE HASHES; exit 1", 1))
 	}
 }
 
@@ -196,7 +183,7 @@ func TestUnit_DecideAnswers(t *testing.T) {
 		{"dies", "echo unsat; exit 1", "", first[1].Name + ": exit status 1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := Solver{Kind: Z3, Path: script(t, filepath.Join(t.TempDir(), "z3"), tc.body)}
+			s := Solver{Kind: Z3, Path: clitest.Script(t, filepath.Join(t.TempDir(), "z3"), tc.body)}
 			limit := time.Minute
 			if tc.name == "silent" {
 				limit = time.Millisecond
@@ -216,7 +203,7 @@ func TestUnit_DecideAnswers(t *testing.T) {
 // child, which would hold the pipe open that Decide reads.
 func TestProc_DecideInterrupted(t *testing.T) {
 	ctx, running := cancelled(t)
-	s := Solver{Kind: Z3, Path: script(t, filepath.Join(t.TempDir(), "z3"), "("+running+"while :; do read line < /dev/zero; done) & wait")}
+	s := Solver{Kind: Z3, Path: clitest.Script(t, filepath.Join(t.TempDir(), "z3"), "("+running+"while :; do read line < /dev/zero; done) & wait")}
 	if got, err := s.Decide(ctx, first, time.Hour, func(int) {}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Decide() = %v, %v, want context.Canceled", got, err)
 	}
