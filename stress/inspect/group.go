@@ -109,11 +109,14 @@ func (r *Report) writeGroup(out io.Writer) {
 			fmt.Fprintf(table, "%d\t%s\t-\t-\t-\t-\t-\n", rank.Rank, rank.State)
 			continue
 		}
-		label := rank.Label
+		last, label := fmt.Sprintf("round %d", rank.Round), rank.Label
+		if rank.Round == 0 {
+			last = "-"
+		}
 		if label == "" {
 			label = "-"
 		}
-		fmt.Fprintf(table, "%d\t%s\tround %d\t%s\t%s\t%d\t%s\n", rank.Rank, rank.State, rank.Round, rank.Step, rank.Since.Format(time.TimeOnly), rank.Pid, label)
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%s\n", rank.Rank, rank.State, last, rank.Step, rank.Since.Format(time.TimeOnly), rank.Pid, label)
 	}
 	table.Flush()
 }

@@ -70,6 +70,9 @@ func TestProc_Group(t *testing.T) {
 		if !strings.Contains(text.String(), says) {
 			t.Errorf("%s: want %q in\n%s", when, says, text.String())
 		}
+		if strings.Contains(text.String(), "round 0") {
+			t.Errorf("%s: want no round of a rank that has not called in\n%s", when, text.String())
+		}
 		if err := r.JSON(&line); err != nil {
 			t.Fatal(err)
 		}
