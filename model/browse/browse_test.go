@@ -105,7 +105,7 @@ const shown = `(() => {
   const pane = document.querySelector(".pane");
   const list = [...pane.querySelectorAll(".words dd")].map((e) => e.textContent);
   list.push([...pane.querySelectorAll(".badges .bad")].map((e) => e.textContent.split(" ")[1]).filter((name) => name !== "NoHang:").join(" "));
-  list.push(pane.querySelector(".badges").textContent.includes("nobody can move") ? "stuck" : "");
+  list.push(pane.querySelector(".badges").textContent.includes("no process can move") ? "stuck" : "");
   for (const row of pane.querySelectorAll(".processes tbody tr")) {
     const [place, rounds, can] = row.querySelectorAll("td");
     const buttons = [...can.querySelectorAll("button")].map((b) => b.dataset.move);
@@ -188,6 +188,7 @@ func TestProc_Controls(t *testing.T) {
 	want("after Forward", moves(), length)
 	p.Click("#first")
 	want("after Start", moves(), 0)
+	want("no command without moves", browsertest.Eval[bool](p, `document.getElementById("real").checkVisibility()`), false)
 	want("Back is off at the start", browsertest.Eval[bool](p, `document.getElementById("back").disabled`), true)
 	p.Click("#last")
 	want("after End", moves(), length)
@@ -247,6 +248,21 @@ func TestProc_KeyboardAlone(t *testing.T) {
 		t.Errorf("Tab reaches %d controls, want %d: not %v", reached, all, browsertest.Eval[[]string](p,
 			`[...document.querySelectorAll("button:enabled, select, [tabindex='0'], summary")].filter((e) => !reached.has(e)).map((e) => e.outerHTML.slice(0, 80))`))
 	}
+	// Who makes moves with a button, or goes to one of them, can do so again.
+	p.Press(kb.Home)
+	for _, c := range []struct {
+		button string
+		at     int
+	}{{".processes button", 3}, {"#moves tr:nth-child(2) button", 2}} {
+		browsertest.Eval[bool](p, fmt.Sprintf(`(document.querySelector(%q).focus(), true)`, c.button))
+		p.Press(kb.Enter, kb.Enter, kb.Enter)
+		if got := browsertest.Eval[int](p, `at`); got != c.at {
+			t.Errorf("after Enter three times on %s: at move %d, want %d", c.button, got, c.at)
+		}
+	}
+	if got, want := browsertest.Eval[string](p, `document.getElementById("digits").textContent`), "0, 1"; got != want {
+		t.Errorf("keys of the steps: got %q, want %q", got, want)
+	}
 	browsertest.Eval[bool](p, `(document.activeElement.blur(), true)`)
 	for _, step := range []struct {
 		keys []string
@@ -294,6 +310,9 @@ func TestProc_EveryoneCanRead(t *testing.T) {
 	p.Print()
 	if browsertest.Eval[bool](p, `document.getElementById("play").checkVisibility()`) {
 		t.Error("the print shows the button Play")
+	}
+	if whole := browsertest.Eval[[]string](p, `[...document.querySelectorAll("main *")].filter((e) => e.offsetHeight > 1000 && getComputedStyle(e).breakInside !== "auto").map((e) => e.outerHTML.slice(0, 80))`); len(whole) > 0 {
+		t.Errorf("larger than a sheet, and not to be broken: %q", whole)
 	}
 	p.Faultless()
 }

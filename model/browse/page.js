@@ -138,7 +138,7 @@ class Pane {
       let bad = Boolean(marks & (1 << i)), text = bad ? "violated here" : "holds here";
       if (p.name === "NoHang") {
         bad = Boolean(marks & (STUCK | LOST));
-        text = marks & STUCK ? "nobody can move" : marks & LOST ? "no call returns any more" : "a call can return";
+        text = marks & STUCK ? "no process can move" : marks & LOST ? "no call returns any more" : "a call can return";
       }
       const badge = element("li", `${bad ? "✗" : "✓"} ${p.name}: ${text}`, { title: p.doc });
       badge.classList.toggle("bad", bad);
@@ -161,6 +161,8 @@ class Pane {
 
   showProcesses(state) {
     const edges = this.graph.edges(state);
+    const places = () => [...this.find(".processes tbody").rows, this.find(".environment")];
+    const had = places().findIndex((e) => e.contains(document.activeElement));
     const button = (e) => {
       const a = this.data.actions[e.action];
       const b = element("button", title(a), { title: a.doc.replaceAll("`", ""), "aria-label": `${who(a)} ${title(a)}` });
@@ -181,6 +183,7 @@ class Pane {
     }
     this.find(".processes tbody").replaceChildren(...rows);
     this.find(".environment").replaceChildren(...edges.filter((e) => this.data.actions[e.action].proc < 0).map(button));
+    if (had >= 0) (places()[had].querySelector("button:enabled") ?? this.find(".processes button:enabled, .environment button:enabled"))?.focus();
   }
 
   // showPicture marks the steps that processes are at.
@@ -295,13 +298,15 @@ function showMoves() {
     row.setAttribute("aria-current", String(i + 1 === at));
     return row;
   });
+  const had = [...$("moves").rows].findIndex((row) => row.contains(document.activeElement));
   $("moves").replaceChildren(...rows);
+  rows[had]?.querySelector("button").focus({ preventScroll: true });
   const current = rows[at - 1];
   if (current) {
     const box = $("history").querySelector(".scroll");
     box.scrollTop = current.offsetTop - box.clientHeight / 2;
   }
-  $("real").hidden = !leader.data.real;
+  $("real").hidden = !leader.data.real || at === 0; // no moves, nothing to make
   $("command").textContent = `${leader.data.real} '${path.slice(0, at).map((a) => leader.data.actions[a].move).join(" ")}'`;
 }
 
@@ -346,7 +351,7 @@ function goals() {
     return s !== panes[0].state();
   };
   const list = data.properties.map((p, i) => p.name === "NoHang"
-    ? { name: "a state in which nobody can move", wanted: marked(STUCK) }
+    ? { name: "a state in which no process can move", wanted: marked(STUCK) }
     : { name: `a violation of ${p.name}`, wanted: marked(1 << i) });
   list.push({ name: "a state from which no call returns", wanted: marked(LOST) });
   const states = [...Array(graph.size()).keys()];
@@ -383,6 +388,7 @@ async function start() {
   for (let p = 0; p < data.panes[0].procs; p++) head.append(element("th", `p${p}`, { scope: "col" }));
   head.append(element("th", "enter exit flag", { scope: "col" }));
   $("columns").append(head);
+  $("digits").textContent = [...Array(data.panes[0].procs).keys()].join(", ");
   $("goal").append(...all.map((g) => element("option", g.name)));
   $("go").onclick = () => travel(all[$("goal").selectedIndex].wanted, all[$("goal").selectedIndex].name);
   $("first").onclick = () => walk(0);
