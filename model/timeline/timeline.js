@@ -246,7 +246,7 @@
     // who holds the lock then.
     describe(item) {
       let text = `${this.when(item)}: ${this.what(item)}.`;
-      if (item.note) text += ` ${item.note}.`;
+      if (item.note) text += ` ${item.note[0].toUpperCase()}${item.note.slice(1)}.`;
       if (item.wrong) text += " This is what is wrong.";
       if (!happens(item)) return text;
       const { words } = this.data, after = words[d3.bisectRight(words.map((w) => w.at), item.to) - 1]?.words;

@@ -11,6 +11,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"sharedbarrier/model/browse/theme"
 	"sharedbarrier/model/cli"
@@ -29,7 +31,7 @@ var (
 )
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"command": command, "join": join, "printable": cli.Printable, "prose": prose, "rows": rows, "scenario": scenarioName,
+	"command": command, "join": join, "printable": cli.Printable, "prose": prose, "rows": rows, "scenario": scenarioName, "sentence": sentence,
 	"code":    code,
 	"verdict": func(v spec.Verdict) template.HTML { return markOf(v).html(string(v)) },
 	"graded":  graded,
@@ -77,7 +79,7 @@ type section struct {
 	ID        int
 	Name      string    // empty: it is the only one
 	Of        *Scenario // of whose trials it is one; nil: it is none
-	Timelines []drawing
+	Timelines []timeline.Timeline
 }
 
 // Title is that of the page.
@@ -199,6 +201,12 @@ func rounded(n json.Number) string {
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	}
 	return strconv.FormatFloat(v, 'g', 4, 64)
+}
+
+// sentence returns text as one, for a page.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + cli.Printable(text[size:]) + "."
 }
 
 // prose returns text whose parts in backticks are commands or paths.

@@ -21,6 +21,7 @@ import (
 	"sharedbarrier/model/timeline"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
+	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/report"
 	"sharedbarrier/stress/run"
 	"sharedbarrier/stress/trace"
@@ -47,7 +48,10 @@ func documents(t *testing.T) map[string]report.Document {
 	}
 	of("passed", measure)
 	of("hang", func(r *run.Report) { r.Hang.Causes[0].Do = "look for why: `dmesg`" })
-	of("violated", measure)
+	of("violated", func(r *run.Report) {
+		measure(r)
+		r.Histogram.Bars = r.Histogram.Bars[:1]
+	})
 	of("unfinished", nil)
 	of("unfinished", func(r *run.Report) { r.Interrupted, r.Hang, r.Samples = false, nil, nil })
 	of("unfinished", func(r *run.Report) { r.Interrupted, r.Hang, r.End = false, nil, "under-way" })
@@ -221,6 +225,25 @@ func TestUnit_PageTrace(t *testing.T) {
 	}
 }
 
+// TestUnit_PageOfARefutation: a run that refutes a property without an early exit
+// says so, and does not count its violations as none.
+func TestUnit_PageOfARefutation(t *testing.T) {
+	doc := documents(t)["12 early-exit"]
+	rep := doc.Runs[0]
+	rep.Early, rep.Violations = nil, 0
+	rep.Refuted = []oracle.Refutation{{Property: "WordsInRange", Worker: 1, Round: 3, Why: "at CountEnter"}}
+	doc.Runs = []run.Report{rep}
+	var text strings.Builder
+	if err := rep.Text(&text); err != nil {
+		t.Fatal(err)
+	}
+	for form, got := range map[string]string{"page": pageOf(t, doc), "text": text.String()} {
+		if zero := regexp.MustCompile(`(?m)violations(</th><td>.*>|\s+)0\b.*$`).FindString(got); zero != "" || !strings.Contains(got, "early exits") || !strings.Contains(got, "WordsInRange fails: worker 1") {
+			t.Errorf("%s: got %q, want no count of violations that is 0, one of early exits, and what fails:\n%.3000s", form, zero, got)
+		}
+	}
+}
+
 // TestHazard_WrongFigures: the comparison finds a figure that was changed, one
 // that is badly rounded, and one that is not there.
 func TestHazard_WrongFigures(t *testing.T) {
@@ -270,6 +293,9 @@ func TestProc_Pages(t *testing.T) {
 			}
 			if got, want := browsertest.Eval[int](p, `document.querySelectorAll(".timeline-view svg").length`), timelinesIn(doc); got != want {
 				t.Errorf("the page has %d timelines, want %d", got, want)
+			}
+			if labels := browsertest.Eval[[]string](p, `[...document.querySelectorAll(".chart [aria-label$='tick label'] text")].map((e) => e.textContent)`); len(labels) < 4*chartsIn(doc) || slices.Contains(labels, "") {
+				t.Errorf("the ticks of the charts have the texts %q, want some of each chart, and none empty", labels)
 			}
 			for _, scheme := range []string{"light", "dark"} {
 				p.Theme(scheme)

@@ -32,7 +32,12 @@
     }
     return list;
   }
-  const times = (values) => ({ type: "log", label: null, tickFormat: time, ticks: powers(Math.min(...values), Math.max(...values)) });
+  // axis returns marks for each tick: of a logarithmic scale Plot leaves out texts.
+  const axis = {
+    x: (ticks, text) => Plot.axisX(ticks, { text, label: null }),
+    y: (ticks, text, label) => [Plot.gridY(ticks), Plot.axisY(ticks, { text, label })],
+  };
+  const times = (values) => powers(Math.min(...values), Math.max(...values));
 
   const draw = {
     histogram(run, width, box) {
@@ -40,9 +45,10 @@
       const marks = joined(run.marks, run.bars), most = Math.max(...run.bars.map((b) => b.calls));
       const least = linear ? 0 : 0.7; // a bar of one call can be seen
       return Plot.plot({
-        width, height: 260, marginTop: 34, marginBottom: 28, x: times(run.bars.flatMap((b) => [b.from_us, b.to_us])),
-        y: { type: linear ? "linear" : "log", domain: [least, most * 1.1], label: "calls", grid: true, tickFormat: count, ticks: linear ? 5 : most < 10 ? d3.range(1, most + 1) : powers(1, most) },
+        width, height: 260, marginTop: 34, marginBottom: 28, x: { type: "log", axis: null }, y: { type: linear ? "linear" : "log", axis: null, domain: [least, most * 1.1] },
         marks: [
+          axis.x(times(run.bars.flatMap((b) => [b.from_us, b.to_us])), time),
+          axis.y(linear ? d3.ticks(0, most, 5) : most < 10 ? d3.range(1, most + 1) : powers(1, most), count, "calls"),
           Plot.rect(run.bars, { x1: (b) => b.from_us, x2: "to_us", y1: least, y2: "calls", fill: color("here"), insetLeft: 0.5, insetRight: 0.5 }),
           Plot.ruleX(marks, { x: "us", stroke: color("bad"), strokeDasharray: "4 3" }),
           Plot.text(marks, { x: "us", frameAnchor: "top", dy: -24, text: (m) => `${m.name}\n${time(m.us)}`, fill: color("text"), lineAnchor: "top" }),
@@ -66,8 +72,9 @@
       const both = ["p50", "p99"].flatMap((name) => slices(run).map((s) => ({ at: s.at, name, us: s[name] })).filter((s) => s.us > 0));
       const last = ["p50", "p99"].map((name) => both.findLast((s) => s.name === name)).filter(Boolean);
       return Plot.plot({
-        width, height: 220, marginTop: 24, marginLeft: 56, marginRight: 36, x: seconds(run), y: { ...times(both.map((s) => s.us)), label: "latency", grid: true },
+        width, height: 220, marginTop: 24, marginLeft: 56, marginRight: 36, x: seconds(run), y: { type: "log", axis: null },
         marks: [
+          axis.y(times(both.map((s) => s.us)), time, "latency"),
           Plot.ruleX(slowest(run), { x: "at", stroke: color("bad"), strokeDasharray: "4 3", title: (s) => `slow round ${s.round}` }),
           Plot.line(both, { x: "at", y: "us", z: "name", stroke: (s) => color(s.name === "p50" ? "here" : "text"), strokeWidth: 2 }),
           Plot.text(last, { x: "at", y: "us", text: "name", textAnchor: "start", dx: 5, fill: color("text") }),

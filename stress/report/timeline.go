@@ -5,7 +5,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"html/template"
 	"slices"
 	"strings"
 
@@ -15,20 +14,12 @@ import (
 	"sharedbarrier/stress/trace"
 )
 
-// drawing is a timeline on the page.
-type drawing struct {
-	Title string
-	HTML  template.HTML
-	Open  bool
-}
-
 // timelines returns what the workers of a run did: first before its end, if that
 // is a failure, and then in the slowest rounds.
-func timelines(rep run.Report) (list []drawing) {
-	add := func(t timeline.Timeline) { list = append(list, drawing{t.Title, t.HTML(), len(list) == 0}) }
+func timelines(rep run.Report) (list []timeline.Timeline) {
 	if rep.Recording != nil {
 		title, doc := titleOf(rep)
-		add(drawn(rep, *rep.Recording, title, doc, wrongIn(rep)))
+		list = append(list, drawn(rep, *rep.Recording, stateAt(rep), title, doc, wrongIn(rep)))
 	}
 	for i, slow := range rep.Slowest {
 		title := "Slow round"
@@ -37,7 +28,7 @@ func timelines(rep run.Report) (list []drawing) {
 		}
 		title = fmt.Sprintf("%s: %d, %.0f µs", title, slow.Round, slow.Latency)
 		doc := fmt.Sprintf("Round %d took %.0f µs from the begin of its last worker to the return of its last worker.", slow.Round, slow.Latency)
-		add(drawn(rep, slow.Recording, title, doc, none))
+		list = append(list, drawn(rep, slow.Recording, nil, title, doc, none))
 	}
 	return list
 }
@@ -46,13 +37,22 @@ func timelines(rep run.Report) (list []drawing) {
 func titleOf(rep run.Report) (title, doc string) {
 	switch {
 	case rep.Early != nil:
-		return "The early exit", rep.Early.String() + "."
+		return "The early exit", sentence(rep.Early.String())
 	case len(rep.Refuted) > 0:
-		return "The failure of " + rep.Refuted[0].Property, rep.Refuted[0].String() + "."
+		return "The failure of " + rep.Refuted[0].Property, sentence(rep.Refuted[0].String())
 	case rep.Verdict == spec.Hang:
-		return "The hang", rep.Hang.Why + "."
+		return "The hang", sentence(rep.Hang.Why)
 	}
 	return "Where it stood", "The last steps before the run ended."
+}
+
+// stateAt returns what was seen of the workers when rep.Recording was made; nil:
+// nothing. That of a failure was made before a hang that followed it.
+func stateAt(rep run.Report) *run.Hang {
+	if rep.Verdict == spec.Violated {
+		return nil
+	}
+	return rep.Hang
 }
 
 // wrongIn returns which records show what has failed in the run.
@@ -81,9 +81,9 @@ func none(trace.Record) bool { return false }
 // matter, and the first.
 const mostLanes = 64
 
-// drawn returns the timeline of a recording. Its time is that since the first
-// record.
-func drawn(rep run.Report, rec trace.Recording, title, doc string, wrong func(trace.Record) bool) timeline.Timeline {
+// drawn returns the timeline of a recording, after which the workers were in the
+// states of h, unless that is nil. Its time is that since the first record.
+func drawn(rep run.Report, rec trace.Recording, h *run.Hang, title, doc string, wrong func(trace.Record) bool) timeline.Timeline {
 	t := timeline.Timeline{Title: title, Doc: doc + " A step lasts until the next one of its worker, with the pause before it.", Axis: timeline.Time}
 	shown := lanesOf(rep)
 	if len(shown) < rep.Procs {
@@ -102,7 +102,7 @@ func drawn(rep run.Report, rec trace.Recording, title, doc string, wrong func(tr
 	var lanes []lane
 	for _, worker := range shown {
 		l := lane{records: of[worker], since: since, now: rec.Now}
-		if stateOf(rep.Hang, worker) == isDead && len(l.records) > 0 {
+		if stateOf(h, worker) == isDead && len(l.records) > 0 {
 			l.now = min(rec.Now, l.records[len(l.records)-1].Last)
 		}
 		lanes = append(lanes, l)
@@ -117,9 +117,9 @@ func drawn(rep run.Report, rec trace.Recording, title, doc string, wrong func(tr
 			}
 		}
 		l.addSteps(wrong)
-		switch state := stateOf(rep.Hang, worker); state {
+		switch stateOf(h, worker) {
 		case isDead:
-			l.add(timeline.Item{Kind: timeline.Dead, Label: rep.Hang.Workers[worker].State, Open: true}, l.now, rec.Now)
+			l.add(timeline.Item{Kind: timeline.Dead, Label: h.Workers[worker].State, Open: true}, l.now, rec.Now)
 		case isStopped:
 			l.add(timeline.Item{Kind: timeline.Fault, Label: "stopped"}, l.now, l.now)
 		}

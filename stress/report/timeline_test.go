@@ -60,7 +60,7 @@ func items(t timeline.Timeline) (list []string) {
 // is known not to, or than it lives.
 func TestUnit_Timeline(t *testing.T) {
 	rep := killedUnderLock()
-	got := items(drawn(rep, *rep.Recording, "", "", wrongIn(rep)))
+	got := items(drawn(rep, *rep.Recording, stateAt(rep), "", "", wrongIn(rep)))
 	want := []string{
 		"worker 0 go: call  0-0", "worker 0 go: call  1000-10000 open", "worker 0 go: lock  3000-5000",
 		"worker 0 go: step returned 0-0", "worker 0 go: step Call 1000-2000", "worker 0 go: wait LockFirst 2000-3000", "worker 0 go: step LockFirst 3000-3000",
@@ -76,7 +76,7 @@ func TestUnit_Timeline(t *testing.T) {
 	both := *rep.Recording // the workers are under the lock at once
 	both.Records = slices.Clone(both.Records)
 	both.Records[4].At, both.Records[4].Last = 6500, 6500
-	if list := items(drawn(rep, both, "", "", none)); !slices.Contains(list, "worker 0 go: lock  3000-5500") || !slices.Contains(list, "worker 1 exec: lock  5000-8000") {
+	if list := items(drawn(rep, both, rep.Hang, "", "", none)); !slices.Contains(list, "worker 0 go: lock  3000-5500") || !slices.Contains(list, "worker 1 exec: lock  5000-8000") {
 		t.Errorf("two workers hold the lock at once, and the timeline has\n%s", strings.Join(list, "\n"))
 	}
 }
@@ -87,10 +87,10 @@ func TestUnit_TimelinesOfARun(t *testing.T) {
 	rep := killedUnderLock()
 	rep.Slowest = []run.SlowRound{{Round: 3, Latency: 51.4, Recording: *rep.Recording}, {Round: 2, Latency: 40}}
 	var titles []string
-	for i, d := range timelines(rep) {
-		titles = append(titles, d.Title)
-		if d.Open != (i == 0) {
-			t.Errorf("%s: open is %v", d.Title, d.Open)
+	for i, line := range timelines(rep) {
+		titles = append(titles, line.Title)
+		if dead := strings.Contains(strings.Join(items(line), "\n"), "signal: killed"); dead != (i == 0) {
+			t.Errorf("%s: worker 1, which has died in the end, is dead: %v", line.Title, dead)
 		}
 	}
 	if want := []string{"The hang", "The slowest round: 3, 51 µs", "Slow round: 2, 40 µs"}; !slices.Equal(titles, want) {
@@ -99,7 +99,10 @@ func TestUnit_TimelinesOfARun(t *testing.T) {
 
 	rep.Verdict, rep.Early = spec.Violated, &oracle.Violation{Worker: 0, Round: 2, Party: 150, Begun: 1}
 	rep.Procs, rep.Ports = 200, nil
-	large := drawn(rep, *rep.Recording, "", "", wrongIn(rep))
+	if list := items(timelines(rep)[0]); strings.Contains(strings.Join(list, "\n"), "signal: killed") {
+		t.Errorf("the run went on after the early exit, and worker 1 is dead at once:\n%s", strings.Join(list, "\n"))
+	}
+	large := drawn(rep, *rep.Recording, stateAt(rep), "", "", wrongIn(rep))
 	list := items(large)
 	if !slices.Contains(list, "worker 0: step returned 0-0 wrong") || strings.Contains(strings.Join(list, ""), "CountEnter 8000-8000 wrong") {
 		t.Errorf("the early exit is not what is wrong:\n%s", strings.Join(list, "\n"))
@@ -112,7 +115,7 @@ func TestUnit_TimelinesOfARun(t *testing.T) {
 	}
 
 	rep.Early, rep.Refuted = nil, []oracle.Refutation{{Property: "WordsInRange", Worker: 1, Round: 3, Why: "at CountEnter"}}
-	if list := items(drawn(rep, *rep.Recording, "", "", wrongIn(rep))); !slices.Contains(list, "worker 1: step CountEnter 8000-8000 wrong") {
+	if list := items(drawn(rep, *rep.Recording, stateAt(rep), "", "", wrongIn(rep))); !slices.Contains(list, "worker 1: step CountEnter 8000-8000 wrong") {
 		t.Errorf("what refutes the property is not what is wrong:\n%s", strings.Join(list, "\n"))
 	}
 }

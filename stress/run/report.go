@@ -209,7 +209,7 @@ func (r Report) Text(out io.Writer, rows ...string) error {
 		}
 		fmt.Fprintf(table, "%s\t%s: %d of %d\n", label, f.Fault, f.Happened, f.Planned)
 	}
-	fmt.Fprintf(table, "rounds\t%d\ncalls\t%d%v\nviolations\t%d\nrounds/s\t%.0f\n", r.Rounds, r.Calls, r.Ends, r.Violations, r.Rate)
+	fmt.Fprintf(table, "rounds\t%d\ncalls\t%d%v\nearly exits\t%d\nrounds/s\t%.0f\n", r.Rounds, r.Calls, r.Ends, r.Violations, r.Rate)
 	fmt.Fprintf(table, "latency\tp50 %.0f µs, p99 %.0f µs, max %.0f µs (last begin to return)\n", r.Latency.P50, r.Latency.P99, r.Latency.Max)
 	fmt.Fprintf(table, "seed\t%d\n", r.Seed)
 	if r.Trace != nil && r.Trace.Failure == "" {
