@@ -49,4 +49,8 @@
 // than Linux each function fails with [errors.ErrUnsupported]. A member that is
 // stopped while it holds the lock keeps all others from a round until it goes
 // on; their calls end with their contexts. Leave waits for the lock then.
+//
+// The thread of a member is a goroutine. If other goroutines compute on all
+// processors of its Go runtime, it runs after 10 ms for each of those before it:
+// a death that it notices is told that much later.
 package group
