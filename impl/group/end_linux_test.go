@@ -15,7 +15,7 @@ import (
 // moment of a Leave it comes.
 func TestUnit_StatusDuringLeave(t *testing.T) {
 	t.Parallel()
-	for range 50 {
+	for range 10 {
 		name, lockPath := newNames(t)
 		g := join(t, name, lockPath, 1, 0)
 		left := make(chan error, 1)
