@@ -282,10 +282,15 @@ func TestProc_CleanDeadJob(t *testing.T) {
 			t.Errorf("%s: %d files too many are gone", want, left)
 		}
 	}
-	ports[0].Kill()
-	clean(leftover.Live, 2)
-	ports[1].Kill()
-	clean(leftover.Removed, 0)
+	for i, p := range ports {
+		signal(t, -p.PID(), syscall.SIGKILL) // its group: the resource_tracker of the first one would remove the segment
+		p.Kill()
+		if i == 0 {
+			clean(leftover.Live, 2)
+		} else {
+			clean(leftover.Removed, 0)
+		}
+	}
 }
 
 // TestProc_CleanStray: a run is dead, and a process that it has left has the
