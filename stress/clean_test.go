@@ -236,7 +236,7 @@ func TestProc_CleanDeadJob(t *testing.T) {
 	}
 	t.Chdir("/") // as in TestProc_Clean
 	porttest.Need(t, "python")
-	segment, lock := jobNames(t, 0)
+	segment, lock := jobNames(0)
 	var ports []*port.Port
 	for range 2 {
 		p, err := registry.Start(t.Context(), "python")
@@ -336,7 +336,7 @@ func TestGolden_Clean(t *testing.T) {
 	}
 	killAll(t, c)
 	for i, words := range []string{initialWords(t), ""} {
-		segment, lock := jobNames(t, i)
+		segment, lock := jobNames(i)
 		path := filepath.Join("/dev/shm", segment)
 		if words == "" {
 			b, err := impl.Create(segment, lock)
@@ -530,7 +530,7 @@ func liveBarriers(t *testing.T) (list []*liveBarrier) {
 	name, paths, goesOn := liveRun(t)
 	add(name, true, goesOn, paths...)
 	for i, name := range []string{"python", "c"} {
-		segment, lock := jobNames(t, i)
+		segment, lock := jobNames(i)
 		b, err := impl.Create(segment, lock)
 		if err != nil {
 			t.Fatal(err)
@@ -543,7 +543,7 @@ func liveBarriers(t *testing.T) (list []*liveBarrier) {
 	for i, hold := range []func(*testing.T, *os.File) (name string, end func()){
 		heldOpen, heldUnlinked, heldByOtherUser, heldInOtherNamespace, heldInFlight,
 	} {
-		segment, lock := jobNames(t, 10+i)
+		segment, lock := jobNames(10+i)
 		path := filepath.Join("/dev/shm", segment)
 		err := errors.Join(os.WriteFile(path, []byte(initialWords(t)), 0o600), os.WriteFile(lock, nil, 0o600))
 		if err != nil {
@@ -570,7 +570,7 @@ func liveBarriers(t *testing.T) (list []*liveBarrier) {
 }
 
 // jobNames returns names as MosaicML Streaming gives them.
-func jobNames(t *testing.T, number int) (segment, lock string) {
+func jobNames(number int) (segment, lock string) {
 	segment = fmt.Sprintf("%06d_barrier", number)
 	return segment, filepath.Join(os.TempDir(), segment+"_filelock")
 }

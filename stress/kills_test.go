@@ -154,7 +154,7 @@ func (x *execution) run(t *testing.T, b *builder, what string) (left []string, o
 	}
 	time.Sleep(x.delay) // any moment will do
 	ended := porttest.HasEnded(t, x.Process)
-	for _, pid := range x.pids(t) {
+	for _, pid := range x.pids() {
 		syscall.Kill(pid, x.signal) // fails if the process is gone
 	}
 	if x.target == "child" && !ended {
@@ -253,7 +253,7 @@ func (x *execution) prepare(t *testing.T, b *builder) (c *command, ok bool) {
 }
 
 // pids are the processes to kill.
-func (x *execution) pids(t *testing.T) []int {
+func (x *execution) pids() []int {
 	pid, children := x.Process.Pid, procgroup.Children(x.Process.Pid)
 	switch x.target {
 	case "child":

@@ -139,7 +139,7 @@ func (m *Machine) Next(s *State, a Action, to *State) {
 	p := int(a.Thread) / 2
 	switch {
 	case a.Event != NoEvent:
-		to.event(cfg, p, a.Event)
+		to.event(p, a.Event)
 	case p >= cfg.Members:
 		to.foreignStep(cfg, int(a.Thread)-2*cfg.Members)
 	case a.Thread%2 == 0:
@@ -149,7 +149,7 @@ func (m *Machine) Next(s *State, a Action, to *State) {
 	}
 }
 
-func (s *State) event(cfg *Config, p int, e Event) {
+func (s *State) event(p int, e Event) {
 	me := &s.calls[p]
 	switch e {
 	case Die:

@@ -46,9 +46,9 @@ func (r base) until(b *model.State, p int, step spec.Step) bool {
 	}
 }
 
-// follow makes b, the state of PROTOCOL.md in s, the one after a, which leads
-// to to: GROUP.md, section 8.
-func (r base) follow(b *model.State, s *State, a Action, to *State) bool {
+// follow makes b, the state of PROTOCOL.md in s, the one after a: GROUP.md,
+// section 8.
+func (r base) follow(b *model.State, s *State, a Action) bool {
 	p := int(a.Thread) / 2
 	if a.Event != NoEvent {
 		return true
@@ -113,7 +113,7 @@ func firstMismatch(cfg Config) []Action {
 		for _, e := range g.Edges[i] {
 			var b model.State
 			r.machine.Unpack(packed[i], &b)
-			if !r.follow(&b, &g.States[i], e.Action, &g.States[e.To]) || !r.agrees(&b, &g.States[e.To]) {
+			if !r.follow(&b, &g.States[i], e.Action) || !r.agrees(&b, &g.States[e.To]) {
 				return append(g.Path(i), e.Action)
 			}
 			switch after := pack(&b); {

@@ -173,14 +173,14 @@ func (s *State) take(cfg *Config, id int8, p int, me *thread) {
 		}
 		me.at = spec.Wake
 		if !me.ended && (me.role == caller || cfg.breaks(wakesOnlyAfterRounds)) {
-			s.leaveSection(p, me)
+			s.leaveSection(me)
 		}
 	case spec.Wake:
 		for i := range s.calls {
 			s.calls[i].asleep = s.calls[i].asleep && cfg.breaks(noWake)
 		}
 		me.ended = false
-		s.leaveSection(p, me)
+		s.leaveSection(me)
 
 	case spec.Return:
 		if s.completed >= me.round {
@@ -252,7 +252,7 @@ func (s *State) own(me *thread) spec.MemberStep {
 }
 
 // leaveSection sends the thread to where it was.
-func (s *State) leaveSection(p int, me *thread) {
+func (s *State) leaveSection(me *thread) {
 	switch me.role {
 	case guardian:
 		me.at = spec.Watch

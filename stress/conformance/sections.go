@@ -166,7 +166,7 @@ func (f *fixture) walk(w walk, when moment) {
 		now = s.words
 		for _, w := range s.rests {
 			f.setAll(w)
-			f.polls(request, s.name, w)
+			f.polls(s.name, w)
 		}
 		if s.peers != (spec.Words{}) {
 			f.setAll(s.peers)
@@ -318,7 +318,7 @@ func (f *fixture) retakes(h *holding, c flockCall, file *os.File, s section) {
 
 // polls watches until the port has looked at the words, from a poll after the
 // section that step begins. It must do nothing.
-func (f *fixture) polls(request, step string, w spec.Words) {
+func (f *fixture) polls(step string, w spec.Words) {
 	if f.err != nil {
 		return
 	}
