@@ -221,6 +221,7 @@
         ],
       });
       plot.setAttribute("aria-hidden", "true"); // what it shows, the status says
+      this.view.style.minHeight = `${this.height + 2}px`; // for a print, whose sheets are counted before it is drawn anew
       this.view.replaceChildren(plot);
     }
 

@@ -444,6 +444,15 @@ func TestProc_PagePrintAndNarrow(t *testing.T) {
 		t.Errorf("the page is %d wide in a window of %d", got, want)
 	}
 	p = opened(t, start, html)
+	p.Await(`document.querySelectorAll(".timeline:not([data-ready])").length === 0`)
+	if left := browsertest.Eval[[]string](p, `(() => {
+		dispatchEvent(new Event("beforeprint"));
+		const boxes = [...document.querySelectorAll(".chart, .timeline-view")].filter((box) => !(parseFloat(box.style.minHeight) >= box.querySelector("svg")?.getAttribute("height")));
+		dispatchEvent(new Event("afterprint"));
+		return boxes.concat(...document.querySelectorAll("details.run[open]")).map((e) => e.outerHTML.slice(0, 80));
+	})()`); len(left) > 0 {
+		t.Errorf("without a picture and room for it when the print begins, or open after it: %q", left)
+	}
 	p.Print()
 	p.Await(`[...document.querySelectorAll("details.run, details.timeline-of")].every((d) => d.open)`)
 	p.Await(`[...document.querySelectorAll(".chart, .timeline-view")].every((box) => box.querySelector("svg"))`)

@@ -103,6 +103,7 @@
     const run = runs[box.dataset.run], chart = draw[box.dataset.chart](run, box.clientWidth, box);
     chart.setAttribute("role", "img");
     chart.setAttribute("aria-label", label[box.dataset.chart](run));
+    box.style.minHeight = `${chart.getAttribute("height")}px`; // for a print, whose sheets are counted before it is drawn anew
     box.replaceChildren(chart);
   }
   const resized = new ResizeObserver((entries) => {
@@ -146,11 +147,17 @@
     location.hash = choice.value;
   };
 
-  // What is printed has each run and timeline open.
-  let closed = [];
-  matchMedia("print").addEventListener("change", ({ matches: printing }) => {
-    if (printing) closed = [...document.querySelectorAll("details.run, details.timeline-of")].filter((d) => !d.open);
-    for (const d of closed) d.open = printing;
-  });
+  // What is printed has each run and timeline open, and drawn before the browser
+  // counts the sheets.
+  let closed;
+  function print(begins) {
+    closed ??= [...document.querySelectorAll("details.run, details.timeline-of")].filter((d) => !d.open);
+    for (const d of closed) d.open = begins;
+    if (begins) document.querySelectorAll(".chart").forEach(show);
+    else closed = undefined;
+  }
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
+  matchMedia("print").addEventListener("change", (event) => print(event.matches));
   document.body.dataset.ready = "true";
 })();
