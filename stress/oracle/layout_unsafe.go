@@ -15,7 +15,7 @@ type header struct {
 	last   atomic.Int64 // the last round; 0: not decided; written by Begin of worker 0, loaded by IsLast and Over
 	least  int64        // RequestStop makes no earlier round the last one; written before any worker starts
 	_      [96]byte
-	holder atomic.Int64 // the worker in a critical section, plus 1; 0: none; see Observer.exclusive
+	holder atomic.Int64 // the mark of a worker in a critical section; 0: none; see Observer.hold
 	turns  atomic.Int64 // of a schedule that are over; written by EndTurn, loaded by Turns
 	_      [112]byte
 }
@@ -38,7 +38,8 @@ type entry struct {
 	withdrawn  atomic.Int64    // calls; loaded by Entry
 	abandoned  atomic.Int64    // calls; loaded by Entry
 	happened   [8]atomic.Int64 // faults, by index; loaded by Happened
-	_          [40]byte
+	answers    atomic.Int64    // of its port, if that announces its steps; loaded by Observer.lived of every worker
+	_          [32]byte
 }
 
 // overlay lays the structs over the mapped memory, which is page-aligned.

@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"fmt"
+	"slices"
 
 	"sharedbarrier/spec"
 )
@@ -17,9 +18,12 @@ type Observer struct {
 	worker int
 	words  func() spec.Words // nil: unreadable
 
-	begun  int64 // the call that it has begun last
-	inside bool  // between an acquire and its release
-	shared bool  // and has found that it is not alone there
+	begun    int64       // the call that it has begun last
+	answers  int64       // of the port that it observes for; 0: the worker takes its steps itself
+	inside   bool        // between an acquire and its release
+	mark     int64       // what it has written into the holder word there
+	shared   bool        // and has found that it is not alone there
+	suspects []suspicion // that nobody has confirmed yet
 }
 
 // Observer returns the observer of a worker. It reads the words of the segment
@@ -63,20 +67,28 @@ func (o *Observer) Begin(round int64, parties int, now int64) []Refutation {
 // Return records that the worker has returned from its call of the round. It
 // checks NoEarlyExit (see Ledger.Return) and Quiescent.
 func (o *Observer) Return(round int64) (early []Violation, found []Refutation) {
-	o.leave()
-	o.me().step.Store(int64(spec.Call))
+	found = o.end()
 	early = o.ledger.Return(o.worker, round)
-	return early, o.quiescent()
+	return early, append(found, o.quiescent()...)
 }
 
 // Leave records that the worker has left its call of the round before the call
 // was complete: it has withdrawn, or abandoned its wait. The call counts as
 // neither begun nor completed. It checks Quiescent.
 func (o *Observer) Leave(round int64, ending Ending) []Refutation {
+	found := o.end()
+	o.ledger.Leave(o.worker, round, ending)
+	return append(found, o.quiescent()...)
+}
+
+// end ends the steps of a call.
+func (o *Observer) end() []Refutation {
+	if o.answers > 0 {
+		o.Answered()
+	}
 	o.leave()
 	o.me().step.Store(int64(spec.Call))
-	o.ledger.Leave(o.worker, round, ending)
-	return o.quiescent()
+	return o.confirmed()
 }
 
 // Refuse records that the barrier has refused the call of the worker. The
@@ -91,27 +103,24 @@ func (o *Observer) Die() {
 	o.me().dead.Store(1)
 }
 
-// leave ends a critical section without a judgement: the release, if there was
-// one, was not announced.
-func (o *Observer) leave() {
-	if o.inside {
-		o.ledger.header.holder.CompareAndSwap(o.mark(), 0)
-		o.inside = false
-	}
-}
-
-// mark is what the worker writes into the holder word.
-func (o *Observer) mark() int64 { return int64(o.worker) + 1 }
+// Answered records that the port of the worker has answered. The worker calls it
+// before the Step that the port has announced; Return and Leave are answers, too.
+//
+// A port may have been killed, and its lock be another's, when its worker
+// handles what it has announced. Its next answer shows that it was alive, and
+// in its section, when the worker let it go on.
+func (o *Observer) Answered() { o.answers = o.me().answers.Add(1) }
 
 // Step records that the worker takes the step next, before it takes it, and the
 // words as it reads them now. Between an acquire and its release it checks
 // LockExclusive and WordsInRange. It may be called again for the same step.
+//
+// LockExclusive is refuted when both holders are known to have had the lock: at
+// once, or when the ports among them have answered again.
 func (o *Observer) Step(s spec.Step, w spec.Words) (found []Refutation) {
 	o.me().step.Store(int64(s))
 	if s.Holds() {
-		if !o.exclusive(s) {
-			found = append(found, o.refute(spec.LockExclusive, "at %v, while another holds the lock, too", s))
-		}
+		o.hold(s)
 		if n := int32(len(o.ledger.entries)); !inRange(w, n) {
 			found = append(found, o.refute(spec.WordsInRange, "at %v: %v", s, w))
 		}
@@ -119,31 +128,65 @@ func (o *Observer) Step(s spec.Step, w spec.Words) (found []Refutation) {
 		o.leave()
 	}
 	o.meet(s, w)
-	return found
+	return append(o.confirmed(), found...)
 }
 
-// exclusive reports whether no other worker is in a critical section. It says
-// only once in a section that one is.
-//
-// A worker writes the holder word when it has the lock, and takes that back
-// before it releases it. All that it sees the word change in between was written
-// by one that had the lock then. A worker that dies leaves its mark, which the
-// next one replaces: only a worker that goes on can see a change.
-func (o *Observer) exclusive(s spec.Step) bool {
-	holder, alone := &o.ledger.header.holder, true
+// hold writes the holder word when the worker has the lock, and takes that back
+// before it releases it. All that the worker sees the word change in between was
+// written by one that had the lock then, or by one whose port has died since.
+// Who dies leaves its mark, which the next one replaces: only a worker that goes
+// on can see a change.
+func (o *Observer) hold(s spec.Step) {
 	if !o.inside {
-		holder.Store(o.mark())
+		o.mark = o.answers<<16 | int64(o.worker) + 1
+		o.ledger.header.holder.Store(o.mark)
 		o.inside, o.shared = true, false
 	}
-	if s.Lock() == spec.Release {
-		alone = holder.CompareAndSwap(o.mark(), 0)
-		o.inside = false
-	} else {
-		alone = holder.Load() == o.mark()
+	seen := o.ledger.header.holder.Load()
+	if s.Lock() == spec.Release && !o.leave() {
+		seen = o.ledger.header.holder.Load()
 	}
-	first := !o.shared
-	o.shared = o.shared || !alone
-	return alone || !first
+	if seen != o.mark && !o.shared { // once in a section
+		o.shared = true
+		o.suspects = append(o.suspects, suspicion{s, o.begun, o.answers, seen})
+	}
+}
+
+// leave ends a critical section. It returns false if the mark is not that of the
+// worker any more. A mark that may be that of a dead port stays.
+func (o *Observer) leave() bool {
+	taken := !o.inside || !o.lived(o.mark) || o.ledger.header.holder.CompareAndSwap(o.mark, 0)
+	o.inside = false
+	return taken
+}
+
+// lived reports whether the worker that has written the mark is known to have
+// had the lock then. It is if it has taken the mark back: 0.
+func (o *Observer) lived(mark int64) bool {
+	answers := mark >> 16
+	return answers == 0 || o.ledger.entries[mark&0xffff-1].answers.Load() > answers
+}
+
+// A suspicion is that another worker has held the lock at a step of this one.
+type suspicion struct {
+	step    spec.Step
+	call    int64
+	answers int64 // of the own port
+	mark    int64 // of the other worker
+}
+
+// confirmed returns the refutations that were suspicions.
+func (o *Observer) confirmed() (found []Refutation) {
+	o.suspects = slices.DeleteFunc(o.suspects, func(s suspicion) bool {
+		is := o.lived(s.mark) && (s.answers == 0 || o.answers > s.answers)
+		if is {
+			r := o.refute(spec.LockExclusive, "at %v, while another holds the lock, too", s.step)
+			r.Round = s.call
+			found = append(found, r)
+		}
+		return is
+	})
+	return found
 }
 
 // inRange reports whether the words are in range for n processes.

@@ -68,6 +68,63 @@ func TestHazard_TwoHoldersAreSeen(t *testing.T) {
 	}
 }
 
+// A port announces its steps, and is killed. Its worker, 0, handles the last
+// announcement when the other worker has the lock, or has had it: the two are no
+// two holders, since the port may have been dead. They are if the port has
+// answered since it was a second holder, as it goes on in the control. The other
+// worker has a port, too, or takes its steps itself.
+func TestHazard_KilledPort(t *testing.T) {
+	section := []spec.Step{spec.LockInit, spec.InitExit, spec.UnlockInit, spec.LockEnter, spec.TestFirst, spec.CountEnter, spec.UnlockEnter, spec.AwaitFlag}
+	for _, c := range []struct {
+		order         string // the worker that takes or announces its next step
+		want, control bool
+	}{
+		{"0110", false, true},       // 1 sees it at its release
+		{"01101", false, true},      // 1 has seen it
+		{"00110", false, true},      // 0 sees it at its release
+		{"001111110", false, true},  // 1 has had two sections
+		{"0001111100", false, true}, // in the second section of 0
+		{"01100", true, true},
+		{"001101", false, true},
+		{"0011010", true, true},
+		{"000111", false, false}, // they take turns
+		{"0001110000", false, false},
+	} {
+		for _, port := range []bool{false, true} {
+			for _, killed := range []bool{false, true} {
+				words := spec.Initial
+				maker, o := observers(t, 2, &words)
+				var at [2]int
+				step := func(w int) {
+					if w == 0 || port {
+						o[w].Answered()
+					}
+					o[w].Step(section[at[w]%len(section)], words)
+					at[w]++
+				}
+				for _, who := range c.order {
+					step(int(who - '0'))
+				}
+				want := c.want
+				if killed {
+					o[0].Refuse()
+				} else {
+					want = c.control
+					step(0)
+				}
+				step(1)
+				step(1)
+				if !killed {
+					step(0)
+				}
+				if got := maker.Refuted(spec.LockExclusive); (got > 0) != want || got > 2 {
+					t.Errorf("order %s, the other worker has a port %v, killed %v: %d refutations of LockExclusive, want any: %v", c.order, port, killed, got, want)
+				}
+			}
+		}
+	}
+}
+
 // A worker that dies with the lock, or whose call is refused or left there, is
 // no second holder.
 func TestUnit_HolderThatIsGone(t *testing.T) {

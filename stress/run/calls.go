@@ -100,6 +100,9 @@ func (w *worker) announces() bool {
 // announce is the hook of the barrier. What happens before the step is judged
 // and recorded first, as the worker may die there.
 func (w *worker) announce(s spec.Step) {
+	if w.Port != "" {
+		w.observer.Answered()
+	}
 	events := w.awaitTurn(s)
 	words := w.words.Read()
 	w.track.Step(s, words)
