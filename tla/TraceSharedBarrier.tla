@@ -3,7 +3,7 @@
 (* Are traces of real processes behaviours of SharedBarrier?               *)
 (* spec/TRACES.md has their format.  Traces, of module Recorded, is a      *)
 (* sequence of traces.  A trace is a sequence of events, in the order of   *)
-(* the file: <<process, label, number, until, parties, words>>.            *)
+(* the file: <<process, label, number, until, parties, words, lost>>.      *)
 (*                                                                         *)
 (* An event is a process that comes to a step, and records it.  The events *)
 (* are read one by one, and a process takes a step at any time after its   *)
@@ -35,6 +35,7 @@ Number(e) == e[3]
 Until(e)  == e[4]
 Passed(e) == e[5]  \* the party count
 Seen(e)  == e[6]
+IsLost(e) == e[7]  \* the process may have died at any time after the step
 
 Acquires  == {"LockInit", "LockEnter", "LockFirst", "LockExit", "LockWithdraw"}
 Polls     == {"AwaitDrain", "AwaitFlag"}
@@ -58,6 +59,7 @@ LabelOf(p, i) == IF i \in DOMAIN Own[which][p] THEN Label(Event(p, i)) ELSE "non
 Left(p) == seen[p] - at[p]         \* how many events of p are read and not over
 Coming(p) == Event(p, at[p] + 1)     \* the first of them
 Last(p) == LabelOf(p, at[p])       \* the label of the last event of p that is over
+MayBeGone(p) == at[p] > 0 /\ IsLost(Event(p, at[p]))
 Then(p) == LabelOf(p, at[p] + 2)   \* the label of the event after Coming(p)
 
 -----------------------------------------------------------------------------
@@ -101,6 +103,8 @@ InOrder(e) ==
         first == seen[p] = 0
         prev  == Event(p, seen[p])  \* the event of p before it
     IN  /\ ~first => /\ Label(prev) \notin LastWords
+                     /\ seen[p] > 1 /\ IsLost(Event(p, seen[p] - 1)) => Label(e) \in LastWords
+                     /\ IsLost(prev) => ~IsLost(e)
                      /\ Number(prev) <= Number(e)
                      /\ ~Locked(prev) => Until(prev) = Number(e)
         /\ CASE Label(e) = "Die" -> TRUE
@@ -164,23 +168,42 @@ Take(p) ==
     /\ at' = [at EXCEPT ![p] = @ + 1]
     /\ UNCHANGED reading
 
+\* p, whose next event is of a step under the lock, is known to take that.
+Takes(p) == IsLost(Coming(p)) /\ Locked(Coming(p))
+
 \* p dies before it takes the step of its next event.
 Perish(p) ==
     /\ Left(p) > 1
-    /\ Fits(p, Coming(p)) /\ Then(p) \in LastWords
+    /\ Fits(p, Coming(p)) /\ Then(p) \in LastWords /\ ~Takes(p)
     /\ Die(p)
     /\ at' = [at EXCEPT ![p] = @ + 2]
     /\ UNCHANGED <<reading, count>>
+
+\* p dies after a lost step.
+Vanish(p) ==
+    /\ MayBeGone(p) /\ p \notin env
+    /\ Die(p)
+    /\ UNCHANGED <<reading, at, count>>
+
+\* p, which had died before, did not take the step of its next event.
+Skip(p) ==
+    /\ Left(p) > 0
+    /\ MayBeGone(p) /\ p \in env /\ pc[p] = Label(Coming(p))
+    /\ at' = [at EXCEPT ![p] = @ + 1]
+    /\ UNCHANGED <<vars, reading, count>>
 
 -----------------------------------------------------------------------------
 (* One order that is as good as any.  No process notices when another one   *)
 (* takes a step without the lock.  So a process acquires the lock when it   *)
 (* must, and takes any other step at once.  It does not take its last step  *)
-(* unless that is under the lock: then both are tried.                      *)
+(* unless that is under the lock: then both are tried.  After a lost step   *)
+(* it may die at any time, and before that acquire the lock.                *)
 
-MayStay(p) == Left(p) > 0 /\ Label(Coming(p)) \in Labels /\ Then(p) \in LastWords \union {"none"}
+MayStay(p) == /\ Left(p) > 0 /\ Label(Coming(p)) \in Labels
+              /\ Then(p) \in LastWords \union {"none"} /\ ~Takes(p)
 
-AtOnce(p) == IF MayStay(p) THEN ~Locked(Coming(p)) /\ Perish(p)
+AtOnce(p) == IF p \in env /\ MayStay(p) THEN Skip(p)
+             ELSE IF MayStay(p) THEN ~Locked(Coming(p)) /\ Perish(p)
              ELSE /\ Left(p) > 0
                   /\ Label(Coming(p)) \in Acquires => Left(p) > 1
                   /\ Take(p)
@@ -189,7 +212,9 @@ OneOrder ==
     LET ready == {p \in Procs : ENABLED AtOnce(p)}
     IN  IF ready # {} THEN AtOnce(CHOOSE p \in ready : \A q \in ready : p <= q)
         ELSE \/ Read
-             \/ \E p \in Procs : MayStay(p) /\ Locked(Coming(p)) /\ (Take(p) \/ Perish(p))
+             \/ \E p \in Procs : \/ MayStay(p) /\ Locked(Coming(p)) /\ (Take(p) \/ Perish(p))
+                                 \/ Left(p) > 0 /\ IsLost(Coming(p)) /\ Take(p)
+                                 \/ Vanish(p)
 
 -----------------------------------------------------------------------------
 (* The specification.                                                       *)
@@ -203,7 +228,7 @@ TraceInit ==
     /\ rounds = [p \in Procs |-> 0]
     /\ env = {}
 
-TraceNext == IF EveryOrder THEN Read \/ \E p \in Procs : Take(p) \/ Perish(p) ELSE OneOrder
+TraceNext == IF EveryOrder THEN Read \/ \E p \in Procs : Take(p) \/ Perish(p) \/ Vanish(p) \/ Skip(p) ELSE OneOrder
 
 TraceSpec == TraceInit /\ [][TraceNext]_<<vars, reading, at, count>>
 

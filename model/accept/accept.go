@@ -11,7 +11,8 @@
 // a poll is taken as soon as it can go on, and a call, an acquire and the end of
 // a context just before the next step of their process under the lock. If any
 // order is right, this one is. What remains open is whether the last step of a
-// process was taken: Check follows both, as a frontier of states.
+// process was taken, and when one whose step is lost has died: Check follows all
+// of that, as a frontier of states.
 package accept
 
 import (

@@ -47,6 +47,11 @@ func (s *searcher) from(n node) bool {
 	s.seen[n] = true
 	done := true
 	for p := range s.t.Procs {
+		for _, next := range s.deaths(n, p) {
+			if s.from(next) {
+				return true
+			}
+		}
 		if n.at[p] == len(s.of[p]) || s.undecided(n, p) {
 			continue
 		}
@@ -70,6 +75,15 @@ func (s *searcher) undecided(n node, p int) bool {
 	at, goesOn := s.t.Events[own[0]].Label, s.t.Events[own[1]].Label
 	_, now := model.Advance(s.cfg, n.state, p, 0)
 	return !now && n.state.Step(p).String() == at && (at == "AwaitDrain" && goesOn == "LockFirst" || at == "AwaitFlag" && goesOn == "LockExit")
+}
+
+// deaths returns what is possible if process p dies after a lost step.
+func (s *searcher) deaths(n node, p int) []node {
+	if n.at[p] == 0 || !s.t.Events[s.of[p][n.at[p]-1]].Lost || !n.state.Alive(p) {
+		return nil
+	}
+	n.state, _ = model.Happen(s.cfg, n.state, p, spec.Die)
+	return []node{n}
 }
 
 // locked returns the next number of a step under the lock.
@@ -100,6 +114,9 @@ func (s *searcher) successors(n node, p int) (list []node) {
 	if e.Locked() {
 		after.last = e.Number
 	}
+	if !n.state.Alive(p) { // the step was not taken
+		return []node{after}
+	}
 	if died(e) {
 		after.state, _ = model.Happen(s.cfg, n.state, p, spec.Die)
 		return []node{after}
@@ -113,7 +130,7 @@ func (s *searcher) successors(n node, p int) (list []node) {
 	if n.state.Step(p).String() != e.Label || e.Locked() && (n.state.Words() != e.Words || n.state.Holder() != p) {
 		return nil
 	}
-	if last || died(then) {
+	if (last || died(then)) && !(e.Lost && e.Locked()) {
 		list = append(list, after) // not taken
 	}
 	event := spec.NoEvent
@@ -153,7 +170,7 @@ func (s *searcher) leads(state model.State, p int, e, then accept.Event) bool {
 func TestConform_Behaviours(t *testing.T) {
 	for seed := range uint64(300) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		trace := accepttest.Record(random, accepttest.Walk{Procs: 1 + random.IntN(5), Events: 20 + random.IntN(300), GiveUps: 0.1 * random.Float64(), Deaths: 0.002 * float64(random.IntN(2))})
+		trace := accepttest.Record(random, accepttest.Walk{Procs: 1 + random.IntN(5), Events: 20 + random.IntN(300), GiveUps: 0.1 * random.Float64(), Deaths: 0.002 * float64(random.IntN(2)), Losses: 0.01 * float64(seed%2)})
 		read, err := accept.Read(strings.NewReader(accepttest.Text(trace)))
 		if err != nil {
 			t.Fatalf("seed %d: Read: %v", seed, err)
@@ -190,6 +207,7 @@ func TestUnit_ReadRefuses(t *testing.T) {
 		good + `{"proc":0,"label":"InitExit","number":1}`:                                       "has words",
 		good + `{"proc":0,"label":"Call","parties":2,"number":-1}`:                              "want 0 or more",
 		good + `{"proc":0,"label":"LockInit","words":{"enter":0,"exit":0,"flag":0}}`:            "no other event has",
+		good + `{"proc":0,"label":"AwaitFlag","lost":true}`:                                     "AwaitFlag is lost",
 		good + `{"proc":0,"label":"Call","parties":2}` + "\n" + `{"proc":0,"label":"nonsense"}`: "line 3",
 	} {
 		if _, err := accept.Read(strings.NewReader(file)); err == nil || !strings.Contains(err.Error(), want) {

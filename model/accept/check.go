@@ -12,8 +12,10 @@ import (
 type checker struct {
 	cfg      model.Config
 	events   []Event
-	next     []int32 // by event: the next one of its process; none: beyond the events
-	before   []int32 // by event: the one before it of its process, or none
+	next     []int32               // by event: the next one of its process; none: beyond the events
+	before   []int32               // by event: the one before it of its process, or none
+	final    [model.MaxProcs]int32 // by process: its last event, or none
+	lost     bool                  // an event is
 	frontier []hypothesis
 	most     int // hypotheses at once
 
@@ -43,6 +45,7 @@ func newChecker(t *Trace, length int) *checker {
 		p := c.events[i].Proc
 		c.before[i], last[p] = last[p], int32(i)
 	}
+	c.final = last
 	for i := length - 1; i >= 0; i-- {
 		p := c.events[i].Proc
 		c.next[i], start.todo[p] = start.todo[p], int32(i)
@@ -51,6 +54,7 @@ func newChecker(t *Trace, length int) *checker {
 		if e.Label == Died {
 			c.gaps++
 		}
+		c.lost = c.lost || e.Lost
 	}
 	c.frontier = []hypothesis{start}
 	return c
@@ -62,6 +66,7 @@ func (c *checker) run() *contradiction {
 		if why := c.inOrder(i); why != nil {
 			return why
 		}
+		c.perish(i)
 		if !c.events[i].Locked() {
 			for j := range c.frontier {
 				c.poll(&c.frontier[j], c.events[i].Proc, i)
@@ -111,6 +116,10 @@ func (c *checker) inOrder(i int) *contradiction {
 			return wrong("p%d has ended: %s is its last event", e.Proc, last.Label)
 		case !last.Locked() && last.Until != e.Number:
 			return wrong("the event of p%d before it is until %d, and this one has the number %d", e.Proc, last.Until, e.Number)
+		case c.before[b] != none && c.events[c.before[b]].Lost && !e.ends():
+			return wrong("p%d is lost after %s: nothing but its end follows %s", e.Proc, c.events[c.before[b]].Label, last.Label)
+		case last.Lost && e.Lost:
+			return wrong("p%d is lost after %s, and after %s, too", e.Proc, last.Label, e.Label)
 		case e.Number < last.Number:
 			return wrong("its number is %d, and the event of p%d before it has %d", e.Number, e.Proc, last.Number)
 		}
@@ -148,26 +157,75 @@ func (c *checker) take(h hypothesis, i int) ([]hypothesis, *contradiction) {
 	if why := c.overdue(&h, i); why != nil {
 		return nil, why
 	}
-	if why := c.settle(&h, e.Proc, i); why != nil {
-		return nil, why
+	lost, isLost := c.lose(h, i)
+	why := c.settle(&h, e.Proc, i)
+	if why == nil {
+		why = c.fits(&h, i)
 	}
-	if why := c.fits(&h, i); why != nil {
+	switch {
+	case why != nil && isLost:
+		return []hypothesis{lost}, nil
+	case why != nil:
 		return nil, why
 	}
 	after := h
 	after.state, _ = model.Advance(c.cfg, h.state, e.Proc, 0)
 	after.todo[e.Proc] = c.next[i]
-	if n := c.next[i]; n == none || c.events[n].Label == Died || c.events[n].Label == Failed {
-		h.todo[e.Proc] = n
+	if n := c.next[i]; n != none && !c.events[n].ends() {
+		if why := c.arrives(&after, i); why != nil {
+			return nil, why
+		}
+	} else if isLost || !e.Lost {
+		if h.todo[e.Proc] = n; isLost {
+			h = lost
+		}
 		c.pollAll(&h, i)
 		c.pollAll(&after, i)
 		return []hypothesis{after, h}, nil
 	}
-	if why := c.arrives(&after, i); why != nil {
-		return nil, why
-	}
 	c.pollAll(&after, i)
 	return []hypothesis{after}, nil
+}
+
+// lose returns the state in which the process of event i has died before that,
+// and false if it is known to have been alive.
+func (c *checker) lose(h hypothesis, i int) (hypothesis, bool) {
+	p, b := c.events[i].Proc, c.before[i]
+	if b == none || !c.events[b].Lost || !c.events[b].Locked() && h.state.Alive(p) {
+		return h, false
+	}
+	h.state, _ = model.Happen(c.cfg, h.state, p, spec.Die)
+	h.todo[p] = c.next[i]
+	return h, true
+}
+
+// perish adds the states in which a process acquires the lock before event i and
+// dies with it, if its acquire is lost: no process notices that.
+func (c *checker) perish(i int) {
+	for j := 0; c.lost && j < len(c.frontier); j++ {
+		for p := range c.cfg.Procs {
+			if h, ok := c.perishes(c.frontier[j], p, i); ok && !slices.Contains(c.frontier, h) {
+				c.frontier = append(c.frontier, h)
+				c.most = max(c.most, len(c.frontier))
+			}
+		}
+	}
+}
+
+// perishes returns the state for perish, and false if there is none.
+func (c *checker) perishes(h hypothesis, p, i int) (hypothesis, bool) {
+	u := h.todo[p]
+	for u < int32(i) && !c.events[u].Locked() && !c.events[u].Lost && !c.goesOn(int(u)) && c.pass(&h, int(u), i) == nil {
+		u = h.todo[p]
+	}
+	if u >= int32(i) || c.events[u].Locked() || !c.events[u].Lost || c.next[u] == none {
+		return h, false
+	}
+	if why := c.pass(&h, int(u), i); why != nil {
+		return h, false
+	}
+	h.state, _ = model.Happen(c.cfg, h.state, p, spec.Die)
+	return h, true
 }
 
 // fits compares the state with what event i, a step under the lock, says of it.
@@ -295,6 +353,14 @@ func (c *checker) bury(h *hypothesis, i int) {
 		return
 	}
 	u := h.todo[p]
+	last := c.final[p]
+	if u != none {
+		last = c.before[u]
+	}
+	if c.events[last].Lost {
+		h.state, _ = model.Happen(c.cfg, h.state, p, spec.Die)
+		return
+	}
 	if u != none && !c.events[u].ends() && !c.events[u].Locked() {
 		u = c.next[u] // of a step that may not have been taken
 	}

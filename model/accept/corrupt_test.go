@@ -57,10 +57,14 @@ func TestGolden_Corruptions(t *testing.T) {
 	golden.Part(t, "../../spec/TRACES.md", "table", "corruptions", golden.Table(rows))
 }
 
-// walk is a short one, in which a process gives up and may die. In every fifth
-// the calls pass a party count that is too small.
+// walk is a short one, in which a process gives up and may die, and in every third
+// another one records for those that die. In every fifth the calls pass a party
+// count that is too small.
 func walk(random *rand.Rand, seed uint64) accepttest.Walk {
 	w := accepttest.Walk{Procs: 1 + random.IntN(3), Events: 5 + random.IntN(35), GiveUps: 0.1, Deaths: 0.01 * float64(random.IntN(2))}
+	if seed%3 == 0 {
+		w.Losses = 0.1
+	}
 	if seed%5 == 0 {
 		w.Parties = max(1, w.Procs-1)
 	}

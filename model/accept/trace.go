@@ -42,6 +42,7 @@ type Event struct {
 	Until   int64      `json:"until,omitempty"`
 	Parties int        `json:"parties,omitempty"` // on Call
 	Words   spec.Words `json:"words,omitzero"`    // before a step under the lock
+	Lost    bool       `json:"lost,omitempty"`    // the process may have died at any time after this step: the next one may be none
 }
 
 // The ends of a call, and of a process.
@@ -87,6 +88,12 @@ func (e *Event) polls() bool {
 
 // ends reports whether the process takes no step after the event.
 func (e *Event) ends() bool { return e.Label == Died || e.Label == Failed }
+
+// has reports whether the process has the lock when it has taken the step.
+func (e *Event) has() bool {
+	s, ok := e.step()
+	return ok && (s.Lock() == spec.Acquire || s.Lock() == spec.Held)
+}
 
 // line returns the number of the line of an event.
 func (t *Trace) line(event int) int { return event + 2 }
@@ -170,6 +177,8 @@ func (t *Trace) event(line []byte) (e Event, err error) {
 		return e, fmt.Errorf("%s: a step under the lock has words, and no other event has", e.Label)
 	case (e.Label == spec.Call.String()) != (e.Parties > 0):
 		return e, fmt.Errorf("%s with %d parties: Call has 1 or more, and no other event has any", e.Label, e.Parties)
+	case e.Lost && !e.has():
+		return e, fmt.Errorf("%s is lost: a step can be after which the process has the lock, and no other event", e.Label)
 	}
 	return e, nil
 }

@@ -111,7 +111,7 @@ func (r *run) writeTrace(last int64, died []bool) *Traced {
 	t := &Traced{File: r.Trace}
 	var sources []trace.Source
 	for i, journal := range r.journals {
-		source := trace.Source{Journal: journal}
+		source := trace.Source{Journal: journal, Port: r.Ports != nil && r.Ports[i] != ""}
 		if i < len(died) && died[i] {
 			source.Died = r.workers[i].goneAt
 		}

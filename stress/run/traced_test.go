@@ -9,11 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"sharedbarrier/model/accept"
-	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
 	"sharedbarrier/stress/port/porttest"
@@ -125,32 +123,14 @@ func TestProc_TraceOfPorts(t *testing.T) {
 	}
 }
 
-// TestProc_TraceOfFailure: a worker whose call fails, by itself or since its port
-// was killed, has that as its last event.
+// TestProc_TraceOfFailure: a worker whose call fails has that as its last event.
+// See TestProc_PortLostWithLock for a call that fails since its port was killed.
 func TestProc_TraceOfFailure(t *testing.T) {
 	t.Parallel()
-	fails, killed := at("fails"), quick()
-	var pids []int
-	killed.started = func(p []int) { pids = p }
-	for name, run := range map[string]func() Report{
-		"fails": func() Report { return mustTrace(t, fails, Config{Procs: 2, Rounds: 50}) },
-		"port killed": func() Report {
-			// Alone: a step that a port has announced is recorded even if the port
-			// was killed and another process has the lock meanwhile.
-			return mustTrace(t, killed, Config{Procs: 1, Ports: []string{"go"}, Pauses: true, Progress: func(rounds int64) {
-				for _, pid := range procgroup.Family(pids[0]) {
-					if pid != pids[0] && rounds > 0 {
-						syscall.Kill(pid, syscall.SIGKILL)
-					}
-				}
-			}})
-		},
-	} {
-		rep := run()
-		events, _ := validate(t, rep)
-		if failed := events[accept.Failed]; rep.Verdict != spec.Hang || len(failed) == 0 || len(events[accept.Died]) > 0 {
-			t.Errorf("%s: %v, failures %v, deaths %v; want a hang, one or two, none", name, rep.Verdict, failed, events[accept.Died])
-		}
+	rep := mustTrace(t, at("fails"), Config{Procs: 2, Rounds: 50})
+	events, _ := validate(t, rep)
+	if failed := events[accept.Failed]; rep.Verdict != spec.Hang || len(failed) == 0 || len(events[accept.Died]) > 0 {
+		t.Errorf("%v, failures %v, deaths %v; want a hang, one or two, none", rep.Verdict, failed, events[accept.Died])
 	}
 }
 

@@ -363,7 +363,7 @@ func TestProc_TraceKilledAnywhere(t *testing.T) {
 		var sources []Source
 		for w, p := range parties {
 			kill(t, p)
-			sources = append(sources, Source{journals[w], Now()})
+			sources = append(sources, Source{Journal: journals[w], Died: Now()})
 		}
 		var file bytes.Buffer
 		if _, err := s.recorder.Write(&file, Head{Procs: workers}, sources, math.MaxInt64, nil); err != nil {

@@ -47,6 +47,13 @@
 //
 // A journal loses what the ring loses.
 //
+// A worker with a port records a step when the port has announced it, and lets
+// the port take it then. If the port was killed in the meantime, and has taken no
+// step more, another worker may have had the lock since: the record has a number
+// and words that say nothing. Only an answer shows that a port was alive. So of a
+// port that is gone the last record is true if the step was taken, and else
+// nobody knows when the port has died; Write marks the step before it as lost.
+//
 // Readers need no lock and no order of the stores, and do not disturb the
 // workers.
 package trace
@@ -141,14 +148,20 @@ func (t *Track) Step(s spec.Step, words spec.Words) {
 }
 
 // End records how the call has ended, and that it has at the time at. A call
-// whose context has ended before its first step has no record.
+// whose context has ended before its first step has no record. One that has
+// failed may have done so at any time since the record before it: it has the
+// number of that.
 func (t *Track) End(e End, at int64) {
 	if t == nil || e == Withdrawn && t.now.attempts == 0 {
 		return
 	}
+	number := t.now.number
+	if e != Failed {
+		number = t.numbered()
+	}
 	t.section = 0
 	t.now.at = max(t.now.at, at)
-	t.record(ofEnd(e), t.numbered(), spec.Words{})
+	t.record(ofEnd(e), number, spec.Words{})
 }
 
 // inSection returns the next number of the section, and begins one if the

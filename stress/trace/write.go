@@ -40,6 +40,7 @@ type event struct {
 	Until    int64       `json:"until,omitempty"`
 	Words    *spec.Words `json:"words,omitempty"`
 	Parties  int         `json:"parties,omitempty"`
+	Lost     bool        `json:"lost,omitempty"`
 	Round    int64       `json:"round"`
 	At       int64       `json:"at"`
 	Attempts int         `json:"attempts,omitempty"`
@@ -49,6 +50,7 @@ type event struct {
 type Source struct {
 	Journal *os.File // that Track.Keep had
 	Died    int64    // nanoseconds on the monotonic clock, when the worker died; 0: it did not
+	Port    bool     // it records what a port has announced, another process, which may have died before
 }
 
 // Count returns the number of the last step under the lock, if all tracks keep
@@ -74,7 +76,7 @@ func (r *Recorder) Write(out io.Writer, head Head, sources []Source, last int64,
 	}
 	var queue []*reel
 	for worker, s := range sources {
-		reel := &reel{worker: worker, died: s.Died, places: bufio.NewReaderSize(io.NewSectionReader(s.Journal, 0, math.MaxInt64), 1<<16)}
+		reel := &reel{worker: worker, died: s.Died, port: s.Port, places: bufio.NewReaderSize(io.NewSectionReader(s.Journal, 0, math.MaxInt64), 1<<16)}
 		if more, err := reel.advance(); err != nil {
 			return 0, err
 		} else if more {
@@ -112,11 +114,12 @@ func (r *Recorder) Write(out io.Writer, head Head, sources []Source, last int64,
 type reel struct {
 	worker int
 	died   int64
+	port   bool
 	places *bufio.Reader
 	now    event
 	class  int      // of now: among the events with its number, 0 is before the step under the lock, 1 that, and 2 after it
-	then   *content // after now; nil: it was not read, or there is none
-	ended  bool     // nothing follows now
+	then   *content // after now; nil: there is none
+	after  *content // after then; nil: there is none
 	own    int64    // number of the last step under the lock
 }
 
@@ -128,8 +131,10 @@ func (r *reel) before(s *reel) bool {
 // advance goes to the next event. It returns false if there is none.
 func (r *reel) advance() (bool, error) {
 	if r.now.Label == "" {
-		if err := r.read(); err != nil {
-			return false, err
+		for range 2 {
+			if err := r.read(); err != nil {
+				return false, err
+			}
 		}
 	}
 	switch c := r.then; {
@@ -138,6 +143,7 @@ func (r *reel) advance() (bool, error) {
 			return false, err
 		}
 		r.now = eventOf(r.worker, *c)
+		r.now.Lost = r.lost(*c)
 	case r.died == 0 || r.now.Label == died || r.now.Label == Failed.String():
 		return false, nil
 	default:
@@ -156,6 +162,20 @@ func (r *reel) advance() (bool, error) {
 	return true, nil
 }
 
+// lost reports whether the step of c, the present event, is the last one that
+// the port is known to have taken, and the next one is under the lock: the port
+// may have been dead, and the lock free, when its worker recorded that one. Each
+// other record of a port shows by the next one that the port was alive.
+func (r *reel) lost(c content) bool {
+	gone := r.after == nil && r.died != 0 || r.after != nil && r.after.what == ofEnd(Failed)
+	if !r.port || !gone || r.then == nil {
+		return false
+	}
+	step, isStep := c.what.step()
+	next, nextIsStep := r.then.what.step()
+	return isStep && (step.Lock() == spec.Acquire || step.Lock() == spec.Held) && nextIsStep && next.Holds()
+}
+
 // until returns the number of the event after the present one; 0: there is none.
 func (r *reel) until() int64 {
 	switch {
@@ -167,10 +187,10 @@ func (r *reel) until() int64 {
 	return 0
 }
 
-// read reads what is after the next record.
+// read reads one record more.
 func (r *reel) read() error {
-	r.then = nil
-	if r.ended {
+	r.then, r.after = r.after, nil
+	if r.places == nil {
 		return nil
 	}
 	var p place
@@ -178,9 +198,9 @@ func (r *reel) read() error {
 		return fmt.Errorf("trace: read the journal of worker %d: %w", r.worker, err)
 	}
 	if c, ok := p.read(); ok {
-		r.then = &c
+		r.after = &c
 	} else {
-		r.ended = true // it is empty, or its worker was writing it when it died
+		r.places = nil // it is empty, or its worker was writing it when it died
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ package trace
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -87,7 +88,7 @@ func TestUnit_Write(t *testing.T) {
 	b.Begin(1, 4, 2)
 	b.Step(spec.Call, spec.Words{})
 	a.Step(spec.LowerFlag, spec.Words{Enter: 0, Exit: 2, Flag: 1})
-	head, got := written(t, r, []Source{{journals[0], 5}, {journals[1], 0}}, r.Count())
+	head, got := written(t, r, []Source{{Journal: journals[0], Died: 5}, {Journal: journals[1]}}, r.Count())
 	want := []string{
 		"0-0 w0 r1/2 Call",
 		"0-0 w1 r1/2 Call",
@@ -110,8 +111,73 @@ func TestUnit_Write(t *testing.T) {
 	if want := `{"trace":1,"procs":2,"words":{"enter":0,"exit":-1,"flag":1},"recorder":"test"`; !strings.HasPrefix(head, want) {
 		t.Errorf("head %s, want %s", head, want)
 	}
-	if _, got := written(t, r, []Source{{journals[0], 5}, {journals[1], 0}}, 3); len(got) != 7 || !slices.Equal(got[:5], want[:5]) {
+	if _, got := written(t, r, []Source{{Journal: journals[0], Died: 5}, {Journal: journals[1]}}, 3); len(got) != 7 || !slices.Equal(got[:5], want[:5]) {
 		t.Errorf("up to number 3:\n%s\nwant the first 7 events", strings.Join(got, "\n"))
+	}
+}
+
+// TestUnit_WriteOfLostPort: the step before the last one of a port that is gone is
+// lost if the port has the lock then: after an acquire and between two steps under
+// the lock, whether the call failed or the worker died. Nothing is lost of a port
+// that lives, of a worker that takes its steps itself, and before another step.
+// The call has failed when it has taken no further step.
+func TestUnit_WriteOfLostPort(t *testing.T) {
+	enter := []spec.Step{spec.Call, spec.LockEnter, spec.TestFirst, spec.CountEnter, spec.UnlockEnter, spec.AwaitFlag}
+	for _, c := range []struct {
+		steps       int
+		fails, dies bool
+		own         bool // it takes its steps itself
+		want        string
+	}{
+		{3, true, false, false, "LockEnter"},
+		{3, false, true, false, "LockEnter"},
+		{4, true, false, false, "TestFirst"},
+		{5, false, true, false, "CountEnter"},
+		{5, false, false, false, ""},
+		{5, true, false, true, ""},
+		{5, false, true, true, ""},
+		{2, true, false, false, ""},
+		{6, true, false, false, ""},
+	} {
+		r, journals := NewRecorder(memory(t, 2), 2), newJournals(t, 2)
+		a, b := r.Track(0, false), r.Track(1, false)
+		a.Keep(journals[0])
+		b.Keep(journals[1])
+		a.Begin(1, 1, 2)
+		b.Begin(1, 2, 2)
+		for _, s := range enter[:c.steps] {
+			a.Step(s, spec.Words{})
+		}
+		number := r.Count()
+		b.Step(spec.InitExit, spec.Words{})
+		b.Step(spec.UnlockInit, spec.Words{})
+		if c.fails {
+			a.End(Failed, Now())
+		}
+		source := Source{Journal: journals[0], Port: !c.own}
+		if c.dies {
+			source.Died = Now()
+		}
+		var file bytes.Buffer
+		if _, err := r.Write(&file, Head{Procs: 2}, []Source{source, {Journal: journals[1], Port: true}}, r.Count(), nil); err != nil {
+			t.Fatal(err)
+		}
+		lost, end := "", int64(-1)
+		for line := range strings.Lines(file.String()) {
+			var e event
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatal(err)
+			}
+			if e.Lost {
+				lost += e.Label
+			}
+			if e.Label == Failed.String() || e.Label == died {
+				end = e.Number
+			}
+		}
+		if lost != c.want || (c.fails || c.dies) && end != number {
+			t.Errorf("%+v: lost %q, and its end has the number %d; want %q, %d", c, lost, end, c.want, number)
+		}
 	}
 }
 
@@ -174,7 +240,7 @@ func TestHazard_NoRoom(t *testing.T) {
 	if err := r.Lost(); !errors.Is(err, syscall.EBADF) {
 		t.Errorf("Lost() = %v, want %v", err, syscall.EBADF)
 	}
-	_, got := written(t, r, []Source{{journals[0], 0}, {journals[1], 0}}, r.Count())
+	_, got := written(t, r, []Source{{Journal: journals[0]}, {Journal: journals[1]}}, r.Count())
 	if want := []string{"0-1 w0 r1/2 Call", "1-0 w0 r1/2 InitExit ? enter=0 exit=0 flag=0"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -106,8 +106,8 @@ func recorded(list []*accept.Trace) (module string, procs int, err error) {
 			if i > 0 {
 				b.WriteString(",\n")
 			}
-			fmt.Fprintf(&b, "<<%d, %q, %d, %d, %d, <<%s, %s, %s>>>>", e.Proc, e.Label, e.Number, e.Until, e.Parties,
-				integer(e.Words.Enter), integer(e.Words.Exit), integer(e.Words.Flag))
+			fmt.Fprintf(&b, "<<%d, %q, %d, %d, %d, <<%s, %s, %s>>, %s>>", e.Proc, e.Label, e.Number, e.Until, e.Parties,
+				integer(e.Words.Enter), integer(e.Words.Exit), integer(e.Words.Flag), strings.ToUpper(strconv.FormatBool(e.Lost)))
 		}
 		b.WriteString(">>")
 	}

@@ -52,7 +52,7 @@ func TestUnit_Validate(t *testing.T) {
 				t.Errorf("Rejection: got %+v", rejection)
 			}
 			given, _ := os.ReadFile(filepath.Join(dir, "given"))
-			for _, want := range []string{`<<0, "InitExit", 1, 0, 0, <<(-2147483647 - 1), 0, 0>>>>`, "N = 2 ", "EveryOrder = TRUE"} {
+			for _, want := range []string{`<<0, "InitExit", 1, 0, 0, <<(-2147483647 - 1), 0, 0>>, FALSE>>`, "N = 2 ", "EveryOrder = TRUE"} {
 				if !strings.Contains(string(given), want) {
 					t.Errorf("TLC was given %s, want %q in it", given, want)
 				}

@@ -32,8 +32,15 @@ type sample struct {
 var kinds = append(accepttest.Corruptions,
 	accepttest.Corruption{Name: "none", Spoil: func(*rand.Rand, *accept.Trace, int) bool { return true }},
 	accepttest.Corruption{Name: "a death", Spoil: func(_ *rand.Rand, t *accept.Trace, _ int) bool {
-		return slices.ContainsFunc(t.Events[:len(t.Events)/2], func(e accept.Event) bool { return e.Label == accept.Died })
+		for i, e := range t.Events[:len(t.Events)/2] {
+			if e.Label == accept.Died && i > 0 && t.Events[i-1].Proc == e.Proc && t.Events[i-1].Locked() && !strings.HasPrefix(t.Events[i-1].Label, "Unlock") {
+				return slices.ContainsFunc(t.Events[i:], func(e accept.Event) bool { return e.Locked() })
+			}
+		}
+		return false
 	}},
+	accepttest.Corruption{Name: "a lost step", Spoil: func(_ *rand.Rand, t *accept.Trace, _ int) bool { return matters(t, true) }},
+	accepttest.Corruption{Name: "a lost acquire", Spoil: func(_ *rand.Rand, t *accept.Trace, _ int) bool { return matters(t, false) }},
 	accepttest.Corruption{Name: "an abandoned call", Spoil: func(_ *rand.Rand, t *accept.Trace, _ int) bool {
 		return slices.ContainsFunc(t.Events, func(e accept.Event) bool { return e.Label == accept.Abandoned })
 	}},
@@ -76,7 +83,11 @@ var kinds = append(accepttest.Corruptions,
 			}
 		}
 		e.Number -= 2
-		return e.Number >= 0 && !e.Locked()
+		if e.Number < 0 || e.Locked() {
+			return false
+		}
+		why := accept.Check(t).Rejection
+		return why != nil && strings.HasPrefix(why.Why, "it stands after the step under the lock with number")
 	}},
 	accepttest.Corruption{Name: "an event after death", Spoil: func(_ *rand.Rand, t *accept.Trace, i int) bool {
 		e := t.Events[i]
@@ -85,12 +96,26 @@ var kinds = append(accepttest.Corruptions,
 		return e.Label == accept.Died || e.Label == accept.Failed
 	}})
 
+// matters reports whether the trace is a behaviour only if a process may have died
+// after a step that is lost: one under the lock, or an acquire.
+func matters(t *accept.Trace, locked bool) bool {
+	known := &accept.Trace{Procs: t.Procs, Events: slices.Clone(t.Events)}
+	for i := range known.Events {
+		e := &known.Events[i]
+		e.Lost = e.Lost && e.Locked() != locked
+	}
+	return accept.Check(t).Rejection == nil && accept.Check(known).Rejection != nil
+}
+
 // samples makes so many traces of the kind.
 func samples(kind, count, procs, events int) (list []sample) {
 	k := kinds[kind]
 	for seed := uint64(1_000_000); len(list) < count; seed++ {
 		random := rand.New(rand.NewPCG(seed, uint64(kind)))
 		w := accepttest.Walk{Procs: 1 + random.IntN(procs), Events: 5 + random.IntN(events), GiveUps: 0.1, Deaths: 0.01 * float64(random.IntN(2))}
+		if kind < len(accepttest.Corruptions) && seed%3 == 0 || strings.Contains(k.Name, "lost") {
+			w.Losses = 0.1
+		}
 		if seed%5 == 0 { // a misuse
 			w.Parties = max(1, w.Procs-1)
 		}
@@ -243,7 +268,12 @@ var mutants = []struct{ name, text, by, kind string }{
 	{"no waiting", `«Number(Event(p, at[p] + 2)) > numbered»`, `FALSE`, "a poll let go by a later line"},
 	{"no giving up", `IF «GivesUp(p)» THEN`, `FALSE`, "none"},
 	{"no leaving", `IF «Leaves(p)» THEN`, `FALSE`, "an abandoned call"},
-	{"no death before a step", `AtOnce(p) == IF «MayStay(p)»`, `FALSE`, "a death"},
+	{"no death before a step", `ELSE IF «MayStay(p)» THEN ~Locked`, `FALSE`, "a death"},
+	{"no death after a lost step", `Vanish(p) ==
+    /\ «MayBeGone(p) /\ p \notin env»`, `FALSE`, "a lost step"},
+	{"no step of the lost", `\/ «Left(p) > 0 /\ IsLost(Coming(p))» /\ Take(p)`, `FALSE`, "a lost acquire"},
+	{"no death before a step that is recorded", `THEN «Skip(p)»`, `FALSE`, "a lost step"},
+	{"no end of the lost", `/\ «seen[p] > 1 /\ IsLost(Event(p, seen[p] - 1)) => Label(e) \in LastWords»`, `TRUE`, "lost"},
 	{"no lock of the dead", `/\ «Release(p)»`, `UNCHANGED lock`, "a death"},
 }
 

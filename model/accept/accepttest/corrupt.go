@@ -59,7 +59,7 @@ var Corruptions = []Corruption{
 		all := append(slices.Clone(spec.CallSteps), spec.WithdrawalSteps...)
 		e, label := &t.Events[i], all[random.IntN(len(all))].String()
 		other := accept.Event{Label: label}
-		if label == e.Label || other.Locked() != e.Locked() || (label == spec.Call.String()) != (e.Parties > 0) {
+		if e.Lost || label == e.Label || other.Locked() != e.Locked() || (label == spec.Call.String()) != (e.Parties > 0) {
 			return false
 		}
 		e.Label = label
@@ -97,6 +97,13 @@ var Corruptions = []Corruption{
 			}
 		}
 		return t.Events[i].Locked()
+	}},
+	{"lost", "a step is lost that is not, or is not that is", func(_ *rand.Rand, t *accept.Trace, i int) bool {
+		e := &t.Events[i]
+		s, err := spec.ParseStep(e.Label)
+		was := e.Lost
+		e.Lost = !was
+		return was || err == nil && (s.Lock() == spec.Acquire || s.Lock() == spec.Held)
 	}},
 	{"parties", "a call has another party count", func(_ *rand.Rand, t *accept.Trace, i int) bool {
 		t.Events[i].Parties++

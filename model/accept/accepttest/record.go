@@ -26,6 +26,7 @@ type recorder struct {
 	events   []accept.Event
 	recorded []bool // by process: the step that it is at
 	over     []bool // by process: it has died
+	lost     []bool // by process: it has died, and what it had announced is not recorded
 }
 
 // A Walk is what the processes of a trace do.
@@ -35,25 +36,30 @@ type Walk struct {
 	Events  int     // the length of the trace, about
 	GiveUps float64 // how often a process gives up or leaves its wait rather than take a step
 	Deaths  float64 // how often a process dies, or fails, rather than take a step
+	Losses  float64 // how often one dies that another records for, when it is at a step under the lock
 }
 
 // Record returns the trace of a walk.
 func Record(random *rand.Rand, w Walk) *accept.Trace {
 	w.Parties = cmp.Or(w.Parties, w.Procs)
 	cfg := model.Config{Scenario: spec.Withdraw, Procs: w.Procs}
-	r := &recorder{random: random, cfg: cfg, parties: w.Parties, state: model.Init(cfg), recorded: make([]bool, w.Procs), over: make([]bool, w.Procs)}
+	r := &recorder{random: random, cfg: cfg, parties: w.Parties, state: model.Init(cfg), recorded: make([]bool, w.Procs), over: make([]bool, w.Procs), lost: make([]bool, w.Procs)}
 	for idle := 0; len(r.events) < w.Events && idle < 100*w.Procs; idle++ {
 		p := random.IntN(w.Procs)
 		before := len(r.events)
 		switch {
 		case r.over[p]:
+		case r.lost[p]:
+			r.note(p, r.state.Step(p).String())
+			r.end(p)
+		case !r.recorded[p] && w.Losses > 0 && r.state.Holder() == p && random.Float64() < w.Losses:
+			r.lose(p)
 		case !r.recorded[p]:
 			r.note(p, r.state.Step(p).String())
 			r.recorded[p] = true
 		case random.Float64() < w.Deaths:
 			r.state, _ = model.Happen(cfg, r.state, p, spec.Die)
-			r.note(p, []string{accept.Died, accept.Failed}[random.IntN(2)])
-			r.over[p] = true
+			r.end(p)
 		case random.Float64() < w.GiveUps:
 			event, end := spec.GiveUp, accept.Withdrawn
 			if random.IntN(8) == 0 {
@@ -89,6 +95,39 @@ func (r *recorder) enter(p int, state model.State, end string) {
 	}
 }
 
+// end records the end of a process.
+func (r *recorder) end(p int) {
+	r.note(p, []string{accept.Died, accept.Failed}[r.random.IntN(2)])
+	r.over[p] = true
+}
+
+// lose has a process die before its step, which it has announced, is recorded, or
+// after, when it has taken the step or not.
+func (r *recorder) lose(p int) {
+	r.last(p).Lost = true
+	if r.random.IntN(2) == 0 {
+		r.state, _ = model.Happen(r.cfg, r.state, p, spec.Die)
+		r.lost[p] = true
+		return
+	}
+	r.note(p, r.state.Step(p).String())
+	if r.random.IntN(2) == 0 {
+		r.state, _ = model.Advance(r.cfg, r.state, p, 0)
+	}
+	r.state, _ = model.Happen(r.cfg, r.state, p, spec.Die)
+	r.end(p)
+}
+
+// last returns the last event of a process; nil: it has none.
+func (r *recorder) last(p int) *accept.Event {
+	for i := len(r.events) - 1; i >= 0; i-- {
+		if r.events[i].Proc == p {
+			return &r.events[i]
+		}
+	}
+	return nil
+}
+
 func (r *recorder) note(p int, label string) {
 	e := accept.Event{Proc: p, Label: label}
 	if e.Locked() {
@@ -99,13 +138,8 @@ func (r *recorder) note(p int, label string) {
 		e.Parties = r.parties
 	}
 	e.Number = r.counter
-	for i := len(r.events) - 1; i >= 0; i-- {
-		if last := &r.events[i]; last.Proc == p {
-			if !last.Locked() {
-				last.Until = e.Number
-			}
-			break
-		}
+	if last := r.last(p); last != nil && !last.Locked() {
+		last.Until = e.Number
 	}
 	r.events = append(r.events, e)
 }
