@@ -4,14 +4,12 @@ package conformance
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/port"
@@ -176,31 +174,23 @@ func TestHazard_Conversation(t *testing.T) {
 }
 
 // TestHazard_SwallowedAnswer has a port that takes part in every step of the
-// withdrawal check and swallows its last answer. Its peer gets through. The
-// test does not wait for the limit: it ends the time once the answer was
-// swallowed.
+// withdrawal check and swallows its last answer. Its peer gets through.
 func TestHazard_SwallowedAnswer(t *testing.T) {
+	t.Parallel()
 	goPort := porttest.GoPort(t)
-	swallowed := filepath.Join(t.TempDir(), "swallowed")
-	for _, c := range []struct{ name, last, want string }{
-		{"says it", `echo returned`, ""},
-		{"swallows it", `: >"` + swallowed + `"`, `"returned" did not come`},
+	for _, c := range []struct {
+		name, last string
+		limit      time.Duration
+		want       string
+	}{
+		{"says it", `echo returned`, port.Limit, ""},
+		{"swallows it", `:`, 5 * time.Second, `"returned" did not come`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			name := "exec:" + goPort +
-				` | while read -r line; do case $line in returned) ` + c.last + `;; *) echo "$line";; esac; done`
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			go func() {
-				for ctx.Err() == nil {
-					if _, err := os.Stat(swallowed); !errors.Is(err, fs.ErrNotExist) {
-						cancel()
-					}
-					runtime.Gosched()
-				}
-			}()
-			s := newSubject(ctx, name)
-			s.can.Withdraw = true
+			t.Parallel()
+			s := newSubject(t.Context(), "exec:"+goPort+
+				` | while read -r line; do case $line in returned) `+c.last+`;; *) echo "$line";; esac; done`)
+			s.can.Withdraw, s.Limit = true, c.limit
 			_, err := withdrawal(s)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("withdrawal of a port that %s: %v, want an error with %q", c.name, err, c.want)
