@@ -32,7 +32,7 @@ func main() { cli.Main(command()) }
 
 // packages are those that a run without arguments takes, the quickest first.
 var packages = []string{
-	"stress/oracle", "stress/trace", "model", "tla/tlc", "impl/internal/shm", "impl", "model/proof", "model/proof/certificate", "stress/lockprobe",
+	"stress/oracle", "stress/trace", "model", "tla/tlc", "impl/internal/shm", "impl", "impl/group", "model/proof", "model/proof/certificate", "stress/lockprobe",
 	"model/explore", "stress/lockstep", "stress/vectors", "stress/run", "stress/conformance",
 }
 

@@ -50,10 +50,7 @@ func wantError(t testing.TB, call string, got, want error) {
 
 func wantWords(t testing.TB, name string, want spec.Words) {
 	t.Helper()
-	s, err := shm.AttachSegment(t.Context(), name, false, func(spec.Words) error { return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := segmentOf(t, name)
 	defer s.Close()
 	if got := s.Snapshot(); got != want {
 		t.Errorf("words: got %v, want %v", got, want)

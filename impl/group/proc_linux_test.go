@@ -42,11 +42,13 @@ type (
 		Do     string // Wait, Leave, Status, Reset
 		Rounds int    // of Wait, until one fails
 		Time   time.Duration
-		// At so many visits of a step: kill or stop itself, or end the
-		// context.
+		// At so many visits of a step: kill or stop itself, end the context,
+		// or stay.
 		Step   string
 		Visit  int
 		Signal string
+		// The guardian kills the process at the step, or else at Wake.
+		Guardian string
 	}
 	report struct {
 		Rounds  int    // that returned nil
@@ -65,6 +67,13 @@ func runMember() error {
 	if err := in.Decode(&cfg); err != nil {
 		return err
 	}
+	var dies atomic.Value // order.Guardian
+	cfg.Hook = func(guardian bool, s spec.MemberStep) {
+		if at, _ := dies.Load().(string); guardian && at != "" && (s.String() == at || s == spec.Wake) {
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	}
 	g, err := Join(context.Background(), cfg)
 	if err := out.Encode(reportOf(0, err)); err != nil || g == nil {
 		return err
@@ -76,6 +85,7 @@ func runMember() error {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		visits := 0
+		dies.Store(o.Guardian)
 		g.SetHook(nil)
 		if o.Step != "" {
 			g.SetHook(func(s spec.MemberStep) {
@@ -88,6 +98,8 @@ func runMember() error {
 				switch o.Signal {
 				case "cancel":
 					cancel()
+				case "stay":
+					select {}
 				case "stop":
 					runtime.LockOSThread() // a signal to this thread stops it at once
 					unix.Tgkill(os.Getpid(), syscall.Gettid(), syscall.SIGSTOP)
@@ -140,6 +152,7 @@ func reportOf(rounds int, err error) report {
 // A member is another process that has joined.
 type member struct {
 	t       *testing.T
+	name    string // of the group
 	rank    int
 	cmd     *exec.Cmd
 	in      *json.Encoder
@@ -153,23 +166,21 @@ const deadline = 2 * time.Minute
 // start starts a member. The report of Join comes first.
 func start(t *testing.T, name, lockPath string, parties, rank int) *member {
 	t.Helper()
-	m := begin(t, name, lockPath, parties, rank)
-	if r := m.report(); r.Error != "" {
-		t.Fatalf("Join of rank %d: got %s, want nil", rank, r.Text)
-	}
-	return m
+	return startIn(t, nil, name, lockPath, parties, rank)
 }
 
-func begin(t *testing.T, name, lockPath string, parties, rank int) *member {
+// startIn starts a member in namespaces of its own.
+func startIn(t *testing.T, namespaces *syscall.SysProcAttr, name, lockPath string, parties, rank int) *member {
 	t.Helper()
 	cmd := reexec.Command(context.Background(), "member")
+	cmd.SysProcAttr = namespaces
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := reexec.Start(t, cmd)
-	m := &member{t, rank, cmd, json.NewEncoder(in), make(chan report, 1)}
+	m := &member{t, name, rank, cmd, json.NewEncoder(in), make(chan report, 1)}
 	go func() {
 		defer close(m.reports)
 		for scan := bufio.NewScanner(out); scan.Scan(); {
@@ -185,6 +196,9 @@ func begin(t *testing.T, name, lockPath string, parties, rank int) *member {
 		cmd.Wait()
 	})
 	m.in.Encode(Config{Name: name, LockPath: lockPath, Parties: parties, Rank: rank, Label: fmt.Sprint("member ", rank)})
+	if r := m.report(); r.Error != "" {
+		t.Fatalf("Join of rank %d: got %s, want nil", rank, r.Text)
+	}
 	return m
 }
 
@@ -217,15 +231,11 @@ func (m *member) report() report {
 		}
 		return r
 	case <-time.After(deadline):
-		s, _ := Inspect(m.name())
+		s, _ := Inspect(m.name)
 		m.t.Fatalf("rank %d hangs: %+v", m.rank, s)
 		panic("unreachable")
 	}
 }
-
-var current atomic.Value // the name of the group, for the message of a hang
-
-func (m *member) name() string { return current.Load().(string) }
 
 // killable are the steps of a call at which a member of a group of members can
 // be; it is at the section's last ones in the round that it carries out.
@@ -270,7 +280,6 @@ func TestProc_KilledAtEachStep(t *testing.T) {
 
 func killAt(t *testing.T, n int, step spec.MemberStep, visit int) {
 	name, lockPath := newNames(t)
-	current.Store(name)
 	members := make([]*member, n)
 	for rank := range n {
 		members[rank] = start(t, name, lockPath, n, rank)
@@ -391,19 +400,33 @@ func awaitArrived(t *testing.T, name string, round uint64, want int) {
 
 func wordsOf(t *testing.T, name string) spec.Words {
 	t.Helper()
-	s, err := shm.AttachSegment(t.Context(), name, false, func(spec.Words) error { return nil })
+	s := segmentOf(t, name)
+	defer s.Close()
+	return s.Snapshot()
+}
+
+func setWords(t *testing.T, name string, w spec.Words) {
+	t.Helper()
+	s := segmentOf(t, name)
+	defer s.Close()
+	s.Store(spec.Enter, w.Enter)
+	s.Store(spec.Exit, w.Exit)
+	s.Store(spec.Flag, w.Flag)
+}
+
+func segmentOf(t testing.TB, name string) *shm.Segment {
+	t.Helper()
+	s, err := shm.AttachSegment(t.Context(), name, false, func(spec.Words) error { return shm.ErrConstructed })
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	return s.Snapshot()
+	return s
 }
 
 // TestProc_Rounds: many rounds of processes, as after a restart.
 func TestProc_Rounds(t *testing.T) {
 	const n, rounds = 4, 1000
 	name, lockPath := newNames(t)
-	current.Store(name)
 	var members []*member
 	for rank := range n {
 		members = append(members, start(t, name, lockPath, n, rank))
@@ -425,7 +448,6 @@ func TestProc_AllKilled(t *testing.T) {
 	for i, after := range []int{2, 3, 2, 3} {
 		at := []spec.MemberStep{spec.CarryResetExit, spec.CarryRaiseFlag}[i/2] // in a section; all words are 0 then
 		name, lockPath := newNames(t)
-		current.Store(name)
 		a, b := start(t, name, lockPath, 2, 0), start(t, name, lockPath, 2, 1)
 		b.order(order{Do: "Wait"})
 		awaitArrived(t, name, 1, 1)
@@ -440,6 +462,9 @@ func TestProc_AllKilled(t *testing.T) {
 		var members []*Group
 		for rank := range after {
 			members = append(members, join(t, name, lockPath, after, rank))
+			if w := wordsOf(t, name); after != 2 && w != spec.Initial {
+				t.Fatalf("when a job with another party count begins: got words %v, want %v", w, spec.Initial)
+			}
 		}
 		wantRounds(t, 50, members...)
 	}
@@ -451,19 +476,20 @@ func TestProc_AllKilled(t *testing.T) {
 func TestProc_Stopped(t *testing.T) {
 	for _, step := range []spec.MemberStep{spec.Begin, spec.Take} {
 		name, lockPath := newNames(t)
-		current.Store(name)
 		g, stops := join(t, name, lockPath, 2, 0), start(t, name, lockPath, 2, 1)
 		ctx, cancel := context.WithCancel(t.Context())
+		goOn := make(chan bool)
+		g.SetHook(func(s spec.MemberStep) { // it does not carry out the round before the other one
+			if s == spec.Gather {
+				<-goOn
+			}
+		})
 		done := make(chan error, 1)
 		go func() { done <- g.Wait(ctx) }()
 		awaitArrived(t, name, 1, 1)
 		stops.order(order{Do: "Wait", Step: step.String(), Signal: "stop"})
-		for s := (Status{Ranks: make([]Rank, 2)}); s.Ranks[1].State != Stopped; {
-			var err error
-			if s, err = g.Status(); err != nil {
-				t.Fatal(err)
-			}
-		}
+		stops.awaitStop(g)
+		close(goOn)
 		cancel()
 		err := <-done
 		var missing *MissingError
@@ -516,7 +542,6 @@ func TestProc_RetractsAtEachStep(t *testing.T) {
 func TestProc_KilledBesideForeign(t *testing.T) {
 	for _, step := range []spec.MemberStep{spec.Arrive, spec.Take, spec.Ready, spec.CarryResetEnter, spec.CarryResetExit, spec.CarryRaiseFlag, spec.Owe, spec.Turn, spec.Settle} {
 		name, lockPath := newNames(t)
-		current.Store(name)
 		g, victim := join(t, name, lockPath, 3, 0), start(t, name, lockPath, 3, 1)
 		b, err := impl.Attach(t.Context(), name, lockPath)
 		if err != nil {
@@ -603,13 +628,27 @@ func TestUnit_Refusals(t *testing.T) {
 // party can have it.
 func TestProc_Reset(t *testing.T) {
 	name, lockPath := newNames(t)
-	current.Store(name)
 	g, victim := join(t, name, lockPath, 2, 0), start(t, name, lockPath, 2, 1)
 	victim.order(order{Do: "Wait", Step: spec.Begin.String()})
 	wantError(t, "Wait beside one that dies", g.Wait(t.Context()), ErrBroken)
-	wantError(t, "Wait in a broken group", g.Wait(t.Context()), ErrBroken)
+	var steps []spec.MemberStep
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	g.SetHook(func(s spec.MemberStep) {
+		if steps = append(steps, s); s != spec.Begin {
+			cancel()
+		}
+	})
+	wantError(t, "Wait in a broken group", g.Wait(ctx), ErrBroken)
+	if !slices.Equal(steps, []spec.MemberStep{spec.Begin}) {
+		t.Errorf("Wait in a broken group: got steps %v, want Begin alone", steps)
+	}
+	g.SetHook(nil)
 	if err := g.Reset(); err != nil {
 		t.Fatalf("Reset: got %v, want nil", err)
+	}
+	if s, err := g.Status(); err != nil || s.Broken || s.Ranks[0].State != Outside || s.Ranks[1].State != Left {
+		t.Errorf("after Reset: got %+v, %v, want that the rank of the dead alone is vacant", s, err)
 	}
 	b, err := impl.Attach(t.Context(), name, lockPath)
 	if err != nil {
