@@ -20,6 +20,7 @@ const (
 	longNap  = 300 * time.Millisecond // BenchmarkAsleep: 0.07 % of a processor
 	pollMin  = 50 * time.Microsecond  // between looks for a foreign party: each nap is longer by this
 	pollMax  = spec.Tick
+	brisk    = 100 // the first looks are no longer apart than pollMin while members are owed
 )
 
 // A yield that takes longer than this gave the processor to a process that keeps
@@ -49,6 +50,7 @@ type pause struct {
 // What gather sees.
 type sight struct {
 	complete bool // each rank has arrived
+	arrived  int32
 	dead     bool // a death has broken no round yet
 	vacant   bool // a rank is
 	first    bool // no lower rank has arrived
@@ -85,11 +87,11 @@ func (p *pause) gather() spec.MemberStep {
 	switch {
 	case s.complete || s.dead:
 		return spec.LockRound
-	case s.vacant && p.due(s):
-		p.dozed++
+	case s.vacant && p.due(s) && p.worth(s.arrived):
 		return spec.LockRound
 	case s.vacant && s.first:
-		p.doze(turn, min(time.Duration(p.dozed+1)*pollMin, pollMax))
+		p.dozed++
+		p.doze(turn, p.pollNap())
 	case p.dozed == 0:
 		p.dozed++
 		p.doze(turn, firstNap)
@@ -105,6 +107,36 @@ func (p *pause) gather() spec.MemberStep {
 
 // due reports whether this call looks for a foreign party now: after each nap.
 func (p *pause) due(s sight) bool { return p.naps > 0 || p.dozed == 0 && s.first }
+
+// worth reports whether a section would find what a foreign party has done, or
+// words to refuse. A foreign party that finds the lock taken naps for long, so a
+// call that looks for it reads the words first. What it reads has no other
+// effect: the section reads them again, and a look that comes too early is
+// followed by one after the next nap. Where a hook looks, the lock is tried at
+// each look, as in GROUP.md.
+func (p *pause) worth(arrived int32) bool {
+	w, n, owed := p.barrier.Snapshot(), int32(len(p.slots)), int32(p.head.owed.Load()) // any stores
+	switch {
+	case p.hook != nil || p.cfg.Hook != nil, p.head.phase.Load() != 0, !shm.InRange(w, n):
+		return true
+	case owed != 0: // Settle
+		foreign := n - owed
+		return w.Exit == spec.NotSet || w.Exit+owed > foreign
+	default: // Judge, Take
+		return w.Exit == spec.NotSet || w.Exit == n && w.Enter+arrived >= n
+	}
+}
+
+// pollNap is the time before the next look for a foreign party. While members
+// are owed, it is to return, and soon to call again: if the exit of the members
+// is counted before that, it need not wait for it.
+func (p *pause) pollNap() time.Duration {
+	naps := p.dozed
+	if p.head.owed.Load() != 0 {
+		naps = max(1, naps-brisk)
+	}
+	return min(time.Duration(naps)*pollMin, pollMax)
+}
 
 // attempted notes whether the attempt at the lock succeeded.
 func (p *pause) attempted(took bool) {
@@ -165,7 +197,9 @@ func (p *pause) look() (s sight) {
 	for i := range p.slots {
 		o := &p.slots[i]
 		owner, in := o.owner.Load(), o.arrivedIn(p.round)
-		s.complete = s.complete && in
+		if s.complete = s.complete && in; in {
+			s.arrived++
+		}
 		s.vacant = s.vacant || owner == vacant
 		s.dead = s.dead || died(owner) && o.broken.Load() == 0
 		s.first = s.first && (i >= p.cfg.Rank || !in || !alive(owner))
