@@ -543,7 +543,7 @@ func liveBarriers(t *testing.T) (list []*liveBarrier) {
 	for i, hold := range []func(*testing.T, *os.File) (name string, end func()){
 		heldOpen, heldUnlinked, heldByOtherUser, heldInOtherNamespace, heldInFlight,
 	} {
-		segment, lock := jobNames(10+i)
+		segment, lock := jobNames(10 + i)
 		path := filepath.Join("/dev/shm", segment)
 		err := errors.Join(os.WriteFile(path, []byte(initialWords(t)), 0o600), os.WriteFile(lock, nil, 0o600))
 		if err != nil {

@@ -271,7 +271,7 @@ func (b *backoff) note(long bool) {
 var here atomic.Int32
 
 // longHold is how long a nap may keep the last processor of the Go runtime.
-const longHold = time.Millisecond
+const longHold = 2 * time.Millisecond
 
 // doze sleeps while turn holds v, for at most d. Whoever changes turn looks at
 // asleep after that, and the kernel compares turn after the store of asleep, so
