@@ -20,7 +20,8 @@ const (
 	longNap  = 300 * time.Millisecond // BenchmarkAsleep: 0.07 % of a processor
 	pollMin  = 50 * time.Microsecond  // between looks for a foreign party: each nap is longer by this
 	pollMax  = spec.Tick
-	brisk    = 100 // the first looks are no longer apart than pollMin while members are owed
+	brisk    = 150              // looks while members are owed: longer than a tick
+	briskNap = time.Microsecond // and 50 more, the slack of the kernel's timers
 )
 
 // A yield that takes longer than this gave the processor to a process that keeps
@@ -117,25 +118,24 @@ func (p *pause) due(s sight) bool { return p.naps > 0 || p.dozed == 0 && s.first
 func (p *pause) worth(arrived int32) bool {
 	w, n, owed := p.barrier.Snapshot(), int32(len(p.slots)), int32(p.head.owed.Load()) // any stores
 	switch {
-	case p.hook != nil || p.cfg.Hook != nil, p.head.phase.Load() != 0, !shm.InRange(w, n):
+	case p.hook != nil || p.cfg.Hook != nil, p.head.phase.Load() != 0, corrupt(w, arrived, n):
 		return true
 	case owed != 0: // Settle
 		foreign := n - owed
 		return w.Exit == spec.NotSet || w.Exit+owed > foreign
 	default: // Judge, Take
-		return w.Exit == spec.NotSet || w.Exit == n && w.Enter+arrived >= n
+		return w.Exit == spec.NotSet || w.Exit == n && w.Enter+arrived == n
 	}
 }
 
 // pollNap is the time before the next look for a foreign party. While members
-// are owed, it is to return, and soon to call again: if the exit of the members
-// is counted before that, it need not wait for it.
+// are owed, that is to return, and soon to call again: if the exit of the members
+// is counted before, it need not wait a tick for it.
 func (p *pause) pollNap() time.Duration {
-	naps := p.dozed
-	if p.head.owed.Load() != 0 {
-		naps = max(1, naps-brisk)
+	if p.head.owed.Load() != 0 && p.dozed <= brisk {
+		return briskNap
 	}
-	return min(time.Duration(naps)*pollMin, pollMax)
+	return min(time.Duration(p.dozed)*pollMin, pollMax)
 }
 
 // attempted notes whether the attempt at the lock succeeded.

@@ -365,7 +365,7 @@ func (t *thread) take(r uint64) (spec.MemberStep, error) {
 		}
 	}
 	switch {
-	case !shm.InRange(w, n), a+w.Enter > n, w.Enter > 0 && w.Flag != spec.Down:
+	case corrupt(w, a, n):
 		t.refusal = &impl.CorruptError{Name: t.cfg.Name, Words: w, Parties: int(n)}
 		return spec.UnlockRound, nil
 	case a+w.Enter < n || w.Exit != n:
@@ -388,6 +388,12 @@ func (t *thread) take(r uint64) (spec.MemberStep, error) {
 		t.slots[i].arrival.CompareAndSwap(r<<2|taken, r<<2|arrived)
 	}
 	return spec.UnlockRound, nil
+}
+
+// corrupt reports whether no round of n parties, of which so many members have
+// arrived, has the words.
+func corrupt(w spec.Words, arrived, n int32) bool {
+	return !shm.InRange(w, n) || arrived+w.Enter > n || w.Enter > 0 && w.Flag != spec.Down
 }
 
 func (t *thread) anyOwner(is func(uint32) bool) bool {
