@@ -37,56 +37,62 @@ func TestUnit_NapLetsOthersRun(t *testing.T) {
 
 // TestUnit_Worth: a call that looks for a foreign party tries the lock if and
 // only if a section has something to do or to refuse, whatever the words are,
-// whether members are owed, and whether the call has arrived.
+// whether members are owed or the journal is open, and whether the call has
+// arrived.
 func TestUnit_Worth(t *testing.T) {
-	type state struct {
-		words     spec.Words
-		owed      uint32
-		turn      uint64
-		completed uint64
-	}
 	for parties := int32(2); parties <= 3; parties++ {
 		name, lockPath := newNames(t)
 		g := join(t, name, lockPath, int(parties), 0)
-		caller := thread{Group: g, role: caller, round: 5}
-		read := func() state {
-			return state{g.barrier.Snapshot(), g.head.owed.Load(), g.head.turn.Load(), g.head.completed.Load()}
-		}
-		write := func(s state, arrival uint64) {
-			g.barrier.Store(spec.Enter, s.words.Enter)
-			g.barrier.Store(spec.Exit, s.words.Exit)
-			g.barrier.Store(spec.Flag, s.words.Flag)
-			g.head.owed.Store(s.owed)
-			g.head.turn.Store(s.turn)
-			g.head.completed.Store(s.completed)
-			g.own.arrival.Store(5<<2 | arrival)
-		}
-		n, idle := 0, 0
-		for enter := int32(-1); enter <= parties+1; enter++ {
-			for exit := int32(-2); exit <= parties+1; exit++ {
-				for flag := int32(0); flag <= 1; flag++ {
-					for owed := range uint32(parties) {
-						for in := range int32(2) {
-							before := state{spec.Words{Enter: enter, Exit: exit, Flag: flag}, owed, 5 << 1, 4}
-							write(before, uint64(in)*arrived)
-							p := pause{thread: &caller}
-							worth := p.worth(in)
-							_, err := caller.lockRound()
-							if busy := err != nil || read() != before; busy != worth {
-								t.Errorf("n=%d, %+v, arrived %d: worth is %v; a section leaves %+v, error %v", parties, before, in, worth, read(), err)
-							}
-							if n++; !worth {
-								idle++
-							}
-							caller.refusal = nil
-						}
-					}
-				}
+		busy, idle := 0, 0
+		try := func(before inRound, arrivals int32) {
+			before.write(g)
+			g.own.arrival.Store(before.turn>>1<<2 | uint64(arrivals)*arrived)
+			call := thread{Group: g, role: caller, round: before.turn >> 1}
+			worth := (&pause{thread: &call}).worth(arrivals)
+			_, err := call.lockRound()
+			after := readRound(g)
+			if worth != (err != nil || after != before) {
+				t.Errorf("n=%d, %+v, %d arrived: worth is %v; a section leaves %+v, error %v", parties, before, arrivals, worth, after, err)
+			}
+			if worth {
+				busy++
+			} else {
+				idle++
 			}
 		}
-		if idle < n/10 || idle > n-n/10 {
-			t.Errorf("n=%d: %d of %d states have nothing to do; want some of both kinds", parties, idle, n)
+		for i := range (parties + 3) * (parties + 4) * 2 * parties * 2 * 2 {
+			digit := func(base int32) (d int32) {
+				d, i = i%base, i/base
+				return d
+			}
+			words := spec.Words{Enter: digit(parties+3) - 1, Exit: digit(parties+4) - 2, Flag: digit(2)}
+			try(inRound{words, uint32(digit(parties)), uint32(digit(2)), 5 << 1, 4}, digit(2))
 		}
-		write(state{spec.Words{Exit: spec.NotSet, Flag: spec.Up}, 0, 5 << 1, 4}, outside)
+		if min(busy, idle) < 20 {
+			t.Errorf("n=%d: something to do in %d states, nothing in %d; want many of both", parties, busy, idle)
+		}
+		inRound{spec.Words{Exit: spec.NotSet, Flag: spec.Up}, 0, 0, 5 << 1, 4}.write(g) // for Leave
+		g.own.arrival.Store(5<<2 | outside)
 	}
+}
+
+// inRound is what a section changes.
+type inRound struct {
+	words           spec.Words
+	owed, phase     uint32
+	turn, completed uint64
+}
+
+func readRound(g *Group) inRound {
+	return inRound{g.barrier.Snapshot(), g.head.owed.Load(), g.head.phase.Load(), g.head.turn.Load(), g.head.completed.Load()}
+}
+
+func (s inRound) write(g *Group) {
+	g.barrier.Store(spec.Enter, s.words.Enter)
+	g.barrier.Store(spec.Exit, s.words.Exit)
+	g.barrier.Store(spec.Flag, s.words.Flag)
+	g.head.owed.Store(s.owed)
+	g.head.phase.Store(s.phase)
+	g.head.turn.Store(s.turn)
+	g.head.completed.Store(s.completed)
 }
