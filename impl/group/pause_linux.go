@@ -113,8 +113,8 @@ func (p *pause) due(s sight) bool { return p.naps > 0 || p.dozed == 0 && s.first
 // words to refuse. A foreign party that finds the lock taken naps for long, so a
 // call that looks for it reads the words first. What it reads has no other
 // effect: the section reads them again, and a look that comes too early is
-// followed by one after the next nap. Where a hook looks, the lock is tried at
-// each look, as in GROUP.md.
+// followed by one after the next nap. Where a hook looks, it sees an attempt at
+// each look.
 func (p *pause) worth(arrived int32) bool {
 	w, n, owed := p.barrier.Snapshot(), int32(len(p.slots)), int32(p.head.owed.Load()) // any stores
 	switch {
