@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -274,5 +275,20 @@ func TestUnit_HandIsUpToDate(t *testing.T) {
 				t.Errorf("%s: %q names no test", pkg, h.name)
 			}
 		}
+	}
+}
+
+// TestProc_Apart: where the system lets a program have a /dev/shm of its own, a
+// mutant has one, with process numbers of its own and limits.
+func TestProc_Apart(t *testing.T) {
+	own := exec.Command("unshare", "--mount", "--pid", "--fork", "--mount-proc", "mount", "-t", "tmpfs", "tmpfs", "/dev/shm")
+	if out, err := own.CombinedOutput(); err != nil {
+		t.Skipf("%v: %v: %s", own, err, out)
+	}
+	command := slices.Concat(apart(), []string{"sh", "-c", "echo $$ $(ls -A /dev/shm) $(ulimit -v) $(ulimit -t)"})
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = append(os.Environ(), "MUTANT_SECONDS=7")
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "1 8000000 7\n" {
+		t.Errorf("%v: process number, files in /dev/shm, limits: got %q, error %v; want 1, none, 8000000 and 7", command, out, err)
 	}
 }

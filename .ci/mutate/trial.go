@@ -262,7 +262,7 @@ func (t *trial) run(ctx context.Context, limit time.Duration, env []string, args
 // all memory, or a processor for longer than $MUTANT_SECONDS: a loop without end
 // ends sooner so on a loaded machine.
 var apart = sync.OnceValue(func() []string {
-	const script = `mount -t tmpfs tmpfs /dev/shm && ulimit -v 8000000 -t "${MUTANT_SECONDS:-60}" && exec "$0" "$@"`
+	const script = `mount -t tmpfs tmpfs /dev/shm && ulimit -v 8000000 && ulimit -t "${MUTANT_SECONDS:-60}" && exec "$0" "$@"`
 	command := []string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script}
 	if exec.Command(command[0], append(command[1:], "true")...).Run() != nil {
 		return nil
