@@ -65,10 +65,10 @@ func TestUnit_TakesAllOrNone(t *testing.T) {
 			}
 		}()
 		<-begun
-		step, err := all.take(1)
+		step := all.take(1)
 		<-done
-		if err != nil || all.refusal != nil {
-			t.Fatalf("take beside others that withdraw: got %v, %v", err, all.refusal)
+		if all.refusal != nil {
+			t.Fatalf("take beside others that withdraw: got %v", all.refusal)
 		}
 		for i := range g.slots {
 			if got := g.slots[i].arrival.Load() & 3; withdrawn[i] != (got == outside) || step == spec.Open && got != taken || step != spec.Open && got == taken {
@@ -174,9 +174,9 @@ func TestUnit_TakesNobody(t *testing.T) {
 	for _, w := range []spec.Words{{Exit: n, Flag: spec.Up}, {Enter: 1, Exit: n - 1, Flag: spec.Down}} {
 		setWords(t, name, w)
 		a.own.arrival.Store(1<<2 | arrived)
-		step, err := one.take(1)
-		if a, b := a.own.arrival.Load(), b.own.arrival.Load(); err != nil || one.refusal != nil || step != spec.UnlockRound || a&3 != arrived || b&3 != arrived {
-			t.Errorf("take of two members with words %v: got %v, %v, %v, arrivals %d and %d, want that none is taken", w, step, err, one.refusal, a, b)
+		step := one.take(1)
+		if a, b := a.own.arrival.Load(), b.own.arrival.Load(); one.refusal != nil || step != spec.UnlockRound || a&3 != arrived || b&3 != arrived {
+			t.Errorf("take of two members with words %v: got %v, %v, arrivals %d and %d, want that none is taken", w, step, one.refusal, a, b)
 		}
 	}
 	a.own.arrival.Store(0)

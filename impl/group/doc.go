@@ -39,10 +39,11 @@
 // A waiter spins only while the members that do not sleep are no more than the
 // processors that this process may run on, and not for long; otherwise it yields
 // a few times. Then it sleeps. In the first spec.Tick of that it keeps its
-// processor of the Go runtime, if GOMAXPROCS is no less than the members of this
-// process. A waiter asleep looks after the others three times a second. While a
-// rank has no member, one waiter also looks for a foreign party, at least once
-// per spec.Tick.
+// processor of the Go runtime, if GOMAXPROCS is greater than the number of
+// members in this process; if they are as many, other goroutines run first, and
+// it does so for 2 ms. A waiter asleep looks after the others three times a
+// second. While a rank has no member, one waiter also looks for a foreign party,
+// at least once per spec.Tick.
 //
 // # Limits
 //

@@ -153,9 +153,13 @@ func (g *Group) Leave() error {
 	if err := g.claim(busy); err != nil {
 		return err
 	}
-	defer g.release(closed)
+	return g.close(g.leave())
+}
+
+// leave is Leave before the files are closed.
+func (g *Group) leave() (err error) {
+	defer g.release(closed) // Status reads the files until then
 	t := thread{Group: g, role: leaver}
-	var err error
 	for end := time.Now().Add(leaveTime); ; shm.Nap(time.Millisecond) {
 		t.patient = time.Now().Before(end)
 		if err = t.untilTaken(context.Background()); err != nil || t.vacated {
@@ -165,8 +169,7 @@ func (g *Group) Leave() error {
 	if !t.vacated {
 		g.abandon()
 	}
-	g.release(closed) // Status reads the files until then
-	return g.close(err)
+	return err
 }
 
 // leaveTime is how long Leave waits for foreign parties.

@@ -17,6 +17,7 @@ const (
 	yields   = 10  // then; each is followed by a read of turn
 	crowded  = 4   // yields while more members run
 	firstNap = spec.Tick
+	longHold = 2 * time.Millisecond   // of a first nap that keeps the last processor of the Go runtime
 	longNap  = 300 * time.Millisecond // BenchmarkAsleep: 0.07 % of a processor
 	pollMin  = 50 * time.Microsecond  // between looks for a foreign party: each nap is longer by this
 	pollMax  = spec.Tick
@@ -269,9 +270,6 @@ func (b *backoff) note(long bool) {
 
 // here counts the members of this process.
 var here atomic.Int32
-
-// longHold is how long a nap may keep the last processor of the Go runtime.
-const longHold = 2 * time.Millisecond
 
 // doze sleeps while turn holds v, for at most d. Whoever changes turn looks at
 // asleep after that, and the kernel compares turn after the store of asleep, so

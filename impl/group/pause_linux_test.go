@@ -44,13 +44,13 @@ func TestUnit_Worth(t *testing.T) {
 		name, lockPath := newNames(t)
 		g := join(t, name, lockPath, int(parties), 0)
 		busy, idle := 0, 0
-		try := func(before inRound, arrivals int32) {
-			before.write(g)
+		try := func(before shared, arrivals int32) {
+			before.put(g)
 			g.own.arrival.Store(before.turn>>1<<2 | uint64(arrivals)*arrived)
 			call := thread{Group: g, role: caller, round: before.turn >> 1}
 			worth := (&pause{thread: &call}).worth(arrivals)
 			_, err := call.lockRound()
-			after := readRound(g)
+			after := g.shared(g.barrier.Snapshot(), 0)
 			if worth != (err != nil || after != before) {
 				t.Errorf("n=%d, %+v, %d arrived: worth is %v; a section leaves %+v, error %v", parties, before, arrivals, worth, after, err)
 			}
@@ -66,33 +66,21 @@ func TestUnit_Worth(t *testing.T) {
 				return d
 			}
 			words := spec.Words{Enter: digit(parties+3) - 1, Exit: digit(parties+4) - 2, Flag: digit(2)}
-			try(inRound{words, uint32(digit(parties)), uint32(digit(2)), 5 << 1, 4}, digit(2))
+			try(shared{words: words, owed: uint32(digit(parties)), phase: uint32(digit(2)), turn: 5 << 1, completed: 4}, digit(2))
 		}
 		if min(busy, idle) < 20 {
 			t.Errorf("n=%d: something to do in %d states, nothing in %d; want many of both", parties, busy, idle)
 		}
-		inRound{spec.Words{Exit: spec.NotSet, Flag: spec.Up}, 0, 0, 5 << 1, 4}.write(g) // for Leave
+		shared{words: spec.Initial, turn: 5 << 1, completed: 4}.put(g) // for Leave
 		g.own.arrival.Store(5<<2 | outside)
 	}
 }
 
-// inRound is what a section changes.
-type inRound struct {
-	words           spec.Words
-	owed, phase     uint32
-	turn, completed uint64
-}
-
-func readRound(g *Group) inRound {
-	return inRound{g.barrier.Snapshot(), g.head.owed.Load(), g.head.phase.Load(), g.head.turn.Load(), g.head.completed.Load()}
-}
-
-func (s inRound) write(g *Group) {
-	g.barrier.Store(spec.Enter, s.words.Enter)
-	g.barrier.Store(spec.Exit, s.words.Exit)
-	g.barrier.Store(spec.Flag, s.words.Flag)
-	g.head.owed.Store(s.owed)
-	g.head.phase.Store(s.phase)
-	g.head.turn.Store(s.turn)
-	g.head.completed.Store(s.completed)
+// put makes what the steps of a section change that of x, but for broken.
+func (x shared) put(g *Group) {
+	storeWords(g.barrier, x.words)
+	g.head.phase.Store(x.phase)
+	g.head.owed.Store(x.owed)
+	g.head.turn.Store(x.turn)
+	g.head.completed.Store(x.completed)
 }

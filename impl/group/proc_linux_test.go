@@ -409,6 +409,10 @@ func setWords(t *testing.T, name string, w spec.Words) {
 	t.Helper()
 	s := segmentOf(t, name)
 	defer s.Close()
+	storeWords(s, w)
+}
+
+func storeWords(s *shm.Segment, w spec.Words) {
 	s.Store(spec.Enter, w.Enter)
 	s.Store(spec.Exit, w.Exit)
 	s.Store(spec.Flag, w.Flag)

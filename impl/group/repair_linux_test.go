@@ -23,8 +23,12 @@ func sharedOf(t *testing.T, name string, carrier int) shared {
 		t.Fatal(err)
 	}
 	defer m.file.Close()
+	return m.shared(wordsOf(t, name), carrier)
+}
+
+func (m *mapped) shared(words spec.Words, carrier int) shared {
 	h := m.head
-	return shared{wordsOf(t, name), h.phase.Load(), h.owed.Load(), h.turn.Load(), h.completed.Load(), m.slots[carrier].broken.Load()}
+	return shared{words, h.phase.Load(), h.owed.Load(), h.turn.Load(), h.completed.Load(), m.slots[carrier].broken.Load()}
 }
 
 // take takes a step of the first round, of n parties and two members.

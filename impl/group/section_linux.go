@@ -190,7 +190,7 @@ func (t *thread) steps() (err error) {
 			step = spec.Take
 
 		case spec.Take:
-			step, err = t.take(r)
+			step = t.take(r)
 
 		case spec.Open:
 			w := t.barrier.Snapshot()
@@ -357,7 +357,7 @@ func (t *thread) ownPart() spec.MemberStep {
 
 // take marks the members that have arrived as taken if the round is complete,
 // or else none.
-func (t *thread) take(r uint64) (spec.MemberStep, error) {
+func (t *thread) take(r uint64) spec.MemberStep {
 	w, n, a := t.barrier.Snapshot(), int32(len(t.slots)), int32(0)
 	for i := range t.slots {
 		if t.slots[i].arrivedIn(r) {
@@ -367,9 +367,9 @@ func (t *thread) take(r uint64) (spec.MemberStep, error) {
 	switch {
 	case corrupt(w, a, n):
 		t.refusal = &impl.CorruptError{Name: t.cfg.Name, Words: w, Parties: int(n)}
-		return spec.UnlockRound, nil
+		return spec.UnlockRound
 	case a+w.Enter < n || w.Exit != n:
-		return spec.UnlockRound, nil
+		return spec.UnlockRound
 	}
 	for i := range t.slots {
 		switch o := &t.slots[i]; o.arrival.Load() {
@@ -382,12 +382,12 @@ func (t *thread) take(r uint64) (spec.MemberStep, error) {
 		}
 	}
 	if a == 0 {
-		return spec.Open, nil
+		return spec.Open
 	}
 	for i := range t.slots { // one has withdrawn
 		t.slots[i].arrival.CompareAndSwap(r<<2|taken, r<<2|arrived)
 	}
-	return spec.UnlockRound, nil
+	return spec.UnlockRound
 }
 
 // corrupt reports whether no round of n parties, of which so many members have
