@@ -167,8 +167,8 @@ func exploreGroup(cmd *cobra.Command, cfg group.Config, opt explore.Options) (gr
 	meter := newMeter("group " + cfg.Parties())
 	defer meter.finish()
 	limit.Progress = meter.show
-	start := time.Now()
-	o := explore.Run(cmd.Context(), group.NewMachine(cfg), limit)
+	start, m := time.Now(), group.NewMachine(cfg)
+	o := explore.Run(cmd.Context(), m, limit)
 	l := groupLine{
 		Version: groupVersion, Members: cfg.Members, Foreign: cfg.Foreign, Rounds: cfg.Rounds, Deaths: cfg.Deaths, May: cfg.May(),
 		Checked: names(opt.Check), Verdict: o.Verdict, Property: groupVerdict(o).Property, Why: o.Why,
@@ -177,13 +177,9 @@ func exploreGroup(cmd *cobra.Command, cfg group.Config, opt explore.Options) (gr
 	if cfg.Mutant != nil {
 		l.Mutant = cfg.Mutant.Name
 	}
-	m := group.NewMachine(cfg)
-	s := m.Init()
-	for _, a := range o.Path {
-		var to group.State
-		m.Next(&s, a, &to)
-		l.Trace = append(l.Trace, groupEntry{cfg.ThreadName(int(a.Thread)), s.Label(cfg, a), to.Words()})
-		s = to
+	states := m.Along(o.Path)
+	for i, a := range o.Path {
+		l.Trace = append(l.Trace, groupEntry{cfg.ThreadName(int(a.Thread)), states[i].Label(cfg, a), states[i+1].Words()})
 	}
 	return o, l
 }

@@ -30,14 +30,9 @@ func small() (list []Config) {
 
 // trace writes the states along a path.
 func trace(cfg Config, path []Action) string {
-	m := NewMachine(cfg)
-	s := m.Init()
 	var b strings.Builder
-	for _, a := range path {
-		var to State
-		m.Next(&s, a, &to)
-		fmt.Fprintln(&b, a, to)
-		s = to
+	for i, to := range NewMachine(cfg).Along(path)[1:] {
+		fmt.Fprintln(&b, path[i], to)
 	}
 	return b.String()
 }

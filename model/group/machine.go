@@ -149,6 +149,18 @@ func (m *Machine) Next(s *State, a Action, to *State) {
 	}
 }
 
+// Along returns the states along a path from the initial one, with that: the
+// state before the first action, and the one after each.
+func (m *Machine) Along(path []Action) []State {
+	list := []State{m.Init()}
+	for i, a := range path {
+		var to State
+		m.Next(&list[i], a, &to)
+		list = append(list, to)
+	}
+	return list
+}
+
 func (s *State) event(p int, e Event) {
 	me := &s.calls[p]
 	switch e {

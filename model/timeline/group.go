@@ -19,11 +19,9 @@ func OfGroup(cfg group.Config, path []group.Action, loop int, stuck bool) Timeli
 		t.Lanes = append(t.Lanes, Lane{Name: cfg.ThreadName(i)})
 	}
 	dead := make([]bool, cfg.Members)
-	s := m.Init()
+	states := m.Along(path)
 	for i, a := range path {
-		var to group.State
-		m.Next(&s, a, &to)
-		at := int64(i + 1)
+		s, to, at := states[i], states[i+1], int64(i+1)
 		item := Item{Kind: Step, From: at, To: at, Label: s.Label(cfg, a), Note: groupNote(s.Snapshot(cfg), to.Snapshot(cfg))}
 		if step, err := spec.ParseMemberStep(item.Label); err == nil {
 			item.Doc = step.Doc()
@@ -42,10 +40,10 @@ func OfGroup(cfg group.Config, path []group.Action, loop int, stuck bool) Timeli
 		lane := &t.Lanes[a.Thread]
 		lane.Items = append(lane.Items, item)
 		t.Words = append(t.Words, Change{at, to.Words()})
-		s = to
 	}
 	if stuck {
-		t.addThreads(cfg, int64(len(path)+1), s, s, true)
+		end := states[len(path)]
+		t.addThreads(cfg, int64(len(path)+1), end, end, true)
 	} else if loop == 0 {
 		t.MarkLast()
 	}
