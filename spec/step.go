@@ -170,6 +170,9 @@ func (s Step) Lock() LockUse { return steps[s].lock }
 // an Acquire step to the end of the Release step that follows.
 func (s Step) Holds() bool { return s.Lock() == Held || s.Lock() == Release }
 
+// Keeps reports whether a process that has taken s holds the lock.
+func (s Step) Keeps() bool { return s.Lock() == Acquire || s.Lock() == Held }
+
 // Reads lists the words that the step reads, in the order of the segment.
 func (s Step) Reads() []Word { return steps[s].reads }
 

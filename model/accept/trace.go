@@ -78,7 +78,7 @@ func (e *Event) isStep() bool {
 // Locked reports whether the process holds the lock when it takes the step.
 func (e *Event) Locked() bool {
 	s, ok := e.step()
-	return ok && (s.Lock() == spec.Held || s.Lock() == spec.Release)
+	return ok && s.Holds()
 }
 
 func (e *Event) polls() bool {
@@ -92,7 +92,7 @@ func (e *Event) ends() bool { return e.Label == Died || e.Label == Failed }
 // has reports whether the process has the lock when it has taken the step.
 func (e *Event) has() bool {
 	s, ok := e.step()
-	return ok && (s.Lock() == spec.Acquire || s.Lock() == spec.Held)
+	return ok && s.Keeps()
 }
 
 // line returns the number of the line of an event.

@@ -173,7 +173,7 @@ func (r *reel) lost(c content) bool {
 	}
 	step, isStep := c.what.step()
 	next, nextIsStep := r.then.what.step()
-	return isStep && (step.Lock() == spec.Acquire || step.Lock() == spec.Held) && nextIsStep && next.Holds()
+	return isStep && step.Keeps() && nextIsStep && next.Holds()
 }
 
 // until returns the number of the event after the present one; 0: there is none.

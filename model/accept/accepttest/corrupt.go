@@ -103,7 +103,7 @@ var Corruptions = []Corruption{
 		s, err := spec.ParseStep(e.Label)
 		was := e.Lost
 		e.Lost = !was
-		return was || err == nil && (s.Lock() == spec.Acquire || s.Lock() == spec.Held)
+		return was || err == nil && s.Keeps()
 	}},
 	{"parties", "a call has another party count", func(_ *rand.Rand, t *accept.Trace, i int) bool {
 		t.Events[i].Parties++
