@@ -3,9 +3,9 @@ package browse
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"sharedbarrier/model"
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 )
 
@@ -84,7 +84,7 @@ func what(cfg model.Config) string {
 	if cfg.Mutant != nil {
 		text += "; mistake: " + cfg.Mutant.Doc
 	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	return cli.Sentence(text)
 }
 
 // onRealProcesses returns the command that makes moves of cfg with real

@@ -11,8 +11,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"sharedbarrier/model/browse/theme"
 	"sharedbarrier/model/cli"
@@ -204,10 +202,7 @@ func rounded(n json.Number) string {
 }
 
 // sentence returns text as one, for a page.
-func sentence(text string) string {
-	first, size := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + cli.Printable(text[size:]) + "."
-}
+func sentence(text string) string { return cli.Sentence(cli.Printable(text)) }
 
 // prose returns text whose parts in backticks are commands or paths.
 func prose(text string) template.HTML {

@@ -130,8 +130,8 @@ func certain(seen string) (names []string) {
 }
 
 // TestUnit_Shape: two runs of the same scenarios differ in counts, in widths, in
-// what they have not met, and in what a run may show, be it the first in its column, the last or the
-// only one. All else is told apart.
+// what they have not met, and in what a run may show, be it the first in its
+// column, the last or the only one. All else is told apart.
 func TestUnit_Shape(t *testing.T) {
 	const row = "growing  3  113  %s  2 forbidden: < 2.6 %%  7 of 7  %s\n"
 	for _, c := range []struct {

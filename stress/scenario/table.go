@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"sharedbarrier/model/cli"
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
 )
@@ -25,7 +26,7 @@ func Text(out io.Writer, results []Result) error {
 	}
 	for _, r := range results {
 		if r.Why != "" {
-			fmt.Fprintf(&b, "\n%s, %s: %s.\n", strings.ToUpper(string(r.Verdict[:1]))+string(r.Verdict[1:]), r.name(), r.Why)
+			fmt.Fprintf(&b, "\n%s\n", cli.Sentence(fmt.Sprintf("%s, %s: %s", r.Verdict, r.name(), r.Why)))
 		}
 	}
 	if len(results) > 0 && results[0].Scenario == results[len(results)-1].Scenario {
