@@ -94,14 +94,7 @@ func traced() {
 	}
 	ctx, lockPath := context.Background(), filepath.Join(dir, "lock")
 	if !member {
-		b, err := impl.Attach(ctx, name, lockPath)
-		if err != nil {
-			panic(err)
-		}
-		l, err := openLedger(dir, name)
-		if err != nil {
-			panic(err)
-		}
+		b, l := must(impl.Attach(ctx, name, lockPath)), must(openLedger(dir, name))
 		wait()
 		b.SetHook(func(s spec.Step) {
 			if s.Holds() {
@@ -118,25 +111,15 @@ func traced() {
 		}
 		return
 	}
-	g, err := group.Join(ctx, group.Config{Name: name, LockPath: lockPath, Parties: n, Rank: proc})
-	if err != nil {
-		panic(err)
-	}
-	l, err := openLedger(dir, name)
-	if err != nil {
-		panic(err)
-	}
+	g := must(group.Join(ctx, group.Config{Name: name, LockPath: lockPath, Parties: n, Rank: proc}))
+	l := must(openLedger(dir, name))
 	wait()
 	var open record
 	g.SetHook(func(s spec.MemberStep) {
 		switch s {
 		case spec.Open:
-			status, err := g.Status()
-			if err != nil {
-				panic(err)
-			}
 			open = record{Words: l.words()}
-			for _, r := range status.Ranks {
+			for _, r := range must(g.Status()).Ranks {
 				if r.Arrived {
 					open.Taken = append(open.Taken, r.Rank)
 				}
@@ -158,8 +141,9 @@ func traced() {
 	}
 }
 
-func number(arg int) int {
-	v, err := strconv.Atoi(os.Args[arg])
+func number(arg int) int { return must(strconv.Atoi(os.Args[arg])) }
+
+func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
