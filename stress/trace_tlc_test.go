@@ -34,7 +34,7 @@ func TestConform_TraceByTLC(t *testing.T) {
 		code      int // of stress
 		behaviour bool
 	}{
-		{"giving up", slices.Concat(three, []string{"--fault", "give-up:0:20%", "--stall", "1m"}), spec.ExitOK, true},
+		{"giving up", slices.Concat(three, []string{"--fault", "give-up:0@AwaitFlag:x2", "--stall", "1m"}), spec.ExitOK, true},
 		{"killed", slices.Concat(three, []string{"--fault", "kill:1@CountEnter", "--stall", "3s"}), spec.ExitHang, true},
 		{"a mistake", []string{"--port", "c@raise-two=2", "--stall", "1m"}, spec.ExitSafety, false},
 	} {

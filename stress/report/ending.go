@@ -27,7 +27,7 @@ import (
 // happened and did not, {misuse} for the faults that break what callers must
 // guarantee, {what} for what came of them, {without} for the command without
 // faults, {repeat} for the command that repeats the run, {longer} for one that
-// gives it more time, {smaller} for one with less load, {check} for one that
+// gives it more time or more rounds, {smaller} for one with less load, {check} for one that
 // checks the suspect alone, and {asked} for what the run was asked for.
 type ending struct {
 	name        string
@@ -68,7 +68,7 @@ var endings = slices.Concat([]ending{
 	{"hang", func(r run.Report) bool { return r.Verdict == spec.Hang && caused(r) }, "{cause}", "{do}; to see it again: `{repeat}`"},
 	{"hang-unexplained", verdict(spec.Hang), "{seen}, and the model does not say why", "look at it while it hangs (go run ./stress inspect), with time for that: `{longer}`"},
 	{"too-short", func(r run.Report) bool { return r.Verdict == spec.Unfinished && missed(r) != "" },
-		"the time was up before this had happened: {missed}", "give it more time: `{longer}`"},
+		"it was over before this had happened: {missed}", "let it run longer: `{longer}`"},
 	{"held-up", func(r run.Report) bool { return r.Verdict == spec.Unfinished && r.Hang != nil }, "{seen}", "give it more time: `{longer}`"},
 	{"unfinished", func(run.Report) bool { return true }, "a limit was reached before it had done what it was asked for: {asked}", "give it more time: `{longer}`"},
 })
@@ -276,10 +276,13 @@ func check(r run.Report) string {
 	return "go run ./stress conformance --port " + cli.Quoted(AtRoot(suspect))
 }
 
-// more returns flags that give a run more time. The last of several equal flags
-// counts.
+// more returns flags that give a run more time, or one that has made all its
+// rounds more of them. The last of several equal flags counts.
 func more(r run.Report) string {
 	text := fmt.Sprintf(" --stall %v", 4*seconds(r.Asked.Stall))
+	if made := r.Asked.Rounds > 0 && r.Rounds >= r.Asked.Rounds; made {
+		text = fmt.Sprintf(" --rounds %d", 4*r.Asked.Rounds)
+	}
 	if r.Asked.For > 0 {
 		text += fmt.Sprintf(" --for %v", 4*seconds(r.Asked.For))
 	}

@@ -212,6 +212,23 @@ func TestUnit_Misuse(t *testing.T) {
 	}
 }
 
+// TestUnit_TooShort: a run in which a fault did not happen gets more of what has
+// ended it, the rounds or the time.
+func TestUnit_TooShort(t *testing.T) {
+	faults := []run.Injected{{Fault: "give-up:20%", Planned: 3}}
+	for want, rep := range map[string]run.Report{
+		repeats + " --rounds 100":             {Rounds: 25, Asked: run.Asked{Rounds: 25, Stall: 10}},
+		repeats + " --rounds 100 --for 8s":    {Rounds: 25, Asked: run.Asked{Rounds: 25, For: 2, Stall: 10}},
+		repeats + " --stall 40s --for 8s":     {Rounds: 24, Asked: run.Asked{Rounds: 25, For: 2, Stall: 10}},
+		repeats + " --stall 2m0s --for 20m0s": {Rounds: 99, Asked: run.Asked{For: 300, Stall: 30}},
+	} {
+		rep.Verdict, rep.Faults = spec.Unfinished, faults
+		if got := Explain(rep, repeats); got.End != "too-short" || !strings.Contains(got.Next, "`"+want+"`") {
+			t.Errorf("%+v: end %q, next %q; want too-short, %q", rep.Asked, got.End, got.Next, want)
+		}
+	}
+}
+
 // TestUnit_EveryErrorHasAnEnding: there is a row for each sentinel of the
 // packages whose errors end a call.
 func TestUnit_EveryErrorHasAnEnding(t *testing.T) {
