@@ -179,7 +179,7 @@ func limit(took time.Duration) time.Duration {
 
 // tests lists the tests, examples and fuzz targets of the program.
 func (t *trial) tests(ctx context.Context) (names []string, err error) {
-	out, err := t.run(ctx, time.Minute, nil, "-test.list", "^(Test|Example|Fuzz)")
+	out, err := t.run(ctx, 10*time.Minute, nil, "-test.list", "^(Test|Example|Fuzz)")
 	if err != nil {
 		return nil, fmt.Errorf("list the tests: %w: %s", err, out)
 	}
