@@ -187,7 +187,7 @@ func (t *trial) judge(ctx context.Context, h handMade, env []string, r *result) 
 	if len(tests) == 0 {
 		tests = []string{".*"}
 	}
-	if o.verdict, o.by, err = t.try(ctx, limit(time.Second), env, tests...); err != nil {
+	if o.verdict, o.by, err = t.try(ctx, t.limit(time.Second), env, tests...); err != nil {
 		return fmt.Errorf("%q: %w", h.name, err)
 	}
 	t.report(o, r)

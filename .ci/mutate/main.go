@@ -128,7 +128,7 @@ func (o options) test(ctx context.Context, cmd *cobra.Command, dir, pkg string, 
 	start := time.Now()
 	say := func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
 	r := &result{pkg: pkg}
-	t := &trial{pkg: pkg, dir: filepath.Join(dir, strings.ReplaceAll(pkg, "/", "-")), say: say}
+	t := &trial{pkg: pkg, dir: filepath.Join(dir, strings.ReplaceAll(pkg, "/", "-")), least: 5 * time.Second, say: say}
 	if err := os.Mkdir(t.dir, 0o700); err != nil {
 		return nil, err
 	}

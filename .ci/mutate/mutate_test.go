@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sharedbarrier/spec/golden"
 )
@@ -58,7 +59,8 @@ func inModule(t *testing.T) *trial {
 			t.Fatal(err)
 		}
 	}
-	return &trial{pkg: "counter", dir: t.TempDir(), say: func(string, ...any) {}}
+	// No mutant of it runs for ever.
+	return &trial{pkg: "counter", dir: t.TempDir(), least: 10 * time.Minute, say: func(string, ...any) {}}
 }
 
 // TestHazard_Generated: a mutant that no test notices lives, and one that no

@@ -23,9 +23,10 @@ import (
 
 // A trial runs the tests of one package against its mutants.
 type trial struct {
-	pkg string
-	dir string // for the programs and what the tests write
-	say func(format string, args ...any)
+	pkg   string
+	dir   string        // for the programs and what the tests write
+	least time.Duration // the shortest time limit
+	say   func(format string, args ...any)
 }
 
 // program is the path of the test program.
@@ -169,12 +170,12 @@ func (t *trial) reach(ctx context.Context, mutants int, r *result) (list []test,
 
 // limit is the time after which tests are ended that take so long without a
 // mutant. A machine that others use too has more.
-func limit(took time.Duration) time.Duration {
+func (t *trial) limit(took time.Duration) time.Duration {
 	load := 0.0
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
 		fmt.Sscan(string(text), &load)
 	}
-	return time.Duration(min(max(1, load/float64(2*runtime.NumCPU())), 4) * float64(5*time.Second+30*took))
+	return time.Duration(min(max(1, load/float64(2*runtime.NumCPU())), 4) * float64(t.least+30*took))
 }
 
 // tests lists the tests, examples and fuzz targets of the program.
@@ -204,7 +205,7 @@ func (t *trial) kill(ctx context.Context, id int, tests []test) (verdict, by str
 			took += tests[0].took
 			tests = tests[1:]
 		}
-		verdict, by, err = t.try(ctx, limit(took), []string{fmt.Sprintf("MUTANT=%d", id)}, names...)
+		verdict, by, err = t.try(ctx, t.limit(took), []string{fmt.Sprintf("MUTANT=%d", id)}, names...)
 		if err != nil || verdict != lived {
 			return verdict, by, err
 		}
