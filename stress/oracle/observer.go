@@ -131,6 +131,18 @@ func (o *Observer) Step(s spec.Step, w spec.Words) (found []Refutation) {
 	return append(o.confirmed(), found...)
 }
 
+// Wait records that the worker waits before it takes the step, and the words as
+// it reads them now. Step must follow. Before a release the worker still has the
+// lock, and only Step checks the properties.
+func (o *Observer) Wait(s spec.Step, w spec.Words) []Refutation {
+	if s.Lock() != spec.Release {
+		return o.Step(s, w)
+	}
+	o.me().step.Store(int64(s))
+	o.meet(s, w)
+	return nil
+}
+
 // hold writes the holder word when the worker has the lock, and takes that back
 // before it releases it. All that the worker sees the word change in between was
 // written by one that had the lock then, or by one whose port has died since.

@@ -68,6 +68,32 @@ func TestHazard_TwoHoldersAreSeen(t *testing.T) {
 	}
 }
 
+// Workers that wait at a release are seen there, and have the lock meanwhile.
+// In the control they are at the step before it.
+func TestUnit_WaitAtARelease(t *testing.T) {
+	for _, wait := range []bool{true, false} {
+		words := spec.Words{Enter: 0, Exit: 2, Flag: spec.Up}
+		maker, o := observers(t, 2, &words)
+		for _, one := range o {
+			one.Begin(1, 2, 0)
+			one.Step(spec.LockEnter, words)
+			one.Step(spec.TestFirst, words)
+			if wait {
+				one.Wait(spec.UnlockFirst, words)
+			}
+		}
+		if met := maker.Met()>>TwoFirst&1 == 1; met != wait {
+			t.Errorf("two wait at UnlockFirst: %v; two-first is met: %v", wait, met)
+		}
+		for _, one := range o {
+			one.Step(spec.UnlockFirst, words)
+		}
+		if maker.Refuted(spec.LockExclusive) == 0 {
+			t.Errorf("two wait at UnlockFirst: %v; LockExclusive is not refuted", wait)
+		}
+	}
+}
+
 // A port announces its steps, and is killed. Its worker, 0, handles the last
 // announcement when the other worker has the lock, or has had it: the two are no
 // two holders, since the port may have been dead. They are if the port has

@@ -125,14 +125,13 @@ func (g *guided) await(turns int) {
 
 // awaitTurn waits, before the worker takes the step, until it is its turn. It
 // returns what then happens to it. A call begins in round, before its first
-// step. Others see where the worker waits; but it has the lock as long as it
-// waits to release it.
+// step. Others see where the worker waits.
 func (w *worker) awaitTurn(s spec.Step) []spec.Event {
 	if w.guide == nil || s == spec.Call || s >= spec.MakeEnter && !w.late {
 		return nil // a port may construct when it opens the barrier, before all begin
 	}
-	if w.guide.waits() && s.Lock() != spec.Release {
-		w.judge(w.observer.Step(s, w.words.Read()))
+	if w.guide.waits() {
+		w.judge(w.observer.Wait(s, w.words.Read()))
 	}
 	return w.guide.before(s)
 }
