@@ -241,6 +241,24 @@ func TestUnit_PlanCounts(t *testing.T) {
 	}
 }
 
+// TestUnit_PlanInTime: what happens so many times is planned for the first half
+// of a short run, and what replaces the lock file for one of its rounds.
+func TestUnit_PlanInTime(t *testing.T) {
+	for _, rounds := range []int64{1, 2, 25, 1000} {
+		for seed := range uint64(200) {
+			p := mustPlan(t, "give-up:0@AwaitFlag:x2 stop:any:1ms:x9 kill:one relink:x3", seed, 3, rounds)
+			for _, in := range p.fixed {
+				if in.Call < 1 || in.Call > (rounds+1)/2 {
+					t.Errorf("%d rounds, seed %d: %v is planned for call %d", rounds, seed, p.Faults()[in.Fault], in.Call)
+				}
+			}
+			if first, last := slices.Min(p.Relinks()), slices.Max(p.Relinks()); first < 1 || last > rounds {
+				t.Errorf("%d rounds, seed %d: the lock file is replaced in rounds %v", rounds, seed, p.Relinks())
+			}
+		}
+	}
+}
+
 // TestUnit_PlanVaries: different seeds hit different workers, calls and moments,
 // and two faults of one run do not follow each other.
 func TestUnit_PlanVaries(t *testing.T) {

@@ -55,6 +55,9 @@ func (i Injection) String() string {
 // run need not be long to meet it.
 const window = 16
 
+// window is in how many of the first calls the fault happens.
+func (f Fault) window() int64 { return window * int64(max(1, f.Times)) }
+
 // New plans the faults of a run with so many workers and rounds; 0 rounds:
 // unbounded. Its errors wrap ErrFault: a fault names a worker that there is
 // not, has no room in so few workers or rounds, or does not go together with
@@ -115,10 +118,10 @@ func (p *Plan) add(i int, f Fault, rounds int64) {
 	case f.Kind == Parties && f.Word == OneLess:
 		p.odd = draw.below(p.procs)
 	case f.Kind == Parties:
-		p.change = 1 + int64(draw.below(int(within(rounds-1, window))))
+		p.change = 1 + int64(draw.below(within(rounds-1, window)))
 	case f.Kind == Relink && f.Lasts == 0:
 		for range max(1, f.Times) {
-			p.relinks = append(p.relinks, 1+int64(draw.below(int(within(rounds, window))*max(1, f.Times))))
+			p.relinks = append(p.relinks, 1+int64(draw.below(within(rounds, f.window()))))
 		}
 		slices.Sort(p.relinks)
 	case f.Kind == Construct:
@@ -133,11 +136,11 @@ func (p *Plan) add(i int, f Fault, rounds int64) {
 }
 
 // within bounds a number of rounds, of which 0 or less is unbounded.
-func within(rounds, most int64) int64 {
+func within(rounds, most int64) int {
 	if rounds <= 0 {
-		return most
+		return int(most)
 	}
-	return min(rounds, most)
+	return int(min(rounds, most))
 }
 
 // fix plans a fault that happens so many times.
@@ -147,7 +150,7 @@ func (p *Plan) fix(i int, f Fault, draw *draws, rounds int64) {
 		times = p.procs * times
 	}
 	one, order := draw.below(p.procs), draw.order(p.procs)
-	span := int(within((rounds+1)/2, window)) * max(1, f.Times)
+	span := within((rounds+1)/2, f.window()) // the other half is for what a call has missed
 	for k := range times {
 		in := Injection{Fault: i, Kind: f.Kind, Worker: one, At: f.At, Call: 1 + int64(draw.below(span)), Moment: draw.fraction(), Holder: f.Who == Holder, Once: true}
 		switch {
