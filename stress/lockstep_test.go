@@ -92,7 +92,7 @@ func TestProc_LockstepDifference(t *testing.T) {
 			`answer of p1 (its line 3), while it opens the barrier: got "closed", want "at MakeEnter"`, []string{"--random", "--steps", "1"}},
 	} {
 		page := filepath.Join(t.TempDir(), "timeline.html")
-		p, code, _ := runLockstep(t, "", "--port", c.port, "--timeline", page)
+		p, code, _ := runLockstep(t, "", "--port", c.port, "--timeline", page, "--shorten", "10m")
 		command := strings.ReplaceAll(p.err.String(), "'", "")
 		if code != spec.ExitSafety || !strings.Contains(p.out.String(), c.difference) || !strings.HasSuffix(command, strings.Join(c.reproduce, " ")+"\n") {
 			t.Errorf("--port %s: exit code %d, stdout %s, stderr %s; want 12, %s, and %q", c.port, code, p.out.String(), p.err.String(), c.difference, c.reproduce)

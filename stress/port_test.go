@@ -125,7 +125,7 @@ func uniqueSeconds() string { return fmt.Sprint(1e9 + rand.Int64N(1e9)) }
 // seconds, or until none does.
 func awaitSleepers(t *testing.T, p *command, seconds string, want bool) {
 	t.Helper()
-	for sleeps(t, seconds) != want {
+	for (len(sleepers(t, seconds)) > 0) != want {
 		if want && porttest.HasEnded(t, p.Process) {
 			t.Fatalf("the program has ended, and no process sleeps: exit code %d\n%s", p.exitCode(t), p.err.String())
 		}
@@ -133,15 +133,16 @@ func awaitSleepers(t *testing.T, p *command, seconds string, want bool) {
 	}
 }
 
-func sleeps(t *testing.T, seconds string) bool {
+// sleepers lists the processes that sleep for so many seconds.
+func sleepers(t *testing.T, seconds string) []string {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.ContainsFunc(files, func(file string) bool {
+	return slices.DeleteFunc(files, func(file string) bool {
 		line, _ := os.ReadFile(file) // fails if the process is gone
-		return slices.Contains(strings.Split(string(line), "\x00"), seconds)
+		return !slices.Contains(strings.Split(string(line), "\x00"), seconds)
 	})
 }
 
@@ -174,12 +175,13 @@ func TestProc_StraysEnd(t *testing.T) {
 			strays, port := uniqueSeconds(), uniqueSeconds()
 			p := startCommand(t, append(args, "--port", withStrays(strays, port))...)
 			awaitSleepers(t, p, port, true)
+			p.await(t, "3 strays slept", func() bool { return len(sleepers(t, strays)) == 3 }) // until then one may be named sh
 			signal(t, p.Process.Pid, syscall.SIGINT)
 			code := p.exitCode(t)
 			if said := p.out.String() + p.err.String(); code != spec.ExitInterrupted || strings.Count(said, `"sleep`) != 3 || strings.Contains(said, "Ended") == slices.Contains(args, "--json") {
 				t.Errorf("exit code %d, want %d and 3 processes named in:\n%s", code, spec.ExitInterrupted, said)
 			}
-			if sleeps(t, strays) {
+			if len(sleepers(t, strays)) > 0 {
 				t.Error("a process that left the group goes on")
 			}
 			p.checkNothingLeft(t)
