@@ -237,7 +237,8 @@ func FuzzOutput(f *testing.F) {
 		strings.Replace(lasso(), `read |-> (0 :> -2)`, `read |-> (0 :> -2 @@ 1 :> -2)`, 1), // processes differ
 		strings.Replace(lasso(), `rounds = (0 :> 0)`, `rounds = ({} :> 0)`, 1),             // no key
 		strings.Replace(lasso(), `happened |-> {}`, `happened |-> {{}}`, 1),                // no label
-		strings.Replace(lasso(), `lock = -1`, `lock = `+strings.Repeat("{", 1<<16), 1),     // nested
+		strings.Replace(lasso(), `lock = -1`, `lock = `+strings.Repeat("{", 2*deepest), 1), // nested
+		strings.Replace(lasso(), `lock = -1`, `lock = 0..4294967295`, 1),                   // many
 		strings.Replace(lasso(), `exit = -1`, `exit = 4294967295`, 1),                      // no word
 		strings.Replace(lasso(), "2116:1", "2107:1", 1) + "violated\n" + stateText + "\n",  // initial state
 	} {

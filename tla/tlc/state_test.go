@@ -22,6 +22,7 @@ func TestUnit_ParseValue(t *testing.T) {
 		`"Call"`:                       "Call",
 		`{}`:                           []any{},
 		`{"Die", "Relink"}`:            []any{"Die", "Relink"},
+		`-1..2`:                        []any{-1, 0, 1, 2},
 		`(0 :> "Call")`:                function{0: "Call"},
 		"(0 :> -2 @@\n  1 :> 7)":       function{0: -2, 1: 7},
 		`(0 :> (0 :> 1) @@ 1 :> 2)`:    function{0: function{0: 1}, 1: 2},
@@ -31,7 +32,8 @@ func TestUnit_ParseValue(t *testing.T) {
 			t.Errorf("value of %q = %v, failed %v; want %v", text, got, failed, want)
 		}
 	}
-	for _, text := range []string{``, `x`, `"Call`, `{1`, `{1 2}`, `(0 :> 1`, `(0 1)`, `(0 :> 1 1 :> 2)`, `[at |-> 1`} {
+	for _, text := range []string{``, `x`, `"Call`, `{1`, `{1 2}`, `(0 :> 1`, `(0 1)`, `(0 :> 1 1 :> 2)`, `[at |-> 1`,
+		`0..4294967295`, `9223372036854775806..9223372036854775807`, strings.Repeat("{", deepest+1) + strings.Repeat("}", deepest+1)} {
 		if got, failed := value(text); !failed {
 			t.Errorf("value of %q = %v, want a panic", text, got)
 		}

@@ -21,6 +21,9 @@ type parser struct {
 // deepest is how deep values of the spec are nested, and more.
 const deepest = 10
 
+// widest is how many values a set without a gap has, and more.
+const widest = 1000
+
 var token = regexp.MustCompile(`"[^"]*"|-?\d+\.\.-?\d+|-?\d+|\w+|:>|@@|\|->|/\\|\S`)
 
 func parse(text string) *parser { return &parser{text: text, rest: token.FindAllString(text, -1)} }
@@ -70,9 +73,13 @@ func (p *parser) value() value {
 	case t == "TRUE", t == "FALSE":
 		return t == "TRUE"
 	case strings.Contains(t, ".."): // a set without a gap
-		from, to, _ := strings.Cut(t, "..")
+		low, high, _ := strings.Cut(t, "..")
+		from, to := number(low), number(high)
+		if to > from+widest {
+			panic(fmt.Sprintf("%q has too many values: %q", t, p.text))
+		}
 		set := []value{}
-		for n := number(from); n <= number(to); n++ {
+		for n := from; n <= to; n++ {
 			set = append(set, n)
 		}
 		return set
