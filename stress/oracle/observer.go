@@ -244,6 +244,11 @@ func (l *Ledger) Refuted(p spec.Property) (sum int64) {
 	return sum
 }
 
+// Refutes reports whether the worker has seen the property to fail.
+func (l *Ledger) Refutes(worker int, p spec.Property) bool {
+	return l.entries[worker].refuted[p].Load() > 0
+}
+
 // Turns returns how many turns of a schedule are over.
 func (l *Ledger) Turns() int64 { return l.header.turns.Load() }
 

@@ -3,6 +3,7 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -65,6 +66,9 @@ func init() {
 		})
 		return wrongWithdrawal{b, true}, err
 	}
+	barriers["refutes-and-dies"] = func(_ context.Context, a assignment, hook func(spec.Step)) (barrier, error) {
+		return refutesAndDies{segment: a.Segment, hook: hook}, nil
+	}
 	barriers["returns-instead"] = func(ctx context.Context, a assignment, hook func(spec.Step)) (barrier, error) {
 		b, err := open(ctx, a, hook)
 		return wrongWithdrawal{b, false}, err
@@ -72,6 +76,26 @@ func init() {
 	barriers["until-eintr"] = func(context.Context, assignment, func(spec.Step)) (barrier, error) {
 		return untilEINTR{}, nil
 	}
+}
+
+// refutesAndDies shows words that are out of range, and is gone.
+type refutesAndDies struct {
+	noWaiting
+	segment string
+	hook    func(spec.Step)
+}
+
+func (b refutesAndDies) Wait(context.Context, int) error {
+	segment, err := os.OpenFile("/dev/shm/"+b.segment, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = segment.Write(bytes.Repeat([]byte{7}, spec.Size))
+	}
+	if err != nil {
+		return err
+	}
+	b.hook(spec.InitExit)
+	syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
+	select {}
 }
 
 // untilEINTR returns from a call when a system call of it has failed with EINTR.

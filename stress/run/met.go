@@ -19,6 +19,19 @@ func firstOfEach(found []oracle.Refutation) (list []oracle.Refutation) {
 	return list
 }
 
+// unreported returns the refutations of which the ledger alone knows: the worker
+// that has seen them has died, or could not report.
+func (r *run) unreported() (list []oracle.Refutation) {
+	for i, p := range r.workers {
+		for _, property := range spec.AllProperties {
+			if p.found == nil && r.ledger.Refutes(i, property) {
+				list = append(list, oracle.Refutation{Property: property.String(), Worker: i, Round: r.ledger.Entry(i).Begun, Why: "has seen it, and has ended before it could say more"})
+			}
+		}
+	}
+	return list
+}
+
 // violated reports whether a worker has seen a safety property to fail.
 func (r *run) violated() bool {
 	return r.ledger.Violations() > 0 || slices.ContainsFunc(spec.AllProperties, func(p spec.Property) bool { return r.ledger.Refuted(p) > 0 })

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"sharedbarrier/model/cli/procgroup"
 )
@@ -148,15 +149,25 @@ func (p *process) state() string {
 	return "running"
 }
 
-// findings waits until the process is gone, and kills it when ctx ends. It
-// returns what the worker has reported; nil: nothing.
-func (p *process) findings(ctx context.Context) *findings {
-	select {
-	case <-p.gone:
-	case <-ctx.Done():
-		p.kill()
+// findings waits until the process, which was asked to report, is gone. It kills
+// one that is stopped after grace, or still there after reporting, and adds its
+// time to what was waited for all workers. It returns what the worker has
+// reported; nil: nothing.
+func (p *process) findings(waited *time.Duration) *findings {
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.gone:
+			return p.found
+		case <-ticker.C:
+		}
+		*waited += look // no more, however long this process did not run
+		stopped, err := procgroup.Stopped(p.pid())
+		if *waited >= reporting || *waited >= grace && err == nil && stopped {
+			p.kill()
+		}
 	}
-	return p.found
 }
 
 // kill ends the process, whatever it does, and waits until it is gone.

@@ -3,13 +3,13 @@
 package run
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"sharedbarrier/spec"
 	"sharedbarrier/stress/oracle"
@@ -122,13 +122,11 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 	for _, p := range r.workers {
 		p.write(conclude)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	sum, reporting := newFindings(), 0
+	sum, reported, waited := newFindings(), 0, time.Duration(0)
 	for i, p := range r.workers {
-		if f := p.findings(ctx); f != nil {
+		if f := p.findings(&waited); f != nil {
 			sum.add(f)
-			reporting++
+			reported++
 			if hang != nil {
 				hang.Workers[i].Stderr = f.Stderr
 			}
@@ -143,7 +141,7 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 	rep := Report{
 		Procs: r.Procs, Ports: r.Ports, Asked: r.Config.asked(), Seed: r.Seed, Interrupted: interrupted, Strays: sum.Strays,
 		Rounds: r.ledger.Rounds(), Calls: sum.Calls, Violations: r.ledger.Violations(), Faults: r.injected(), Ends: r.ends(),
-		Refuted: firstOfEach(sum.Refuted), Met: r.met(), Begun: r.mostBegun(), Deaths: deaths,
+		Refuted: firstOfEach(append(sum.Refuted, r.unreported()...)), Met: r.met(), Begun: r.mostBegun(), Deaths: deaths,
 	}
 	if rep.Rounds > 1 && sum.Elapsed > 0 {
 		rep.Rate = float64(rep.Rounds-1) / sum.Elapsed.Seconds()
@@ -152,7 +150,7 @@ func (r *run) report(hang *Hang, interrupted bool) Report {
 		rep.Latency = Latency{micros(sum.Latency.ValueAtPercentile(50)), micros(sum.Latency.ValueAtPercentile(99)), micros(sum.Latency.Max())}
 		rep.Histogram = sum.Latency.report()
 	}
-	rep.Samples, rep.Slowest = sum.Slices.samples(reporting), sum.Slowest
+	rep.Samples, rep.Slowest = sum.Slices.samples(reported), sum.Slowest
 	rep.Hang, rep.Recording = hang, recording
 	switch made := r.Rounds > 0 && rep.Rounds >= r.Rounds; {
 	case rep.Violations > 0 || len(rep.Refuted) > 0:

@@ -153,8 +153,9 @@ var defaults = setting{
 }
 
 const (
-	look  = 50 * time.Millisecond // time between two looks at the ledger
-	grace = 2 * time.Second       // time to report for a worker that is asked to; one that is not stopped needs much less
+	look      = 50 * time.Millisecond // time between two looks at the ledger
+	grace     = 2 * time.Second       // time to report for the workers, of which one that is stopped then never does
+	reporting = time.Minute           // the same for those that run; they need much less on every machine
 )
 
 // run is a run under way.

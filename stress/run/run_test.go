@@ -161,6 +161,51 @@ func TestHazard_OracleCatchesWrongBarriers(t *testing.T) {
 	}
 }
 
+// A worker that has seen a property to fail may die before it reports that.
+func TestHazard_RefutationOfADeadWorker(t *testing.T) {
+	s := at("refutes-and-dies")
+	s.between = quick().between
+	rep := mustRun(t, s, Config{Procs: 1, Pauses: true})
+	if rep.Verdict != spec.Violated || len(rep.Refuted) != 1 || rep.Refuted[0].Property != spec.WordsInRange.String() {
+		t.Errorf("%v, refuted %v; want violated, %v", rep.Verdict, rep.Refuted, spec.WordsInRange)
+	}
+}
+
+// At the end of a run a worker that runs has much more time to report than one
+// that is stopped.
+func TestUnit_TimeToReport(t *testing.T) {
+	for _, c := range []struct {
+		waited  time.Duration
+		stopped bool
+		sleeps  string // seconds
+		want    string
+	}{
+		{grace, false, "0.2", "exit status 0"},
+		{grace, true, "1000000", "signal: killed"},
+		{reporting, false, "1000000", "signal: killed"},
+	} {
+		cmd := exec.Command("sleep", c.sleeps)
+		stdin, err := cmd.StdinPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.stopped {
+			cmd.Process.Signal(syscall.SIGSTOP)
+		}
+		p := &process{cmd: cmd, stdin: stdin, gone: make(chan struct{})}
+		go func() {
+			cmd.Wait()
+			close(p.gone)
+		}()
+		if p.findings(&c.waited); cmd.ProcessState.String() != c.want {
+			t.Errorf("a worker that reports after %v, stopped %v: %v, want %s", c.waited, c.stopped, cmd.ProcessState, c.want)
+		}
+	}
+}
+
 func TestProc_EndsWhenTimeIsUp(t *testing.T) {
 	rep := mustRun(t, at("real"), Config{Procs: 3, For: 300 * time.Millisecond, Pauses: true})
 	if rep.Verdict != spec.Passed || rep.Rounds == 0 || rep.Calls != 3*rep.Rounds || rep.Interrupted {
