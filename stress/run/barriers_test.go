@@ -73,8 +73,9 @@ func init() {
 		b, err := open(ctx, a, hook)
 		return wrongWithdrawal{b, false}, err
 	}
-	barriers["until-eintr"] = func(context.Context, assignment, func(spec.Step)) (barrier, error) {
-		return untilEINTR{}, nil
+	barriers["until-eintr"] = func(ctx context.Context, a assignment, hook func(spec.Step)) (barrier, error) {
+		b, err := openTicket(0)(ctx, a, hook)
+		return untilEINTR{b}, err
 	}
 }
 
@@ -98,14 +99,15 @@ func (b refutesAndDies) Wait(context.Context, int) error {
 	select {}
 }
 
-// untilEINTR returns from a call when a system call of it has failed with EINTR.
-type untilEINTR struct{ noWaiting }
+// untilEINTR is a barrier at which a party arrives when a system call of its
+// call has failed with EINTR.
+type untilEINTR struct{ barrier }
 
-func (untilEINTR) Wait(context.Context, int) error {
+func (u untilEINTR) Wait(ctx context.Context, parties int) error {
 	for {
 		second := unix.NsecToTimespec(int64(time.Second))
 		if unix.Nanosleep(&second, nil) == unix.EINTR {
-			return nil
+			return u.barrier.Wait(ctx, parties)
 		}
 	}
 }
@@ -172,9 +174,13 @@ func (d delegates) Wait(ctx context.Context, parties int) error {
 		if err := cmd.Start(); err != nil {
 			return err
 		}
+		delegate = cmd
 	}
 	return d.blocks.Wait(ctx, parties)
 }
+
+// delegate is kept, since the lock is free when its standard input is collected.
+var delegate *exec.Cmd
 
 // fails is a barrier that fails after some calls.
 type fails struct {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -346,6 +347,9 @@ func TestProc_Relink(t *testing.T) {
 		s.started = func([]int) {
 			path := filepath.Join(directory(t, s.parent), "lock")
 			file, err := os.Open(path)
+			for errors.Is(err, fs.ErrNotExist) { // it is just being replaced
+				file, err = os.Open(path)
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
