@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,7 +171,7 @@ func (x *execution) kill(t *testing.T, random *rand.Rand, whom, what string) {
 		syscall.Kill(x.Process.Pid, syscall.SIGTERM) // it may go on without them
 	}
 	x.exitCode(t)
-	x.awaitNoProcess(t, what)
+	x.awaitNoProcess(t, what, family...)
 }
 
 // checkClean checks what stress clean finds, and what it leaves. It returns the
@@ -385,10 +386,17 @@ func killAll(t *testing.T, c *command) (segment string) {
 	t.Helper()
 	workers, segment := c.awaitWorkers(t, 2)
 	signal(t, c.Process.Pid, syscall.SIGSTOP) // else it cleans up when the workers die
+	for !procgroup.AwaitStopped([]int{c.Process.Pid}) {
+	}
 	for _, pid := range append(workers, c.Process.Pid) {
 		signal(t, pid, syscall.SIGKILL)
 	}
 	c.exitCode(t)
+	for _, pid := range workers {
+		for !isGone(pid) {
+			runtime.Gosched()
+		}
+	}
 	return segment
 }
 

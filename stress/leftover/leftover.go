@@ -78,7 +78,7 @@ type Options struct {
 	Remove bool // what is dead; otherwise it is only listed
 
 	// For tests.
-	only   func(path string) bool // unless nil, looks only at leftovers with such a path
+	Only   func(path string) bool // unless nil, Clean opens only leftovers with such a path
 	parked func(path string)      // unless nil, called when a name is out of the way
 }
 
@@ -100,7 +100,7 @@ func Clean(ctx context.Context, o Options) (*Report, error) {
 	}
 	r := &Report{Version: version, Removes: o.Remove, Leftovers: []Leftover{}, Limits: append([]string{}, seen.limits...)}
 	for _, c := range list {
-		if o.only != nil && !slices.ContainsFunc(c.paths(), o.only) {
+		if o.Only != nil && !slices.ContainsFunc(c.paths(), o.Only) {
 			continue
 		}
 		if ctx.Err() != nil {

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 		},
 		"as": func() { // cleans as another user
 			must(0, unix.Setresuid(other, other, other))
-			r := must(Clean(context.Background(), Options{Remove: true, only: ofID(os.Args[1])}))
+			r := must(Clean(context.Background(), Options{Remove: true, Only: ofID(os.Args[1])}))
 			r.JSON(os.Stdout)
 		},
 		"join": func() { // is a member of a group, and waits
@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 			g.Wait(context.Background())
 		},
 		"die": func() { // is killed in the middle of a removal
-			must(Clean(context.Background(), Options{Remove: true, only: ofID(os.Args[1]), parked: func(string) {
+			must(Clean(context.Background(), Options{Remove: true, Only: ofID(os.Args[1]), parked: func(string) {
 				unix.Kill(os.Getpid(), unix.SIGKILL)
 			}}))
 		},
@@ -130,8 +130,8 @@ func (f *fixture) age(path string) {
 // clean calls Clean for what belongs to the fixture.
 func (f *fixture) clean(o Options) *Report {
 	f.Helper()
-	if o.only == nil {
-		o.only = ofID(f.id)
+	if o.Only == nil {
+		o.Only = ofID(f.id)
 	}
 	r, err := Clean(f.Context(), o)
 	if err != nil {
@@ -549,7 +549,7 @@ func TestProc_Interrupted(t *testing.T) {
 	more := filepath.Join(shm, "8"+f.id+"_barrier")
 	f.write(f.segment, f.lock, more)
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := Clean(ctx, Options{Remove: true, only: ofID(f.id), parked: func(string) { cancel() }})
+	r, err := Clean(ctx, Options{Remove: true, Only: ofID(f.id), parked: func(string) { cancel() }})
 	f.try(err)
 	if len(r.Leftovers) != 1 || r.Leftovers[0].Verdict != Removed || !r.Interrupted {
 		t.Errorf("got %+v, want that one is removed, and the rest was not looked at", r)
@@ -570,7 +570,7 @@ func TestProc_TwoCleans(t *testing.T) {
 	for range 2 {
 		cleans.Go(func() {
 			for len(f.left()) > 0 && t.Context().Err() == nil {
-				r, err := Clean(t.Context(), Options{Remove: true, only: ofID(f.id)})
+				r, err := Clean(t.Context(), Options{Remove: true, Only: ofID(f.id)})
 				if err != nil {
 					t.Error(err)
 					return
