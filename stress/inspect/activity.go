@@ -94,6 +94,8 @@ func (t thread) since(was thread, elapsed, late time.Duration) Activity {
 		return Starved
 	case float64(ran) >= busy*float64(free) && float64(ran) >= some*float64(elapsed):
 		return Runs
+	case t.state == "R" && sleeps < enough:
+		return Starved // how long it has waited now is not counted in delayed
 	case float64(delayed) >= starving*float64(elapsed) && sleeps < enough:
 		return Starved
 	case sleeps >= enough && free/time.Duration(sleeps) <= longestNap+2*late:

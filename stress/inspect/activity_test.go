@@ -31,6 +31,7 @@ func TestUnit_Activity(t *testing.T) {
 		{what: "computes where others use the processors", state: "R", ran: 400 * time.Millisecond, delayed: 1500 * time.Millisecond, want: Runs},
 		{what: "gets no processor", state: "R", want: Starved},
 		{what: "has hardly got a processor", state: "S", sleeps: 1, ran: time.Millisecond, delayed: 1900 * time.Millisecond, want: Starved},
+		{what: "has slept, and gets no processor", state: "R", sleeps: 2, ran: time.Millisecond, delayed: 40 * time.Millisecond, want: Starved},
 		{what: "is stopped", state: "T", process: "T", want: Stopped},
 		{what: "is traced", state: "t", process: "t", want: Stopped},
 		{what: "is a zombie", state: "Z", process: "Z", want: Gone},
