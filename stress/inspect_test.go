@@ -17,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/procfs"
+
 	"sharedbarrier/impl"
+	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
 	"sharedbarrier/stress/inspect"
@@ -43,21 +46,12 @@ func hangingPython(t *testing.T) (ports []*port.Port, barrier []string) {
 		t.Fatal(err)
 	}
 	defer b.Close() // so that only the originals have it mapped
-	ports = make([]*port.Port, 3)
-	var starts sync.WaitGroup
-	for i := range ports { // at once: one that starts a second later may have constructed late
-		starts.Go(func() {
-			p, err := registry.Start(t.Context(), "python")
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			t.Cleanup(p.Kill)
-			ports[i] = p
-		})
-	}
-	if starts.Wait(); t.Failed() {
-		t.FailNow()
+	ports = startAtOnce(t, 3)
+	for apart(t, ports) > 0.9 { // one that starts a second later may have constructed late
+		for _, p := range ports {
+			p.Kill()
+		}
+		ports = startAtOnce(t, 3)
 	}
 	for _, p := range ports {
 		if err := p.Open(segment, lockPath); err != nil {
@@ -81,9 +75,78 @@ func hangingPython(t *testing.T) (ports []*port.Port, barrier []string) {
 			t.Fatalf("a call: %q, %v", answer, err)
 		}
 	}
-	call(ports...)
 	awaitWords(t, b, spec.Words{Enter: 0, Exit: 2, Flag: 1})
+	sleeps := make([]uint64, len(ports))
+	for i, p := range ports {
+		sleeps[i] = sleepsOf(t, p)
+	}
+	call(ports...)
+	for i, p := range ports {
+		for sleepsOf(t, p) < sleeps[i]+20 { // until it polls: before that, it sleeps a few times
+			time.Sleep(time.Millisecond)
+		}
+	}
 	return ports, []string{"inspect", "--shm", segment, "--lock", lockPath}
+}
+
+// startAtOnce starts so many originals.
+func startAtOnce(t *testing.T, count int) []*port.Port {
+	t.Helper()
+	ports := make([]*port.Port, count)
+	var starts sync.WaitGroup
+	for i := range ports {
+		starts.Go(func() {
+			p, err := registry.Start(t.Context(), "python")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(p.Kill)
+			ports[i] = p
+		})
+	}
+	if starts.Wait(); t.Failed() {
+		t.FailNow()
+	}
+	return ports
+}
+
+// apart returns how many seconds after the first of the ports the last one has
+// started.
+func apart(t *testing.T, ports []*port.Port) float64 {
+	t.Helper()
+	var times []float64
+	for _, p := range ports {
+		stat, err := processOf(t, p).Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := stat.StartTime()
+		if err != nil {
+			t.Fatal(err)
+		}
+		times = append(times, at)
+	}
+	return slices.Max(times) - slices.Min(times)
+}
+
+// sleepsOf returns how often the port has given up its processor.
+func sleepsOf(t *testing.T, p *port.Port) uint64 {
+	t.Helper()
+	status, err := processOf(t, p).NewStatus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status.VoluntaryCtxtSwitches
+}
+
+func processOf(t *testing.T, p *port.Port) procfs.Proc {
+	t.Helper()
+	proc, err := procfs.NewProc(p.PID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return proc
 }
 
 func awaitWords(t *testing.T, b *impl.Barrier, want spec.Words) {
@@ -134,6 +197,8 @@ func TestGolden_Inspect(t *testing.T) {
 		t.Errorf("--watch --json: %+v (%v), want nothing changed", tick, err)
 	}
 	signal(t, ports[0].PID(), syscall.SIGSTOP)
+	for !procgroup.AwaitStopped([]int{ports[0].PID()}) {
+	}
 	if out := run(spec.ExitUnfinished, "--for", "200ms"); !strings.Contains(out, fmt.Sprintf("process %d is stopped", ports[0].PID())) {
 		t.Errorf("with a process that is stopped:\n%s", out)
 	}
