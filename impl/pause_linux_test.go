@@ -110,9 +110,11 @@ func (s *sleeper) sleeps(call []string) bool {
 
 // TestUnit_WritersWake: InitExit wakes all who sleep on exit, and RaiseFlag all
 // who sleep on flag, through other mappings of the segment. The writer writes
-// when all are asleep. A tick may end just then, hence several rounds.
+// when all are asleep at once, as they can be only if none waits for a processor
+// of the Go runtime. A tick may end just then, hence several rounds.
 func TestUnit_WritersWake(t *testing.T) {
-	const rounds = 100
+	const rounds, readers = 100, 2
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(readers + 1))
 	for _, tc := range []struct {
 		writer spec.Step
 		word   spec.Word
@@ -125,7 +127,7 @@ func TestUnit_WritersWake(t *testing.T) {
 			b, name, lockPath := create(t)
 			var round atomic.Int64
 			var sleepers []*sleeper
-			for range 2 {
+			for range readers {
 				sleepers = append(sleepers, startSleeper(t, attach(t, name, lockPath), tc.word, tc.before, &round))
 			}
 			before := make([]int64, len(sleepers))
@@ -133,9 +135,12 @@ func TestUnit_WritersWake(t *testing.T) {
 				if step != tc.writer {
 					return
 				}
-				for i, s := range sleepers {
-					for before[i] = s.returns.Load(); s.since.Load() != round.Load() || !s.sleeps(s.systemCall(t)); before[i] = s.returns.Load() {
-						runtime.Gosched()
+				for asleep := 0; asleep < readers; runtime.Gosched() {
+					asleep = 0
+					for i, s := range sleepers {
+						if before[i] = s.returns.Load(); s.since.Load() == round.Load() && s.sleeps(s.systemCall(t)) {
+							asleep++
+						}
 					}
 				}
 			})
