@@ -2,6 +2,10 @@ package group
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"unsafe"
@@ -17,6 +21,24 @@ func addressOfTurn(g *Group) uint64 {
 
 func addressOfOwner(g *Group, rank int) uint64 {
 	return uint64(uintptr(unsafe.Pointer(&g.slots[rank].owner)))
+}
+
+// awaitGuardians waits until the members' guardians sleep. They do not see what
+// a test then writes until somebody wakes them.
+func awaitGuardians(t *testing.T, members ...*Group) {
+	t.Helper()
+	for _, g := range members {
+		for {
+			text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", g.guardian.thread))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(string(text), fmt.Sprintf("%d %#x ", unix.SYS_FUTEX, addressOfOwner(g, int(g.own.watches.Load())))) {
+				break
+			}
+			runtime.Gosched()
+		}
+	}
 }
 
 // TestUnit_SleepIsNoted: a waiter sleeps for a while, on turn as it has seen it,
@@ -52,6 +74,7 @@ func TestUnit_SleepIsNoted(t *testing.T) {
 func TestUnit_Wakes(t *testing.T) {
 	name, lockPath := newNames(t)
 	g := join(t, name, lockPath, 2, 0)
+	awaitGuardians(t, g) // it watches its own member
 	var other *Group
 	asleep := func(is uint32) {
 		other.slots[1].asleep.Store(is)

@@ -17,6 +17,7 @@ func TestUnit_GuardsTheNext(t *testing.T) {
 	name, lockPath := newNames(t)
 	const n = 4 // rank 2 is vacant
 	g, next, last := join(t, name, lockPath, n, 0), join(t, name, lockPath, n, 1), join(t, name, lockPath, n, 3)
+	awaitGuardians(t, g, next, last)
 	want := func(what string, of *Group, handled uint64, rank int, dead bool) {
 		t.Helper()
 		if got, owner, died := of.next(handled); got != rank || died != dead || owner != of.slots[rank].owner.Load() {
@@ -163,6 +164,7 @@ func TestUnit_LeaveKeeps(t *testing.T) {
 func TestUnit_FirstDeathIsNoted(t *testing.T) {
 	name, lockPath := newNames(t)
 	g := join(t, name, lockPath, 3, 0)
+	awaitGuardians(t, g)
 	one := thread{Group: g, role: guarding}
 	for _, rank := range []int{2, 1} { // the second death is noted in a section of its own
 		g.slots[rank].owner.Store(1 | futexOwnerDied)
