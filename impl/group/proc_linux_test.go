@@ -43,9 +43,10 @@ type (
 		Rounds int    // of Wait, until one fails
 		Time   time.Duration
 		// At so many visits of a step: kill or stop itself, end the context,
-		// or stay.
+		// or stay. Those after the end of the round do not count if it is Open.
 		Step   string
 		Visit  int
+		Open   bool
 		Signal string
 		// The guardian kills the process at the step, or else at Wake.
 		Guardian string
@@ -89,7 +90,7 @@ func runMember() error {
 		g.SetHook(nil)
 		if o.Step != "" {
 			g.SetHook(func(s spec.MemberStep) {
-				if s.String() != o.Step {
+				if s.String() != o.Step || o.Open && g.head.turn.Load()>>1 > g.mine {
 					return
 				}
 				if visits++; visits != max(1, o.Visit) {
@@ -308,7 +309,7 @@ func killAt(t *testing.T, n int, step spec.MemberStep, visit int) {
 		}
 		awaitArrived(t, name, round, n-1)
 		killed = time.Now()
-		victim.order(order{Do: "Wait", Step: step.String(), Visit: visit})
+		victim.order(order{Do: "Wait", Step: step.String(), Visit: visit, Open: !committed(step, visit)})
 		r := victim.report()
 		if r.Error == "killed" {
 			break
