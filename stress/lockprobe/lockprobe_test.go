@@ -64,7 +64,7 @@ func hold(t *testing.T, path string) *os.File {
 
 // TestProc_HolderOfManyLocks looks for a holder while more locks are held than
 // one read of /proc/locks returns, and others are taken and given back: the
-// list then leaves some out. The holder is always found.
+// list then leaves some out, or has them twice. The holder is always found.
 func TestProc_HolderOfManyLocks(t *testing.T) {
 	dir := t.TempDir()
 	var files []*os.File
@@ -93,6 +93,9 @@ func TestProc_HolderOfManyLocks(t *testing.T) {
 		f := held[look%len(held)]
 		if pid, err := Holder(f.Name()); pid != os.Getpid() || err != nil {
 			t.Fatalf("Holder, look %d: got %d, %v, want this process, %d", look, pid, err, os.Getpid())
+		}
+		if q, err := QueueOf(f.Name()); !slices.Equal(q.Holders, []int{os.Getpid()}) || len(q.Waiters) > 0 || err != nil {
+			t.Fatalf("QueueOf, look %d: got %+v, %v, want this process, %d", look, q, err, os.Getpid())
 		}
 	}
 }

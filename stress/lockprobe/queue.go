@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,8 +28,8 @@ type Queue struct {
 // nor locks the file. It fails with ErrNotRegular, ErrUnseen, or the error of
 // the system.
 //
-// /proc/locks can leave an entry out while other locks change. It is complete
-// where it matters here, when no lock changes.
+// A long /proc/locks can leave an entry out, or have it twice, while other locks
+// change. So a lock is free only if several looks do not find it.
 func QueueOf(path string) (q Queue, err error) {
 	info, err := regular(path)
 	if err != nil {
@@ -37,14 +38,21 @@ func QueueOf(path string) (q Queue, err error) {
 	if err := seen(); err != nil {
 		return q, err
 	}
-	for e, err := range entriesOf(info.Sys().(*syscall.Stat_t)) {
-		switch {
-		case err != nil:
-			return q, fmt.Errorf("%w: %w", ErrUnseen, err)
-		case e.waits:
-			q.Waiters = append(q.Waiters, e.pid)
-		default:
-			q.Holders = append(q.Holders, e.pid)
+	for range 20 {
+		for e, err := range entriesOf(info.Sys().(*syscall.Stat_t)) {
+			if err != nil {
+				return Queue{}, fmt.Errorf("%w: %w", ErrUnseen, err)
+			}
+			list := &q.Holders
+			if e.waits {
+				list = &q.Waiters
+			}
+			if !slices.Contains(*list, e.pid) {
+				*list = append(*list, e.pid)
+			}
+		}
+		if len(q.Holders)+len(q.Waiters) > 0 { // the kernel writes a lock and those who wait for it at once
+			break
 		}
 	}
 	return q, nil
