@@ -232,15 +232,13 @@ func anyUsers(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(executable)
-	if err != nil {
-		t.Fatal(err)
-	}
 	program := filepath.Join("/dev/shm", fmt.Sprintf("inspect-%d-%s.test", os.Getpid(), t.Name()))
-	if err := os.WriteFile(program, text, 0o755); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() { os.Remove(program) })
+	// By a process that starts no others: a child that another test forks would
+	// have the file open to write, and the start would fail with ETXTBSY.
+	if out, err := exec.Command("install", "-m", "755", executable, program).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	cmd.Path, cmd.Dir = program, "/"
 	return cmd
 }

@@ -55,7 +55,11 @@ func TestProc_Group(t *testing.T) {
 	schema := golden.Schema(t, "report.schema.json")
 	check := func(when string, status inspect.Status, says string, states ...group.State) {
 		t.Helper()
-		r := lookFor(t, inspect.Target{Segment: segment, LockPath: lockPath}, inspect.Options{For: short})
+		looks := lookFor
+		if status == inspect.Moving {
+			looks = seenToMove
+		}
+		r := looks(t, inspect.Target{Segment: segment, LockPath: lockPath}, inspect.Options{For: short})
 		var text, line strings.Builder
 		r.Text(&text)
 		if r.Status != status || r.Group == nil || r.Procs != 3 {

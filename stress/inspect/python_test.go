@@ -347,10 +347,8 @@ func TestProc_OriginalThatWorks(t *testing.T) {
 		}()
 	}
 	for range 3 {
-		if r := lookFor(t, s.target, inspect.Options{Procs: 3, For: 500 * time.Millisecond}); r.Verdict != spec.Passed || len(r.Causes) > 0 {
-			var text strings.Builder
-			r.Text(&text)
-			t.Errorf("a barrier that works: status %q, want moving:\n%s", r.Status, text.String())
+		if r := seenToMove(t, s.target, inspect.Options{Procs: 3, For: 500 * time.Millisecond}); r.Verdict != spec.Passed || len(r.Causes) > 0 {
+			t.Errorf("a barrier that works: %v, causes %+v; want passed, none", r.Verdict, r.Causes)
 		}
 	}
 }
