@@ -117,24 +117,31 @@ func (r release) get(ctx context.Context, say func(string)) (string, error) {
 	}.Get()
 }
 
+// fetchWithMaven copies TLC from the user's local repository of Maven, which it
+// does not change. If TLC or the plugin is not there, Maven fetches both into a
+// repository beside the path: it cannot fetch into one from two processes at
+// once.
 func fetchWithMaven(ctx context.Context, path string) error {
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
 		return err
 	}
 	dir, name := filepath.Split(path)
-	cmd := exec.Command(mvn, "-q", "-B", mavenPlugin+":copy", "-Dartifact="+mavenArtifact, "-DoutputDirectory="+dir)
-	cmd.Dir = dir // without the pom.xml of another folder
-	// What Maven leaves when it is killed is in the folder too.
-	cmd.Env = append(javaEnvironment(os.Environ()), "MAVEN_OPTS="+os.Getenv("MAVEN_OPTS")+" -Djava.io.tmpdir=. -XX:-UsePerfData")
-	out, err := procgroup.CombinedOutput(ctx, cmd)
-	if err == nil {
-		_, err = os.Stat(filepath.Join(dir, name))
+	for _, from := range []string{"--offline", "-Dmaven.repo.local=" + filepath.Join(dir, "repository")} {
+		cmd := exec.Command(mvn, from, "-q", "-B", mavenPlugin+":copy", "-Dartifact="+mavenArtifact, "-DoutputDirectory="+dir)
+		cmd.Dir = dir // without the pom.xml of another folder
+		// What Maven leaves when it is killed is in the folder too.
+		cmd.Env = append(javaEnvironment(os.Environ()), "MAVEN_OPTS="+os.Getenv("MAVEN_OPTS")+" -Djava.io.tmpdir=. -XX:-UsePerfData")
+		var out []byte
+		if out, err = procgroup.CombinedOutput(ctx, cmd); err == nil {
+			_, err = os.Stat(filepath.Join(dir, name))
+		}
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		err = fmt.Errorf("mvn: %w: %s", err, toolcache.LastLine(out))
 	}
-	if err != nil {
-		return fmt.Errorf("mvn: %w: %s", err, toolcache.LastLine(out))
-	}
-	return nil
+	return err
 }
 
 func download(ctx context.Context, url, path string) error {

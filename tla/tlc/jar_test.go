@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"sharedbarrier/model/cli/clitest"
@@ -121,6 +122,34 @@ func TestUnit_FindWithMaven(t *testing.T) {
 		onlyFile(t, cache, "")
 		os.Remove(mvn)
 	}
+}
+
+// TestUnit_FindWithMavenAtOnce: two processes that fetch TLC at once have a
+// repository each. The user's is read only.
+func TestUnit_FindWithMavenAtOnce(t *testing.T) {
+	cache := emptyCache(t)
+	t.Setenv("HOME", t.TempDir())
+	tools := toolcache.OnPath(t, t.TempDir())
+	t.Setenv("PATH", tools+string(os.PathListSeparator)+os.Getenv("PATH"))
+	// Each waits until both are there. mkdir fails if the folder is there.
+	clitest.Script(t, filepath.Join(tools, "mvn"), `[ "$1" != --offline ] || exit 1
+echo >>"`+cache+`.log"
+until [ $(wc -l <"`+cache+`.log") = 2 ]; do sleep 0.01; done
+case "$1" in -Dmaven.repo.local=*) mkdir "${1#*=}";; *) mkdir "$HOME/.m2";; esac || exit 1
+for last; do :; done
+printf '`+jarText+`' >"${last#*=}fake.jar"`)
+	sum := sha256.Sum256([]byte(jarText))
+	known := []release{{file: "fake.jar", sha256: hex.EncodeToString(sum[:]), fetch: fetchWithMaven}}
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if path, err := find(context.Background(), known, nil); err != nil || path != filepath.Join(cache, "fake.jar") {
+				t.Errorf("find, twice at once = %q, %v; want the jar", path, err)
+			}
+		})
+	}
+	both.Wait()
+	onlyFile(t, cache, "fake.jar")
 }
 
 func TestUnit_FindByVariable(t *testing.T) {
