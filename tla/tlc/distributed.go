@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -13,7 +14,8 @@ import (
 // machine. TLC's server does not check liveness, so this does not either.
 //
 // They listen on the loopback address only, but have no authentication: every
-// process of this machine reaches them.
+// process of this machine reaches them. If another process has taken the port
+// before the server has it, all begin again on another port.
 //
 // Where the server gives no answer, a single process is asked again. The server
 // does not say which invariant is violated and prints only the end of the
@@ -49,6 +51,10 @@ func (r Run) distribute(ctx context.Context, dir string, found *findings) ([]byt
 		return log, err
 	}
 	switch {
+	case found.failure != nil && strings.Contains(found.failure.Error(), "Port already in use"):
+		*found = findings{}
+		again, err := r.distribute(ctx, dir, found)
+		return append(log, again...), err
 	case len(found.behaviour) > 0:
 		*found = findings{}
 	case found.failure != nil && found.dismissed:

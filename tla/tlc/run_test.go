@@ -201,3 +201,20 @@ esac
 		})
 	}
 }
+
+// TestUnit_DistributedPortTaken: a server whose port another process has taken
+// is started again.
+func TestUnit_DistributedPortTaken(t *testing.T) {
+	taken := message(1000, 1, "The exception was a java.rmi.server.ExportException\n: Port already in use: 39205; nested exception is:")
+	r, dir := asTLC(t, `case "$*" in
+*.TLCServer\ *) echo server >>"$LEFT/ran"; [ $(wc -l <"$LEFT/ran") != 1 ] || { `+saying(taken)+`exit; }; `+saying(message(msgSuccess, 0, ""))+`;;
+*.TLCWorker\ *) exec sleep 1000;;
+esac
+`)
+	r.Distributed = 2
+	out, err := r.Check(context.Background())
+	ran, _ := os.ReadFile(filepath.Join(dir, "ran"))
+	if out.Verdict != spec.Verified || err != nil || string(ran) != "server\nserver\n" || !strings.Contains(string(out.Log), "39205") {
+		t.Errorf("Check: got %s, %v by %q, want %s by two servers\n%s", out.Verdict, err, ran, spec.Verified, out.Log)
+	}
+}
