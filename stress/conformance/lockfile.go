@@ -265,7 +265,7 @@ func lockPaths(s *subject) (string, error) {
 		f.locked(func() {
 			before := f.words()
 			f.send("call 1")
-			f.restsFor(2*time.Millisecond+spec.Tick, before, "PROTOCOL.md, section 3, number 2")
+			f.restsFor(2*time.Millisecond+spec.Tick, 2, before, "PROTOCOL.md, section 3, number 2")
 		})
 		f.expect("call 1", port.Returned)
 		unlinks := false
@@ -342,13 +342,13 @@ func replaced(s *subject) (string, error) {
 		if c.whileWaits {
 			f.takes(&h, "")
 			f.send("call 1")
-			f.restsFor(spec.Tick, spec.Initial, clause)
+			f.restsFor(spec.Tick, 2, spec.Initial, clause)
 			f.replace(&h, c.keep)
 		} else {
 			f.replace(&h, c.keep)
 			f.send("call 1")
 		}
-		f.restsFor(3*spec.Tick, spec.Initial, clause)
+		f.restsFor(3*spec.Tick, 2, spec.Initial, clause)
 		h.release()
 		f.expect("call 1", port.Returned)
 		err := f.errorf("the lock file was %s, and another process holds the lock of the new one", c.what)

@@ -150,8 +150,10 @@ type effort struct {
 }
 
 // since returns what the threads of p have done since before.
-func (p *threadsOf) since(before map[string]effort) (e effort) {
-	for thread, now := range p.efforts() {
+func (p *threadsOf) since(before map[string]effort) effort { return between(before, p.efforts()) }
+
+func between(before, after map[string]effort) (e effort) {
+	for thread, now := range after {
 		old := before[thread]
 		ran, sleeps := now.ran-old.ran, now.sleeps-old.sleeps
 		e.ran += ran
@@ -215,11 +217,13 @@ func idleWaits(s *subject) (string, error) {
 		var e effort
 		for burns < 3 {
 			before := threads.efforts()
-			for i := range 20 {
+			began, most := time.Now(), time.Second
+			for i := 0; time.Since(began) < most; i++ {
 				time.Sleep(50 * time.Millisecond)
 				if e = threads.since(before); e.busiest >= 50*time.Millisecond || i >= 3 && e.sleeps > 20 {
 					break
 				}
+				most = min(time.Second+e.starved, time.Minute) // it could not show more meanwhile
 			}
 			if e.busiest < 20*time.Millisecond {
 				break
@@ -246,12 +250,7 @@ func pace(s *subject) (string, error) {
 	f.send("call 2")
 	f.rests(spec.Words{Enter: 0, Exit: 1, Flag: spec.Up})
 	for range 3 {
-		threads := threadsOf{f.port}
-		before, began := threads.efforts(), time.Now()
-		time.Sleep(250 * time.Millisecond)
-		passed := time.Since(began)
-		e := threads.since(before)
-		nap := (passed - e.ran - e.starved) / time.Duration(e.sleeps+1)
+		nap := f.nap(250 * time.Millisecond)
 		if nap <= 3*spec.Tick {
 			break
 		}
@@ -295,6 +294,23 @@ func pace(s *subject) (string, error) {
 		}
 	}
 	return "", finding("PROTOCOL.md, section 8", "with a peer that wakes no process, half of the time it sleeps for more than %v before it looks at its word; want a look in each %v", middle.Round(time.Millisecond), spec.Tick)
+}
+
+// nap returns how long the port, which waits, sleeps at a time, on average over
+// at least so long a time in which it had a processor when it was ready; 0: its
+// threads never sleep for so long.
+func (f *fixture) nap(least time.Duration) time.Duration {
+	threads := threadsOf{f.port}
+	before, began := threads.efforts(), time.Now()
+	for left := f.patience(); f.err == nil && !left.Spent(); {
+		time.Sleep(10 * time.Millisecond)
+		passed, after := time.Since(began), threads.efforts()
+		e := between(before, after)
+		if rested := passed - e.ran - e.starved; rested >= least && !awake(after) {
+			return rested / time.Duration(e.sleeps+1)
+		}
+	}
+	return 0
 }
 
 // prompt is the longest time for which a port may sleep before it answers a
@@ -359,8 +375,9 @@ func (f *fixture) sleptUntil(request, want string) time.Duration {
 }
 
 // slept calls do, waits until done, and returns for how long the port slept
-// meanwhile. The runner may be late: between two of its looks the port slept if
-// no thread has run or is ready. If one has run meanwhile, a moment counts.
+// meanwhile. The runner may be late: between two of its looks the port slept
+// while no thread ran or was ready. If threads have come or gone, or one is awake
+// now, its times do not tell that, and a moment counts.
 func (f *fixture) slept(do func(), done func() bool) (slept time.Duration) {
 	const most = 500 * time.Microsecond
 	if f.err != nil {
@@ -374,10 +391,11 @@ func (f *fixture) slept(do func(), done func() bool) (slept time.Duration) {
 		after := threads.efforts()
 		switch gap := now.Sub(last); {
 		case awake(before): // it got no processor or no memory, or it ran
-		case maps.Equal(before, after):
-			slept += gap
-		default:
+		case awake(after) || !slices.Equal(slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after))):
 			slept += min(gap, most)
+		default:
+			e := between(before, after)
+			slept += max(min(gap, most), gap-e.ran-e.starved)
 		}
 		before, last = after, time.Now()
 		f.try(func() error {

@@ -104,7 +104,14 @@ func (p *play) dwells(at string, long time.Duration) {
 	grew := false
 	for half := range 2 {
 		var before resources
-		for left, looks := p.port.Patience(long/2), 0; p.err == nil && !left.Spent(); time.Sleep(20 * time.Millisecond) {
+		threads := threadsOf{p.port}
+		start, began := threads.efforts(), time.Now()
+		starves := func() bool { // it waits for longer then, until it has had the time, or has looked often
+			passed, now := time.Since(began), threads.efforts()
+			e := between(start, now)
+			return (passed-e.starved < long/2 || awake(now)) && e.sleeps < 200 && passed < 10*long
+		}
+		for left, looks := p.port.Patience(long/2), 0; p.err == nil && (!left.Spent() || starves()); time.Sleep(20 * time.Millisecond) {
 			p.observe()
 			if looks++; looks == 20 {
 				before = resourcesOf(p.port, p.segment)
@@ -249,10 +256,14 @@ func (f *fixture) becomes(want spec.Words) {
 
 // rests watches for a moment, longer than a tick, that the port does nothing.
 func (f *fixture) rests(words spec.Words) {
-	f.restsFor(spec.Tick+2*time.Millisecond, words, "PROTOCOL.md, section 4")
+	f.restsFor(spec.Tick+2*time.Millisecond, 0, words, "PROTOCOL.md, section 4")
 }
 
-func (f *fixture) restsFor(d time.Duration, words spec.Words, clause string) {
+// restsFor watches for so long, and until the port has slept so many times, that
+// the port does nothing. After two sleeps it has seen what was there before.
+func (f *fixture) restsFor(d time.Duration, sleeps int64, words spec.Words, clause string) {
+	threads := threadsOf{f.port}
+	before, left := threads.efforts(), f.patience()
 	for end := time.Now().Add(d); ; time.Sleep(time.Millisecond) {
 		f.try(func() error {
 			answer, came, err := f.port.TryReceive()
@@ -266,7 +277,7 @@ func (f *fixture) restsFor(d time.Duration, words spec.Words, clause string) {
 			}
 			return f.subject.ctx.Err()
 		})
-		if f.err != nil || time.Now().After(end) {
+		if f.err != nil || time.Now().After(end) && (threads.since(before).sleeps >= sleeps || left.Spent()) {
 			return
 		}
 	}
