@@ -192,18 +192,19 @@ func TestHazard_EachObserver(t *testing.T) {
 		mutant  string
 		outcome Outcome
 		verdict spec.Verdict
-		rounds  int64 // enough to see it
+		rounds  int64         // enough to see it
+		stall   time.Duration // a short one only where all wait
 	}{
-		{"no-lock-init", Outcome(spec.LockExclusive), spec.Violated, 1000},
-		{"raise-two", Outcome(spec.WordsInRange), spec.Violated, 1},
-		{"clear-to-zero", Outcome(spec.Quiescent), spec.Violated, 1}, // a second round would hang
-		{"no-raise", Hang, spec.Hang, 1},
+		{"no-lock-init", Outcome(spec.LockExclusive), spec.Violated, 1000, time.Minute},
+		{"raise-two", Outcome(spec.WordsInRange), spec.Violated, 1, time.Minute},
+		{"clear-to-zero", Outcome(spec.Quiescent), spec.Violated, 1, time.Minute}, // a second round would hang
+		{"no-raise", Hang, spec.Hang, 1, 2 * time.Second},
 	} {
 		t.Run(c.mutant, func(t *testing.T) {
 			name := "c@" + c.mutant
 			porttest.Need(t, name)
 			o := quick(spec.Reuse)
-			o.Ports, o.tries, o.Rounds, o.Stall = []string{name, name}, -1, c.rounds, time.Second
+			o.Ports, o.tries, o.Rounds, o.Stall = []string{name, name}, -1, c.rounds, c.stall
 			r := mustRun(t, o)[0]
 			if r.Verdict != c.verdict || r.Why != c.outcome.String()+", which the model does not reach here" || r.Last.Verdict == spec.Passed {
 				t.Errorf("verdict %s, %s; want %s, because of %v\n%+v", r.Verdict, r.Why, c.verdict, c.outcome, r.Outcomes)
