@@ -56,7 +56,7 @@ func (t *trials) forked(ctx context.Context, c *run.Config) (remove func() error
 	if err != nil {
 		return nil, err
 	}
-	files, err := scratch.Make("", "stress-fork")
+	files, err := scratch.Make("", "fork")
 	if err != nil {
 		return nil, err
 	}
