@@ -74,6 +74,9 @@ func activity(before, after *Process, late time.Duration) (Activity, string) {
 			}
 		}
 	}
+	if most == Quiet && before.suspended() {
+		return Starved, "" // it has just been continued
+	}
 	return most, where
 }
 

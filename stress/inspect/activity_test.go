@@ -15,6 +15,7 @@ func TestUnit_Activity(t *testing.T) {
 		what          string
 		state         string // of the thread
 		process       string // of the process
+		was           string // the state of the process before
 		sleeps        uint64
 		ran, delayed  time.Duration
 		late          time.Duration // by which this process was late
@@ -34,11 +35,13 @@ func TestUnit_Activity(t *testing.T) {
 		{what: "has slept, and gets no processor", state: "R", sleeps: 2, ran: time.Millisecond, delayed: 40 * time.Millisecond, want: Starved},
 		{what: "is stopped", state: "T", process: "T", want: Stopped},
 		{what: "is traced", state: "t", process: "t", want: Stopped},
+		{what: "was stopped, and has just been continued", state: "S", was: "T", sleeps: 1, want: Starved},
+		{what: "was stopped, and has slept for a tick since then", state: "S", was: "T", sleeps: 280, want: Polls},
 		{what: "is a zombie", state: "Z", process: "Z", want: Gone},
 		{what: "is gone", absent: true, want: Gone},
 		{what: "blocks in flock", state: "S", waits: true, want: Blocked},
 	} {
-		before := &Process{PID: 1, at: time.Unix(0, 0), threads: map[int]thread{1: {state: "S"}}}
+		before := &Process{PID: 1, State: c.was, at: time.Unix(0, 0), threads: map[int]thread{1: {state: "S"}}}
 		after := &Process{PID: 1, State: c.process, Waits: c.waits, at: time.Unix(0, 0).Add(elapsed), threads: map[int]thread{
 			1: {state: c.state, voluntary: c.sleeps, ran: uint64(c.ran), delayed: uint64(c.delayed)},
 			2: {state: "S", voluntary: 1000}, // has just begun
