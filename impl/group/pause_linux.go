@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -45,8 +46,9 @@ type pause struct {
 	failed int // attempts at the lock in a row
 	spun   bool
 	dozed  int
-	slept  bool        // at all
-	waking func() bool // ends the wake-up by ctx
+	slept  bool          // at all
+	waking func() bool   // ends the wake-up by ctx
+	woken  chan struct{} // closed when it has woken the call
 }
 
 // What gather sees.
@@ -295,13 +297,22 @@ func (p *pause) doze(v uint64, d time.Duration) {
 
 // wakeAtEnd has the end of ctx wake the call.
 func (p *pause) wakeAtEnd() {
-	if p.waking == nil && p.ctx.Done() != nil {
-		p.waking = context.AfterFunc(p.ctx, p.head.wakeTurn)
+	if p.waking != nil || p.ctx.Done() == nil {
+		return
 	}
+	p.woken = make(chan struct{})
+	p.waking = context.AfterFunc(p.ctx, func() {
+		defer close(p.woken)
+		var ignored error // a peer has truncated the segment: the call says so
+		defer p.catch(debug.SetPanicOnFault(true), &ignored)
+		p.head.wakeTurn()
+	})
 }
 
+// stop ends the wake-up by ctx. It waits for one that has begun: after the call
+// the member may leave, and the segment is unmapped.
 func (p *pause) stop() {
-	if p.waking != nil {
-		p.waking()
+	if p.waking != nil && !p.waking() {
+		<-p.woken
 	}
 }
