@@ -170,6 +170,7 @@ type run struct {
 	journals []*os.File // by worker: for the trace; nil: there is none
 	workers  []*process
 	exits    chan *process // receives each worker once, when it is gone
+	exited   int           // the workers of which watch has seen the end
 	begun    bool          // the workers may call
 	moved    move          // the last one
 	plan     *fault.Plan

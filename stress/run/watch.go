@@ -37,6 +37,7 @@ func (r *run) watch(ctx context.Context) *Hang {
 			idle = idleness{entries: r.entries(), looked: time.Now()}
 		case p := <-r.exits:
 			left--
+			r.exited++
 			h, over := r.ended(ctx, p)
 			if h != nil || over {
 				return h
@@ -113,16 +114,19 @@ func (r *run) tick(ctx context.Context, idle *idleness) (hang *Hang, over bool) 
 	return nil, false
 }
 
-// dying reports whether a worker is about to die on purpose, or has died, and
+// dying reports whether a worker is about to die on purpose, or has ended, and
 // watch has not seen it.
 func (r *run) dying() bool {
-	died := 0
-	for _, e := range r.entries() {
+	died, gone := 0, 0
+	for i, e := range r.entries() {
 		if e.Dead {
 			died++
 		}
+		if r.workers[i].isGone() {
+			gone++
+		}
 	}
-	return died > len(r.deaths)
+	return died > len(r.deaths) || gone > r.exited
 }
 
 // looksEarly reports whether it is time for a look from outside before the
