@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// SetLimit sets the limit of the answers from the next one on.
+func (p *Port) SetLimit(limit time.Duration) { p.limit = limit }
+
 func startShell(t *testing.T, script string) *Port {
 	t.Helper()
 	p, err := Start(t.Context(), "script", exec.Command("/bin/sh", "-c", script), time.Minute)

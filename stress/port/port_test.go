@@ -75,18 +75,24 @@ func TestHazard_MisbehavingPorts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			limit := patient
-			if strings.Contains(c.script, "<hang>") || strings.Contains(c.script, "<mute>") {
-				limit = time.Second
-			}
-			p, err := startScript(t.Context(), c.script, limit)
-			for _, request := range []string{"white", "open demo /tmp/demo.lock", "call 1", "go"} {
-				if err == nil {
+			p, err := startScript(t.Context(), c.script, patient)
+			answers := strings.Split(c.script, "|")
+			for i, request := range []string{"white", "open demo /tmp/demo.lock", "call 1", "go", "close"} {
+				if err != nil {
+					break
+				}
+				act := answers[min(i+1, len(answers)-1)]
+				if act == "<hang>" || act == "<mute>" { // no earlier answer is in a hurry
+					p.SetLimit(time.Second)
+				}
+				switch {
+				case request == "close":
+					err = p.Close()
+				case act == "<mute>":
+					err = p.Wait(t.Context(), 1) // without a limit until the output is closed
+				default:
 					_, err = p.Ask(request)
 				}
-			}
-			if err == nil {
-				err = p.Close()
 			}
 			if c.kind == nil {
 				if err != nil {
