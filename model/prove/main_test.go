@@ -129,7 +129,7 @@ func TestUnit_ProveWithSolvers(t *testing.T) {
 		toolcache.Require(t, err)
 	}
 	for args, want := range map[string]int{"": spec.ExitOK, "--mutant give-up-late": spec.ExitSafety} {
-		out, code, err := prove(t, append(strings.Fields(args), "--json", "--solver", "both")...)
+		out, code, err := prove(t, append(strings.Fields(args), "--json", "--solver", "both", "--timeout", "10m")...)
 		list, _ := results(t, out)
 		if err != nil || code != want || len(list) == 0 {
 			t.Fatalf("prove %s --solver both: exit code %d, %v, %d results, want %d", args, code, err, len(list), want)

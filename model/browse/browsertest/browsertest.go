@@ -3,6 +3,7 @@
 package browsertest
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
@@ -54,6 +55,7 @@ func Start(t testing.TB, width, height int) (open func(address string) *Page) {
 	t.Cleanup(func() {
 		chromedp.Cancel(ctx) // waits until the browser has ended
 		cancel()
+		awaitHelpers(folder) // else the folder may not be empty when it is removed
 	})
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start chromium: %v", err)
@@ -67,6 +69,21 @@ func Start(t testing.TB, width, height int) (open func(address string) *Page) {
 		call(p, network.Enable, network.EnableParams{})
 		p.do(chromedp.Navigate(address))
 		return p
+	}
+}
+
+// awaitHelpers waits until the processes have ended whose temporary folder this
+// is: the helpers of a browser outlive it for a moment, and write files.
+func awaitHelpers(folder string) {
+	running := func() bool {
+		paths, _ := filepath.Glob("/proc/[0-9]*/environ")
+		return slices.ContainsFunc(paths, func(path string) bool {
+			environment, _ := os.ReadFile(path) // its process may have ended
+			return bytes.Contains(environment, []byte("TMPDIR="+folder+"\x00"))
+		})
+	}
+	for running() {
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
