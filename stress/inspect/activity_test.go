@@ -54,3 +54,22 @@ func TestUnit_Activity(t *testing.T) {
 		}
 	}
 }
+
+// TestUnit_Pressed: a process is pressed if it has waited for a processor for most
+// of the time, and still does.
+func TestUnit_Pressed(t *testing.T) {
+	for _, c := range []struct {
+		state   string
+		delayed time.Duration
+		want    bool
+	}{{"R", 1900 * time.Millisecond, true}, {"R", 100 * time.Millisecond, false}, {"S", 1900 * time.Millisecond, false}} {
+		at := time.Unix(0, 0)
+		v := &seen{
+			first: &Look{Processes: []Process{{PID: 1, Maps: true, at: at, threads: map[int]thread{1: {}}}}},
+			last:  &Look{Processes: []Process{{PID: 1, Maps: true, at: at.Add(2 * time.Second), threads: map[int]thread{1: {state: c.state, delayed: uint64(c.delayed)}}}}},
+		}
+		if got := v.pressed(); got != c.want {
+			t.Errorf("a thread in %s that was delayed by %v of 2 s: got %v, want %v", c.state, c.delayed, got, c.want)
+		}
+	}
+}

@@ -66,11 +66,32 @@ func Inspect(ctx context.Context, t Target, o Options) (*Report, error) {
 	if o.For == 0 {
 		o.For = DefaultFor
 	}
-	v, err := t.observe(ctx, s, o.For)
-	if err != nil {
-		return nil, err
+	for look := 1; ; look++ {
+		v, err := t.observe(ctx, s, o.For)
+		if err != nil {
+			return nil, err
+		}
+		r, err := v.report(ctx, o)
+		if accuses := err == nil && (r.Status == Hangs || r.Status == Foreign); !accuses || look == patience || !v.pressed() {
+			return r, err
+		}
 	}
-	return v.report(ctx, o)
+}
+
+// pressed reports whether a process that has the segment mapped waited for a
+// processor for most of the time, and does so now. It may have slept at the lock
+// while that was held, and be on its way to its next word: what accuses a
+// barrier must be seen again.
+func (v *seen) pressed() bool {
+	return slices.ContainsFunc(v.last.mappers(), func(pid int) bool {
+		before, after := v.first.process(pid), v.last.process(pid)
+		for tid, now := range after.threads {
+			if before != nil && now.state == "R" && float64(now.delayed-before.threads[tid].delayed) >= starving*float64(after.at.Sub(before.at)) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // observe looks twice and reads the words in between. While nothing moves and a
