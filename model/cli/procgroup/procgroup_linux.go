@@ -55,7 +55,9 @@ func fork(cmd *exec.Cmd) error {
 	cmd.Env = append(cmd.Environ(), nextMark())
 	started := make(chan error, 1)
 	forks() <- func() { started <- children.start(cmd) }
-	return <-started
+	err := <-started
+	runtime.Gosched() // with one processor the two goroutines give their turn to each other only
+	return err
 }
 
 // Go probes pidfds once, in a child that shares its memory and its signal

@@ -102,27 +102,30 @@ func startAgain() {
 
 // TestProc_SignalToTheRunnersGroup signals a runner and its group, as a
 // terminal does. Start reports each command that the signal ends as the end of
-// the context.
+// the context. On one processor, too, the runner sees the signal.
 func TestProc_SignalToTheRunnersGroup(t *testing.T) {
 	signals := "300"
 	if testing.Short() {
 		signals = "50"
 	}
-	cmd := reexec.Command(t.Context(), "runner", signals)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Stderr = os.Stderr
-	out := reexec.Start(t, cmd)
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if lines.Text() != "ready" {
-			t.Errorf("a signal to the runner's group: Start or Wait of a command: %s", lines.Text())
-			continue
+	for _, processors := range []string{"", "GOMAXPROCS=1"} {
+		cmd := reexec.Command(t.Context(), "runner", signals)
+		cmd.Env = append(cmd.Environ(), processors)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd.Stderr = os.Stderr
+		out := reexec.Start(t, cmd)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if lines.Text() != "ready" {
+				t.Errorf("%s a signal to the runner's group: Start or Wait of a command: %s", processors, lines.Text())
+				continue
+			}
+			if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+				t.Error(err)
+			}
 		}
-		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		if err := cmd.Wait(); err != nil {
 			t.Error(err)
 		}
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
 	}
 }
 
