@@ -139,9 +139,20 @@ func fetchWithMaven(ctx context.Context, path string) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		err = fmt.Errorf("mvn: %w: %s", err, toolcache.LastLine(out))
+		err = fmt.Errorf("mvn: %w: %s", err, firstError(out))
 	}
 	return err
+}
+
+// firstError returns the first error in Maven's output. Those after it tell how
+// to get help.
+func firstError(out []byte) string {
+	for line := range strings.Lines(string(out)) {
+		if _, text, is := strings.Cut(line, "[ERROR] "); is {
+			return strings.TrimSpace(text)
+		}
+	}
+	return toolcache.LastLine(out)
 }
 
 func download(ctx context.Context, url, path string) error {

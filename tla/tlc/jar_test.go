@@ -106,12 +106,13 @@ func TestUnit_FindFails(t *testing.T) {
 }
 
 // An mvn that is missing, fails, or succeeds and copies nothing is no TLC, and
-// the error has what it printed last.
+// the error has what it printed last, or its first error.
 func TestUnit_FindWithMaven(t *testing.T) {
 	cache := emptyCache(t)
 	t.Setenv("PATH", toolcache.OnPath(t, t.TempDir()))
 	mvn := filepath.Join(os.Getenv("PATH"), "mvn")
-	for script, want := range map[string]string{"": "executable file not found", "echo no network; exit 1": "no network", "echo a licence": "a licence"} {
+	for script, want := range map[string]string{"": "executable file not found", "echo no network; exit 1": "no network", "echo a licence": "a licence",
+		`printf '\033[0m[ERROR] no plugin\n[ERROR] \n[ERROR] help\n\033[0m\n'; exit 1`: "1: no plugin)"} {
 		if script != "" {
 			clitest.Script(t, mvn, script)
 		}
