@@ -43,7 +43,7 @@ var endings = slices.Concat([]ending{
 		"it is under way, or was killed before it could end", "wait for its end; if it is gone, repeat it: `{repeat}`; `go run ./stress clean` finds what it has left"},
 	{"misuse", func(r run.Report) bool { return failed(r) && misuse(r) != nil },
 		"the run breaks what callers must guarantee, by {misuse}; seen: {what}", "expect that of this misuse; to see the barrier without it: `{without}`"},
-	{"early-exit", func(r run.Report) bool { return r.Verdict == spec.Violated && r.Early != nil },
+	{"early-exit", func(r run.Report) bool { return r.Verdict == spec.Violated && r.Violations > 0 },
 		"{seen}", "find the step at fault: `{check}`; to see it again: `{repeat}`"},
 	{"violated", verdict(spec.Violated), "{seen}", "find the step at fault: `{check}`; to see it again: `{repeat}`"},
 }, refusals, []ending{
@@ -234,6 +234,8 @@ func seen(r run.Report) string {
 		return r.Early.String()
 	case len(r.Refuted) > 0:
 		return r.Refuted[0].String()
+	case r.Violations > 0:
+		return "an early exit, by a worker that ended before it could say more"
 	case r.Hang != nil:
 		return r.Hang.Why
 	}

@@ -69,7 +69,7 @@ var examples = map[string]run.Report{
 	"under-way":           {Verdict: spec.Unfinished, Procs: 4, End: "under-way"},
 	"not-run":             {Verdict: spec.Unfinished, Procs: 4, End: "not-run", Cause: "make the files of a run: no space left on device; make room in /dev/shm"},
 	"misuse":              withFaults(hanging(spec.Hang, inspect.Hangs, "signal: killed", "", crash), "stop:one", "kill:one@CountEnter"),
-	"early-exit":          {Verdict: spec.Violated, Procs: 2, Ports: []string{"go", "c@no-drain"}, Early: &oracle.Violation{Worker: 1, Round: 17, Party: 0, Begun: 16}},
+	"early-exit":          {Verdict: spec.Violated, Procs: 2, Ports: []string{"go", "c@no-drain"}, Violations: 1, Early: &oracle.Violation{Worker: 1, Round: 17, Party: 0, Begun: 16}},
 	"violated":            {Verdict: spec.Violated, Procs: 4, Refuted: []oracle.Refutation{{Property: "LockExclusive", Worker: 2, Round: 7, Why: "at CountEnter, while another holds the lock, too"}}},
 	"refused-corrupt":     failing(&impl.CorruptError{Name: "a", Words: spec.Words{Enter: 7}, Parties: 2}),
 	"refused-size":        failing(fmt.Errorf("call 3: %w", impl.ErrSize)),
@@ -226,6 +226,20 @@ func TestUnit_TooShort(t *testing.T) {
 		if got := Explain(rep, repeats); got.End != "too-short" || !strings.Contains(got.Next, "`"+want+"`") {
 			t.Errorf("%+v: end %q, next %q; want too-short, %q", rep.Asked, got.End, got.Next, want)
 		}
+	}
+}
+
+// TestUnit_EarlyExitUnreported: an early exit is one, though the worker that has
+// seen it ended before it could say more. Causes do not stand in for it.
+func TestUnit_EarlyExitUnreported(t *testing.T) {
+	rep := hanging(spec.Violated, inspect.Hangs, "running", "", crash)
+	if _, failed := fails(rep, spec.NoEarlyExit); failed {
+		t.Error("no early exit, and NoEarlyExit has failed")
+	}
+	rep.Violations = 1
+	got := Explain(rep, repeats)
+	if why, failed := fails(got, spec.NoEarlyExit); got.End != "early-exit" || !failed || why != got.Cause || !strings.Contains(why, "early exit") {
+		t.Errorf("end %q, cause %q; NoEarlyExit has failed: %v, %q", got.End, got.Cause, failed, why)
 	}
 }
 

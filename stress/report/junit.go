@@ -85,7 +85,7 @@ func fails(rep run.Report, p spec.Property) (why string, failed bool) {
 	}
 	switch p {
 	case spec.NoEarlyExit:
-		return seen(rep), rep.Early != nil
+		return seen(rep), rep.Violations > 0
 	case spec.NoHang:
 		return rep.Cause, rep.Verdict == spec.Hang
 	}
