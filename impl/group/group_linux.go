@@ -26,7 +26,7 @@ const (
 // A Config says which member of which group to be.
 type Config struct {
 	Name     string // of the barrier's segment, as in package impl
-	LockPath string // of its lock file
+	LockPath string // of its lock file, the same for all: a difference is not noticed
 	Parties  int    // of a round, members and foreign ones
 	Rank     int    // of this member: 0 to Parties-1
 	Label    string // for people, of at most MaxLabel bytes; may be empty
