@@ -53,7 +53,8 @@ var isMark = regexp.MustCompile(`^(sharedbarrier-[a-z]+-[0-9]+-[0-9a-f]{16})\.ma
 
 // Make makes the directory of a run of the kind (lower-case letters) in parent,
 // or in os.TempDir if parent is empty. It makes no segment. The first Make of a
-// process first calls Sweep. It fails with the error of the system.
+// process first calls Sweep. It fails with the error of the system, or for a kind
+// whose mark no Sweep would find.
 func Make(parent, kind string) (*Scratch, error) {
 	sweepOnce()
 	if parent == "" {
@@ -65,6 +66,9 @@ func Make(parent, kind string) (*Scratch, error) {
 	}
 	for {
 		name := fmt.Sprintf("sharedbarrier-%s-%d-%016x", kind, os.Getpid(), rand.Uint64())
+		if !isMark.MatchString(name + ofMark) {
+			return nil, fmt.Errorf("make the files of a run: the kind %q is not of lower-case letters only", kind)
+		}
 		s := &Scratch{Names: Names{filepath.Join(parent, name), name + ofSegment}}
 		switch err := s.make(); {
 		case errors.Is(err, fs.ErrExist), err == errSwept:

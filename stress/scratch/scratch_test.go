@@ -121,6 +121,19 @@ func TestHazard_SweepOfOtherDirectories(t *testing.T) {
 	}
 }
 
+func TestUnit_KindThatNoSweepFinds(t *testing.T) {
+	for _, kind := range []string{"", "two-words", "Test", "x1"} {
+		parent := t.TempDir()
+		if s, err := Make(parent, kind); err == nil {
+			t.Errorf("Make(%q): got %v, want an error", kind, s.Dir)
+			s.Close()
+		}
+		if left, err := os.ReadDir(parent); len(left) > 0 || err != nil {
+			t.Errorf("Make(%q) has left %v, %v", kind, left, err)
+		}
+	}
+}
+
 func TestUnit_CloseRemovesAll(t *testing.T) {
 	s := mustMake(t.TempDir())
 	beside := shm + s.Segment + "-target"
