@@ -385,9 +385,7 @@ func cleanShape(text string) string {
 func killAll(t *testing.T, c *command) (segment string) {
 	t.Helper()
 	workers, segment := c.awaitWorkers(t, 2)
-	signal(t, c.Process.Pid, syscall.SIGSTOP) // else it cleans up when the workers die
-	for !procgroup.AwaitStopped([]int{c.Process.Pid}) {
-	}
+	stop(t, c.Process.Pid) // else it cleans up when the workers die
 	for _, pid := range append(workers, c.Process.Pid) {
 		signal(t, pid, syscall.SIGKILL)
 	}

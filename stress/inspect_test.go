@@ -20,7 +20,6 @@ import (
 	"github.com/prometheus/procfs"
 
 	"sharedbarrier/impl"
-	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/golden"
 	"sharedbarrier/stress/inspect"
@@ -196,9 +195,7 @@ func TestGolden_Inspect(t *testing.T) {
 	if err := json.Unmarshal([]byte(run(spec.ExitOK, "--json", "--watch", "--for", "1ns")), &tick); err != nil || len(tick.Changed) > 0 {
 		t.Errorf("--watch --json: %+v (%v), want nothing changed", tick, err)
 	}
-	signal(t, ports[0].PID(), syscall.SIGSTOP)
-	for !procgroup.AwaitStopped([]int{ports[0].PID()}) {
-	}
+	stop(t, ports[0].PID())
 	if out := run(spec.ExitUnfinished, "--for", "200ms"); !strings.Contains(out, fmt.Sprintf("process %d is stopped", ports[0].PID())) {
 		t.Errorf("with a process that is stopped:\n%s", out)
 	}

@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sharedbarrier/model/cli/procgroup"
 	"sharedbarrier/spec"
 	"sharedbarrier/spec/reexec"
 	"sharedbarrier/stress/port/porttest"
@@ -80,6 +81,14 @@ func signal(t *testing.T, pid int, s syscall.Signal) {
 	t.Helper()
 	if err := syscall.Kill(pid, s); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// stop stops a process, and waits until it is stopped.
+func stop(t *testing.T, pid int) {
+	t.Helper()
+	signal(t, pid, syscall.SIGSTOP)
+	for !procgroup.AwaitStopped([]int{pid}) {
 	}
 }
 

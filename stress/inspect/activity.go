@@ -89,23 +89,24 @@ func (t thread) since(was thread, elapsed, late time.Duration) Activity {
 	sleeps := t.voluntary - was.voluntary
 	ran, delayed := time.Duration(t.ran-was.ran), time.Duration(t.delayed-was.delayed)
 	free := max(0, elapsed-delayed)
-	waits := t.state == "R" && ran == 0 && sleeps == 0 // a delay is counted when it has ended
 	switch {
 	case sleeps >= enough && free/time.Duration(sleeps) <= longestPoll+2*late:
 		return Polls
-	case waits:
-		return Starved
 	case float64(ran) >= busy*float64(free) && float64(ran) >= some*float64(elapsed):
 		return Runs
-	case t.state == "R" && sleeps < enough:
-		return Starved // how long it has waited now is not counted in delayed
-	case float64(delayed) >= starving*float64(elapsed) && sleeps < enough:
-		return Starved
+	case sleeps < enough && (t.state == "R" || t.pressed(was, elapsed)):
+		return Starved // in R: a delay is counted when it has ended
 	case sleeps >= enough && free/time.Duration(sleeps) <= longestNap+2*late:
 		return Naps
 	default:
 		return Quiet
 	}
+}
+
+// pressed reports whether the thread waited for a processor for most of the time
+// since it was as in was.
+func (t thread) pressed(was thread, elapsed time.Duration) bool {
+	return float64(t.delayed-was.delayed) >= starving*float64(elapsed)
 }
 
 // wchan returns where the main thread of the process sleeps.

@@ -86,7 +86,7 @@ func (v *seen) pressed() bool {
 	return slices.ContainsFunc(v.last.mappers(), func(pid int) bool {
 		before, after := v.first.process(pid), v.last.process(pid)
 		for tid, now := range after.threads {
-			if before != nil && now.state == "R" && float64(now.delayed-before.threads[tid].delayed) >= starving*float64(after.at.Sub(before.at)) {
+			if before != nil && now.state == "R" && now.pressed(before.threads[tid], after.at.Sub(before.at)) {
 				return true
 			}
 		}

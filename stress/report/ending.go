@@ -27,8 +27,9 @@ import (
 // happened and did not, {misuse} for the faults that break what callers must
 // guarantee, {what} for what came of them, {without} for the command without
 // faults, {repeat} for the command that repeats the run, {longer} for one that
-// gives it more time or more rounds, {smaller} for one with less load, {check} for one that
-// checks the suspect alone, and {asked} for what the run was asked for.
+// gives it more time or more rounds, {smaller} for one with less load, {check}
+// for one that checks the suspect alone, and {asked} for what the run was asked
+// for.
 type ending struct {
 	name        string
 	is          func(run.Report) bool

@@ -23,8 +23,11 @@ func firstOfEach(found []oracle.Refutation) (list []oracle.Refutation) {
 // that has seen them has died, or could not report.
 func (r *run) unreported() (list []oracle.Refutation) {
 	for i, p := range r.workers {
+		if p.found != nil {
+			continue
+		}
 		for _, property := range spec.AllProperties {
-			if p.found == nil && r.ledger.Refutes(i, property) {
+			if r.ledger.Refutes(i, property) {
 				list = append(list, oracle.Refutation{Property: property.String(), Worker: i, Round: r.ledger.Entry(i).Begun, Why: "has seen it, and has ended before it could say more"})
 			}
 		}

@@ -26,7 +26,7 @@ func (r *run) watch(ctx context.Context) *Hang {
 	}
 	interrupt := ctx.Done()
 	idle := idleness{entries: r.entries(), looked: time.Now()}
-	for left := r.Procs; left > 0; {
+	for r.exited < r.Procs {
 		select {
 		case <-timeUp:
 			r.disturb.cancel()
@@ -36,7 +36,6 @@ func (r *run) watch(ctx context.Context) *Hang {
 			r.ledger.RequestStop()
 			idle = idleness{entries: r.entries(), looked: time.Now()}
 		case p := <-r.exits:
-			left--
 			r.exited++
 			h, over := r.ended(ctx, p)
 			if h != nil || over {
